@@ -1,0 +1,92 @@
+// What a tensor is outside any backend: a dtype, a shape, and on the host a typed array in row-major order.
+// Nothing here computes; the ops are in graph/, their meaning in reference/.
+
+/** Element types. `bool` is stored on the host as one byte, 0 or 1. */
+export type DType = 'float32' | 'int32' | 'bool'
+
+/** Sizes of the axes, outermost first; `[]` is a scalar. */
+export type Shape = readonly number[]
+
+export interface TensorType {
+  readonly dtype: DType
+  readonly shape: Shape
+}
+
+export interface HostArrays {
+  float32: Float32Array
+  int32: Int32Array
+  bool: Uint8Array
+}
+
+/** A tensor on the host. `data.length` is the product of `shape`. */
+export type HostTensor = {
+  readonly [D in DType]: { readonly dtype: D; readonly shape: Shape; readonly data: HostArrays[D] }
+}[DType]
+
+export const bytesPerElement: Record<DType, number> = { float32: 4, int32: 4, bool: 1 }
+
+/** How a dtype is printed in graphs and errors. */
+export const dtypeLabel: Record<DType, string> = { float32: 'f32', int32: 'i32', bool: 'bool' }
+
+export const sizeOf = (shape: Shape): number => shape.reduce((size, axis) => size * axis, 1)
+
+export const bytesOf = (type: TensorType): number =>
+  sizeOf(type.shape) * bytesPerElement[type.dtype]
+
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((axis, i) => axis === b[i])
+
+export const sameType = (a: TensorType, b: TensorType): boolean =>
+  a.dtype === b.dtype && sameShape(a.shape, b.shape)
+
+/** `f32[64,65,256]` */
+export const formatType = (type: TensorType): string =>
+  `${dtypeLabel[type.dtype]}[${type.shape.join(',')}]`
+
+/** Row-major strides, in elements. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length)
+  let stride = 1
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride
+    stride *= shape[axis]!
+  }
+  return strides
+}
+
+/** NumPy broadcasting of two shapes, or undefined where they do not fit. */
+export function broadcastShapes(a: Shape, b: Shape): number[] | undefined {
+  const rank = Math.max(a.length, b.length)
+  const out = new Array<number>(rank)
+  for (let i = 1; i <= rank; i++) {
+    const x = a[a.length - i] ?? 1
+    const y = b[b.length - i] ?? 1
+    if (x !== y && x !== 1 && y !== 1) return undefined
+    out[rank - i] = x === 1 ? y : x
+  }
+  return out
+}
+
+const arrayOf = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }
+
+/**
+ * A host tensor over `data` (not copied), or zeros.
+ * @throws when the length of `data` is not the product of `shape`, or its class not that of `dtype`.
+ */
+export function hostTensor<D extends DType>(
+  dtype: D,
+  shape: Shape,
+  data?: HostArrays[D] | readonly number[],
+): Extract<HostTensor, { dtype: D }> {
+  const array = data === undefined ? sizeOf(shape) : data
+  const values = array instanceof arrayOf[dtype] ? array : new arrayOf[dtype](array as number)
+  if (values.length !== sizeOf(shape))
+    throw new Error(
+      `tensor ${formatType({ dtype, shape })} needs ${sizeOf(shape)} elements, got ${values.length}`,
+    )
+  return { dtype, shape: [...shape], data: values } as unknown as Extract<HostTensor, { dtype: D }>
+}
+
+/** A scalar host tensor. */
+export const hostScalar = (value: number, dtype: DType = 'float32'): HostTensor =>
+  hostTensor(dtype, [], [value])
