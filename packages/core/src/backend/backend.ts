@@ -1,0 +1,97 @@
+// The contract between this package and whatever runs graphs: PJRT's idea in the size of this project.
+// A backend compiles graphs to executables and keeps tensors on its device between runs. It never sees distillation.
+import type { Graph } from '../graph/graph.js'
+import type { CompositeName } from '../graph/ops.js'
+import type { DType, HostTensor, TensorType } from '../tensor/tensor.js'
+
+/** A tensor on a backend's device. Using it after `dispose`, or after it was donated, is an error. */
+export interface DeviceBuffer extends TensorType {
+  /** Frees the device memory. Disposing twice is allowed and does nothing. */
+  dispose(): void
+}
+
+/** A compiled graph. */
+export interface Executable {
+  readonly graph: Graph
+  /**
+   * Runs the graph once. Every input of the graph is given by name and every output comes back by name; outputs
+   * belong to the caller, who disposes them. Inputs marked donated are consumed, whether the backend reuses their
+   * memory or not; all others stay as they were. May return before the device has finished: see `synchronize`.
+   * @throws where an input is missing, unknown, disposed, from another backend, or of the wrong type.
+   */
+  run(inputs: Readonly<Record<string, DeviceBuffer>>): Promise<Record<string, DeviceBuffer>>
+  /** Frees what compiling allocated. Buffers it made stay alive. */
+  dispose(): Promise<void>
+}
+
+/** Bytes and buffers that the caller holds on the device (not counting what a run needs in passing). */
+export interface MemoryUse {
+  readonly buffers: number
+  readonly bytes: number
+  /** Bytes the device's allocator has reserved, where the runtime tells. */
+  readonly reservedBytes?: number
+}
+
+/** A conformance case a backend is known to fail. The excuse becomes an error once the case passes. */
+export interface Excuse {
+  /** Name of the case, or a prefix of names that ends in `*`. */
+  readonly case: string
+  readonly reason: string
+}
+
+export interface Capabilities {
+  /** Composites the backend runs itself; the others are decomposed before it sees them. */
+  readonly composites: readonly CompositeName[]
+  readonly dtypes: readonly DType[]
+  /**
+   * Relative error of one arithmetic operation on this device (float32's unit roundoff is 2^-24 ≈ 6e-8).
+   * `transcendental` is that of exp, log, tanh, erf, ….
+   */
+  readonly precision: { readonly arithmetic: number; readonly transcendental: number }
+  /** Same executable, inputs and key give the same bits on this device. */
+  readonly deterministic: boolean
+  /** Donated inputs' memory is really reused during the run, so that planned peaks may count on it. */
+  readonly reusesDonated: boolean
+  /** Denormal floats are kept rather than flushed to zero. */
+  readonly denormals: boolean
+  readonly excuses: readonly Excuse[]
+}
+
+export interface Backend {
+  /** `ort:cpu` */
+  readonly name: string
+  readonly capabilities: Capabilities
+  /** Versions of the runtime and what is known of the device, for records (`{ 'onnxruntime-node': '1.30.0' }`). */
+  readonly versions: Readonly<Record<string, string>>
+  /**
+   * Makes a graph runnable; composites the backend does not run natively are lowered first.
+   * @throws where the graph breaks a contract (`verify`) or needs what the device cannot do.
+   */
+  compile(graph: Graph): Promise<Executable>
+  /** Copies a host tensor to the device. */
+  upload(tensor: HostTensor): Promise<DeviceBuffer>
+  /** Copies a buffer to the host, after everything it depends on has run. */
+  read(buffer: DeviceBuffer): Promise<HostTensor>
+  /** Resolves when all work handed to the device has finished: put it before reading a clock. */
+  synchronize(): Promise<void>
+  memory(): MemoryUse
+  /** Frees everything; the backend is unusable afterwards. */
+  dispose(): Promise<void>
+}
+
+/** Whether a device can be used here, and if not, why and what would help. */
+export type Availability =
+  | { readonly available: true; readonly detail?: string }
+  | { readonly available: false; readonly reason: string; readonly remedy: string }
+
+/** What a backend package exports as `backend`: how to find out about its devices and open one. */
+export interface BackendFactory {
+  /** `ort` */
+  readonly name: string
+  /** The first is the default. */
+  readonly devices: readonly string[]
+  /** Never throws; loads as little as it can. */
+  probe(device: string): Promise<Availability>
+  /** @throws with cause and remedy where the device cannot be used. */
+  create(device: string): Promise<Backend>
+}

@@ -1,0 +1,173 @@
+// Ops as functions on symbolic tensors: thin names over `emit`, numbers welcome where one operand is a tensor.
+// Only what the op table has, and compositions of it that several callers share.
+import { hostScalar, sameShape, sizeOf, type DType, type Shape } from '../tensor/tensor.js'
+import type { OpName } from './ops.js'
+import { Tensor } from './trace.js'
+
+type Operand = Tensor | number
+
+const unary =
+  (
+    op:
+      | 'neg'
+      | 'exp'
+      | 'log'
+      | 'sqrt'
+      | 'rsqrt'
+      | 'tanh'
+      | 'sigmoid'
+      | 'erf'
+      | 'sin'
+      | 'cos'
+      | 'not'
+      | 'quickGelu',
+  ) =>
+  (x: Tensor): Tensor =>
+    x.tracer.emit(op, [x], {})[0]!
+
+type BinaryName = Extract<
+  OpName,
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'maximum'
+  | 'minimum'
+  | 'equal'
+  | 'less'
+  | 'lessEqual'
+  | 'and'
+  | 'or'
+>
+
+/** A number next to a tensor is a scalar constant of its dtype. */
+const binary =
+  (op: BinaryName) =>
+  (a: Operand, b: Operand): Tensor => {
+    const tensor = a instanceof Tensor ? a : b
+    if (!(tensor instanceof Tensor)) throw new Error(`${op}: one operand must be a tensor`)
+    const { tracer, type } = tensor
+    const lift = (x: Operand) =>
+      x instanceof Tensor ? x : tracer.constant(hostScalar(x, type.dtype))
+    return tracer.emit(op, [lift(a), lift(b)], {})[0]!
+  }
+
+export const neg = unary('neg')
+export const exp = unary('exp')
+export const log = unary('log')
+export const sqrt = unary('sqrt')
+export const rsqrt = unary('rsqrt')
+export const tanh = unary('tanh')
+export const sigmoid = unary('sigmoid')
+export const erf = unary('erf')
+export const sin = unary('sin')
+export const cos = unary('cos')
+export const not = unary('not')
+export const quickGelu = unary('quickGelu')
+export const add = binary('add')
+export const sub = binary('sub')
+export const mul = binary('mul')
+export const div = binary('div')
+export const maximum = binary('maximum')
+export const minimum = binary('minimum')
+export const equal = binary('equal')
+export const less = binary('less')
+export const lessEqual = binary('lessEqual')
+export const and = binary('and')
+export const or = binary('or')
+
+export const gelu = (x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor =>
+  x.tracer.emit('gelu', [x], { approximate })[0]!
+
+/** `a` where `condition`, else `b`; a number is a scalar of the other branch's dtype (float32 if both are numbers). */
+export function select(condition: Tensor, a: Operand, b: Operand): Tensor {
+  const dtype = a instanceof Tensor ? a.type.dtype : b instanceof Tensor ? b.type.dtype : 'float32'
+  const lift = (x: Operand) =>
+    x instanceof Tensor ? x : condition.tracer.constant(hostScalar(x, dtype))
+  return condition.tracer.emit('select', [condition, lift(a), lift(b)], {})[0]!
+}
+
+export const cast = (x: Tensor, dtype: DType): Tensor =>
+  x.type.dtype === dtype ? x : x.tracer.emit('cast', [x], { dtype })[0]!
+
+export const reshape = (x: Tensor, shape: Shape): Tensor =>
+  sameShape(x.shape, shape) ? x : x.tracer.emit('reshape', [x], { shape })[0]!
+
+export const transpose = (x: Tensor, permutation: readonly number[]): Tensor =>
+  x.tracer.emit('transpose', [x], { permutation })[0]!
+
+export const broadcastTo = (x: Tensor, shape: Shape): Tensor =>
+  sameShape(x.shape, shape) ? x : x.tracer.emit('broadcastTo', [x], { shape })[0]!
+
+export const slice = (x: Tensor, starts: readonly number[], sizes: readonly number[]): Tensor =>
+  sameShape(x.shape, sizes) ? x : x.tracer.emit('slice', [x], { starts, sizes })[0]!
+
+/** The part [start, start + size) of one axis. */
+export const sliceAxis = (x: Tensor, axis: number, start: number, size: number): Tensor =>
+  slice(
+    x,
+    x.shape.map((_, i) => (i === axis ? start : 0)),
+    x.shape.map((n, i) => (i === axis ? size : n)),
+  )
+
+export const pad = (x: Tensor, low: readonly number[], high: readonly number[]): Tensor =>
+  x.tracer.emit('pad', [x], { low, high })[0]!
+
+export const concat = (inputs: readonly [Tensor, ...Tensor[]], axis: number): Tensor =>
+  inputs.length === 1 ? inputs[0] : inputs[0].tracer.emit('concat', inputs, { axis })[0]!
+
+export interface ReduceOptions {
+  /** Default: all axes. */
+  readonly axes?: readonly number[]
+  /** Default: false. */
+  readonly keepDims?: boolean
+}
+
+const allAxes = (x: Tensor) => x.shape.map((_, axis) => axis)
+
+export const sum = (x: Tensor, { axes = allAxes(x), keepDims = false }: ReduceOptions = {}) =>
+  x.tracer.emit('sum', [x], { axes, keepDims })[0]!
+
+export const max = (x: Tensor, { axes = allAxes(x), keepDims = false }: ReduceOptions = {}) =>
+  x.tracer.emit('max', [x], { axes, keepDims })[0]!
+
+export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => {
+  const count = sizeOf((options.axes ?? allAxes(x)).map((axis) => x.shape[axis]!))
+  return mul(sum(x, options), 1 / count)
+}
+
+export const argmax = (x: Tensor, axis: number): Tensor =>
+  x.tracer.emit('argmax', [x], { axis })[0]!
+
+export interface MatmulOptions {
+  readonly transposeA?: boolean
+  readonly transposeB?: boolean
+}
+
+export const matmul = (
+  a: Tensor,
+  b: Tensor,
+  { transposeA = false, transposeB = false }: MatmulOptions = {},
+): Tensor => a.tracer.emit('matmul', [a, b], { transposeA, transposeB })[0]!
+
+/** x · weightᵀ + bias; x: [..., in], weight: [out, in], bias: [out]. As torch.nn.Linear. */
+export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
+  x.tracer.emit('linear', bias ? [x, weight, bias] : [x, weight], {})[0]!
+
+export const softmax = (x: Tensor, axis = x.rank - 1): Tensor =>
+  x.tracer.emit('softmax', [x], { axis })[0]!
+
+export const logSoftmax = (x: Tensor, axis = x.rank - 1): Tensor =>
+  x.tracer.emit('logSoftmax', [x], { axis })[0]!
+
+/** As torch.nn.LayerNorm over the last axis; x: [..., d], scale and bias: [d]. */
+export const layerNorm = (x: Tensor, scale: Tensor, bias: Tensor, epsilon: number): Tensor =>
+  x.tracer.emit('layerNorm', [x, scale, bias], { epsilon })[0]!
+
+/** Uniforms in [0, 1); key: int32[2] (seed, step); `stream` tells the draws of one step apart. */
+export const randomUniform = (key: Tensor, shape: Shape, stream: number): Tensor =>
+  key.tracer.emit('randomUniform', [key], { shape, stream })[0]!
+
+/** float32[..., depth], 1 where the last index equals the label, else 0; labels: int32[...]. */
+export const oneHot = (labels: Tensor, depth: number): Tensor =>
+  cast(equal(reshape(labels, [...labels.shape, 1]), labels.tracer.iota(depth)), 'float32')

@@ -1,0 +1,53 @@
+// A graph: typed nodes in single static assignment form and topological order, with named inputs and outputs.
+// Plain data: passes make new graphs, nothing mutates one. Tracing (trace.ts) is how graphs come to be.
+import type { TensorType } from '../tensor/tensor.js'
+import type { AttrsOf, OpName } from './ops.js'
+
+/** Index into `Graph.types`; printed as `%3`. */
+export type ValueId = number
+
+/** What an input holds between steps, for the split of planned memory. */
+export type Role = 'parameter' | 'optimizer' | 'teacher' | 'batch'
+
+export interface GraphInput {
+  readonly name: string
+  readonly value: ValueId
+  readonly role: Role
+  /** The input gives up its buffer: the output of the same name replaces it, and may reuse its memory. */
+  readonly donated: boolean
+}
+
+export interface GraphOutput {
+  readonly name: string
+  readonly value: ValueId
+}
+
+interface NodeOf<K extends OpName> {
+  readonly op: K
+  readonly inputs: readonly ValueId[]
+  readonly outputs: readonly ValueId[]
+  readonly attrs: AttrsOf<K>
+  /** Where in the model it came from: `student/blocks.0/attn`; `…/grad` for its gradient. */
+  readonly scope: string
+}
+
+/** One application of an op. Narrow by `node.op` to get its attributes. */
+export type Node<K extends OpName = OpName> = { [P in K]: NodeOf<P> }[K]
+
+export interface Graph {
+  readonly name: string
+  readonly types: readonly TensorType[]
+  readonly inputs: readonly GraphInput[]
+  readonly nodes: readonly Node[]
+  readonly outputs: readonly GraphOutput[]
+}
+
+/** For each value the index of the last node that reads it, `nodes.length` for outputs, -1 where nothing does. */
+export function lastUses(graph: Graph): Int32Array {
+  const last = new Int32Array(graph.types.length).fill(-1)
+  graph.nodes.forEach((node, index) => {
+    for (const value of node.inputs) last[value] = index
+  })
+  for (const { value } of graph.outputs) last[value] = graph.nodes.length
+  return last
+}

@@ -1,0 +1,11 @@
+// Everything a backend, a benchmark or an application needs of core. Platform-neutral: no Node import.
+export * from './backend/backend.js'
+export * from './backend/registry.js'
+export * from './graph/graph.js'
+export * from './graph/ops.js'
+export * from './graph/print.js'
+export * from './graph/trace.js'
+export * from './graph/tree.js'
+export * from './graph/verify.js'
+export * from './tensor/tensor.js'
+export * as op from './graph/api.js'
