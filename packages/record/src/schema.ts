@@ -1,0 +1,237 @@
+// The schema of a benchmark record: what one trial was, what became of it, and everything that was measured.
+// It holds no statistics of its own and no file access; units are in the names, and what was not measured is absent.
+import { z } from 'zod'
+
+/** Version of the record's form. Any change of the form, an added field included, raises it. */
+export const SCHEMA_VERSION = 1
+
+export const METHODS = ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cached-kd'] as const
+export const PRESETS = ['paper', 'corrected'] as const
+export const STATUSES = ['ok', 'oom', 'timeout', 'error', 'skipped'] as const
+
+const text = z.string().min(1)
+const count = z.int().positive()
+const whole = z.int().nonnegative()
+const bytes = z.int().nonnegative()
+const seconds = z.number().nonnegative()
+const flops = z.number().nonnegative()
+const share = z.number().min(0).max(1)
+/** [step, value]: steps count from 1 and are those of the optimizer. */
+const curve = z.array(z.tuple([whole, z.number()]))
+
+const teacher = z
+  .strictObject({
+    name: text.describe('for example vit-base-16'),
+    kind: z
+      .enum(['trained', 'random', 'pretrained'])
+      .describe('trained by the sweep itself, random weights (cost only), or published weights'),
+    parameterCount: count,
+    imageSize: count.describe('side of the square input, in pixels'),
+    patch: count.describe('side of a patch, in pixels'),
+    embeddingWidth: count,
+    accuracy: share.optional().describe('of the teacher alone, on the test split'),
+    digest: text.optional().describe('of its weights'),
+  })
+  .describe('absent where the method has none (supervised)')
+
+const student = z.strictObject({
+  name: text,
+  imageSize: count.describe('side of the square input, in pixels'),
+  patch: count.describe('side of a patch, in pixels'),
+  width: count,
+  layers: count,
+  heads: count,
+  parameterCount: count,
+})
+
+const dataset = z.strictObject({
+  name: text,
+  classes: count,
+  trainSize: count.describe('images of the training split that the trial used'),
+  testSize: whole.describe('images of the test split that the trial used'),
+  digest: text.optional().describe('of the images and labels'),
+})
+
+const trial = z
+  .strictObject({
+    backend: text.describe('backend and device, for example ort:cpu'),
+    method: z.enum(METHODS),
+    preset: z.enum(PRESETS),
+    teacher: teacher.optional(),
+    student,
+    dataset,
+    batch: count,
+    epochs: count.optional(),
+    steps: count.optional().describe('given instead of epochs where only the cost is measured'),
+    seed: whole,
+    learningRate: z.number().positive(),
+    weightDecay: z.number().nonnegative(),
+    kdWeight: z.number().nonnegative().optional().describe('absent for supervised'),
+    dropout: share,
+  })
+  .describe('one configuration and one seed')
+
+const environment = z.strictObject({
+  cpuModel: text,
+  cpuCores: count.describe('logical cores that the process may use'),
+  cpuFrequencyHz: z.number().positive().optional(),
+  memoryBytes: bytes,
+  gpu: z
+    .strictObject({
+      name: text,
+      driver: text.optional(),
+      memoryBytes: bytes.optional(),
+    })
+    .optional(),
+  os: text,
+  node: text,
+  packages: z.record(z.string(), z.string()).describe('package name to version'),
+  commit: text.optional(),
+  dirty: z.boolean().optional().describe('whether the checkout differed from the commit'),
+  commandLine: z.array(z.string()).describe('arguments of the command that ran the sweep'),
+  loadAverage: z.tuple([z.number(), z.number(), z.number()]).optional(),
+})
+
+const time = z.strictObject({
+  warmupSteps: whole.describe('steps run before the first sample and not counted'),
+  stepSeconds: z.array(seconds).min(1).describe('every sample, outliers included'),
+  medianSeconds: seconds,
+  p95Seconds: seconds,
+  interval95Seconds: z
+    .tuple([seconds, seconds])
+    .describe('95 % bootstrap interval of the median, low and high'),
+  imagesPerSecond: z.number().nonnegative(),
+  dataWaitShare: share.optional().describe('share of the time spent waiting for data'),
+  epochSeconds: seconds.optional(),
+  epochExtrapolated: z
+    .boolean()
+    .optional()
+    .describe('true where epochSeconds was computed from the median step'),
+})
+
+const roofline = z
+  .strictObject({
+    gemmFlopsPerSecondBefore: flops,
+    gemmFlopsPerSecondAfter: flops.optional(),
+    share: z.number().nonnegative().optional().describe("of the step's FLOP/s in the GEMM's"),
+    noisy: z.boolean().optional().describe('true where before and after differ by over 10 %'),
+  })
+  .describe('a large matrix product, measured in the same process')
+
+const cost = z
+  .strictObject({
+    stepFlops: flops.describe('of the whole training step'),
+    studentFlops: flops.optional(),
+    teacherFlops: flops.optional(),
+    bytesMoved: bytes.optional(),
+    planned: z
+      .strictObject({
+        residentBytes: bytes.describe('what stays between two steps'),
+        peakBytes: bytes.describe('the most that lives at one time'),
+        peakSplit: z
+          .strictObject({
+            parametersBytes: bytes,
+            optimizerBytes: bytes,
+            activationsBytes: bytes,
+            teacherBytes: bytes,
+            dataBytes: bytes,
+          })
+          .describe('adds up to peakBytes'),
+      })
+      .optional(),
+  })
+  .describe('read off the graph, the same on every machine')
+
+const memory = z
+  .strictObject({
+    baselineRssBytes: bytes.describe('after the runtime is loaded, before anything is made'),
+    residentRssBytes: bytes.optional().describe('between two steps'),
+    peakRssBytes: bytes.describe("the process's own high-water mark"),
+    cgroupPeakBytes: bytes.optional(),
+    deviceResidentBytes: bytes.optional(),
+    devicePeakBytes: bytes.optional(),
+  })
+  .describe('measured')
+
+const embeddings = z
+  .strictObject({
+    seconds,
+    images: whole,
+    bytes,
+  })
+  .describe('the one-time cost of running the teacher over the images and keeping the result')
+
+const curves = z.strictObject({
+  loss: curve,
+  lossParts: z.record(z.string(), curve).optional().describe('for example class and distillation'),
+  epochs: z.array(
+    z.strictObject({
+      epoch: count,
+      trainLoss: z.number(),
+      testAccuracy: share.optional(),
+      validationAccuracy: share.optional(),
+      seconds,
+    }),
+  ),
+})
+
+const graph = z.strictObject({
+  digest: text.optional(),
+  text: text.optional().describe('the graph as core prints it'),
+})
+
+/** One benchmark record. Every rule that JSON Schema cannot say is in the refinement at its end. */
+export const recordSchema = z
+  .strictObject({
+    schemaVersion: z.literal(SCHEMA_VERSION),
+    id: text.describe('hash of the trial and of the benchmark version; a sweep resumes by it'),
+    benchmarkVersion: text,
+    trial,
+    status: z.enum(STATUSES),
+    reason: text.optional().describe('why the status is not ok'),
+    lastWords: z.string().optional().describe('the last output of the child process'),
+    warnings: z.array(text).optional().describe('for example: another process used the GPU'),
+    costOnly: z
+      .boolean()
+      .describe('time and memory are meant, accuracy is not (random teacher, few steps)'),
+    startedAt: z.iso.datetime(),
+    wallSeconds: seconds,
+    environment,
+    rerunCommand: text.optional().describe('shell command that runs this one trial again'),
+    time: time.optional(),
+    roofline: roofline.optional(),
+    cost: cost.optional(),
+    memory: memory.optional(),
+    embeddings: embeddings.optional(),
+    curves: curves.optional(),
+    accuracy: share.optional().describe('of the chosen checkpoint, on the test split'),
+    graph: graph.optional(),
+  })
+  .superRefine((record, context) => {
+    const complain = (path: string[], message: string) =>
+      context.addIssue({ code: 'custom', path, message })
+    if (record.status !== 'ok' && record.reason === undefined) {
+      complain(['reason'], `a record of status ${record.status} must give its reason`)
+    }
+    if ((record.trial.epochs === undefined) === (record.trial.steps === undefined)) {
+      complain(['trial'], 'exactly one of epochs and steps must be given')
+    }
+    if (record.trial.teacher?.kind === 'random' && !record.costOnly) {
+      complain(['costOnly'], 'must be true: the teacher has random weights')
+    }
+    if (record.costOnly && record.accuracy !== undefined) {
+      complain(['accuracy'], 'must be absent: the record is cost-only')
+    }
+  })
+
+export type BenchRecord = z.infer<typeof recordSchema>
+export type Trial = BenchRecord['trial']
+export type Environment = BenchRecord['environment']
+export type Method = (typeof METHODS)[number]
+export type Preset = (typeof PRESETS)[number]
+export type Status = (typeof STATUSES)[number]
+
+/** The schema as JSON Schema (draft 2020-12), for tools in other languages. */
+export function recordJsonSchema(): object {
+  return { title: 'embed-kd benchmark record', ...z.toJSONSchema(recordSchema) }
+}

@@ -1,0 +1,183 @@
+// Arbitrary valid records for property tests. Nothing in them was measured.
+import fc from 'fast-check'
+import {
+  type BenchRecord,
+  METHODS,
+  PRESETS,
+  recordSchema,
+  SCHEMA_VERSION,
+  STATUSES,
+} from '../src/index.js'
+
+const text = fc.string({ minLength: 1, unit: 'binary' })
+const count = fc.integer({ min: 1, max: 2 ** 40 })
+const whole = fc.integer({ min: 0, max: 2 ** 40 })
+// JSON knows no negative zero.
+const amount = fc.double({ min: 0, max: 1e18, noNaN: true }).map((value) => value + 0)
+const value = fc
+  .double({ noNaN: true, noDefaultInfinity: true })
+  .map((value) => (value === 0 ? 0 : value))
+const positive = fc.double({ min: 1e-9, max: 1e9, noNaN: true })
+const share = fc.double({ min: 0, max: 1, noNaN: true }).map((value) => value + 0)
+const curve = fc.array(fc.tuple(whole, value), { maxLength: 5 })
+const dictionary = <T>(values: fc.Arbitrary<T>) =>
+  fc.dictionary(
+    text.filter((key) => key !== '__proto__'),
+    values,
+    { noNullPrototype: true },
+  )
+
+const trial = fc
+  .record(
+    {
+      backend: text,
+      method: fc.constantFrom(...METHODS),
+      preset: fc.constantFrom(...PRESETS),
+      teacher: fc.record(
+        {
+          name: text,
+          kind: fc.constantFrom('trained' as const, 'random' as const, 'pretrained' as const),
+          parameterCount: count,
+          imageSize: count,
+          patch: count,
+          embeddingWidth: count,
+          accuracy: share,
+          digest: text,
+        },
+        {
+          requiredKeys: ['name', 'kind', 'parameterCount', 'imageSize', 'patch', 'embeddingWidth'],
+        },
+      ),
+      student: fc.record({
+        name: text,
+        imageSize: count,
+        patch: count,
+        width: count,
+        layers: count,
+        heads: count,
+        parameterCount: count,
+      }),
+      dataset: fc.record({ name: text, classes: count, trainSize: count, testSize: whole }),
+      batch: count,
+      seed: whole,
+      learningRate: positive,
+      weightDecay: amount,
+      kdWeight: amount,
+      dropout: share,
+    },
+    {
+      requiredKeys: [
+        'backend',
+        'method',
+        'preset',
+        'student',
+        'dataset',
+        'batch',
+        'seed',
+        'learningRate',
+        'weightDecay',
+        'dropout',
+      ],
+    },
+  )
+  .chain((trial) =>
+    fc.oneof(
+      count.map((epochs) => ({ ...trial, epochs })),
+      count.map((steps) => ({ ...trial, steps })),
+    ),
+  )
+
+const environment = fc.record(
+  {
+    cpuModel: text,
+    cpuCores: count,
+    memoryBytes: whole,
+    gpu: fc.record({ name: text, driver: text }, { requiredKeys: ['name'] }),
+    os: text,
+    node: text,
+    packages: dictionary(fc.string()),
+    commit: text,
+    dirty: fc.boolean(),
+    commandLine: fc.array(fc.string()),
+    loadAverage: fc.tuple(amount, amount, amount),
+  },
+  {
+    requiredKeys: ['cpuModel', 'cpuCores', 'memoryBytes', 'os', 'node', 'packages', 'commandLine'],
+  },
+)
+
+const measured = fc.record(
+  {
+    lastWords: fc.string(),
+    warnings: fc.array(text),
+    rerunCommand: text,
+    time: fc.record({
+      warmupSteps: whole,
+      stepSeconds: fc.array(amount, { minLength: 1, maxLength: 5 }),
+      medianSeconds: amount,
+      p95Seconds: amount,
+      interval95Seconds: fc.tuple(amount, amount),
+      imagesPerSecond: amount,
+    }),
+    roofline: fc.record({ gemmFlopsPerSecondBefore: amount, share: amount, noisy: fc.boolean() }),
+    cost: fc.record({
+      stepFlops: amount,
+      planned: fc.record({
+        residentBytes: whole,
+        peakBytes: whole,
+        peakSplit: fc.record({
+          parametersBytes: whole,
+          optimizerBytes: whole,
+          activationsBytes: whole,
+          teacherBytes: whole,
+          dataBytes: whole,
+        }),
+      }),
+    }),
+    memory: fc.record({ baselineRssBytes: whole, peakRssBytes: whole }),
+    embeddings: fc.record({ seconds: amount, images: whole, bytes: whole }),
+    curves: fc.record({
+      loss: curve,
+      lossParts: dictionary(curve),
+      epochs: fc.array(
+        fc.record({ epoch: count, trainLoss: value, testAccuracy: share, seconds: amount }),
+        { maxLength: 3 },
+      ),
+    }),
+    accuracy: share,
+    graph: fc.record({ digest: text, text }, { requiredKeys: [] }),
+  },
+  { requiredKeys: [] },
+)
+
+/** Any record that the schema accepts. */
+export const anyRecord: fc.Arbitrary<BenchRecord> = fc
+  .tuple(
+    fc.record({
+      id: text,
+      benchmarkVersion: text,
+      status: fc.constantFrom(...STATUSES),
+      reason: text,
+      costOnly: fc.boolean(),
+      startedAt: fc
+        .date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true })
+        .map((date) => date.toISOString()),
+      wallSeconds: amount,
+    }),
+    trial,
+    environment,
+    measured,
+  )
+  .map(([frame, trial, environment, measured]) => {
+    const costOnly = frame.costOnly || trial.teacher?.kind === 'random'
+    const { accuracy, ...rest } = measured
+    return recordSchema.parse({
+      schemaVersion: SCHEMA_VERSION,
+      ...frame,
+      costOnly,
+      trial,
+      environment,
+      ...rest,
+      ...(costOnly || accuracy === undefined ? {} : { accuracy }),
+    })
+  })
