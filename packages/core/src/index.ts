@@ -1,7 +1,10 @@
 // Everything a backend, a benchmark or an application needs of core. Platform-neutral: no Node import.
 export * from './backend/backend.js'
 export * from './backend/registry.js'
+export * from './grad/gradients.js'
+export * from './graph/cost.js'
 export * from './graph/graph.js'
+export * from './graph/memory.js'
 export * from './graph/ops.js'
 export * from './graph/print.js'
 export * from './graph/trace.js'

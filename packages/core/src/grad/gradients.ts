@@ -1,0 +1,61 @@
+// Reverse-mode differentiation: one pass over the trace, from the loss back, by the rules of vjps.ts.
+import * as op from '../graph/api.js'
+import type { Node, ValueId } from '../graph/graph.js'
+import type { AttrsOf, OpName } from '../graph/ops.js'
+import type { Tensor } from '../graph/trace.js'
+import { formatType, sameShape } from '../tensor/tensor.js'
+import { onesLike, vjps } from './vjps.js'
+
+/**
+ * Gradients of a scalar float loss with respect to `wrt`, traced into the same graph.
+ * Undefined where the loss does not depend on a tensor.
+ * @throws where the loss is not a float scalar.
+ */
+export function gradients(loss: Tensor, wrt: readonly Tensor[]): (Tensor | undefined)[] {
+  if (loss.rank !== 0 || loss.type.dtype !== 'float32')
+    throw new Error(`gradients: the loss must be a float scalar, got ${formatType(loss.type)}`)
+  const { tracer } = loss
+  const nodes = tracer.nodes.slice()
+
+  // Only values between `wrt` and the loss need gradients.
+  const dependent = new Set<ValueId>(wrt.map((x) => x.id))
+  for (const node of nodes)
+    if (node.inputs.some((id) => dependent.has(id)))
+      for (const id of node.outputs) dependent.add(id)
+
+  const known = new Map<ValueId, Tensor>([[loss.id, onesLike(loss)]])
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((id) => known.has(id) && dependent.has(id))) continue
+    tracer.inScope(`${node.scope}/grad`, () => {
+      const contributions = applyVjp(node, tracer.tensor.bind(tracer), known)
+      node.inputs.forEach((id, i) => {
+        const contribution = contributions[i]
+        if (!contribution || !dependent.has(id)) return
+        const gradient = unbroadcast(contribution, tracer.tensor(id))
+        const sum = known.get(id)
+        known.set(id, sum ? op.add(sum, gradient) : gradient)
+      })
+    })
+  }
+  return wrt.map((x) => (dependent.has(loss.id) ? known.get(x.id) : undefined))
+}
+
+function applyVjp(node: Node, tensor: (id: ValueId) => Tensor, known: Map<ValueId, Tensor>) {
+  const gradients = node.outputs.map((id) => known.get(id))
+  const outputs = node.outputs.map(tensor)
+  const rule = vjps[node.op] as (context: object) => readonly (Tensor | undefined)[]
+  const attrs = node.attrs as AttrsOf<OpName>
+  return rule({ inputs: node.inputs.map(tensor), outputs, attrs, g: gradients[0], gradients })
+}
+
+/** Sums a gradient over the axes along which its input was broadcast. */
+function unbroadcast(gradient: Tensor, input: Tensor): Tensor {
+  if (sameShape(gradient.shape, input.shape)) return gradient
+  const lead = gradient.rank - input.rank
+  const axes = gradient.shape.flatMap((n, axis) =>
+    axis < lead || (input.shape[axis - lead] === 1 && n !== 1) ? [axis] : [],
+  )
+  // A gradient smaller than its input (a scalar seed, say) is spread over it.
+  if (axes.length === 0) return op.broadcastTo(gradient, input.shape)
+  return op.broadcastTo(op.reshape(op.sum(gradient, { axes }), input.shape), input.shape)
+}

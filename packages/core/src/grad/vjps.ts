@@ -1,0 +1,191 @@
+// The gradient of every op: from the gradients of its outputs to those of its inputs (vector-Jacobian products).
+// Rules may return gradients of the broadcast shape; `gradients` sums them back to the input's shape in one place.
+import * as op from '../graph/api.js'
+import type { AttrsOf, OpName } from '../graph/ops.js'
+import type { Tensor } from '../graph/trace.js'
+import { hostTensor, sizeOf } from '../tensor/tensor.js'
+
+interface Context<K extends OpName> {
+  readonly inputs: readonly Tensor[]
+  readonly outputs: readonly Tensor[]
+  readonly attrs: AttrsOf<K>
+  /** The gradient of the first output. */
+  readonly g: Tensor
+  /** The gradients of all outputs, undefined where nothing depends on one. */
+  readonly gradients: readonly (Tensor | undefined)[]
+}
+
+/** One gradient for each input; undefined is zero. */
+type Vjp<K extends OpName> = (context: Context<K>) => readonly (Tensor | undefined)[]
+
+/** No gradient flows through: integer, boolean and random results. */
+const none: Vjp<OpName> = () => []
+
+/** Elementwise: the derivative of y = f(x), given x and y, times g. */
+const unary =
+  (derivative: (x: Tensor, y: Tensor, g: Tensor) => Tensor): Vjp<OpName> =>
+  ({ inputs, outputs, g }) => [derivative(inputs[0]!, outputs[0]!, g)]
+
+/** maximum and minimum: the chosen side gets g, a tie is shared. */
+const extremum =
+  (chosen: (a: Tensor, b: Tensor) => Tensor): Vjp<OpName> =>
+  ({ inputs, g }) => {
+    const [a, b] = inputs as [Tensor, Tensor]
+    const share = op.select(op.equal(a, b), 0.5, op.cast(chosen(a, b), 'float32'))
+    return [op.mul(g, share), op.mul(g, op.sub(1, share))]
+  }
+
+/** A reduced tensor with its reduced axes back, of size 1. */
+const restored = (x: Tensor, reduced: Tensor, axes: readonly number[]) =>
+  op.reshape(
+    reduced,
+    x.shape.map((n, axis) => (axes.includes(axis) ? 1 : n)),
+  )
+
+const asMatrix = (x: Tensor) => op.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
+
+const gaussian = (x: Tensor) =>
+  op.mul(op.exp(op.mul(op.mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
+
+export const vjps: { [K in OpName]: Vjp<K> } = {
+  constant: none,
+  iota: none,
+  randomUniform: none,
+
+  neg: unary((_x, _y, g) => op.neg(g)),
+  exp: unary((_x, y, g) => op.mul(g, y)),
+  log: unary((x, _y, g) => op.div(g, x)),
+  sqrt: unary((_x, y, g) => op.div(op.mul(g, 0.5), y)),
+  rsqrt: unary((x, y, g) => op.mul(op.mul(g, -0.5), op.div(y, x))),
+  tanh: unary((_x, y, g) => op.mul(g, op.sub(1, op.mul(y, y)))),
+  sigmoid: unary((_x, y, g) => op.mul(g, op.mul(y, op.sub(1, y)))),
+  erf: unary((x, _y, g) => op.mul(g, op.mul(op.exp(op.neg(op.mul(x, x))), 2 / Math.sqrt(Math.PI)))),
+  sin: unary((x, _y, g) => op.mul(g, op.cos(x))),
+  cos: unary((x, _y, g) => op.neg(op.mul(g, op.sin(x)))),
+  add: ({ g }) => [g, g],
+  sub: ({ g }) => [g, op.neg(g)],
+  mul: ({ inputs: [a, b], g }) => [op.mul(g, b!), op.mul(g, a!)],
+  div: ({ inputs: [, b], outputs: [y], g }) => {
+    const quotient = op.div(g, b!)
+    return [quotient, op.neg(op.mul(quotient, y!))]
+  },
+  maximum: extremum((a, b) => op.less(b, a)),
+  minimum: extremum((a, b) => op.less(a, b)),
+  equal: none,
+  less: none,
+  lessEqual: none,
+  and: none,
+  or: none,
+  not: none,
+  select: ({ inputs: [condition], g }) => [
+    undefined,
+    op.select(condition!, g, 0),
+    op.select(condition!, 0, g),
+  ],
+  cast: ({ inputs: [x], attrs, g }) =>
+    x!.type.dtype === 'float32' && attrs.dtype === 'float32' ? [g] : [],
+
+  reshape: ({ inputs: [x], g }) => [op.reshape(g, x!.shape)],
+  transpose: ({ attrs: { permutation }, g }) => [
+    op.transpose(
+      g,
+      permutation.map((_, axis) => permutation.indexOf(axis)),
+    ),
+  ],
+  broadcastTo: ({ g }) => [g],
+  slice: ({ inputs: [x], attrs: { starts, sizes }, g }) => [
+    op.pad(
+      g,
+      starts,
+      x!.shape.map((n, axis) => n - starts[axis]! - sizes[axis]!),
+    ),
+  ],
+  pad: ({ inputs: [x], attrs: { low }, g }) => [op.slice(g, low, x!.shape)],
+  concat: ({ inputs, attrs: { axis }, g }) => {
+    let start = 0
+    return inputs.map((x) => {
+      const part = op.sliceAxis(g, axis, start, x.shape[axis]!)
+      start += x.shape[axis]!
+      return part
+    })
+  },
+
+  sum: ({ inputs: [x], attrs: { axes }, g }) => [op.broadcastTo(restored(x!, g, axes), x!.shape)],
+  max: ({ inputs: [x], outputs: [y], attrs: { axes }, g }) => {
+    // As torch.amax: a tie is shared evenly.
+    const hits = op.cast(op.equal(x!, restored(x!, y!, axes)), 'float32')
+    const share = op.div(restored(x!, g, axes), op.sum(hits, { axes, keepDims: true }))
+    return [op.mul(hits, share)]
+  },
+  argmax: none,
+  matmul: ({ inputs: [a, b], attrs: { transposeA, transposeB }, g }) => [
+    transposeA
+      ? op.matmul(b!, g, { transposeA: transposeB, transposeB: true })
+      : op.matmul(g, b!, { transposeB: !transposeB }),
+    transposeB
+      ? op.matmul(g, a!, { transposeA: true, transposeB: transposeA })
+      : op.matmul(a!, g, { transposeA: !transposeA }),
+  ],
+
+  softmax: ({ outputs: [y], attrs: { axis }, g }) => {
+    const weighted = op.mul(g, y!)
+    return [op.sub(weighted, op.mul(y!, op.sum(weighted, { axes: [axis], keepDims: true })))]
+  },
+  logSoftmax: ({ outputs: [y], attrs: { axis }, g }) => [
+    op.sub(g, op.mul(op.exp(y!), op.sum(g, { axes: [axis], keepDims: true }))),
+  ],
+  layerNorm: ({ inputs, outputs, gradients }) => {
+    const [x, scale] = inputs as [Tensor, Tensor]
+    const [, mean, invStd] = outputs as [Tensor, Tensor, Tensor]
+    const [g, gMean, gInvStd] = gradients
+    if (gMean || gInvStd)
+      throw new Error(
+        'layerNorm: its mean and invStd are for its own gradient; do not differentiate them',
+      )
+    if (!g) return []
+    const over = { axes: [x.rank - 1], keepDims: true }
+    const normalised = op.mul(op.sub(x, mean), invStd)
+    const scaled = op.mul(g, scale)
+    const projection = op.mul(normalised, op.mean(op.mul(scaled, normalised), over))
+    const centred = op.sub(op.sub(scaled, op.mean(scaled, over)), projection)
+    const rows = x.shape.slice(0, -1).map((_, axis) => axis)
+    return [
+      op.mul(centred, invStd),
+      op.sum(op.mul(g, normalised), { axes: rows }),
+      op.sum(g, { axes: rows }),
+    ]
+  },
+  gelu: ({ inputs, attrs: { approximate }, g }) => {
+    const x = inputs[0]!
+    if (approximate === 'none') {
+      const cumulative = op.mul(op.add(op.erf(op.mul(x, Math.SQRT1_2)), 1), 0.5)
+      return [op.mul(g, op.add(cumulative, op.mul(x, gaussian(x))))]
+    }
+    const c = Math.sqrt(2 / Math.PI)
+    const square = op.mul(x, x)
+    const t = op.tanh(op.mul(op.mul(x, op.add(op.mul(square, 0.044715), 1)), c))
+    const slope = op.mul(op.sub(1, op.mul(t, t)), op.add(op.mul(square, 3 * 0.044715 * c), c))
+    return [op.mul(g, op.mul(op.add(op.add(t, 1), op.mul(x, slope)), 0.5))]
+  },
+  quickGelu: ({ inputs, g }) => {
+    const x = inputs[0]!
+    const s = op.sigmoid(op.mul(x, 1.702))
+    const y = op.mul(x, s)
+    return [op.mul(g, op.add(s, op.mul(op.mul(y, 1.702), op.sub(1, s))))]
+  },
+  linear: ({ inputs: [x, weight, bias], g }) => {
+    const rows = asMatrix(g)
+    return [
+      op.reshape(op.matmul(rows, weight!), x!.shape),
+      op.matmul(rows, asMatrix(x!), { transposeA: true }),
+      bias && op.sum(rows, { axes: [0] }),
+    ]
+  },
+  adamw: () => {
+    throw new Error('adamw: an optimizer step is not differentiable here')
+  },
+}
+
+/** float32 ones of a shape: the gradient a scalar loss starts from. */
+export const onesLike = (x: Tensor): Tensor =>
+  op.broadcastTo(x.tracer.constant(hostTensor('float32', [], [1])), x.shape)

@@ -1,0 +1,99 @@
+// What a graph computes and moves, known without running it: floating-point operations and bytes.
+// Exact and the same on every machine; how much memory it holds is in memory.ts.
+import { bytesOf, sizeOf, type TensorType } from '../tensor/tensor.js'
+import type { Graph, ValueId } from './graph.js'
+import { views } from './memory.js'
+import type { AttrsOf, OpName } from './ops.js'
+
+interface Costed<K extends OpName> {
+  readonly inputs: readonly TensorType[]
+  readonly outputs: readonly TensorType[]
+  readonly attrs: AttrsOf<K>
+}
+type Flops<K extends OpName> = (node: Costed<K>) => number
+
+const free: Flops<OpName> = () => 0
+/** n operations for each element of the output; one of exp, erf, … counts as one. */
+const perOutput =
+  (n: number): Flops<OpName> =>
+  ({ outputs }) =>
+    n * sizeOf(outputs[0]!.shape)
+const perInput =
+  (n: number): Flops<OpName> =>
+  ({ inputs }) =>
+    n * sizeOf(inputs[0]!.shape)
+
+/** Floating-point operations; a multiply-add counts as two. */
+const flops: { [K in OpName]: Flops<K> } = {
+  constant: free,
+  iota: free,
+  randomUniform: perOutput(1),
+  neg: perOutput(1),
+  exp: perOutput(1),
+  log: perOutput(1),
+  sqrt: perOutput(1),
+  rsqrt: perOutput(1),
+  tanh: perOutput(1),
+  sigmoid: perOutput(1),
+  erf: perOutput(1),
+  sin: perOutput(1),
+  cos: perOutput(1),
+  add: perOutput(1),
+  sub: perOutput(1),
+  mul: perOutput(1),
+  div: perOutput(1),
+  maximum: perOutput(1),
+  minimum: perOutput(1),
+  equal: perOutput(1),
+  less: perOutput(1),
+  lessEqual: perOutput(1),
+  and: free,
+  or: free,
+  not: free,
+  select: free,
+  cast: free,
+  reshape: free,
+  transpose: free,
+  broadcastTo: free,
+  slice: free,
+  pad: free,
+  concat: free,
+  sum: perInput(1),
+  max: perInput(1),
+  argmax: perInput(1),
+  matmul: ({ inputs, outputs, attrs }) =>
+    2 * sizeOf(outputs[0]!.shape) * inputs[0]!.shape.at(attrs.transposeA ? -2 : -1)!,
+  softmax: perInput(5),
+  logSoftmax: perInput(5),
+  layerNorm: perInput(8),
+  gelu: perInput(8),
+  quickGelu: perInput(3),
+  linear: ({ inputs, outputs }) =>
+    sizeOf(outputs[0]!.shape) * (2 * inputs[1]!.shape[1]! + (inputs.length === 3 ? 1 : 0)),
+  adamw: perInput(14),
+}
+
+export interface Cost {
+  readonly flops: number
+  /** Bytes read and written if every op reads its inputs from memory and writes its outputs to it. */
+  readonly bytes: number
+  /** FLOPs by outermost scope (`student`, `teacher`, `optimizer`, …). */
+  readonly flopsByScope: Readonly<Record<string, number>>
+}
+
+/** FLOPs and bytes of a graph as it stands: lower it first to count what a backend executes. */
+export function cost(graph: Graph): Cost {
+  const typesOf = (values: readonly ValueId[]) => values.map((value) => graph.types[value]!)
+  const flopsByScope: Record<string, number> = {}
+  let bytes = 0
+  for (const node of graph.nodes) {
+    const [inputs, outputs] = [typesOf(node.inputs), typesOf(node.outputs)]
+    const count = flops[node.op] as Flops<OpName>
+    const scope = node.scope.split('/')[0] || 'other'
+    flopsByScope[scope] = (flopsByScope[scope] ?? 0) + count({ inputs, outputs, attrs: node.attrs })
+    if (!views.has(node.op))
+      bytes += [...inputs, ...outputs].reduce((total, type) => total + bytesOf(type), 0)
+  }
+  const total = Object.values(flopsByScope).reduce((a, b) => a + b, 0)
+  return { flops: total, bytes, flopsByScope }
+}

@@ -1,0 +1,115 @@
+// How much memory a graph holds while it runs, planned from the graph alone: each buffer lives from the node that
+// makes it to its last use. Exact and the same on every machine; it stands beside every measured peak.
+import { bytesOf } from '../tensor/tensor.js'
+import { lastUses, type Graph, type Node, type Role, type ValueId } from './graph.js'
+import type { OpName } from './ops.js'
+
+/** Ops whose output is their input's memory, seen differently. */
+export const views: ReadonlySet<OpName> = new Set<OpName>(['reshape'])
+
+/** Ops that may write their output over an operand of the same size that nothing reads later. */
+const inPlace: ReadonlySet<OpName> = new Set<OpName>([
+  ...(['neg', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'erf', 'sin', 'cos'] as const),
+  ...(['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'select', 'not', 'and', 'or'] as const),
+  ...(['softmax', 'logSoftmax', 'gelu', 'quickGelu', 'adamw'] as const),
+])
+
+export interface MemoryPlan {
+  /** Bytes of the graph's inputs, by what they hold. */
+  readonly inputBytes: Readonly<Record<Role, number>>
+  /** Bytes that stay between runs: parameters, optimizer state, teacher (weights or embeddings). */
+  readonly residentBytes: number
+  /** Greatest sum of live bytes at any node, inputs included. */
+  readonly peakBytes: number
+  /** The part of the peak that is neither an input nor an output of the graph. */
+  readonly activationBytes: number
+  /** Index of the node at which the peak is reached. */
+  readonly peakNode: number
+}
+
+interface Lifetime {
+  readonly bytes: number
+  /** Node indices, both inclusive; inputs begin at 0, what the caller keeps ends at `nodes.length`. */
+  readonly from: number
+  to: number
+  /** An input, or what becomes an output. */
+  external: boolean
+  /** The caller holds it, so that no node may write over it. */
+  readonly held: boolean
+}
+
+/** Buffers of a graph with their lifetimes; views and in-place results share their operand's. */
+function lifetimes(graph: Graph, reusesDonated: boolean): Lifetime[] {
+  const end = graph.nodes.length
+  const lastUse = lastUses(graph)
+  const outputs = new Set(graph.outputs.map(({ value }) => value))
+  const buffers: Lifetime[] = []
+  const bufferOf = new Map<ValueId, Lifetime>()
+
+  const place = (value: ValueId, buffer: Lifetime) => {
+    buffer.to = Math.max(buffer.to, lastUse[value]!)
+    buffer.external ||= outputs.has(value)
+    bufferOf.set(value, buffer)
+  }
+  const allocate = (value: ValueId, from: number, held: boolean, external: boolean) => {
+    const bytes = bytesOf(graph.types[value]!)
+    const buffer = { bytes, from, to: held ? end : from, external, held }
+    buffers.push(buffer)
+    place(value, buffer)
+  }
+  const reusable = (node: Node, index: number, bytes: number, taken: ReadonlySet<Lifetime>) => {
+    const operands = node.inputs.map((value) => bufferOf.get(value)!)
+    if (views.has(node.op)) return operands[0]
+    if (!inPlace.has(node.op)) return undefined
+    return operands.find(
+      (buffer) =>
+        !buffer.held && buffer.to === index && buffer.bytes === bytes && !taken.has(buffer),
+    )
+  }
+
+  for (const { value, donated } of graph.inputs)
+    allocate(value, 0, !(donated && reusesDonated), true)
+  graph.nodes.forEach((node, index) => {
+    const taken = new Set<Lifetime>()
+    for (const value of node.outputs) {
+      const buffer = reusable(node, index, bytesOf(graph.types[value]!), taken)
+      if (buffer) {
+        taken.add(buffer)
+        place(value, buffer)
+      } else allocate(value, index, false, false)
+    }
+  })
+  return buffers
+}
+
+/**
+ * Plans the memory of one run. With `reusesDonated` a donated input's buffer is free after its last use; without,
+ * the caller holds old and new state at once, as with runtimes that cannot take buffers over.
+ */
+export function planMemory(graph: Graph, { reusesDonated = true } = {}): MemoryPlan {
+  const inputBytes: Record<Role, number> = { parameter: 0, optimizer: 0, teacher: 0, batch: 0 }
+  for (const { value, role } of graph.inputs) inputBytes[role] += bytesOf(graph.types[value]!)
+
+  const change = Array.from({ length: graph.nodes.length + 2 }, () => ({ all: 0, internal: 0 }))
+  for (const { bytes, from, to, external } of lifetimes(graph, reusesDonated)) {
+    const internal = external ? 0 : bytes
+    change[from]!.all += bytes
+    change[from]!.internal += internal
+    change[to + 1]!.all -= bytes
+    change[to + 1]!.internal -= internal
+  }
+  const live = { all: 0, internal: 0 }
+  let peak = { all: 0, internal: 0, node: 0 }
+  change.forEach(({ all, internal }, node) => {
+    live.all += all
+    live.internal += internal
+    if (live.all > peak.all) peak = { ...live, node }
+  })
+  return {
+    inputBytes,
+    residentBytes: inputBytes.parameter + inputBytes.optimizer + inputBytes.teacher,
+    peakBytes: peak.all,
+    activationBytes: peak.internal,
+    peakNode: peak.node,
+  }
+}

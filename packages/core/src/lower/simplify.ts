@@ -1,0 +1,150 @@
+// Local rewrites that never change a result's meaning: a node is replaced as it is made, by looking at its inputs.
+// Common subexpressions and dead nodes need no rule: the tracer makes equal nodes once and drops unused ones.
+import * as op from '../graph/api.js'
+import type { Node } from '../graph/graph.js'
+import type { AttrsOf, OpName } from '../graph/ops.js'
+import type { Simplifier, Tensor, Tracer } from '../graph/trace.js'
+import { broadcastShapes, hostScalar, sameShape, type Shape } from '../tensor/tensor.js'
+
+type Rule<K extends OpName> = (
+  inputs: readonly Tensor[],
+  attrs: AttrsOf<K>,
+  tracer: Tracer,
+) => Tensor | undefined
+
+/** The node that made `x`, where it is an application of `name`. */
+function madeBy<K extends OpName>(x: Tensor, name: K): Node<K> | undefined {
+  const node = x.tracer.producer(x)
+  return node?.op === name ? (node as Node<K>) : undefined
+}
+
+/** The input that made `x` through `name`. */
+const sourceOf = (x: Tensor, node: Node): Tensor => x.tracer.tensor(node.inputs[0]!)
+
+/** The number a tensor is everywhere, where that is known. */
+function uniform(x: Tensor): number | undefined {
+  const broadcast = madeBy(x, 'broadcastTo')
+  if (broadcast) return uniform(sourceOf(x, broadcast))
+  const value = madeBy(x, 'constant')?.attrs.value
+  return value?.data.length === 1 ? value.data[0] : undefined
+}
+
+const resultShape = (inputs: readonly Tensor[]): Shape | undefined =>
+  inputs.reduce<Shape | undefined>(
+    (shape, x) => shape && broadcastShapes(shape, x.shape),
+    inputs[0]!.shape,
+  )
+
+/** Elementwise ops broadcast by themselves: an explicit broadcast before one is dropped where the result stays. */
+const unbroadcast =
+  <K extends OpName>(name: K): Rule<K> =>
+  (inputs, attrs, tracer) => {
+    const shape = resultShape(inputs)
+    const direct = inputs.map((x, i) => {
+      const node = madeBy(x, 'broadcastTo')
+      if (!node) return x
+      const source = sourceOf(x, node)
+      const others = inputs.with(i, source)
+      const without = resultShape(others)
+      return without && shape && sameShape(without, shape) ? source : x
+    })
+    const joint = resultShape(direct)
+    if (direct.every((x, i) => x === inputs[i]) || !joint || !shape || !sameShape(joint, shape))
+      return undefined
+    return tracer.emit(name, direct, attrs)[0]
+  }
+
+type Arithmetic = 'add' | 'sub' | 'mul' | 'div'
+const compute: Record<Arithmetic, (a: number, b: number) => number> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+}
+
+/** Scalar constants are computed; `neutral` is the right operand that changes nothing (x + 0 would lose -0). */
+const arithmetic =
+  (name: Arithmetic, neutral: number, commutes: boolean): Rule<Arithmetic> =>
+  (inputs, attrs, tracer) => {
+    const [a, b] = inputs as [Tensor, Tensor]
+    const [x, y] = [uniform(a), uniform(b)]
+    if (x !== undefined && y !== undefined && a.type.dtype === 'float32') {
+      const shape = broadcastShapes(a.shape, b.shape)!
+      return op.broadcastTo(tracer.constant(hostScalar(compute[name](x, y))), shape)
+    }
+    const keeps = (kept: Tensor, other: Tensor) =>
+      sameShape(broadcastShapes(kept.shape, other.shape) ?? [], kept.shape)
+    if (Object.is(y, neutral) && keeps(a, b)) return a
+    if (commutes && Object.is(x, neutral) && keeps(b, a)) return b
+    return unbroadcast(name)(inputs, attrs, tracer)
+  }
+
+const isIdentity = (permutation: readonly number[]) => permutation.every((axis, i) => axis === i)
+
+/** Whether a transpose only swaps the last two axes. */
+const swapsLastTwo = (permutation: readonly number[]) => {
+  const rank = permutation.length
+  return (
+    rank >= 2 &&
+    isIdentity(permutation.slice(0, -2)) &&
+    permutation[rank - 1] === rank - 2 &&
+    permutation[rank - 2] === rank - 1
+  )
+}
+
+const elementwise = ['maximum', 'minimum', 'equal', 'less', 'lessEqual', 'select'] as const
+
+const rules: { [K in OpName]?: Rule<K> } = {
+  add: arithmetic('add', -0, true),
+  sub: arithmetic('sub', 0, false),
+  mul: arithmetic('mul', 1, true),
+  div: arithmetic('div', 1, false),
+  ...Object.fromEntries(elementwise.map((name) => [name, unbroadcast(name)])),
+  neg: ([x]) => {
+    const inner = madeBy(x!, 'neg')
+    return inner && sourceOf(x!, inner)
+  },
+  reshape: ([x], { shape }) => {
+    if (sameShape(x!.shape, shape)) return x!
+    const inner = madeBy(x!, 'reshape')
+    return inner && op.reshape(sourceOf(x!, inner), shape)
+  },
+  transpose: ([x], { permutation }) => {
+    if (isIdentity(permutation)) return x!
+    const inner = madeBy(x!, 'transpose')
+    return (
+      inner &&
+      op.transpose(
+        sourceOf(x!, inner),
+        permutation.map((axis) => inner.attrs.permutation[axis]!),
+      )
+    )
+  },
+  broadcastTo: ([x], { shape }) => {
+    if (sameShape(x!.shape, shape)) return x!
+    const inner = madeBy(x!, 'broadcastTo')
+    return inner && op.broadcastTo(sourceOf(x!, inner), shape)
+  },
+  sum: ([x], { axes, keepDims }) =>
+    axes.every((axis) => x!.shape[axis] === 1)
+      ? op.reshape(x!, keepDims ? x!.shape : x!.shape.filter((_, axis) => !axes.includes(axis)))
+      : undefined,
+  matmul: ([a, b], { transposeA, transposeB }) => {
+    const untransposed = (x: Tensor) => {
+      const node = madeBy(x, 'transpose')
+      return node && swapsLastTwo(node.attrs.permutation) ? sourceOf(x, node) : undefined
+    }
+    const [x, y] = [untransposed(a!), untransposed(b!)]
+    if (!x && !y) return undefined
+    return op.matmul(x ?? a!, y ?? b!, {
+      transposeA: x ? !transposeA : transposeA,
+      transposeB: y ? !transposeB : transposeB,
+    })
+  },
+}
+
+export const simplify: Simplifier = (tracer, name, inputs, attrs) => {
+  const rule = rules[name] as Rule<OpName> | undefined
+  const simpler = rule?.(inputs, attrs, tracer)
+  return simpler && [simpler]
+}
