@@ -203,7 +203,7 @@ export const ops = {
       return [{ dtype: a!.dtype, shape: shape! }]
     },
   }),
-  /** float -> int32 truncates towards zero (out of range: undefined); to bool: not equal to zero. */
+  /** float -> int32 truncates towards zero (out of range: undefined); to bool: not equal to zero, so NaN is true. */
   cast: primitive<{ readonly dtype: DType }>({
     signature: 'x -> y: dtype',
     constraints: [],
@@ -299,7 +299,8 @@ export const ops = {
   sum: reduction('sum', true),
   max: reduction('greatest element (NaN if any is)', false),
   argmax: primitive<{ readonly axis: number }>({
-    signature: 'x: float -> y: int32, first index of the greatest element along axis, axis removed',
+    signature:
+      'x: float -> y: int32, first index of the greatest element along axis (a NaN where there is one), axis removed',
     constraints: ['x is a float', 'axis is between 0 and rank - 1', 'that axis is not empty'],
     arity: 1,
     infer: ([x], { axis }, check) => {

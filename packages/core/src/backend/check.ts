@@ -1,0 +1,41 @@
+// What every backend must check before it touches a device, so that the same mistake gives the same error everywhere.
+// Whether a buffer is alive and of this backend is for the backend to know.
+import type { Graph } from '../graph/graph.js'
+import { formatType, sameType, sizeOf, type HostTensor } from '../tensor/tensor.js'
+import type { DeviceBuffer } from './backend.js'
+
+const arrayNames = { float32: 'Float32Array', int32: 'Int32Array', bool: 'Uint8Array' }
+
+/** @throws where `data` is not the array of `dtype`, or has not the number of elements that `shape` says. */
+export function checkHostTensor(tensor: HostTensor): void {
+  const { dtype, shape, data } = tensor
+  const expected = `${arrayNames[dtype]} of ${sizeOf(shape)} elements`
+  const given = `${data.constructor.name} of ${data.length}`
+  if (expected !== `${given} elements`)
+    throw new Error(`tensor ${formatType(tensor)}: data must be ${expected}, got ${given}`)
+}
+
+/**
+ * @throws where an input of the graph is missing or of another type, a name given is not an input of it, or a donated buffer is
+ * given twice.
+ */
+export function checkInputs(graph: Graph, inputs: Readonly<Record<string, DeviceBuffer>>): void {
+  const fail = (message: string) => {
+    throw new Error(`graph ${graph.name}: ${message}`)
+  }
+  for (const { name, value } of graph.inputs) {
+    const buffer = inputs[name]
+    const type = graph.types[value]!
+    if (!buffer) fail(`input ${name}: ${formatType(type)} is missing`)
+    else if (!sameType(buffer, type))
+      fail(`input ${name} must be ${formatType(type)}, got ${formatType(buffer)}`)
+  }
+  const known = graph.inputs.map(({ name }) => name)
+  for (const name of Object.keys(inputs))
+    if (!known.includes(name))
+      fail(`there is no input ${name}; its inputs are ${known.join(', ') || '(none)'}`)
+  for (const { name } of graph.inputs.filter(({ donated }) => donated))
+    for (const [other, buffer] of Object.entries(inputs))
+      if (other !== name && buffer === inputs[name])
+        fail(`input ${name} is donated, so its buffer cannot be given as ${other} too`)
+}

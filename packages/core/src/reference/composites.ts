@@ -1,0 +1,111 @@
+// Reference kernels of the composites, each from its definition and not from its decomposition, so that comparing the two
+// says something.
+import type { CompositeName } from '../graph/ops.js'
+import { sizeOf, type Shape } from '../tensor/tensor.js'
+import { sigmoid, type Kernels } from './elementwise.js'
+import { erf } from './erf.js'
+import { allocate, type ReferenceData, type ReferenceTensor } from './tensor.js'
+
+const map = (f: (x: number) => number, { data }: ReferenceTensor): ReferenceData[] => {
+  const y = allocate('float32', data.length)
+  for (let i = 0; i < y.length; i++) y[i] = f(data[i]!)
+  return [y]
+}
+
+/** Calls `visit` with the first element, one past the last, and the step of every vector along `axis`. */
+function alongAxis(
+  shape: Shape,
+  axis: number,
+  visit: (start: number, end: number, step: number) => void,
+): void {
+  const length = shape[axis]!
+  const step = sizeOf(shape.slice(axis + 1))
+  for (let block = 0; block < sizeOf(shape); block += length * step)
+    for (let start = block; start < block + step; start++) visit(start, start + length * step, step)
+}
+
+/** The greatest element of a vector and the logarithm of Σ exp(x - greatest). */
+function logSumExp(x: ReferenceData, start: number, end: number, step: number) {
+  let greatest = -Infinity
+  for (let i = start; i < end; i += step) greatest = Math.max(greatest, x[i]!)
+  let sum = 0
+  for (let i = start; i < end; i += step) sum += Math.exp(x[i]! - greatest)
+  return { greatest, logSum: Math.log(sum) }
+}
+
+export const composites: Kernels<CompositeName> = {
+  softmax: ([x], { axis }) => {
+    const y = allocate('float32', x!.data.length)
+    alongAxis(x!.shape, axis, (start, end, step) => {
+      const { greatest, logSum } = logSumExp(x!.data, start, end, step)
+      for (let i = start; i < end; i += step) y[i] = Math.exp(x!.data[i]! - greatest - logSum)
+    })
+    return [y]
+  },
+  logSoftmax: ([x], { axis }) => {
+    const y = allocate('float32', x!.data.length)
+    alongAxis(x!.shape, axis, (start, end, step) => {
+      const { greatest, logSum } = logSumExp(x!.data, start, end, step)
+      for (let i = start; i < end; i += step) y[i] = x!.data[i]! - greatest - logSum
+    })
+    return [y]
+  },
+  layerNorm: ([x, scale, bias], { epsilon }) => {
+    const d = x!.shape.at(-1)!
+    const rows = x!.data.length / d
+    const y = allocate('float32', x!.data.length)
+    const means = allocate('float32', rows)
+    const invStds = allocate('float32', rows)
+    for (let row = 0; row < rows; row++) {
+      const values = x!.data.subarray(row * d, (row + 1) * d)
+      let mean = 0
+      for (const value of values) mean += value / d
+      let variance = 0
+      for (const value of values) variance += (value - mean) ** 2 / d
+      const invStd = 1 / Math.sqrt(variance + epsilon)
+      for (let i = 0; i < d; i++)
+        y[row * d + i] = (values[i]! - mean) * invStd * scale!.data[i]! + bias!.data[i]!
+      means[row] = mean
+      invStds[row] = invStd
+    }
+    return [y, means, invStds]
+  },
+  gelu: ([x], { approximate }) =>
+    map(
+      approximate === 'none'
+        ? (x) => x * 0.5 * (1 + erf(x * Math.SQRT1_2))
+        : (x) => x * 0.5 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+      x!,
+    ),
+  quickGelu: ([x]) => map((x) => x * sigmoid(1.702 * x), x!),
+  linear: ([x, weight, bias]) => {
+    const [features, inner] = weight!.shape as [number, number]
+    const rows = sizeOf(x!.shape.slice(0, -1))
+    const y = allocate('float32', rows * features)
+    for (let row = 0; row < rows; row++)
+      for (let feature = 0; feature < features; feature++) {
+        let sum = bias ? bias.data[feature]! : 0
+        for (let i = 0; i < inner; i++)
+          sum += x!.data[row * inner + i]! * weight!.data[feature * inner + i]!
+        y[row * features + feature] = sum
+      }
+    return [y]
+  },
+  /** In the order and with the names of torch.optim.AdamW's documentation. */
+  adamw: (inputs, { beta1, beta2, epsilon, weightDecay }) => {
+    const [parameter, gradient, m, v] = inputs.slice(0, 4).map((x) => x.data) as ReferenceData[]
+    const [learningRate, correction1, correction2] = inputs.slice(4).map((x) => x.data[0]!)
+    const size = parameter!.length
+    const [nextParameter, nextM, nextV] = [0, 1, 2].map(() => allocate('float32', size))
+    for (let i = 0; i < size; i++) {
+      const g = gradient![i]!
+      nextM![i] = beta1 * m![i]! + (1 - beta1) * g
+      nextV![i] = beta2 * v![i]! + (1 - beta2) * g * g
+      const decayed = parameter![i]! * (1 - learningRate! * weightDecay)
+      const meanHat = nextM![i]! / correction1!
+      const varianceHat = nextV![i]! / correction2!
+      nextParameter![i] = decayed - (learningRate! * meanHat) / (Math.sqrt(varianceHat) + epsilon)
+    }
+    return [nextParameter!, nextM!, nextV!]
+  },
+}
