@@ -1,0 +1,65 @@
+// Random crop and horizontal flip, drawn from (seed, epoch, index of the image) and nothing else: an augmentation can be
+// repeated anywhere, which is what lets a stored teacher embedding stand for the very pixels the student sees.
+
+import { Random } from '@embed-kd/core'
+
+import type { ImageShape } from './dataset.js'
+import { randomStream } from './subsets.js'
+
+export interface Augmentation {
+  /** Mirror half of the images left to right. */
+  readonly flip: boolean
+  /** Black pixels added on each side before a crop of the image's own size; 0 for none. */
+  readonly cropPadding: number
+}
+
+/** What is done to one image in one epoch. */
+export interface AugmentationDraw {
+  readonly flip: boolean
+  /** Where the crop begins, in pixels from the image's corner: from -cropPadding to cropPadding. */
+  readonly top: number
+  readonly left: number
+}
+
+export const noAugmentation: Augmentation = { flip: false, cropPadding: 0 }
+
+export function drawAugmentation(
+  { flip, cropPadding }: Augmentation,
+  seed: number,
+  epoch: number,
+  index: number,
+): AugmentationDraw {
+  const random = new Random(seed, randomStream.augmentation, epoch, index)
+  const mirrored = random.int(2) === 1
+  const top = random.int(2 * cropPadding + 1) - cropPadding
+  const left = random.int(2 * cropPadding + 1) - cropPadding
+  return { flip: flip && mirrored, top, left }
+}
+
+/** Writes the augmented image that starts at `sourceStart` to `targetStart`: crop first, then flip. */
+export function augmentImage(
+  { channels, height, width }: ImageShape,
+  { flip, top, left }: AugmentationDraw,
+  source: Uint8Array,
+  sourceStart: number,
+  target: Uint8Array,
+  targetStart: number,
+): void {
+  const area = height * width
+  const firstRow = Math.max(-top, 0)
+  const lastRow = Math.min(height - top, height)
+  const firstColumn = Math.max(-left, 0)
+  const lastColumn = Math.min(width - left, width)
+  if (top !== 0 || left !== 0) target.fill(0, targetStart, targetStart + channels * area)
+  for (let channel = 0; channel < channels; channel++)
+    for (let y = firstRow; y < lastRow; y++) {
+      const from = sourceStart + channel * area + (y + top) * width + left
+      const row = targetStart + channel * area + y * width
+      if (flip) {
+        const end = row + width - 1
+        for (let x = firstColumn; x < lastColumn; x++) target[end - x] = source[from + x]!
+      } else {
+        for (let x = firstColumn; x < lastColumn; x++) target[row + x] = source[from + x]!
+      }
+    }
+}

@@ -1,0 +1,113 @@
+// Batches of pixels: which images, in which order, augmented how. They stay bytes, so that student and teacher can each make
+// their own input (input.ts) of the same pixels.
+
+import { augmentImage, drawAugmentation, noAugmentation } from './augment.js'
+import type { Augmentation } from './augment.js'
+import type { ImageShape } from './dataset.js'
+import { shuffled } from './subsets.js'
+import type { Subset } from './subsets.js'
+
+/** The arrays of one batch of `size` images, the last `size - count` of which are padding. */
+export interface Batch {
+  /** How many images are real; they come first. */
+  count: number
+  /** `[size, channels, height, width]`; padding is black. */
+  readonly pixels: Uint8Array
+  /** `[size]`; padding has label 0. */
+  readonly labels: Int32Array
+  /** `[size]`: 1 for an image, 0 for padding. */
+  readonly mask: Float32Array
+  /** `[size]`: positions in the split; -1 for padding. */
+  readonly indices: Int32Array
+}
+
+export function createBatch({ channels, height, width }: ImageShape, size: number): Batch {
+  return {
+    count: 0,
+    pixels: new Uint8Array(size * channels * height * width),
+    labels: new Int32Array(size),
+    mask: new Float32Array(size),
+    indices: new Int32Array(size),
+  }
+}
+
+/** The batches of one pass over a subset. */
+export interface Batches extends Iterable<Batch> {
+  /** How many. */
+  readonly length: number
+  /** Fills `into`, or a new batch, with the batch at `step`, from 0 to length - 1. Any step can be read at any time. */
+  read(step: number, into?: Batch): Batch
+  /** All in turn, **in the same arrays**: a batch is valid until the next is asked for. */
+  [Symbol.iterator](): Iterator<Batch>
+}
+
+export interface TrainingOptions {
+  readonly size: number
+  readonly seed: number
+  /** From 0. */
+  readonly epoch: number
+  readonly augmentation?: Augmentation
+}
+
+/**
+ * The full batches of a shuffled epoch; the images left over have their turn in other epochs. Order and augmentation follow from
+ * seed and epoch.
+ * @throws where the subset does not fill one batch.
+ */
+export function trainingBatches(
+  subset: Subset,
+  { size, seed, epoch, augmentation = noAugmentation }: TrainingOptions,
+): Batches {
+  const length = Math.floor(subset.indices.length / size)
+  if (length === 0)
+    throw new Error(
+      `a batch of ${size} needs as many images, there are ${subset.indices.length}: take a smaller batch`,
+    )
+  return sequence(subset, shuffled(subset, seed, epoch), size, length, (index) =>
+    drawAugmentation(augmentation, seed, epoch, index),
+  )
+}
+
+/** All images of a subset in order, as they are; the last batch is padded. */
+export function evaluationBatches(subset: Subset, size: number): Batches {
+  const { indices } = subset
+  const asIs = { flip: false, top: 0, left: 0 }
+  return sequence(subset, indices, size, Math.ceil(indices.length / size), () => asIs)
+}
+
+function sequence(
+  { shape, split }: Subset,
+  order: Int32Array,
+  size: number,
+  length: number,
+  drawFor: (index: number) => ReturnType<typeof drawAugmentation>,
+): Batches {
+  const imageBytes = shape.channels * shape.height * shape.width
+
+  const read = (step: number, into = createBatch(shape, size)): Batch => {
+    if (!(step >= 0 && step < length))
+      throw new Error(`there are batches 0 to ${length - 1}, not ${step}`)
+    const { pixels, labels, mask, indices } = into
+    into.count = Math.min(size, order.length - step * size)
+    for (let i = 0; i < into.count; i++) {
+      const index = order[step * size + i]!
+      indices[i] = index
+      labels[i] = split.labels[index]!
+      augmentImage(shape, drawFor(index), split.images, index * imageBytes, pixels, i * imageBytes)
+    }
+    mask.fill(1, 0, into.count).fill(0, into.count)
+    labels.fill(0, into.count)
+    indices.fill(-1, into.count)
+    pixels.fill(0, into.count * imageBytes)
+    return into
+  }
+
+  return {
+    length,
+    read,
+    *[Symbol.iterator]() {
+      const batch = createBatch(shape, size)
+      for (let step = 0; step < length; step++) yield read(step, batch)
+    },
+  }
+}

@@ -1,0 +1,121 @@
+// What a model sees: bytes of a batch to float32 of the model's size, normalised by its mean and standard deviation.
+
+import type { ImageShape } from './dataset.js'
+import { bilinearResize } from './resize.js'
+import type { Subset } from './subsets.js'
+
+export interface ChannelStatistics {
+  /** One per channel, of pixels from 0 to 1. */
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+export interface ModelInput extends ImageShape, ChannelStatistics {
+  /** How images of another size come to the model's: stretched (bilinear, antialiased), or set in the middle of black. */
+  readonly fit: 'resize' | 'pad'
+}
+
+/** Writes images `[count, channels, height, width]` of the source as the model's input `[count, channels, height, width]`. */
+export type InputWriter = (pixels: Uint8Array, count: number, into: Float32Array) => void
+
+/**
+ * A function that makes a model's input of images of shape `source`: each pixel p of a channel becomes (p / 255 - mean) / std.
+ * Grey images are repeated for a model of several channels. It has buffers of its own, so build it once and keep it.
+ * @throws where images of that shape cannot become the input.
+ */
+export function createInputWriter(source: ImageShape, target: ModelInput): InputWriter {
+  const { channels, height, width, mean, std, fit } = target
+  if (source.channels !== channels && source.channels !== 1)
+    throw new Error(
+      `images of ${source.channels} channels cannot be given to a model of ${channels}: take another data set or model`,
+    )
+  if (mean.length !== channels || std.length !== channels || !std.every((value) => value > 0))
+    throw new Error(
+      `a model of ${channels} channels needs as many means and positive standard deviations, got [${mean.join(', ')}] and [${std.join(', ')}]`,
+    )
+  const sameSize = source.height === height && source.width === width
+  return fit === 'pad' || sameSize ? padded(source, target) : resized(source, target)
+}
+
+/** Mean and standard deviation of each channel over all pixels of a subset, from 0 to 1. */
+export function channelStatistics({ shape, split, indices }: Subset): ChannelStatistics {
+  const area = shape.height * shape.width
+  const mean: number[] = []
+  const std: number[] = []
+  for (let channel = 0; channel < shape.channels; channel++) {
+    const histogram = new Float64Array(256)
+    for (const index of indices) {
+      const begin = (index * shape.channels + channel) * area
+      for (let i = begin; i < begin + area; i++) histogram[split.images[i]!]!++
+    }
+    let sum = 0
+    let squares = 0
+    for (let value = 0; value < 256; value++) {
+      sum += histogram[value]! * value
+      squares += histogram[value]! * value * value
+    }
+    const count = indices.length * area
+    mean.push(sum / count / 255)
+    std.push(Math.sqrt(squares / count - (sum / count) ** 2) / 255)
+  }
+  return { mean, std }
+}
+
+function padded(
+  source: ImageShape,
+  { channels, height, width, mean, std }: ModelInput,
+): InputWriter {
+  const top = Math.floor((height - source.height) / 2)
+  const left = Math.floor((width - source.width) / 2)
+  if (top < 0 || left < 0)
+    throw new Error(
+      `images of ${source.height}x${source.width} cannot be padded to ${height}x${width}: resize them`,
+    )
+  const valuesOf = mean.map((center, channel) =>
+    Float32Array.from({ length: 256 }, (_, pixel) => (pixel / 255 - center) / std[channel]!),
+  )
+  const sourceArea = source.height * source.width
+  const area = height * width
+  const bordered = sourceArea !== area
+
+  return (pixels, count, into) => {
+    for (let image = 0; image < count; image++)
+      for (let channel = 0; channel < channels; channel++) {
+        const values = valuesOf[channel]!
+        const plane = image * channels + channel
+        const sourcePlane = source.channels === channels ? plane : image
+        if (bordered) into.fill(values[0]!, plane * area, (plane + 1) * area)
+        let from = sourcePlane * sourceArea
+        for (let y = 0; y < source.height; y++) {
+          const row = plane * area + (y + top) * width + left
+          for (let x = 0; x < source.width; x++) into[row + x] = values[pixels[from++]!]!
+        }
+      }
+  }
+}
+
+function resized(source: ImageShape, target: ModelInput): InputWriter {
+  const { channels, height, width, mean, std } = target
+  const sourceArea = source.height * source.width
+  const area = height * width
+  const resize = bilinearResize(source, target)
+  const plane = new Float32Array(sourceArea)
+  const copies = channels / source.channels
+
+  return (pixels, count, into) => {
+    for (let sourcePlane = 0; sourcePlane < count * source.channels; sourcePlane++) {
+      const first = sourcePlane * copies
+      const begin = sourcePlane * sourceArea
+      for (let i = 0; i < sourceArea; i++) plane[i] = pixels[begin + i]!
+      resize(plane, 0, into, first * area)
+      // Normalising is affine and the weights sum to 1, so it may as well come after; the first plane last, as the others read it.
+      for (let copy = copies - 1; copy >= 0; copy--) {
+        const channel = (first + copy) % channels
+        const scale = 1 / (255 * std[channel]!)
+        const shift = -mean[channel]! / std[channel]!
+        const at = (first + copy) * area
+        for (let i = 0; i < area; i++) into[at + i] = into[first * area + i]! * scale + shift
+      }
+    }
+  }
+}

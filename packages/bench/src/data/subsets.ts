@@ -1,0 +1,70 @@
+// Which images of a split: all, a held-out part, the first few of each class, and the order of an epoch.
+
+import { Random } from '@embed-kd/core'
+
+import type { Dataset, ImageShape, Split } from './dataset.js'
+
+/** What a random number of the data is for, so that no two uses of a seed share numbers. */
+export const randomStream = { order: 1, augmentation: 2, holdOut: 3 } as const
+
+/** Some images of a split. */
+export interface Subset {
+  readonly shape: ImageShape
+  readonly split: Split
+  /** Positions in the split. */
+  readonly indices: Int32Array
+}
+
+export const wholeSplit = (dataset: Dataset, which: 'train' | 'test'): Subset => ({
+  shape: dataset,
+  split: dataset[which],
+  indices: Int32Array.from({ length: dataset[which].count }, (_, i) => i),
+})
+
+/**
+ * Parts a subset in two, for choosing a checkpoint on images that neither train nor test it. `fraction` of each class, rounded
+ * down, is held out; which ones depends on the seed alone.
+ * @throws where one part would be empty.
+ */
+export function holdOut(
+  subset: Subset,
+  fraction: number,
+  seed: number,
+): { training: Subset; heldOut: Subset } {
+  if (!(fraction > 0 && fraction < 1))
+    throw new Error(`the held-out fraction must be between 0 and 1, got ${fraction}`)
+  const held = new Set<number>()
+  for (const [label, members] of byClass(subset)) {
+    const order = new Random(seed, randomStream.holdOut, label).shuffle(members)
+    for (const index of order.slice(0, Math.floor(fraction * order.length))) held.add(index)
+  }
+  if (held.size === 0)
+    throw new Error(
+      `holding out ${fraction} of each class leaves none of ${subset.indices.length} images: take a larger part`,
+    )
+  return {
+    training: { ...subset, indices: subset.indices.filter((index) => !held.has(index)) },
+    heldOut: { ...subset, indices: subset.indices.filter((index) => held.has(index)) },
+  }
+}
+
+/** The first `count` images of each class (fewer where there are fewer), in the order of the subset. */
+export function firstOfEachClass(subset: Subset, count: number): Subset {
+  const kept = new Set([...byClass(subset).values()].flatMap((members) => members.slice(0, count)))
+  return { ...subset, indices: subset.indices.filter((index) => kept.has(index)) }
+}
+
+/** The subset's indices in the order of an epoch. */
+export const shuffled = (subset: Subset, seed: number, epoch: number): Int32Array =>
+  new Random(seed, randomStream.order, epoch).shuffle(subset.indices.slice())
+
+function byClass({ split, indices }: Subset): Map<number, number[]> {
+  const classes = new Map<number, number[]>()
+  for (const index of indices) {
+    const label = split.labels[index]!
+    const members = classes.get(label)
+    if (members) members.push(index)
+    else classes.set(label, [index])
+  }
+  return classes
+}

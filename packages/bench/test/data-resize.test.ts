@@ -1,0 +1,76 @@
+// Resizing against PyTorch's own numbers (the golden cases of kind "resize"), and the properties that hold for any size.
+
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+import { parseSafetensors } from '@embed-kd/core'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+import { bilinearResize } from '../src/data/resize.js'
+
+const golden = process.env.GOLDEN_DIR ?? fileURLToPath(new URL('../../../golden', import.meta.url))
+const manifest = JSON.parse(readFileSync(`${golden}/manifest.json`, 'utf8')) as {
+  cases: { name: string; kind: string; file: string }[]
+}
+const cases = manifest.cases.filter(({ kind }) => kind === 'resize')
+
+describe('bilinearResize', () => {
+  it('has golden cases', () => expect(cases).not.toHaveLength(0))
+
+  it.each(cases)('equals PyTorch: $name', ({ file }) => {
+    const { tensors } = parseSafetensors(readFileSync(`${golden}/${file}`))
+    const input = tensors.get('in')!
+    const output = tensors.get('out')!
+    const [images, channels, height, width] = input.shape as [number, number, number, number]
+    const [toHeight, toWidth] = output.shape.slice(2) as [number, number]
+    const resize = bilinearResize({ height, width }, { height: toHeight, width: toWidth })
+    const result = new Float32Array(output.data.length)
+    for (let plane = 0; plane < images * channels; plane++)
+      resize(input.data as Float32Array, plane * height * width, result, plane * toHeight * toWidth)
+    let difference = 0
+    let largest = 0
+    for (const [i, expected] of output.data.entries()) {
+      difference = Math.max(difference, Math.abs(result[i]! - expected))
+      largest = Math.max(largest, Math.abs(expected))
+    }
+    expect(difference / largest).toBeLessThan(1e-6)
+  })
+
+  const side = fc.integer({ min: 1, max: 12 })
+
+  it('keeps a plane of the same size', () => {
+    fc.assert(
+      fc.property(side, side, (height, width) => {
+        const plane = Float32Array.from({ length: height * width }, (_, i) => Math.sin(i))
+        const result = new Float32Array(plane.length)
+        bilinearResize({ height, width }, { height, width })(plane, 0, result, 0)
+        expect(result).toEqual(plane)
+      }),
+    )
+  })
+
+  it('keeps a constant at any size, and writes no other place', () => {
+    fc.assert(
+      fc.property(side, side, side, side, (height, width, toHeight, toWidth) => {
+        const plane = new Float32Array(height * width).fill(0.75)
+        const result = new Float32Array(toHeight * toWidth + 2).fill(-1)
+        const resize = bilinearResize({ height, width }, { height: toHeight, width: toWidth })
+        resize(plane, 0, result, 1)
+        expect([result[0], result.at(-1)]).toEqual([-1, -1])
+        for (const value of result.subarray(1, -1)) expect(value).toBeCloseTo(0.75, 6)
+      }),
+    )
+  })
+
+  it('averages exactly when halving a plane of one row of pairs', () => {
+    const result = new Float32Array(1)
+    bilinearResize({ height: 1, width: 2 }, { height: 1, width: 1 })(
+      Float32Array.of(1, 5),
+      0,
+      result,
+      0,
+    )
+    expect(result[0]).toBe(3)
+  })
+})
