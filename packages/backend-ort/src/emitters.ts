@@ -1,0 +1,249 @@
+// Our ops as ONNX operators: one emitter for every op that reaches the runtime. What differs between devices is in
+// devices/; what the ops mean is core's reference backend.
+import {
+  sizeOf,
+  type AttrsOf,
+  type CompositeName,
+  type OpName,
+  type PrimitiveName,
+  type TensorType,
+} from '@embed-kd/core'
+import { OnnxFloat, type ModelBuilder } from './model.js'
+import { emitRandomUniform } from './random.js'
+
+/** The composites that ONNX Runtime runs as one operator on some device. */
+export const nativeComposites = [
+  'softmax',
+  'logSoftmax',
+  'layerNorm',
+  'gelu',
+  'quickGelu',
+  'linear',
+] as const satisfies readonly CompositeName[]
+
+/** One node on its way into the model: names of values, and their types. */
+export interface Application<K extends OpName = OpName> {
+  readonly attrs: AttrsOf<K>
+  readonly inputs: readonly string[]
+  readonly inputTypes: readonly TensorType[]
+  /** Names to define; empty where nothing reads that output. */
+  readonly outputs: readonly string[]
+  readonly outputTypes: readonly TensorType[]
+}
+
+export type Emitter<K extends OpName = OpName> = (
+  model: ModelBuilder,
+  application: Application<K>,
+) => void
+
+export type Emitters = {
+  readonly [K in PrimitiveName | (typeof nativeComposites)[number]]: Emitter<K>
+}
+
+/** The same op under ONNX's name. */
+const as =
+  (op: string): Emitter =>
+  (model, { inputs, outputs }) => {
+    model.add(op, inputs, {}, outputs)
+  }
+
+/** Boolean operators of the same name exist for some ops only for numbers: `select` of booleans is logic. */
+const select: Emitter = (model, { inputs, inputTypes, outputs }) => {
+  const [condition, a, b] = inputs as [string, string, string]
+  if (inputTypes[1]!.dtype !== 'bool') {
+    model.add('Where', inputs, {}, outputs)
+    return
+  }
+  const yes = model.add('And', [condition, a])
+  const no = model.add('And', [model.add('Not', [condition]), b])
+  model.add('Or', [yes, no], {}, outputs)
+}
+
+const identity: Emitter = (model, { inputs, outputs }) => {
+  model.add('Identity', inputs, {}, outputs)
+}
+
+type Reduction = Emitter<'sum' | 'max'>
+
+/** Without axes ONNX reduces over all of them; over none means the tensor itself. */
+const reduce =
+  (op: 'ReduceSum' | 'ReduceMax'): Reduction =>
+  (model, application) => {
+    const { inputs, outputs, attrs } = application
+    if (attrs.axes.length === 0) identity(model, application)
+    else
+      model.add(
+        op,
+        [inputs[0]!, model.indices(attrs.axes)],
+        { keepdims: Number(attrs.keepDims) },
+        outputs,
+      )
+  }
+
+/** ReduceMax skips NaN except in first place: a sum that is 0, or NaN where any element is, puts that right. */
+const max: Reduction = (model, application) => {
+  const { inputs, outputs } = application
+  const [x] = inputs as [string]
+  const [zero, nan] = [0, Number.NaN].map((value) => model.scalar('float32', value))
+  const traces = model.add('Where', [model.add('Equal', [x, x]), zero!, nan!])
+  const [greatest, trace] = [model.fresh(), model.fresh()]
+  reduce('ReduceMax')(model, { ...application, outputs: [greatest] })
+  reduce('ReduceSum')(model, { ...application, inputs: [traces], outputs: [trace] })
+  model.add('Add', [greatest, trace], {}, outputs)
+}
+
+const reshapeTo = (
+  model: ModelBuilder,
+  x: string,
+  shape: readonly number[],
+  outputs?: readonly string[],
+) => model.add('Reshape', [x, model.indices(shape)], { allowzero: 1 }, outputs)
+
+/** General matrix product of two matrices with their transposes; `c` is added where given. */
+const gemm = (
+  model: ModelBuilder,
+  operands: readonly string[],
+  { transA, transB }: { readonly transA: boolean; readonly transB: boolean },
+  outputs?: readonly string[],
+) => model.add('Gemm', operands, { transA: Number(transA), transB: Number(transB) }, outputs)
+
+/**
+ * Products of matrices are Gemm, which takes transposed operands; of stacks of matrices MatMul, whose operands
+ * `transposed` prepares.
+ */
+const matmul =
+  (stacks: Emitter<'matmul'>): Emitter<'matmul'> =>
+  (model, application) => {
+    const { inputs, inputTypes, outputs, attrs } = application
+    if (inputTypes.every(({ shape }) => shape.length === 2))
+      gemm(model, inputs, { transA: attrs.transposeA, transB: attrs.transposeB }, outputs)
+    else if (attrs.transposeA || attrs.transposeB) stacks(model, application)
+    else model.add('MatMul', inputs, {}, outputs)
+  }
+
+/** For devices whose MatMul takes no transposed operands. */
+export const matmulAfterTranspose: Emitter<'matmul'> = matmul(
+  (model, { inputs, inputTypes, outputs, attrs }) => {
+    const transposed = [attrs.transposeA, attrs.transposeB]
+    const operands = inputs.map((input, i) => {
+      if (!transposed[i]) return input
+      const axes = inputTypes[i]!.shape.map((_, axis) => axis)
+      return model.add('Transpose', [input], {
+        perm: [...axes.slice(0, -2), ...axes.slice(-2).reverse()],
+      })
+    })
+    model.add('MatMul', operands, {}, outputs)
+  },
+)
+
+/** For devices with ONNX Runtime's FusedMatMul. */
+export const matmulFused: Emitter<'matmul'> = matmul((model, { inputs, outputs, attrs }) => {
+  const { transposeA, transposeB } = attrs
+  model.add(
+    'com.microsoft.FusedMatMul',
+    inputs,
+    { transA: Number(transposeA), transB: Number(transposeB) },
+    outputs,
+  )
+})
+
+export const emitters: Emitters = {
+  constant: (model, { attrs: { value }, outputs }) => {
+    model.add('Identity', [model.tensor(value.dtype, value.shape, value.data)], {}, outputs)
+  },
+  iota: (model, { attrs: { size }, outputs }) => {
+    const values = Int32Array.from({ length: size }, (_, i) => i)
+    model.add('Identity', [model.tensor('int32', [size], values)], {}, outputs)
+  },
+  randomUniform: emitRandomUniform,
+
+  neg: as('Neg'),
+  exp: as('Exp'),
+  log: as('Log'),
+  sqrt: as('Sqrt'),
+  rsqrt: (model, { inputs, outputs }) => {
+    model.add('Reciprocal', [model.add('Sqrt', inputs)], {}, outputs)
+  },
+  tanh: as('Tanh'),
+  sigmoid: as('Sigmoid'),
+  erf: as('Erf'),
+  sin: as('Sin'),
+  cos: as('Cos'),
+  add: as('Add'),
+  sub: as('Sub'),
+  mul: as('Mul'),
+  div: as('Div'),
+  maximum: as('Max'),
+  minimum: as('Min'),
+  equal: as('Equal'),
+  less: as('Less'),
+  lessEqual: as('LessOrEqual'),
+  and: as('And'),
+  or: as('Or'),
+  not: as('Not'),
+  select,
+  cast: (model, { inputs, outputTypes, outputs }) => {
+    model.cast(inputs[0]!, outputTypes[0]!.dtype, outputs)
+  },
+
+  reshape: (model, { inputs, outputs, attrs: { shape } }) => {
+    reshapeTo(model, inputs[0]!, shape, outputs)
+  },
+  transpose: (model, { inputs, outputs, attrs: { permutation } }) => {
+    model.add('Transpose', inputs, { perm: permutation }, outputs)
+  },
+  broadcastTo: (model, { inputs, outputs, attrs: { shape } }) => {
+    model.add('Expand', [inputs[0]!, model.indices(shape)], {}, outputs)
+  },
+  slice: (model, { inputs, inputTypes, outputs, attrs: { starts, sizes } }) => {
+    const axes = inputTypes[0]!.shape.flatMap((n, axis) => (n === sizes[axis] ? [] : [axis]))
+    const begins = axes.map((axis) => starts[axis]!)
+    const ends = axes.map((axis) => starts[axis]! + sizes[axis]!)
+    const [x] = inputs as [string]
+    model.add('Slice', [x, ...[begins, ends, axes].map((v) => model.indices(v))], {}, outputs)
+  },
+  pad: (model, application) => {
+    const { inputs, outputs, attrs } = application
+    const { low, high } = attrs
+    // Pad refuses scalars.
+    if (low.length === 0) identity(model, application)
+    else model.add('Pad', [inputs[0]!, model.indices([...low, ...high])], {}, outputs)
+  },
+  concat: (model, { inputs, outputs, attrs: { axis } }) => {
+    model.add('Concat', inputs, { axis }, outputs)
+  },
+
+  sum: reduce('ReduceSum'),
+  max,
+  argmax: (model, { inputs, outputs, attrs: { axis } }) => {
+    model.cast(model.add('ArgMax', inputs, { axis, keepdims: 0 }), 'int32', outputs)
+  },
+  matmul: matmulAfterTranspose,
+
+  softmax: (model, { inputs, outputs, attrs: { axis } }) => {
+    model.add('Softmax', inputs, { axis }, outputs)
+  },
+  logSoftmax: (model, { inputs, outputs, attrs: { axis } }) => {
+    model.add('LogSoftmax', inputs, { axis }, outputs)
+  },
+  layerNorm: (model, { inputs, outputs, attrs: { epsilon } }) => {
+    model.add('LayerNormalization', inputs, { axis: -1, epsilon: new OnnxFloat(epsilon) }, outputs)
+  },
+  gelu: (model, { inputs, outputs, attrs: { approximate } }) => {
+    model.add('Gelu', inputs, { approximate }, outputs)
+  },
+  quickGelu: (model, { inputs, outputs }) => {
+    model.add('com.microsoft.QuickGelu', inputs, { alpha: new OnnxFloat(1.702) }, outputs)
+  },
+  linear: (model, { inputs, inputTypes, outputs, outputTypes }) => {
+    const { shape } = inputTypes[0]!
+    const [x, ...rest] = inputs as [string, ...string[]]
+    const layout = { transA: false, transB: true }
+    if (shape.length === 2) {
+      gemm(model, inputs, layout, outputs)
+      return
+    }
+    const rows = reshapeTo(model, x, [sizeOf(shape.slice(0, -1)), shape.at(-1)!])
+    reshapeTo(model, gemm(model, [rows, ...rest], layout), outputTypes[0]!.shape, outputs)
+  },
+}

@@ -1,0 +1,67 @@
+// A lowered graph as an ONNX model: names for its values, an emitter for each node. Nothing is decided here; what
+// an op becomes is in emitters.ts.
+import { printNode, type Graph, type Node, type ValueId } from '@embed-kd/core'
+import type { Emitter, Emitters } from './emitters.js'
+import { ModelBuilder } from './model.js'
+
+export interface Translation {
+  readonly model: Uint8Array
+  /** Names of the graph's inputs that the model has; the others have no use. */
+  readonly inputs: ReadonlySet<string>
+}
+
+/** Inputs and outputs may share names in a graph (donation), but not in ONNX. */
+export const inputName = (name: string) => `in:${name}`
+export const outputName = (name: string) => `out:${name}`
+
+/** @throws where a node's op has no emitter, which `lower` should have seen to. */
+export function translate(graph: Graph, emitters: Emitters): Translation {
+  const model = new ModelBuilder(graph.name)
+  const read = new Set<ValueId>([
+    ...graph.nodes.flatMap((node) => node.inputs),
+    ...graph.outputs.map((output) => output.value),
+  ])
+  const inputs = graph.inputs.filter((input) => read.has(input.value))
+  const names = new Map<ValueId, string>()
+  for (const { name, value } of inputs) {
+    names.set(value, inputName(name))
+    model.input(inputName(name), graph.types[value]!)
+  }
+
+  // A value is called after the first output it is; all further ones, and inputs passed through, are copies.
+  const copies = graph.outputs.filter(({ name, value }) => {
+    model.output(outputName(name), graph.types[value]!)
+    if (names.has(value)) return true
+    names.set(value, outputName(name))
+    return false
+  })
+  for (const node of graph.nodes)
+    for (const value of node.outputs)
+      if (!names.has(value)) names.set(value, read.has(value) ? `v${value}` : '')
+
+  for (const node of graph.nodes) {
+    model.scope = node.scope
+    emit(model, graph, node, emitters, names)
+  }
+  for (const { name, value } of copies)
+    model.add('Identity', [names.get(value)!], {}, [outputName(name)])
+  return { model: model.encode(), inputs: new Set(inputs.map((input) => input.name)) }
+}
+
+function emit(
+  model: ModelBuilder,
+  graph: Graph,
+  node: Node,
+  emitters: Emitters,
+  names: ReadonlyMap<ValueId, string>,
+): void {
+  const emitter = (emitters as Partial<Record<string, unknown>>)[node.op] as Emitter | undefined
+  if (!emitter) throw new Error(`ort has no operator for ${printNode(graph, node)}`)
+  emitter(model, {
+    attrs: node.attrs,
+    inputs: node.inputs.map((value) => names.get(value)!),
+    inputTypes: node.inputs.map((value) => graph.types[value]!),
+    outputs: node.outputs.map((value) => names.get(value)!),
+    outputTypes: node.outputs.map((value) => graph.types[value]!),
+  })
+}
