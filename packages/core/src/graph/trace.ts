@@ -34,7 +34,7 @@ export interface InputSpec extends TensorType {
 
 const isSpec = (node: unknown): node is InputSpec =>
   typeof node === 'object' && node !== null && 'role' in node && 'dtype' in node
-const isTensor = (node: unknown): node is Tensor => node instanceof Tensor
+export const isTensor = (node: unknown): node is Tensor => node instanceof Tensor
 
 /** Sees each node before it is made; returns tensors to use instead, or undefined to let it be made. */
 export type Simplifier = (

@@ -1,0 +1,65 @@
+// What a distillation run is made of: the method, the preset that settles the paper's open points, and their numbers.
+// Data only; what they mean is in loss.ts and graphs.ts.
+import type { Schedule } from '../optim/schedules.js'
+
+/**
+ * - `supervised`: class labels alone.
+ * - `logit-kd`: distils the teacher's class scores (Hinton 2015; the paper's "vanilla").
+ * - `teacher-kd`: contrasts with a live teacher's embeddings of the same batch (CLIP-Teacher-KD).
+ * - `embed-kd`: contrasts with pre-computed class centroids (CLIP-Embed-KD).
+ * - `cached-kd`: teacher-kd with pre-computed per-sample embeddings.
+ */
+export const methods = ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cached-kd'] as const
+export type Method = (typeof methods)[number]
+
+/** How the loss is built where the paper's published code and common practice differ. */
+export interface LossSettings {
+  /** Cross entropy of the class scores, or of their softmax (softmax twice, as the published code does). */
+  readonly classScores: 'logits' | 'probabilities'
+  /** Factor on cosine similarities: none, or learned (init 1/0.07, at most 100, as CLIP). */
+  readonly logitScale: 'none' | 'learned'
+  /** teacher-kd and cached-kd: whether images of the same class in a batch are positives or negatives. */
+  readonly sameClass: 'positive' | 'negative'
+  /** logit-kd: temperature of both distributions. */
+  readonly temperature: number
+  /** Weight of the distillation loss beside the class loss. */
+  readonly kdWeight: number
+}
+
+export interface PresetSettings extends LossSettings {
+  /** Weight decay on every parameter, or on matrices alone (not norms, biases, class token, position embeddings). */
+  readonly decay: 'all' | 'matrices'
+  readonly schedule: 'constant' | 'cosine'
+}
+
+/** `paper`: what the paper's published code does, oddities included. `corrected`: common practice. */
+export const presets = {
+  paper: {
+    classScores: 'probabilities',
+    logitScale: 'none',
+    sameClass: 'negative',
+    temperature: 1,
+    kdWeight: 0.5,
+    decay: 'all',
+    schedule: 'constant',
+  },
+  corrected: {
+    classScores: 'logits',
+    logitScale: 'learned',
+    sameClass: 'positive',
+    temperature: 4,
+    kdWeight: 0.5,
+    decay: 'matrices',
+    schedule: 'cosine',
+  },
+} as const satisfies Record<string, PresetSettings>
+export type Preset = keyof typeof presets
+
+/** Warm-up takes this share of all steps where a preset's schedule has one. */
+const WARMUP_SHARE = 0.05
+
+/** The schedule of a preset for a run of `totalSteps`. */
+export const scheduleOf = ({ schedule }: PresetSettings, totalSteps: number): Schedule =>
+  schedule === 'constant'
+    ? { kind: 'constant' }
+    : { kind: 'cosine', warmupSteps: Math.round(WARMUP_SHARE * totalSteps), totalSteps }

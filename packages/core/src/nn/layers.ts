@@ -1,0 +1,84 @@
+// The layers a vision transformer is made of, as functions of their parameters.
+import * as op from '../graph/api.js'
+import type { Tensor } from '../graph/trace.js'
+
+/** Draws dropout masks: one key (seed, step) for the whole graph, one stream for each place that drops. */
+export class Dropout {
+  readonly #key: Tensor
+  readonly #rate: number
+  #streams = 0
+
+  /** @param key int32[2] (seed, step); @param rate probability in [0, 1) that an element becomes zero. */
+  constructor(key: Tensor, rate: number) {
+    this.#key = key
+    this.#rate = rate
+  }
+
+  /** Zeroes elements at random and scales the others by 1 / (1 - rate), as torch.nn.Dropout in training. */
+  apply(x: Tensor): Tensor {
+    const kept = op.lessEqual(this.#rate, op.randomUniform(this.#key, x.shape, this.#streams++))
+    return op.mul(x, op.mul(op.cast(kept, 'float32'), 1 / (1 - this.#rate)))
+  }
+}
+
+export interface AttentionParameters {
+  /** Query, key and value projections stacked: [3·width, width], [3·width]. */
+  readonly in_proj_weight: Tensor
+  readonly in_proj_bias: Tensor
+  readonly out_proj: { readonly weight: Tensor; readonly bias: Tensor }
+}
+
+/**
+ * Multi-head self-attention as torch.nn.MultiheadAttention: queries from `x` [B,Q,D], keys and values from
+ * `context` [B,T,D]; result [B,Q,D].
+ */
+export function attention(
+  parameters: AttentionParameters,
+  x: Tensor,
+  context: Tensor,
+  heads: number,
+  dropout?: Dropout,
+): Tensor {
+  const [batch, queries, width] = x.shape as [number, number, number]
+  const headWidth = width / heads
+  const projection = (index: number, input: Tensor, scale = 1) => {
+    // Scaling the small weights instead of the scores saves a pass over [B,H,Q,T].
+    const w = op.mul(op.sliceAxis(parameters.in_proj_weight, 0, index * width, width), scale)
+    const b = op.mul(op.sliceAxis(parameters.in_proj_bias, 0, index * width, width), scale)
+    const tokens = input.shape[1]!
+    const projected = op.reshape(op.linear(input, w, b), [batch, tokens, heads, headWidth])
+    return op.transpose(projected, [0, 2, 1, 3])
+  }
+  const query = projection(0, x, headWidth ** -0.5)
+  const key = projection(1, context)
+  const value = projection(2, context)
+  const probabilities = op.softmax(op.matmul(query, key, { transposeB: true }))
+  const mixed = op.matmul(dropout ? dropout.apply(probabilities) : probabilities, value)
+  const joined = op.reshape(op.transpose(mixed, [0, 2, 1, 3]), [batch, queries, width])
+  return op.linear(joined, parameters.out_proj.weight, parameters.out_proj.bias)
+}
+
+/** Non-overlapping patches as vectors: [B,C,H,W] -> [B, H/p · W/p, C·p·p], in the layout of a p×p convolution's weight. */
+export function patches(images: Tensor, size: number): Tensor {
+  const [batch, channels, height, width] = images.shape as [number, number, number, number]
+  const [rows, columns] = [height / size, width / size]
+  const split = op.reshape(images, [batch, channels, rows, size, columns, size])
+  return op.reshape(op.transpose(split, [0, 2, 4, 1, 3, 5]), [
+    batch,
+    rows * columns,
+    channels * size * size,
+  ])
+}
+
+/** x / ‖x‖₂ along the last axis, as torch.nn.functional.normalize (a norm below 1e-12 counts as 1e-12). */
+export const l2Normalize = (x: Tensor): Tensor => {
+  const squared = op.sum(op.mul(x, x), { axes: [x.rank - 1], keepDims: true })
+  return op.mul(x, op.rsqrt(op.maximum(squared, 1e-24)))
+}
+
+/**
+ * Mean over rows of -Σ targets · log softmax(scores); scores and targets: [N, classes].
+ * As torch.nn.functional.cross_entropy with class probabilities as targets.
+ */
+export const crossEntropy = (scores: Tensor, targets: Tensor): Tensor =>
+  op.mul(op.sum(op.mul(targets, op.logSoftmax(scores))), -1 / scores.shape[0]!)

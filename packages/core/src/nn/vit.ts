@@ -1,0 +1,181 @@
+// The vision transformer that students and teachers share: patch embedding, class token, pre-norm blocks, and a linear
+// classifier on the class token. With `preNorm` and QuickGELU it is CLIP's (and the paper's student); without, ViT's.
+import * as op from '../graph/api.js'
+import type { Tensor } from '../graph/trace.js'
+import { attention, patches, type Dropout } from './layers.js'
+import {
+  linearParameters,
+  normParameters,
+  undecayed,
+  weight,
+  type Parameters,
+} from './parameters.js'
+import { resize } from './resize.js'
+
+export interface ViTConfig {
+  /** Pixels along one side; images are square. */
+  readonly imageSize: number
+  readonly patchSize: number
+  readonly channels: number
+  /** Width of a token, and of the embedding. */
+  readonly width: number
+  readonly layers: number
+  readonly heads: number
+  readonly activation: 'quickGelu' | 'gelu'
+  /** A layer norm before the first block, as in CLIP; the patch embedding then has no bias. */
+  readonly preNorm: boolean
+  /** Epsilon of the layer norms. */
+  readonly epsilon: number
+  /** Probability in [0, 1) that an attention weight is dropped in training. */
+  readonly attentionDropout: number
+}
+
+/** @throws where sizes do not divide or are not positive integers. */
+export function checkViTConfig(config: ViTConfig): ViTConfig {
+  const { imageSize, patchSize, width, heads } = config
+  for (const key of ['imageSize', 'patchSize', 'channels', 'width', 'layers', 'heads'] as const)
+    if (!Number.isInteger(config[key]) || config[key] < 1)
+      throw new Error(`vision transformer: ${key} must be a positive integer, got ${config[key]}`)
+  if (imageSize % patchSize !== 0)
+    throw new Error(
+      `vision transformer: patch size ${patchSize} does not divide image size ${imageSize}`,
+    )
+  if (width % heads !== 0)
+    throw new Error(`vision transformer: ${heads} heads do not divide width ${width}`)
+  return config
+}
+
+const MLP_RATIO = 4
+
+const blockParameters = (width: number) => ({
+  norm1: normParameters(width),
+  attn: {
+    // torch.nn.MultiheadAttention: Xavier-uniform projections, zero biases.
+    in_proj_weight: weight([3 * width, width], { bound: Math.sqrt(6 / (4 * width)) }),
+    in_proj_bias: undecayed([3 * width], 0),
+    out_proj: {
+      weight: weight([width, width], { bound: width ** -0.5 }),
+      bias: undecayed([width], 0),
+    },
+  },
+  norm2: normParameters(width),
+  fc1: linearParameters(width, MLP_RATIO * width),
+  fc2: linearParameters(MLP_RATIO * width, width),
+})
+
+/** Specifications of the encoder's parameters, with the first values of the paper's code. */
+export function vitParameters(config: ViTConfig) {
+  const { imageSize, patchSize, channels, width, layers, preNorm } = checkViTConfig(config)
+  const fanIn = channels * patchSize ** 2
+  const tokens = (imageSize / patchSize) ** 2 + 1
+  return {
+    class_token: undecayed([width], { std: width ** -0.5 }),
+    pos_embed: undecayed([tokens, width], { std: width ** -0.5 }),
+    patch_embed: {
+      weight: weight([width, channels, patchSize, patchSize], { bound: fanIn ** -0.5 }),
+      bias: preNorm ? undefined : undecayed([width], { bound: fanIn ** -0.5 }),
+    },
+    norm_pre: preNorm ? normParameters(width) : undefined,
+    blocks: Array.from({ length: layers }, () => blockParameters(width)),
+    norm_post: normParameters(width),
+  }
+}
+
+/** An encoder with a linear classifier on its embedding. */
+export interface ClassifierConfig extends ViTConfig {
+  readonly classes: number
+}
+
+export const classifierParameters = (config: ClassifierConfig) => ({
+  ...vitParameters(config),
+  classifier: linearParameters(config.width, config.classes),
+})
+
+export type ViTParameters = Parameters<ReturnType<typeof vitParameters>>
+export type ClassifierParameters = Parameters<ReturnType<typeof classifierParameters>>
+
+/**
+ * The embedding [B, width]: the class token after the last norm. Images [B,C,H,W] of another size are resized first, and
+ * a single channel stands for all.
+ */
+export function vitEmbedding(
+  config: ViTConfig,
+  parameters: ViTParameters,
+  images: Tensor,
+  dropout?: Dropout,
+): Tensor {
+  const { patchSize, width, heads, activation, epsilon } = config
+  const { tracer } = images
+  const batch = images.shape[0]!
+  const pixels = toModelInput(images, config)
+  const { patch_embed, norm_pre, blocks, norm_post } = parameters
+
+  let x = tracer.scope('patch_embed', () => {
+    const flat = patches(pixels, patchSize)
+    const kernel = op.reshape(patch_embed.weight, [width, flat.shape[2]!])
+    const embedded = op.linear(flat, kernel, patch_embed.bias)
+    const token = op.broadcastTo(op.reshape(parameters.class_token, [1, 1, width]), [
+      batch,
+      1,
+      width,
+    ])
+    const tokens = op.add(op.concat([token, embedded], 1), parameters.pos_embed)
+    return norm_pre ? op.layerNorm(tokens, norm_pre.weight, norm_pre.bias, epsilon) : tokens
+  })
+  const activate = activation === 'gelu' ? op.gelu : op.quickGelu
+  blocks.forEach(({ norm1, attn, norm2, fc1, fc2 }, index) => {
+    x = tracer.scope(`blocks.${index}`, () => {
+      const context = op.layerNorm(x, norm1.weight, norm1.bias, epsilon)
+      // Only the class token leaves the last block, so only it asks there.
+      const last = index === blocks.length - 1
+      const first = (tokens: Tensor) => (last ? op.sliceAxis(tokens, 1, 0, 1) : tokens)
+      const attended = op.add(
+        first(x),
+        tracer.scope('attn', () => attention(attn, first(context), context, heads, dropout)),
+      )
+      return tracer.scope('mlp', () => {
+        const normed = op.layerNorm(attended, norm2.weight, norm2.bias, epsilon)
+        const hidden = activate(op.linear(normed, fc1.weight, fc1.bias))
+        return op.add(attended, op.linear(hidden, fc2.weight, fc2.bias))
+      })
+    })
+  })
+  return op.layerNorm(op.reshape(x, [batch, width]), norm_post.weight, norm_post.bias, epsilon)
+}
+
+/** Class scores [B, classes] of an embedding. */
+export const classScores = (
+  parameters: Pick<ClassifierParameters, 'classifier'>,
+  embedding: Tensor,
+): Tensor => op.linear(embedding, parameters.classifier.weight, parameters.classifier.bias)
+
+function toModelInput(images: Tensor, { imageSize, channels }: ViTConfig): Tensor {
+  const resized = resize(images, imageSize)
+  if (resized.shape[1] === channels) return resized
+  return op.broadcastTo(resized, [resized.shape[0]!, channels, imageSize, imageSize])
+}
+
+/** The published ViT shapes (Dosovitskiy 2021, table 1; tiny and small from Touvron 2021) by name, such as `vit-base-16`. */
+export const vitShapes: Readonly<Record<string, Pick<ViTConfig, 'width' | 'layers' | 'heads'>>> = {
+  'vit-tiny': { width: 192, layers: 12, heads: 3 },
+  'vit-small': { width: 384, layers: 12, heads: 6 },
+  'vit-base': { width: 768, layers: 12, heads: 12 },
+  'vit-large': { width: 1024, layers: 24, heads: 16 },
+}
+
+/** The published teacher `vit-{tiny,small,base,large}-{16,32}` at 224 px with three channels. */
+export function publishedViT(name: string): ViTConfig | undefined {
+  const match = /^(vit-\w+)-(16|32)$/.exec(name)
+  const shape = match && vitShapes[match[1]!]
+  if (!shape) return undefined
+  return {
+    ...shape,
+    imageSize: 224,
+    patchSize: Number(match[2]),
+    channels: 3,
+    activation: 'gelu',
+    preNorm: false,
+    epsilon: 1e-12,
+    attentionDropout: 0,
+  }
+}

@@ -1,0 +1,118 @@
+// AdamW as part of the traced step: state in, state out.
+import * as op from '../graph/api.js'
+import { isTensor, type InputSpec, type Tensor } from '../graph/trace.js'
+import { flattenTree, mapTree, type MapLeaves } from '../graph/tree.js'
+import { isParameterSpec, type ParameterSpec } from '../nn/parameters.js'
+import { hostScalar, hostTensor, type HostTensor } from '../tensor/tensor.js'
+
+export interface AdamWOptions {
+  readonly learningRate: number
+  readonly weightDecay: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly epsilon: number
+}
+
+/** torch.optim.AdamW's defaults, with the paper's learning rate and weight decay. */
+export const paperAdamW: AdamWOptions = {
+  learningRate: 1e-4,
+  weightDecay: 0.1,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+}
+
+/**
+ * Everything that training carries from step to step, for the parameters `S`. `correction1` and `correction2` are the
+ * bias corrections 1 - βᵗ; they are carried because, as averages of the constant 1, they follow the same recurrence
+ * as the moments, without the cancellation of computing 1 - βᵗ in float32.
+ */
+export interface TrainingState<S, T> {
+  readonly parameters: MapLeaves<S, ParameterSpec, T>
+  readonly m: MapLeaves<S, ParameterSpec, T>
+  readonly v: MapLeaves<S, ParameterSpec, T>
+  /** Steps taken, int32. */
+  readonly step: T
+  readonly correction1: T
+  readonly correction2: T
+}
+
+/** Graph inputs of a training state, all donated. */
+export function stateInputs<S>(specs: S): TrainingState<S, InputSpec> {
+  const like = (role: InputSpec['role']) =>
+    mapTree(specs, isParameterSpec, ({ shape }) => ({
+      dtype: 'float32' as const,
+      shape,
+      role,
+      donated: true,
+    }))
+  const scalar = { dtype: 'float32', shape: [], role: 'optimizer', donated: true } as const
+  return {
+    parameters: like('parameter'),
+    m: like('optimizer'),
+    v: like('optimizer'),
+    step: { ...scalar, dtype: 'int32' },
+    correction1: scalar,
+    correction2: scalar,
+  }
+}
+
+/** The state before the first step, by graph input name (`state.parameters.…`, `state.m.…`, …). */
+export function initialState(parameters: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> {
+  const state = new Map<string, HostTensor>()
+  for (const [name, value] of parameters) state.set(`state.parameters.${name}`, value)
+  for (const moment of ['m', 'v'])
+    for (const [name, { shape }] of parameters)
+      state.set(`state.${moment}.${name}`, hostTensor('float32', shape))
+  state.set('state.step', hostScalar(0, 'int32'))
+  state.set('state.correction1', hostScalar(0))
+  state.set('state.correction2', hostScalar(0))
+  return state
+}
+
+/**
+ * One step. Parameters without a gradient stay as they are, moments included, as in PyTorch.
+ * @param gradients by parameter name; @param rate the learning rate of this step, a float scalar.
+ * @param decays whether weight decay applies to a parameter.
+ */
+export function adamw<S>(
+  state: TrainingState<S, Tensor>,
+  specs: S,
+  gradients: ReadonlyMap<string, Tensor | undefined>,
+  rate: Tensor,
+  { beta1, beta2, epsilon, weightDecay }: AdamWOptions,
+  decays: (spec: ParameterSpec) => boolean,
+): TrainingState<S, Tensor> {
+  const parametersByName = flattenTree(state.parameters, isTensor)
+  const mByName = flattenTree(state.m, isTensor)
+  const vByName = flattenTree(state.v, isTensor)
+  const correction1 = op.add(op.mul(state.correction1, beta1), 1 - beta1)
+  const correction2 = op.add(op.mul(state.correction2, beta2), 1 - beta2)
+
+  const next = new Map<string, readonly Tensor[]>()
+  for (const [name, spec] of flattenTree(specs, isParameterSpec)) {
+    const current = [parametersByName.get(name)!, mByName.get(name)!, vByName.get(name)!]
+    const gradient = gradients.get(name)
+    const [parameter, m, v] = current as [Tensor, Tensor, Tensor]
+    next.set(
+      name,
+      gradient
+        ? parameter.tracer.emit(
+            'adamw',
+            [parameter, gradient, m, v, rate, correction1, correction2],
+            { beta1, beta2, epsilon, weightDecay: decays(spec) ? weightDecay : 0 },
+          )
+        : current,
+    )
+  }
+  const part = (index: number) =>
+    mapTree(specs, isParameterSpec, (_, name) => next.get(name)![index]!)
+  return {
+    parameters: part(0),
+    m: part(1),
+    v: part(2),
+    step: op.add(state.step, 1),
+    correction1,
+    correction2,
+  }
+}

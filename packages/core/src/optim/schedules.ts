@@ -1,0 +1,28 @@
+// Learning rates as a function of the step, traced into the training graph.
+import * as op from '../graph/api.js'
+import type { Tensor } from '../graph/trace.js'
+import { hostScalar } from '../tensor/tensor.js'
+
+export type Schedule =
+  /** The base rate throughout: what the paper's published code does, whose scheduler never steps. */
+  | { readonly kind: 'constant' }
+  /**
+   * Linear from base/(warmupSteps + 1) over `warmupSteps`, then half a cosine down to zero at `totalSteps`
+   * (Loshchilov & Hutter 2017; without warm-up torch.optim.lr_scheduler.CosineAnnealingLR).
+   */
+  | { readonly kind: 'cosine'; readonly warmupSteps: number; readonly totalSteps: number }
+
+/** The learning rate, a float scalar, of the step with index `step` (int32 scalar, from 0). */
+export function learningRate(schedule: Schedule, base: number, step: Tensor): Tensor {
+  if (schedule.kind === 'constant') return step.tracer.constant(hostScalar(base))
+  const { warmupSteps, totalSteps } = schedule
+  const t = op.cast(step, 'float32')
+  const span = Math.max(totalSteps - warmupSteps, 1)
+  const progress = op.minimum(op.div(op.maximum(op.sub(t, warmupSteps), 0), span), 1)
+  // cos²(x/2) = (1 + cos x)/2, without its cancellation near the end.
+  const half = op.cos(op.mul(progress, Math.PI / 2))
+  const annealed = op.mul(op.mul(half, half), base)
+  if (warmupSteps === 0) return annealed
+  const warming = op.mul(op.add(t, 1), base / (warmupSteps + 1))
+  return op.minimum(warming, annealed)
+}
