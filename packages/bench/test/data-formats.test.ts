@@ -306,11 +306,13 @@ describe('images', () => {
   it('ends at a corrupt file, or skips it with a warning', async () => {
     const files = await small()
     const whole = files['train/dog/a.png'] as Uint8Array
+    const jpeg = await sharp(whole).jpeg().toBuffer()
     write({
       ...files,
       'train/cat/0.png': 'no image',
       'train/cat/aa.png': '',
       'train/dog/a0.png': whole.subarray(0, 50),
+      'train/dog/a1.jpg': jpeg.subarray(0, jpeg.length - 9),
       'train/dog/notes.txt': 'about dogs',
     })
     await expect(loadDataset(`images:${directory}`)).rejects.toThrow(
@@ -325,15 +327,17 @@ describe('images', () => {
       'train/cat/0.png',
       'train/cat/aa.png',
       'train/dog/a0.png',
+      'train/dog/a1.jpg',
       'train/dog/notes.txt',
     ])
     expect(warnings.map((warning) => warning.split('; ').at(-1))).toEqual([
       'skipped',
       'skipped',
       'skipped',
+      'skipped',
       'ignored',
     ])
-    for (const name of ['cat/0.png', 'cat/aa.png', 'dog/a0.png'])
+    for (const name of ['cat/0.png', 'cat/aa.png', 'dog/a0.png', 'dog/a1.jpg'])
       rmSync(join(directory, 'train', name))
     expect(skipping).toEqual(await loadDataset(`images:${directory}`))
   })

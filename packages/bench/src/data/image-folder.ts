@@ -96,7 +96,8 @@ async function decodeSplit(
     try {
       return await decodeImage(path, imageSize)
     } catch (error) {
-      const cause = `it cannot be decoded (${(error as Error).message.trim().replaceAll('\n', ', ')})`
+      const lines = new Set((error as Error).message.trim().split('\n'))
+      const cause = `it cannot be decoded (${[...lines].join(', ')})`
       if (corrupt === 'fail')
         throw new DatasetError(path, cause, 'repair or remove it, or have corrupt files skipped')
       warn(`${path}: ${cause}; skipped`)
@@ -179,7 +180,8 @@ function listImages(
 }
 
 async function decodeImage(path: string, imageSize: number | undefined): Promise<Decoded> {
-  const { data, info } = await sharp(await readFile(path))
+  // 'error': a truncated file is corrupt, an oddity that every viewer forgives is not.
+  const { data, info } = await sharp(await readFile(path), { failOn: 'error' })
     .toColourspace('srgb')
     .removeAlpha()
     .raw()
