@@ -2,9 +2,10 @@
 // devices/, what depends on the graph in translate.ts.
 import {
   bytesOf,
+  checkHostTensor,
+  checkInputs,
   formatType,
   lower,
-  sameType,
   verify,
   type Backend,
   type DeviceBuffer,
@@ -80,6 +81,7 @@ export class OrtBackend implements Backend {
 
   async upload(tensor: HostTensor): Promise<DeviceBuffer> {
     this.#usable('upload')
+    checkHostTensor(tensor)
     const { dtype, shape } = tensor
     return new OrtBuffer(this, dtype, shape, await this.#device.upload(this.#ort, tensor))
   }
@@ -159,26 +161,10 @@ class OrtExecutable implements Executable {
   /** The tensors to run on, after every rule of running has been checked. */
   #feeds(inputs: Readonly<Record<string, DeviceBuffer>>): Record<string, Tensor> {
     const { graph } = this
-    const known = new Set(graph.inputs.map((input) => input.name))
-    for (const name of Object.keys(inputs))
-      if (!known.has(name))
-        throw new Error(
-          `graph ${graph.name} has no input ${name}; it has ${[...known].join(', ') || 'none'}`,
-        )
-    const given = new Map<DeviceBuffer, string>()
+    checkInputs(graph, inputs)
     const feeds: Record<string, Tensor> = {}
-    for (const { name, value, donated } of graph.inputs) {
-      const expected = graph.types[value]!
-      const buffer = inputs[name]
-      const what = `graph ${graph.name}: input ${name}`
-      if (!buffer) throw new Error(`${what} is missing; expected ${formatType(expected)}`)
-      const tensor = this.#backend.tensorOf(buffer, what)
-      if (!sameType(buffer, expected))
-        throw new Error(`${what} should be ${formatType(expected)}, given ${formatType(buffer)}`)
-      const other = given.get(buffer)
-      if (other !== undefined && (donated || graph.inputs.find((i) => i.name === other)!.donated))
-        throw new Error(`${what} is the same buffer as input ${other}, and one of them is donated`)
-      given.set(buffer, name)
+    for (const { name } of graph.inputs) {
+      const tensor = this.#backend.tensorOf(inputs[name]!, `graph ${graph.name}: input ${name}`)
       if (this.#used.has(name)) feeds[inputName(name)] = tensor
     }
     return feeds

@@ -74,11 +74,11 @@ test('each wrong input is named, with what was expected and what was given', asy
   const [total, x, long] = [await vector(0, 0), await vector(1, 2), await vector(1, 2, 3)]
   const fails = (inputs: Record<string, DeviceBuffer>, message: string) =>
     expect(step.run(inputs)).rejects.toThrow(message)
-  await fails({ total, x }, 'graph accumulate: input scale is missing; expected i32[]')
-  await fails({ total, x, scale, y: x }, 'graph accumulate has no input y; it has total, x, scale')
-  await fails({ total, x: long, scale }, 'input x should be f32[2], given f32[3]')
-  await fails({ total, x, scale: x }, 'input scale should be i32[], given f32[2]')
-  await fails({ total: x, x, scale }, 'input x is the same buffer as input total')
+  await fails({ total, x }, 'graph accumulate: input scale: i32[] is missing')
+  await fails({ total, x, scale, y: x }, 'there is no input y; its inputs are total, x, scale')
+  await fails({ total, x: long, scale }, 'input x must be f32[2], got f32[3]')
+  await fails({ total, x, scale: x }, 'input scale must be i32[], got f32[2]')
+  await fails({ total: x, x, scale }, 'input total is donated')
   const other = await createBackend('ort:cpu')
   const foreign = await other.upload(hostTensor('float32', [2], [0, 0]))
   await fails({ total: foreign, x, scale }, 'input total belongs to another backend')

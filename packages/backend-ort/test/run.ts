@@ -6,7 +6,7 @@ export async function runOn<K extends string>(
   backend: Backend,
   inputs: Record<K, HostTensor>,
   body: (inputs: Record<K, Tensor>) => Record<string, Tensor>,
-): Promise<Record<string, { dtype: string; shape: readonly number[]; values: number[] }>> {
+): Promise<Record<string, { dtype: string; shape: readonly number[]; values: readonly number[] }>> {
   const specs = Object.fromEntries(
     Object.entries<HostTensor>(inputs).map(([name, { dtype, shape }]) => [
       name,
