@@ -1,0 +1,50 @@
+// What a device file provides: tf's backend for it, the rules it runs ops by, and how to talk to its memory.
+// Nothing here knows graphs (executor.ts) or the contract with core (backend.ts).
+import type { Availability, Capabilities, DType, HostTensor } from '@embed-kd/core'
+import type { KernelBackend, TensorInfo } from '@tensorflow/tfjs-core'
+import type { Rules } from '../kernels.js'
+import type { HostValues } from '../workspace.js'
+
+export interface Device {
+  readonly tf: KernelBackend
+  /** The name that tf's kernels for this device are registered by. */
+  readonly registry: string
+  readonly rules: Rules
+  readonly traits: Omit<Capabilities, 'composites' | 'dtypes'>
+  readonly versions: Readonly<Record<string, string>>
+  /** Copies a host tensor to the device. */
+  upload(tensor: HostTensor): TensorInfo['dataId']
+  /** Copies data to the host, after everything it depends on has run. */
+  read(dataId: TensorInfo['dataId']): Promise<HostValues>
+  /** Calls `work`, which runs kernels, and fails where the device reports an error for it. */
+  attempt<T>(work: () => T): Promise<T>
+  /** Resolves when all work handed to the device has finished. */
+  synchronize(): Promise<void>
+  /** Bytes that the device's allocator has reserved, where it tells. */
+  reservedBytes?(): number
+  dispose(): void
+}
+
+/** What each device file exports. */
+export interface DeviceModule {
+  probe(): Promise<Availability>
+  /** @throws with cause and remedy where the device cannot be used. */
+  open(): Promise<Device>
+}
+
+/** The parts of a device whose kernels run on this thread and whose tensors the host can read at once. */
+export const onThisThread = (
+  tf: KernelBackend,
+): Pick<Device, 'upload' | 'read' | 'attempt' | 'synchronize'> => ({
+  // Copies both ways: tf keeps the array it is given, and may hand out the one it computes with.
+  upload: ({ data, shape, dtype }) => tf.write(data.slice(), shape as number[], dtype),
+  read: (dataId) => Promise.resolve((tf.readSync(dataId) as HostValues).slice()),
+  attempt: (work) => new Promise((resolve) => resolve(work())),
+  synchronize: () => Promise.resolve(),
+})
+
+const arrayOf = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }
+
+/** Host values as the array class of `dtype`: tf lets a cast share its operand's data. */
+export const asDtype = (values: HostValues, dtype: DType): HostValues =>
+  values instanceof arrayOf[dtype] ? values : arrayOf[dtype].from(values)

@@ -1,0 +1,104 @@
+// Rules for devices whose tensors the host can see as typed arrays (cpu, wasm): loops over that memory.
+// What must not be computed twice or in several passes, and what tf's kernels copy more often than needed.
+import { stridesOf, type Shape } from '@embed-kd/core'
+import { spread, type Broadcast, type Rule, type Rules } from '../kernels.js'
+import type { HostValues, TfTensor } from '../workspace.js'
+
+/** The memory of a tensor. Valid until the next tensor is made: making one may move the heap. */
+export type View = (x: TfTensor) => HostValues
+
+/** Rules that replace the shared ones where memory is visible. */
+export const hostMemoryRules = (view: View): Pick<Rules, 'adamw' | 'broadcastTo'> => ({
+  adamw: fusedAdamW(view),
+  broadcastTo: ({ attrs: { shape } }, tf) => {
+    const broadcast = broadcastOnHost(view)
+    return ([x]) => broadcast(x!, shape, tf)
+  },
+})
+
+/**
+ * AdamW in one pass instead of twelve. The moments are written over where nobody else holds them; the parameter is a
+ * new tensor, because XNNPACK keeps packed copies of weights by tensor and would not see new values in an old one.
+ */
+const fusedAdamW =
+  (view: View): Rule<'adamw'> =>
+  ({ attrs: { beta1, beta2, epsilon, weightDecay }, spent, outputs: [type] }, tf) =>
+  (inputs) => {
+    const [parameter, gradient, m, v, ...scalars] = inputs as [
+      TfTensor,
+      TfTensor,
+      TfTensor,
+      TfTensor,
+    ]
+    const next = tf.make('float32', type!.shape)
+    const nextM = tf.successor(inputs, 2, spent)
+    const nextV = tf.successor(inputs, 3, spent)
+    const [learningRate, correction1, correction2] = (scalars as TfTensor[]).map((x) => view(x)[0]!)
+    const rate = learningRate! / correction1!
+    const decay = 1 - learningRate! * weightDecay
+    const scale = 1 / Math.sqrt(correction2!)
+    const [p, g, m0, v0] = [view(parameter), view(gradient), view(m), view(v)]
+    const [p1, m1, v1] = [view(next), view(nextM), view(nextV)]
+    for (let i = 0; i < p1.length; i++) {
+      const gi = g[i]!
+      const mi = beta1 * m0[i]! + (1 - beta1) * gi
+      const vi = beta2 * v0[i]! + (1 - beta2) * gi * gi
+      m1[i] = mi
+      v1[i] = vi
+      p1[i] = decay * p[i]! - (rate * mi) / (Math.sqrt(vi) * scale + epsilon)
+    }
+    return [next, nextM, nextV]
+  }
+
+/** Elementwise by a JavaScript function, where tf's kernel gives something else. */
+export const elementwiseOnHost =
+  (view: View, f: (a: number, b: number) => number): Rule<'maximum' | 'minimum'> =>
+  ({ outputs: [type] }, tf) => {
+    const { dtype, shape } = type!
+    const broadcast = broadcastOnHost(view)
+    return (inputs) => {
+      const operands = spread(inputs, shape, tf, broadcast)
+      const result = tf.make(dtype, shape)
+      const [a, b, y] = [view(operands[0]!), view(operands[1]!), view(result)]
+      for (let i = 0; i < y.length; i++) y[i] = f(a[i]!, b[i]!)
+      return result
+    }
+  }
+
+/** Repeats by copying whole rows where that is possible; tf's Tile goes element by element. */
+export const broadcastOnHost =
+  (view: View): Broadcast =>
+  (x, shape, tf) => {
+    const y = tf.make(x.dtype as 'float32', shape)
+    repeat(view(x), x.shape, view(y), shape)
+    return y
+  }
+
+/** Writes `from`, of a shape that broadcasts to `shape`, all over `to`. */
+function repeat(from: HostValues, fromShape: Shape, to: HostValues, shape: Shape): void {
+  const lead = shape.length - fromShape.length
+  const strides = stridesOf(fromShape)
+  const outStrides = stridesOf(shape)
+  const fill = (axis: number, source: number, target: number): void => {
+    if (axis === shape.length) {
+      to[target] = from[source]!
+      return
+    }
+    const stride = outStrides[axis]!
+    const size = shape[axis]!
+    const inner = axis - lead
+    if (inner < 0 || fromShape[inner] === 1) {
+      // One copy of what lies inside, then doubled until the axis is full.
+      fill(axis + 1, source, target)
+      for (let done = 1; done < size; done *= 2)
+        to.copyWithin(target + done * stride, target, target + Math.min(done, size - done) * stride)
+      return
+    }
+    if (fromShape.slice(inner).every((n, i) => n === shape[axis + i])) {
+      to.set(from.subarray(source, source + size * stride), target)
+      return
+    }
+    for (let i = 0; i < size; i++) fill(axis + 1, source + i * strides[inner]!, target + i * stride)
+  }
+  if (to.length > 0) fill(0, 0, 0)
+}
