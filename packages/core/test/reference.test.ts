@@ -12,8 +12,8 @@ import {
   type Tensor,
   type Tracer,
 } from '../src/index.js'
-import { kernels } from '../src/reference/evaluate.js'
 import { erf } from '../src/reference/erf.js'
+import { kernels } from '../src/reference/kernels.js'
 import { threefry, uniform } from '../src/reference/threefry.js'
 import { goldenCases, goldenOperator, relativeError, type OperatorEntry } from './golden.js'
 

@@ -2,8 +2,9 @@
 // says something.
 import type { CompositeName } from '../graph/ops.js'
 import { sizeOf, type Shape } from '../tensor/tensor.js'
-import { sigmoid, type Kernels } from './elementwise.js'
+import { sigmoid } from './elementwise.js'
 import { erf } from './erf.js'
+import type { Kernels } from './kernel.js'
 import { allocate, type ReferenceData, type ReferenceTensor } from './tensor.js'
 
 const map = (f: (x: number) => number, { data }: ReferenceTensor): ReferenceData[] => {

@@ -1,18 +1,9 @@
 // Reference kernels of the ops that treat every element alone, operands broadcast to the result's shape.
-import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { TensorType } from '../tensor/tensor.js'
 import { sizeOf } from '../tensor/tensor.js'
 import { erf } from './erf.js'
+import type { Kernels } from './kernel.js'
 import { allocate, broadcast, type ReferenceData, type ReferenceTensor } from './tensor.js'
-
-/** Elements of the outputs from inputs, attributes, and the types of the outputs. Inputs are never written to. */
-export type Kernel<K extends OpName> = (
-  inputs: readonly ReferenceTensor[],
-  attrs: AttrsOf<K>,
-  outputs: readonly TensorType[],
-) => ReferenceData[]
-
-export type Kernels<K extends OpName> = { readonly [P in K]: Kernel<P> }
 
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 

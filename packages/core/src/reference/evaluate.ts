@@ -1,61 +1,53 @@
 // Runs a graph node by node with the reference kernels: what every other way of running it is compared with.
 import { lastUses, type Graph, type Node, type ValueId } from '../graph/graph.js'
-import type { OpName, ops } from '../graph/ops.js'
+import type { OpName } from '../graph/ops.js'
 import { printNode } from '../graph/print.js'
-import { formatType, sameType, sizeOf, type HostTensor } from '../tensor/tensor.js'
-import { composites } from './composites.js'
-import { elementwise, type Kernel, type Kernels } from './elementwise.js'
-import { layout } from './layout.js'
-import { reductions } from './reductions.js'
+import { formatType, sameType, sizeOf, type HostTensor, type TensorType } from '../tensor/tensor.js'
+import type { Kernel, Kernels } from './kernel.js'
+import { kernels } from './kernels.js'
 import { referenceTensor, widen, type ReferenceTensor } from './tensor.js'
 
-/** One definition for each op; an op without one does not compile. */
-export const kernels: Kernels<keyof typeof ops> = {
-  ...elementwise,
-  ...layout,
-  ...reductions,
-  ...composites,
-}
+/** What a node's inputs become; `types` are those of its outputs. */
+export type Apply<T> = (
+  node: Node,
+  inputs: readonly T[],
+  types: readonly TensorType[],
+) => readonly T[]
 
-/** The values of the outputs, in the graph's order. An intermediate is dropped after the last node that reads it. */
-export function interpret(
-  graph: Graph,
-  inputs: readonly ReferenceTensor[],
-  table: Kernels<OpName> = kernels,
-): ReferenceTensor[] {
-  const values = new Map<ValueId, ReferenceTensor>()
+/**
+ * Walks a graph with values of any kind, from those of its inputs to those of its outputs, both in the graph's order.
+ * An intermediate is dropped after the last node that reads it.
+ */
+export function interpret<T>(graph: Graph, inputs: readonly T[], apply: Apply<T>): T[] {
+  const values = new Map<ValueId, T>()
   graph.inputs.forEach(({ value }, i) => values.set(value, inputs[i]!))
   const last = lastUses(graph)
   graph.nodes.forEach((node, index) => {
-    for (const [value, tensor] of evaluateNode(graph, node, values, table))
-      if (last[value] !== -1) values.set(value, tensor)
+    const made = apply(
+      node,
+      node.inputs.map((value) => values.get(value)!),
+      node.outputs.map((value) => graph.types[value]!),
+    )
+    node.outputs.forEach((value, i) => last[value] !== -1 && values.set(value, made[i]!))
     for (const value of node.inputs) if (last[value] === index) values.delete(value)
   })
   return graph.outputs.map(({ value }) => values.get(value)!)
 }
 
-function evaluateNode(
-  graph: Graph,
-  node: Node,
-  values: ReadonlyMap<ValueId, ReferenceTensor>,
-  table: Kernels<OpName>,
-): [ValueId, ReferenceTensor][] {
-  const kernel = table[node.op] as Kernel<OpName>
-  const types = node.outputs.map((value) => graph.types[value]!)
-  const data = kernel(
-    node.inputs.map((value) => values.get(value)!),
-    node.attrs,
-    types,
-  )
-  return types.map((type, i) => {
-    if (data[i]?.length !== sizeOf(type.shape))
-      throw new Error(
-        `the kernel of ${node.op} made ${data[i]?.length} elements for ${formatType(type)}\n` +
-          `  in ${printNode(graph, node)}`,
-      )
-    return [node.outputs[i]!, referenceTensor(type, data[i]!)]
-  })
-}
+/** Applies nodes by the kernels of a table. */
+export const byKernels =
+  (graph: Graph, table: Kernels<OpName> = kernels): Apply<ReferenceTensor> =>
+  (node, inputs, types) => {
+    const data = (table[node.op] as Kernel<OpName>)(inputs, node.attrs, types)
+    return types.map((type, i) => {
+      if (data[i]?.length !== sizeOf(type.shape))
+        throw new Error(
+          `the kernel of ${node.op} made ${data[i]?.length} elements for ${formatType(type)}\n` +
+            `  in ${printNode(graph, node)}`,
+        )
+      return referenceTensor(type, data[i]!)
+    })
+  }
 
 /**
  * Runs a graph in float64 on the host; inputs and outputs go by name. Inputs may be float64 too (a ReferenceTensor), as finite
@@ -78,6 +70,6 @@ export function evaluate(
       ? widen(given as HostTensor)
       : (given as ReferenceTensor)
   })
-  const outputs = interpret(graph, tensors)
+  const outputs = interpret(graph, tensors, byKernels(graph))
   return Object.fromEntries(graph.outputs.map(({ name }, i) => [name, outputs[i]!]))
 }

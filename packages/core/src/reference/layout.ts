@@ -1,6 +1,6 @@
 // Reference kernels of the sources and of the ops that only move elements.
 import { sizeOf, stridesOf } from '../tensor/tensor.js'
-import type { Kernels } from './elementwise.js'
+import type { Kernels } from './kernel.js'
 import { allocate, broadcast, gather, permute, scatter, widen } from './tensor.js'
 import { uniform } from './threefry.js'
 

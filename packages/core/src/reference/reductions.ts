@@ -1,6 +1,6 @@
 // Reference kernels that combine elements: sums, maxima and products of matrices.
 import { broadcastShapes, sizeOf, type Shape } from '../tensor/tensor.js'
-import type { Kernels } from './elementwise.js'
+import type { Kernels } from './kernel.js'
 import { allocate, broadcast, permute, type ReferenceTensor } from './tensor.js'
 
 /** The vectors that `axes` span, each contiguous, in row-major order of the other axes. */

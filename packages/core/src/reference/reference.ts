@@ -14,8 +14,9 @@ import type { Graph } from '../graph/graph.js'
 import { isComposite, opNames, type OpName } from '../graph/ops.js'
 import { verify } from '../graph/verify.js'
 import { formatType, type DType, type HostTensor, type Shape } from '../tensor/tensor.js'
-import type { Kernels } from './elementwise.js'
-import { interpret, kernels } from './evaluate.js'
+import { byKernels, interpret } from './evaluate.js'
+import type { Kernels } from './kernel.js'
+import { kernels } from './kernels.js'
 import { narrow, widen, type ReferenceTensor } from './tensor.js'
 
 const device = 'cpu'
@@ -107,7 +108,7 @@ export class ReferenceBackend implements Backend {
         checkInputs(graph, inputs)
         const buffers = graph.inputs.map(({ name }) => this.#own(inputs[name]!))
         const tensors = buffers.map((buffer) => buffer.tensor)
-        const outputs = interpret(graph, tensors, this.#kernels)
+        const outputs = interpret(graph, tensors, byKernels(graph, this.#kernels))
         graph.inputs.forEach(({ donated }, i) => donated && buffers[i]!.consume())
         return Object.fromEntries(
           graph.outputs.map(({ name }, i) => [name, new ReferenceBuffer(outputs[i]!, this.#live)]),
