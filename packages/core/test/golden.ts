@@ -2,7 +2,14 @@
 // The directory is GOLDEN_DIR, by default the one committed at the root of the repository; its manifest.json lists the cases.
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { op, parseSafetensors, type HostTensor, type Tensor } from '../src/index.js'
+import {
+  l2Normalize,
+  op,
+  parseSafetensors,
+  patches,
+  type HostTensor,
+  type Tensor,
+} from '../src/index.js'
 
 export const goldenDirectory = resolve(
   process.env.GOLDEN_DIR ?? join(import.meta.dirname, '../../../golden'),
@@ -101,11 +108,7 @@ const operators: Record<string, Operator> = {
   'log-softmax': ([x]) => op.logSoftmax(x),
   'layer-norm': ([x, scale, bias], { eps = 1e-5 }) => op.layerNorm(x, scale, bias, eps),
   linear: ([x, weight, bias]) => op.linear(x, weight, bias),
-  /** torch.nn.functional.normalize along the last axis. */
-  'l2-normalize': ([x]) => {
-    const square = op.sum(op.mul(x, x), { axes: [x.rank - 1], keepDims: true })
-    return op.div(x, op.maximum(op.sqrt(square), 1e-12))
-  },
+  'l2-normalize': ([x]) => l2Normalize(x),
   /** softmax(q kᵀ / √d) v */
   attention: ([q, k, v]) => {
     const scores = op.mul(op.matmul(q, k, { transposeB: true }), 1 / Math.sqrt(q.shape.at(-1)!))
@@ -116,13 +119,7 @@ const operators: Record<string, Operator> = {
     const [batch, channels, height, width] = images.shape as [number, number, number, number]
     const [out, , p] = kernel.shape as [number, number, number, number]
     const [rows, columns] = [height / p, width / p]
-    const blocks = op.reshape(images, [batch, channels, rows, p, columns, p])
-    const patches = op.reshape(op.transpose(blocks, [0, 2, 4, 1, 3, 5]), [
-      batch,
-      rows * columns,
-      channels * p * p,
-    ])
-    const y = op.linear(patches, op.reshape(kernel, [out, channels * p * p]))
+    const y = op.linear(patches(images, p), op.reshape(kernel, [out, channels * p * p]))
     return op.reshape(op.transpose(y, [0, 2, 1]), [batch, out, rows, columns])
   },
   'matmul-broadcast': ([a, b]) => op.matmul(a, b),
