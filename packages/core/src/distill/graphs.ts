@@ -10,6 +10,7 @@ import { parameterInputs, type ParameterSpec } from '../nn/parameters.js'
 import {
   classifierParameters,
   classScores,
+  embeddingWidth,
   vitEmbedding,
   vitParameters,
   type ClassifierConfig,
@@ -75,7 +76,7 @@ export const studentSpecs = ({ student, method, teacher, settings }: TrainConfig
   studentParameters(
     student,
     method,
-    teacher?.kind === 'live' ? teacher.model.width : teacher?.width,
+    teacher?.kind === 'live' ? embeddingWidth(teacher.model) : teacher?.width,
     settings,
   )
 

@@ -1,5 +1,6 @@
 // The vision transformer that students and teachers share: patch embedding, class token, pre-norm blocks, and a linear
-// classifier on the class token. With `preNorm` and QuickGELU it is CLIP's (and the paper's student); without, ViT's.
+// classifier on the class token. With `preNorm` and QuickGELU it is CLIP's (and the paper's student), with `layerScale`
+// DINOv2's, with neither ViT's.
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
 import { attention, patches, type Dropout } from './layers.js'
@@ -17,7 +18,7 @@ export interface ViTConfig {
   readonly imageSize: number
   readonly patchSize: number
   readonly channels: number
-  /** Width of a token, and of the embedding. */
+  /** Width of a token. */
   readonly width: number
   readonly layers: number
   readonly heads: number
@@ -28,14 +29,36 @@ export interface ViTConfig {
   readonly epsilon: number
   /** Probability in [0, 1) that an attention weight is dropped in training. */
   readonly attentionDropout: number
+  /** Width of the hidden layer in each block; default 4·width. */
+  readonly hiddenWidth?: number
+  /** LayerScale (Touvron 2021, "Going deeper with image transformers"), as in DINOv2. Default: no. */
+  readonly layerScale?: boolean
+  /** Map the class token to an embedding of this width, without bias, as CLIP does. Default: it is the embedding. */
+  readonly projection?: number
 }
+
+/** Width of a model's embedding. */
+export const embeddingWidth = ({ projection, width }: ViTConfig): number => projection ?? width
+
+const positiveIntegers = [
+  'imageSize',
+  'patchSize',
+  'channels',
+  'width',
+  'layers',
+  'heads',
+  'hiddenWidth',
+  'projection',
+] as const
 
 /** @throws where sizes do not divide or are not positive integers. */
 export function checkViTConfig(config: ViTConfig): ViTConfig {
   const { imageSize, patchSize, width, heads } = config
-  for (const key of ['imageSize', 'patchSize', 'channels', 'width', 'layers', 'heads'] as const)
-    if (!Number.isInteger(config[key]) || config[key] < 1)
-      throw new Error(`vision transformer: ${key} must be a positive integer, got ${config[key]}`)
+  const { hiddenWidth = 1, projection = 1, ...rest } = config
+  const sizes = { ...rest, hiddenWidth, projection }
+  for (const key of positiveIntegers)
+    if (!Number.isInteger(sizes[key]) || sizes[key] < 1)
+      throw new Error(`vision transformer: ${key} must be a positive integer, got ${sizes[key]}`)
   if (imageSize % patchSize !== 0)
     throw new Error(
       `vision transformer: patch size ${patchSize} does not divide image size ${imageSize}`,
@@ -45,9 +68,7 @@ export function checkViTConfig(config: ViTConfig): ViTConfig {
   return config
 }
 
-const MLP_RATIO = 4
-
-const blockParameters = (width: number) => ({
+const blockParameters = ({ width, hiddenWidth = 4 * width, layerScale }: ViTConfig) => ({
   norm1: normParameters(width),
   attn: {
     // torch.nn.MultiheadAttention: Xavier-uniform projections, zero biases.
@@ -58,14 +79,17 @@ const blockParameters = (width: number) => ({
       bias: undecayed([width], 0),
     },
   },
+  scale1: layerScale ? undecayed([width], 1) : undefined,
   norm2: normParameters(width),
-  fc1: linearParameters(width, MLP_RATIO * width),
-  fc2: linearParameters(MLP_RATIO * width, width),
+  fc1: linearParameters(width, hiddenWidth),
+  fc2: linearParameters(hiddenWidth, width),
+  scale2: layerScale ? undecayed([width], 1) : undefined,
 })
 
 /** Specifications of the encoder's parameters, with the first values of the paper's code. */
 export function vitParameters(config: ViTConfig) {
-  const { imageSize, patchSize, channels, width, layers, preNorm } = checkViTConfig(config)
+  const { imageSize, patchSize, channels, width, layers, preNorm, projection } =
+    checkViTConfig(config)
   const fanIn = channels * patchSize ** 2
   const tokens = (imageSize / patchSize) ** 2 + 1
   return {
@@ -76,8 +100,11 @@ export function vitParameters(config: ViTConfig) {
       bias: preNorm ? undefined : undecayed([width], { bound: fanIn ** -0.5 }),
     },
     norm_pre: preNorm ? normParameters(width) : undefined,
-    blocks: Array.from({ length: layers }, () => blockParameters(width)),
+    blocks: Array.from({ length: layers }, () => blockParameters(config)),
     norm_post: normParameters(width),
+    projection: projection
+      ? { weight: weight([projection, width], { std: width ** -0.5 }) }
+      : undefined,
   }
 }
 
@@ -88,14 +115,14 @@ export interface ClassifierConfig extends ViTConfig {
 
 export const classifierParameters = (config: ClassifierConfig) => ({
   ...vitParameters(config),
-  classifier: linearParameters(config.width, config.classes),
+  classifier: linearParameters(embeddingWidth(config), config.classes),
 })
 
 export type ViTParameters = Parameters<ReturnType<typeof vitParameters>>
 export type ClassifierParameters = Parameters<ReturnType<typeof classifierParameters>>
 
 /**
- * The embedding [B, width]: the class token after the last norm. Images [B,C,H,W] of another size are resized first, and
+ * The embedding [B, embeddingWidth]: the class token after the last norm, projected where the model does. Images [B,C,H,W] of another size are resized first, and
  * a single channel stands for all.
  */
 export function vitEmbedding(
@@ -108,7 +135,7 @@ export function vitEmbedding(
   const { tracer } = images
   const batch = images.shape[0]!
   const pixels = toModelInput(images, config)
-  const { patch_embed, norm_pre, blocks, norm_post } = parameters
+  const { patch_embed, norm_pre, blocks, norm_post, projection } = parameters
 
   let x = tracer.scope('patch_embed', () => {
     const flat = patches(pixels, patchSize)
@@ -123,7 +150,8 @@ export function vitEmbedding(
     return norm_pre ? op.layerNorm(tokens, norm_pre.weight, norm_pre.bias, epsilon) : tokens
   })
   const activate = activation === 'gelu' ? op.gelu : op.quickGelu
-  blocks.forEach(({ norm1, attn, norm2, fc1, fc2 }, index) => {
+  const scaled = (x: Tensor, scale: Tensor | undefined) => (scale ? op.mul(x, scale) : x)
+  blocks.forEach(({ norm1, attn, scale1, norm2, fc1, fc2, scale2 }, index) => {
     x = tracer.scope(`blocks.${index}`, () => {
       const context = op.layerNorm(x, norm1.weight, norm1.bias, epsilon)
       // Only the class token leaves the last block, so only it asks there.
@@ -131,16 +159,20 @@ export function vitEmbedding(
       const first = (tokens: Tensor) => (last ? op.sliceAxis(tokens, 1, 0, 1) : tokens)
       const attended = op.add(
         first(x),
-        tracer.scope('attn', () => attention(attn, first(context), context, heads, dropout)),
+        tracer.scope('attn', () =>
+          scaled(attention(attn, first(context), context, heads, dropout), scale1),
+        ),
       )
       return tracer.scope('mlp', () => {
         const normed = op.layerNorm(attended, norm2.weight, norm2.bias, epsilon)
         const hidden = activate(op.linear(normed, fc1.weight, fc1.bias))
-        return op.add(attended, op.linear(hidden, fc2.weight, fc2.bias))
+        return op.add(attended, scaled(op.linear(hidden, fc2.weight, fc2.bias), scale2))
       })
     })
   })
-  return op.layerNorm(op.reshape(x, [batch, width]), norm_post.weight, norm_post.bias, epsilon)
+  const token = op.reshape(x, [batch, width])
+  const normed = op.layerNorm(token, norm_post.weight, norm_post.bias, epsilon)
+  return projection ? op.linear(normed, projection.weight) : normed
 }
 
 /** Class scores [B, classes] of an embedding. */
