@@ -112,25 +112,23 @@ class TfjsBackend implements Backend {
     this.#workspace = new Workspace(device.tf, device.registry)
   }
 
-  compile(graph: Graph): Promise<Executable> {
-    return this.#attempt(() => {
-      const lowered = lower(verify(graph), { composites: this.capabilities.composites })
-      const executable = new TfjsExecutable(
-        graph,
-        this,
-        new Schedule(lowered, this.#device, this.#workspace),
-      )
-      this.#executables.add(executable)
-      return executable
-    })
+  async compile(graph: Graph): Promise<Executable> {
+    this.#mustBeOpen()
+    const lowered = lower(verify(graph), { composites: this.capabilities.composites })
+    const schedule = await this.#device.attempt(
+      () => new Schedule(lowered, this.#device, this.#workspace),
+    )
+    const executable = new TfjsExecutable(graph, this, schedule)
+    this.#executables.add(executable)
+    return executable
   }
 
-  upload(tensor: HostTensor): Promise<DeviceBuffer> {
+  async upload(tensor: HostTensor): Promise<DeviceBuffer> {
+    this.#mustBeOpen()
+    checkHostTensor(tensor)
     const { dtype, shape } = tensor
-    return this.#attempt(() => {
-      checkHostTensor(tensor)
-      return this.#keep({ dataId: this.#device.upload(tensor), shape: shape as number[], dtype })
-    })
+    const dataId = await this.#device.attempt(() => this.#device.upload(tensor))
+    return this.#keep({ dataId, shape: shape as number[], dtype })
   }
 
   async read(buffer: DeviceBuffer): Promise<HostTensor> {
@@ -169,16 +167,28 @@ class TfjsBackend implements Backend {
   }
 
   /** Runs a schedule; donated buffers are consumed even where it fails. */
-  execute(graph: Graph, schedule: Schedule, inputs: readonly TfjsBuffer[]): Promise<TfjsBuffer[]> {
-    return this.#attempt(() => {
-      const tensors = inputs.map((buffer) => buffer.tensor)
-      inputs.forEach((buffer, i) => {
-        if (!graph.inputs[i]!.donated) return
-        buffer.release()
-        this.#buffers.delete(buffer)
+  async execute(
+    graph: Graph,
+    schedule: Schedule,
+    inputs: readonly TfjsBuffer[],
+  ): Promise<TfjsBuffer[]> {
+    this.#mustBeOpen()
+    let outputs: TfTensor[] = []
+    try {
+      await this.#device.attempt(() => {
+        const tensors = inputs.map((buffer) => buffer.tensor)
+        inputs.forEach((buffer, i) => {
+          if (!graph.inputs[i]!.donated) return
+          buffer.release()
+          this.#buffers.delete(buffer)
+        })
+        outputs = schedule.run(tensors)
       })
-      return schedule.run(tensors).map((tensor) => this.#keep(tensor))
-    })
+      return outputs.map((tensor) => this.#keep(tensor))
+    } catch (error) {
+      for (const tensor of outputs) this.#workspace.free(tensor)
+      throw error
+    }
   }
 
   /** @throws where `buffer` is not a live one of this backend; `what` says which it is. */
@@ -211,17 +221,13 @@ class TfjsBackend implements Backend {
   #mustBeOpen(): void {
     if (this.#disposed) throw new Error(`${this.name} was disposed`)
   }
-
-  async #attempt<T>(work: () => T): Promise<T> {
-    this.#mustBeOpen()
-    return this.#device.attempt(work)
-  }
 }
 
 /** Each device's file is loaded when it is asked for. */
 const devices: Readonly<Record<string, () => Promise<DeviceModule>>> = {
   cpu: () => import('./devices/cpu.js'),
   wasm: () => import('./devices/wasm.js'),
+  webgpu: () => import('./devices/webgpu.js'),
 }
 
 async function moduleOf(device: string): Promise<DeviceModule> {

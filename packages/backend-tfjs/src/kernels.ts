@@ -51,6 +51,12 @@ const binary =
   ([a, b]) =>
     tf.run(kernel, { a: a!, b: b! })
 
+/** One rule for floats, another for integers, which some of tf's kernels round. */
+export const exactIntegers =
+  <K extends OpName>(floats: Rule<K>, integers: Rule<K>): Rule<K> =>
+  (site, tf) =>
+    (site.inputs[0]!.dtype === 'int32' ? integers : floats)(site, tf)
+
 /** Moves one axis to the end, runs `body` on that, and moves it back. */
 export function withAxisLast(
   { shape }: TensorType,

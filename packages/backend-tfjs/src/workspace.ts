@@ -43,14 +43,19 @@ export class Workspace {
       attrs: attrs as NamedAttrMap,
       backend: this.tf,
     }) as TfTensor
-    this.#made.push(output)
-    return output
+    return this.adopt(output)
+  }
+
+  /** Takes over a tensor that was made outside, with its one reference. */
+  adopt(x: TfTensor): TfTensor {
+    this.#made.push(x)
+    return x
   }
 
   /** A tensor over `values`, or over memory not yet written. */
   make(dtype: DType, shape: Shape, values?: HostValues): TfTensor {
     const dataId = this.tf.write((values ?? null)!, shape as number[], dtype)
-    return this.#keep({ dataId, shape: shape as number[], dtype })
+    return this.adopt({ dataId, shape: shape as number[], dtype })
   }
 
   /** Zeros of any dtype. */
@@ -61,7 +66,7 @@ export class Workspace {
   /** The same data seen with another shape. */
   view(x: TfTensor, shape: Shape = x.shape): TfTensor {
     this.tf.incRef(x.dataId)
-    return this.#keep({ dataId: x.dataId, shape: shape as number[], dtype: x.dtype })
+    return this.adopt({ dataId: x.dataId, shape: shape as number[], dtype: x.dtype })
   }
 
   /**
@@ -99,10 +104,5 @@ export class Workspace {
   /** Gives up one reference; the data goes with the last. */
   free(x: TfTensor): void {
     this.tf.disposeData(x.dataId)
-  }
-
-  #keep(x: TfTensor): TfTensor {
-    this.#made.push(x)
-    return x
   }
 }

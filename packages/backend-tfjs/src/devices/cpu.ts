@@ -1,10 +1,10 @@
 // tfjs:cpu: tf's plain JavaScript kernels. Slow, always available; tensors are typed arrays on the host.
 import { hostTensor, type Availability, type DType } from '@embed-kd/core'
-import { MathBackendCPU, version_cpu } from '@tensorflow/tfjs-backend-cpu'
-import { rules } from '../kernels.js'
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
+import { exactIntegers, rules } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
-import { hostMemoryRules } from './host-memory.js'
+import { elementwiseOnHost, hostMemoryRules } from './host-memory.js'
 
 export const probe = (): Promise<Availability> => Promise.resolve({ available: true })
 
@@ -22,7 +22,12 @@ export function open(): Promise<Device> {
     ...onThisThread(tf),
     tf,
     registry: 'cpu',
-    rules: { ...rules, ...hostMemoryRules(view) },
+    rules: {
+      ...rules,
+      ...hostMemoryRules(view),
+      // tf multiplies integers as float64, which has no room for their product.
+      mul: exactIntegers(rules.mul, elementwiseOnHost(view, Math.imul)),
+    },
     traits: {
       // Each result is rounded to float32 when it is stored; tf's erf is an approximation.
       precision: { arithmetic: 2 ** -23, transcendental: 5e-7 },
@@ -31,7 +36,7 @@ export function open(): Promise<Device> {
       denormals: true,
       excuses: [],
     },
-    versions: { '@tensorflow/tfjs-backend-cpu': version_cpu },
+    versions: {},
     dispose: () => undefined,
   })
 }

@@ -1,6 +1,6 @@
 // Rules for devices whose tensors the host can see as typed arrays (cpu, wasm): loops over that memory.
 // What must not be computed twice or in several passes, and what tf's kernels copy more often than needed.
-import { stridesOf, type Shape } from '@embed-kd/core'
+import { stridesOf, type OpName, type Shape } from '@embed-kd/core'
 import { spread, type Broadcast, type Rule, type Rules } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
 
@@ -52,7 +52,7 @@ const fusedAdamW =
 
 /** Elementwise by a JavaScript function, where tf's kernel gives something else. */
 export const elementwiseOnHost =
-  (view: View, f: (a: number, b: number) => number): Rule<'maximum' | 'minimum'> =>
+  (view: View, f: (a: number, b: number) => number): Rule<OpName> =>
   ({ outputs: [type] }, tf) => {
     const { dtype, shape } = type!
     const broadcast = broadcastOnHost(view)

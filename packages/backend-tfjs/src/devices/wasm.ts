@@ -1,7 +1,8 @@
 // tfjs:wasm: tf's WebAssembly kernels (XNNPACK), single-threaded in Node. Tensors live in the module's heap, where
 // JavaScript sees them too: what tf's kernels do badly here is done on that heap, or asked for in another form.
 import { sameShape, sizeOf, type Availability, type OpName } from '@embed-kd/core'
-import { type BackendWasm, version_wasm } from '@tensorflow/tfjs-backend-wasm'
+import '@tensorflow/tfjs-backend-wasm'
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { findBackend, setBackend } from '@tensorflow/tfjs-core'
 import { matmulWith, rules, selectWith, spread, type Product, type Rule } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
@@ -54,7 +55,7 @@ export async function open(): Promise<Device> {
       denormals: true,
       excuses: [],
     },
-    versions: { '@tensorflow/tfjs-backend-wasm': version_wasm },
+    versions: {},
     reservedBytes: () => heap.wasm.HEAPU8.length,
     dispose: () => undefined,
   }

@@ -1,0 +1,133 @@
+// tfjs:webgpu: tf's WebGPU kernels on a device of our own, in a browser or in Node through Dawn. WebGPU reports most
+// mistakes late and silently; here each run fails with the errors that its own commands caused.
+import { platform } from '#platform'
+import type { Availability } from '@embed-kd/core'
+import type { WebGPUBackend as TfWebGPU } from '@tensorflow/tfjs-backend-webgpu'
+import { rules } from '../kernels.js'
+import type { HostValues } from '../workspace.js'
+import type { Device } from './device.js'
+import { webgpuRules } from './webgpu-rules.js'
+
+export async function probe(): Promise<Availability> {
+  try {
+    const { info } = await findAdapter()
+    return { available: true, detail: describe(info) }
+  } catch (error) {
+    const [reason = '', remedy = platform.adapterRemedy] = (error as Error).message.split('; ', 2)
+    return { available: false, reason, remedy }
+  }
+}
+
+async function findAdapter(): Promise<GPUAdapter> {
+  const gpu = await platform.openGpu()
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+  if (!adapter) throw new Error(`tfjs:webgpu finds no WebGPU adapter; ${platform.adapterRemedy}`)
+  return adapter
+}
+
+const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
+  [description || device, vendor, architecture].filter(Boolean).join(', ')
+
+/** Everything that bounds the size of a tensor or the reach of a kernel: as much as the adapter has. */
+const limits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeWorkgroupsPerDimension',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeInvocationsPerWorkgroup',
+] as const
+
+/** Calls `work` now; what comes back returns its result, or throws what it threw. */
+function settle<T>(work: () => T): () => T {
+  try {
+    const result = work()
+    return () => result
+  } catch (error) {
+    return () => {
+      throw error
+    }
+  }
+}
+
+export async function open(): Promise<Device> {
+  const adapter = await findAdapter()
+  const gpu = await adapter.requestDevice({
+    requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
+  })
+  // Loaded only now: it looks for navigator.gpu when it is loaded.
+  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu')
+  const tf: TfWebGPU = new WebGPUBackend(gpu, adapter.info)
+
+  // What no error scope below has caught, and the loss of the device, fail whatever is asked next.
+  let failure: Error | undefined
+  gpu.addEventListener('uncapturederror', (event) => {
+    failure ??= new Error(`tfjs:webgpu: ${event.error.message}`)
+  })
+  void gpu.lost.then(({ reason, message }) => {
+    if (reason !== 'destroyed') failure ??= new Error(`tfjs:webgpu lost its device: ${message}`)
+  })
+  const check = () => {
+    if (failure) throw failure
+  }
+  /** Hands what was recorded to the queue. */
+  const flush = () => {
+    tf.ensureCommandEncoderReady()
+    tf.endComputePassEncoder()
+    tf.submitQueue()
+  }
+
+  return {
+    tf,
+    registry: 'webgpu',
+    rules: { ...rules, ...webgpuRules(tf) },
+    traits: {
+      precision: { arithmetic: 2 ** -22, transcendental: 2e-6 },
+      deterministic: true,
+      reusesDonated: true,
+      denormals: false,
+      excuses: [],
+    },
+    versions: { ...(await platform.gpuVersions()), adapter: describe(adapter.info) },
+    upload({ data, shape, dtype }) {
+      const dataId = tf.write(data, shape as number[], dtype)
+      // To the device at once, so that tf neither keeps `data` nor computes small results on the host.
+      if (data.length > 0) tf.uploadToGPU(dataId)
+      return dataId
+    },
+    async read(dataId) {
+      const values = (await tf.read(dataId)) as HostValues
+      check()
+      // tf keeps what it has read, beside the data on the device.
+      const stored = tf.tensorMap.get(dataId)
+      if (stored.resource) stored.values = null!
+      return values
+    },
+    async attempt(work) {
+      check()
+      const filters = ['validation', 'out-of-memory', 'internal'] as const
+      for (const filter of filters) gpu.pushErrorScope(filter)
+      const outcome = settle(work)
+      flush()
+      const errors = await Promise.all(filters.map(() => gpu.popErrorScope()))
+      // What the device says explains what `work` may have thrown.
+      const error = errors.find((found) => found !== null)
+      if (error) throw new Error(`tfjs:webgpu: ${error.message}`)
+      check()
+      return outcome()
+    },
+    async synchronize() {
+      check()
+      flush()
+      await gpu.queue.onSubmittedWorkDone()
+      check()
+    },
+    reservedBytes: () => tf.bufferManager.numBytesAllocated,
+    dispose() {
+      tf.dispose()
+      gpu.destroy()
+    },
+  }
+}

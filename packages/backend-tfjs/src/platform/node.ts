@@ -1,0 +1,52 @@
+// Node's side of platform.ts: WebGPU is Dawn, from the npm package webgpu, and native packages are optional peers.
+import { createRequire } from 'node:module'
+import type { NativePackage, Platform } from './platform.js'
+
+const require = createRequire(import.meta.url)
+let gpu: Promise<GPU> | undefined
+
+export const platform: Platform = {
+  openGpu: () => (gpu ??= openDawn()),
+  adapterRemedy:
+    'install a Vulkan loader and the driver of your GPU (Debian: libvulkan1 and mesa-vulkan-drivers 24 or newer, or ' +
+    "NVIDIA's). Without a GPU, the software device in Debian's chromium package will do for tests: " +
+    'LD_LIBRARY_PATH=/usr/lib/chromium VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json',
+  gpuVersions: () => Promise.resolve({ webgpu: versionOf('webgpu') }),
+  loadNative(name) {
+    try {
+      require.resolve(name)
+    } catch {
+      return Promise.reject(new Error(`${name} is not installed; ${installing(name)}`))
+    }
+    try {
+      require(name)
+      return Promise.resolve()
+    } catch (error) {
+      const cause = (error as Error).message.split('\n')[0]
+      return Promise.reject(
+        new Error(
+          `${name} is installed but its native library does not load (${cause}); ${installing(name)}`,
+        ),
+      )
+    }
+  },
+}
+
+/** One instance for the process: Dawn looks for drivers once, and tf looks for it in `navigator`. */
+async function openDawn(): Promise<GPU> {
+  const { create, globals } = await import('webgpu')
+  Object.assign(globalThis, globals)
+  const instance = create([])
+  // Node before 21 has no navigator.
+  const host = globalThis as { navigator?: object }
+  host.navigator ??= {}
+  Object.defineProperty(host.navigator, 'gpu', { value: instance, configurable: true })
+  return instance as GPU
+}
+
+const versionOf = (name: string) => (require(`${name}/package.json`) as { version: string }).version
+
+const installing = (name: NativePackage) =>
+  `install it with its native library: npm install --ignore-scripts=false ${name}@4.22.0` +
+  (name.endsWith('gpu') ? ' (needs an NVIDIA GPU with CUDA 11 and cuDNN 8)' : '') +
+  '; its install script downloads libtensorflow and needs a network'
