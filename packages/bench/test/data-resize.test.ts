@@ -7,7 +7,7 @@ import { parseSafetensors } from '@embed-kd/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { bilinearResize } from '../src/data/resize.js'
+import { planeResize } from '../src/data/resize.js'
 
 const golden = process.env.GOLDEN_DIR ?? fileURLToPath(new URL('../../../golden', import.meta.url))
 const manifest = JSON.parse(readFileSync(`${golden}/manifest.json`, 'utf8')) as {
@@ -15,7 +15,7 @@ const manifest = JSON.parse(readFileSync(`${golden}/manifest.json`, 'utf8')) as 
 }
 const cases = manifest.cases.filter(({ kind }) => kind === 'resize')
 
-describe('bilinearResize', () => {
+describe('planeResize', () => {
   it('has golden cases', () => expect(cases).not.toHaveLength(0))
 
   it.each(cases)('equals PyTorch: $name', ({ file }) => {
@@ -24,7 +24,7 @@ describe('bilinearResize', () => {
     const output = tensors.get('out')!
     const [images, channels, height, width] = input.shape as [number, number, number, number]
     const [toHeight, toWidth] = output.shape.slice(2) as [number, number]
-    const resize = bilinearResize({ height, width }, { height: toHeight, width: toWidth })
+    const resize = planeResize({ height, width }, { height: toHeight, width: toWidth })
     const result = new Float32Array(output.data.length)
     for (let plane = 0; plane < images * channels; plane++)
       resize(input.data as Float32Array, plane * height * width, result, plane * toHeight * toWidth)
@@ -44,7 +44,7 @@ describe('bilinearResize', () => {
       fc.property(side, side, (height, width) => {
         const plane = Float32Array.from({ length: height * width }, (_, i) => Math.sin(i))
         const result = new Float32Array(plane.length)
-        bilinearResize({ height, width }, { height, width })(plane, 0, result, 0)
+        planeResize({ height, width }, { height, width })(plane, 0, result, 0)
         expect(result).toEqual(plane)
       }),
     )
@@ -55,7 +55,7 @@ describe('bilinearResize', () => {
       fc.property(side, side, side, side, (height, width, toHeight, toWidth) => {
         const plane = new Float32Array(height * width).fill(0.75)
         const result = new Float32Array(toHeight * toWidth + 2).fill(-1)
-        const resize = bilinearResize({ height, width }, { height: toHeight, width: toWidth })
+        const resize = planeResize({ height, width }, { height: toHeight, width: toWidth })
         resize(plane, 0, result, 1)
         expect([result[0], result.at(-1)]).toEqual([-1, -1])
         for (const value of result.subarray(1, -1)) expect(value).toBeCloseTo(0.75, 6)
@@ -65,7 +65,7 @@ describe('bilinearResize', () => {
 
   it('averages exactly when halving a plane of one row of pairs', () => {
     const result = new Float32Array(1)
-    bilinearResize({ height: 1, width: 2 }, { height: 1, width: 1 })(
+    planeResize({ height: 1, width: 2 }, { height: 1, width: 1 })(
       Float32Array.of(1, 5),
       0,
       result,

@@ -10,7 +10,7 @@ import sharp from 'sharp'
 import { createDataset, DatasetError } from './dataset.js'
 import type { Dataset, Split } from './dataset.js'
 import { isDirectory, isFile, listDirectory, requireDirectory } from './files.js'
-import { bilinearResize } from './resize.js'
+import { planeResize } from './resize.js'
 import type { Size } from './resize.js'
 
 export interface ImageFolderOptions {
@@ -198,7 +198,7 @@ async function decodeImage(path: string, imageSize: number | undefined): Promise
   for (let i = 0, at = 0; i < area; i++)
     for (let channel = 0; channel < channels; channel++) planes[channel * area + i] = data[at++]!
   const size = { height: imageSize, width: imageSize }
-  const resize = bilinearResize(info, size)
+  const resize = planeResize(info, size)
   const resized = new Float32Array(channels * imageSize * imageSize)
   for (let channel = 0; channel < channels; channel++)
     resize(planes, channel * area, resized, channel * imageSize * imageSize)

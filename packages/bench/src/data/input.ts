@@ -1,7 +1,8 @@
 // What a model sees: bytes of a batch to float32 of the model's size, normalised by its mean and standard deviation.
 
 import type { ImageShape } from './dataset.js'
-import { bilinearResize } from './resize.js'
+import { planeResize } from './resize.js'
+import type { Interpolation, Size } from './resize.js'
 import type { Subset } from './subsets.js'
 
 export interface ChannelStatistics {
@@ -11,8 +12,15 @@ export interface ChannelStatistics {
 }
 
 export interface ModelInput extends ImageShape, ChannelStatistics {
-  /** How images of another size come to the model's: stretched (bilinear, antialiased), or set in the middle of black. */
+  /** How images of another size come to the model's: resized (antialiased), or set in the middle of black. */
   readonly fit: 'resize' | 'pad'
+  /** Default: bilinear. */
+  readonly interpolation?: Interpolation
+  /**
+   * With `fit: 'resize'`, images keep their proportions: their shorter side becomes this many pixels, and the middle is taken.
+   * Default: images are stretched to the model's size.
+   */
+  readonly shorterSide?: number
 }
 
 /** Writes images `[count, channels, height, width]` of the source as the model's input `[count, channels, height, width]`. */
@@ -33,7 +41,8 @@ export function createInputWriter(source: ImageShape, target: ModelInput): Input
     throw new Error(
       `a model of ${channels} channels needs as many means and positive standard deviations, got [${mean.join(', ')}] and [${std.join(', ')}]`,
     )
-  const sameSize = source.height === height && source.width === width
+  const sameSize =
+    source.height === height && source.width === width && (target.shorterSide ?? height) === height
   return fit === 'pad' || sameSize ? padded(source, target) : resized(source, target)
 }
 
@@ -94,11 +103,24 @@ function padded(
   }
 }
 
+/** What the whole image becomes, of which the model sees the middle. */
+function resizedSize(source: Size, { height, width, shorterSide }: ModelInput): Size {
+  if (shorterSide === undefined) return { height, width }
+  if (shorterSide < Math.max(height, width))
+    throw new Error(
+      `images whose shorter side becomes ${shorterSide} pixels have no middle of ${height}x${width}: make it at least as large`,
+    )
+  // The longer side is rounded down, as torchvision does.
+  return source.height <= source.width
+    ? { height: shorterSide, width: Math.floor((shorterSide * source.width) / source.height) }
+    : { height: Math.floor((shorterSide * source.height) / source.width), width: shorterSide }
+}
+
 function resized(source: ImageShape, target: ModelInput): InputWriter {
   const { channels, height, width, mean, std } = target
   const sourceArea = source.height * source.width
   const area = height * width
-  const resize = bilinearResize(source, target)
+  const resize = planeResize(source, target, target.interpolation, resizedSize(source, target))
   const plane = new Float32Array(sourceArea)
   const copies = channels / source.channels
 
