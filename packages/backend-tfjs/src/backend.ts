@@ -23,6 +23,7 @@ import { version_core } from '@tensorflow/tfjs-core'
 import { asDtype, type Device, type DeviceModule } from './devices/device.js'
 import { nativeComposites, Schedule } from './executor.js'
 import { dtypes } from './kernels.js'
+import type { NativePackage } from './platform/platform.js'
 import { Workspace, type TfTensor } from './workspace.js'
 
 /** Alive until it is disposed, or consumed as a donated input. */
@@ -223,11 +224,16 @@ class TfjsBackend implements Backend {
   }
 }
 
+const native = async (name: NativePackage): Promise<DeviceModule> =>
+  (await import('./devices/native.js')).nativeDevice(name)
+
 /** Each device's file is loaded when it is asked for. */
 const devices: Readonly<Record<string, () => Promise<DeviceModule>>> = {
   cpu: () => import('./devices/cpu.js'),
   wasm: () => import('./devices/wasm.js'),
   webgpu: () => import('./devices/webgpu.js'),
+  node: () => native('@tensorflow/tfjs-node'),
+  'node-gpu': () => native('@tensorflow/tfjs-node-gpu'),
 }
 
 async function moduleOf(device: string): Promise<DeviceModule> {

@@ -1,6 +1,6 @@
 // Where kernels run: calls tf's kernels on one tf backend directly and owns the tensors they make along the way.
 // No engine, no tape, no scopes: several devices live in one process without switching tf's global backend.
-import { hostTensor, type DType, type HostTensor, type Shape } from '@embed-kd/core'
+import { hostTensor, sameShape, type DType, type HostTensor, type Shape } from '@embed-kd/core'
 import {
   getKernel,
   type KernelBackend,
@@ -38,12 +38,12 @@ export class Workspace {
   ): TfTensor {
     const found = getKernel(kernel, this.#registry)
     if (!found) throw new Error(`tf's ${this.#registry} backend has no kernel ${kernel}`)
-    const output = found.kernelFunc({
+    const { dataId, shape, dtype } = found.kernelFunc({
       inputs: inputs as unknown as NamedTensorInfoMap,
       attrs: attrs as NamedAttrMap,
       backend: this.tf,
     }) as TfTensor
-    return this.adopt(output)
+    return this.adopt({ dataId, shape, dtype })
   }
 
   /** Takes over a tensor that was made outside, with its one reference. */
@@ -63,10 +63,11 @@ export class Workspace {
     return this.make(dtype, shape, hostTensor(dtype, shape).data)
   }
 
-  /** The same data seen with another shape. */
+  /** The same data seen with another shape, or the same. */
   view(x: TfTensor, shape: Shape = x.shape): TfTensor {
-    this.tf.incRef(x.dataId)
-    return this.adopt({ dataId: x.dataId, shape: shape as number[], dtype: x.dtype })
+    return sameShape(x.shape, shape)
+      ? this.adopt({ ...this.retain(x) })
+      : this.run('Reshape', { x }, { shape })
   }
 
   /**

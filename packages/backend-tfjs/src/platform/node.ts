@@ -1,5 +1,6 @@
 // Node's side of platform.ts: WebGPU is Dawn, from the npm package webgpu, and native packages are optional peers.
 import { createRequire } from 'node:module'
+import util from 'node:util'
 import type { NativePackage, Platform } from './platform.js'
 
 const require = createRequire(import.meta.url)
@@ -18,6 +19,8 @@ export const platform: Platform = {
     } catch {
       return Promise.reject(new Error(`${name} is not installed; ${installing(name)}`))
     }
+    // Node 23 and later lack a function that tfjs-node calls.
+    Object.assign(util, { isNullOrUndefined: (x: unknown) => x === null || x === undefined })
     try {
       require(name)
       return Promise.resolve()
