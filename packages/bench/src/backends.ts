@@ -31,7 +31,8 @@ export const ownBackends: readonly string[] = Object.keys(OWN)
  */
 export async function resolveBackend(spec: string): Promise<ResolvedBackend> {
   const colon = spec.lastIndexOf(':')
-  const [prefix, given] = colon < 0 ? [spec, undefined] : [spec.slice(0, colon), spec.slice(colon + 1)]
+  const [prefix, given] =
+    colon < 0 ? [spec, undefined] : [spec.slice(0, colon), spec.slice(colon + 1)]
   const factory = await loadFactory(spec, prefix)
   const device = given ?? factory.devices[0]!
   if (!factory.devices.includes(device))

@@ -1,7 +1,15 @@
 // Files that the sweep makes once and uses in many trials: trained teachers and their embeddings. Safetensors with what is
 // known of them as metadata, named by a hash of everything they depend on, and whole or absent: never half written.
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { formatSafetensors, type HostTensor } from '@embed-kd/core'

@@ -1,0 +1,69 @@
+// What a record says about the machine and the software it was measured with. Read once by the sweep, not by each trial.
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import os from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+import type { Environment } from '@embed-kd/record'
+
+import { nvidiaGpu } from './nvidia.js'
+
+/** This package's directory, the same from src/ and dist/. */
+const packageDirectory = fileURLToPath(new URL('../..', import.meta.url))
+
+/** @param versions of the runtimes the trial loaded, by package name. */
+export async function captureEnvironment(
+  versions: Readonly<Record<string, string>> = {},
+): Promise<Environment> {
+  const gpu = await nvidiaGpu()
+  const megahertz = cpuMegahertz()
+  const [one = 0, five = 0, fifteen = 0] = os.loadavg()
+  return {
+    cpuModel: os.cpus()[0]?.model.trim() || os.arch(),
+    cpuCores: os.availableParallelism(),
+    ...(megahertz === undefined ? {} : { cpuFrequencyHz: megahertz * 1e6 }),
+    memoryBytes: memoryLimit(),
+    ...(gpu ? { gpu } : {}),
+    os: `${os.type()} ${os.release()} ${os.arch()}`,
+    node: process.versions.node,
+    packages: { ...ownVersion(), ...versions },
+    ...commit(),
+    commandLine: process.argv.slice(2),
+    ...(os.platform() === 'win32' ? {} : { loadAverage: [one, five, fifteen] as const }),
+  } as Environment
+}
+
+/** Of the fastest core at this moment. */
+function cpuMegahertz(): number | undefined {
+  const fastest = Math.max(...os.cpus().map(({ speed }) => speed))
+  return fastest > 0 ? fastest : undefined
+}
+
+/** What the machine has, or the container allows if that is less. */
+function memoryLimit(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, os.totalmem()) : os.totalmem()
+}
+
+function ownVersion(): Record<string, string> {
+  const { name, version } = JSON.parse(
+    readFileSync(`${packageDirectory}/package.json`, 'utf8'),
+  ) as { name: string; version: string }
+  return { [name]: version }
+}
+
+/** Commit and state of the checkout that this code runs from; nothing where it was installed from a package. */
+function commit(): Pick<Environment, 'commit' | 'dirty'> {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', packageDirectory, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
+  try {
+    // A package installed inside somebody's repository is ignored there, and that repository's commit says nothing about it.
+    git('ls-files', '--error-unmatch', 'package.json')
+    return { commit: git('rev-parse', 'HEAD'), dirty: git('status', '--porcelain') !== '' }
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,70 @@
+// The fastest this process multiplies matrices on its backend: the roofline that a step's FLOP/s are held against.
+// Measured with the same runtime and threads as the step, so that the share tells the program's loss, not the machine's.
+import { Random, hostTensor, op, spec, trace, type Backend } from '@embed-kd/core'
+
+export interface Roofline {
+  readonly flopsPerSecond: number
+  /** Rows and columns of the square matrices it was reached with. */
+  readonly size: number
+}
+
+const SMALLEST = 128
+const LARGEST = 4096
+/** A product this long hides the cost of a call. */
+const LONG_ENOUGH_SECONDS = 0.01
+const SAMPLING_SECONDS = 0.3
+const MINIMUM_SAMPLES = 3
+
+/** Measures products of matrices as large as the device needs to be busy; or of a given size, to compare with an earlier result. */
+export async function gemmRoofline(backend: Backend, size?: number): Promise<Roofline> {
+  if (size !== undefined) return sample(backend, size, SAMPLING_SECONDS)
+  for (let n = SMALLEST; n < LARGEST; n *= 2) {
+    const { flopsPerSecond } = await sample(backend, n, 0)
+    if (gemmFlops(n) / flopsPerSecond >= LONG_ENOUGH_SECONDS)
+      return sample(backend, n, SAMPLING_SECONDS)
+  }
+  return sample(backend, LARGEST, SAMPLING_SECONDS)
+}
+
+const gemmFlops = (n: number) => 2 * n ** 3
+
+async function sample(backend: Backend, n: number, forSeconds: number): Promise<Roofline> {
+  const graph = trace(`gemm ${n}`, { a: spec([n, n]), b: spec([n, n]) }, ({ a, b }) => ({
+    product: op.matmul(a, b),
+  }))
+  const executable = await backend.compile(graph)
+  const random = new Random(n)
+  const matrix = () =>
+    backend.upload(
+      hostTensor(
+        'float32',
+        [n, n],
+        Float32Array.from({ length: n * n }, () => random.uniform()),
+      ),
+    )
+  const inputs = { a: await matrix(), b: await matrix() }
+  const run = async (): Promise<number> => {
+    const start = performance.now()
+    const { product } = await executable.run(inputs)
+    await backend.synchronize()
+    const seconds = (performance.now() - start) / 1000
+    product!.dispose()
+    return seconds
+  }
+  await run()
+  // The fastest, not the median: a roofline is what the machine can do, and disturbances only ever slow it down.
+  let fastest = Infinity
+  const start = performance.now()
+  for (let i = 0; i < MINIMUM_SAMPLES || performance.now() - start < forSeconds * 1000; i++)
+    fastest = Math.min(fastest, await run())
+  inputs.a.dispose()
+  inputs.b.dispose()
+  await executable.dispose()
+  return { flopsPerSecond: gemmFlops(n) / fastest, size: n }
+}
+
+/** Two measurements that differ by more say that the machine was not left alone between them. */
+const TOLERATED_DRIFT = 0.1
+
+export const isNoisy = (before: Roofline, after: Roofline): boolean =>
+  Math.abs(after.flopsPerSecond / before.flopsPerSecond - 1) > TOLERATED_DRIFT

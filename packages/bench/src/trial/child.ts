@@ -1,0 +1,56 @@
+// The process of one job. It takes an order from its parent, works, answers, and ends; it writes no record and outlives
+// no parent. `fork` this file; it does nothing by itself.
+import { isForUser, messageOf } from '../errors.js'
+import { volunteerForOomKill } from '../measure/memory.js'
+import type { FromChild, Handlers, JobKind, Order, Report } from './protocol.js'
+
+const handlers: Handlers = {
+  trial: async (input, report) => (await import('./run-trial.js')).runTrial(input, report),
+  'train-teacher': async (input, report) =>
+    (await import('../teachers/train.js')).trainTeacher(input, report),
+  embed: async (input, report) => (await import('../teachers/embed.js')).embed(input, report),
+  calibrate: async ({ backend }) => (await import('../measure/calibrate.js')).calibrate(backend),
+}
+
+const send = (message: FromChild): Promise<void> =>
+  new Promise((resolve) => process.send!(message, () => resolve()))
+
+/** Messages come more often than anyone looks. */
+const REPORT_EVERY_MS = 100
+
+function reporter(): Report {
+  let last = 0
+  return (progress) => {
+    const now = performance.now()
+    if (now - last < REPORT_EVERY_MS && progress.done < progress.total) return
+    last = now
+    void send({ type: 'progress', progress })
+  }
+}
+
+async function work<K extends JobKind>({ kind, input }: Order<K>): Promise<FromChild> {
+  try {
+    return { type: 'done', output: await handlers[kind](input, reporter()) }
+  } catch (error) {
+    return {
+      type: 'failed',
+      message: messageOf(error),
+      stack: (error as Error)?.stack ?? '',
+      forUser: isForUser(error),
+    }
+  }
+}
+
+if (!process.send) {
+  process.stderr.write('this file is run by embed-kd itself; run embed-kd --help\n')
+  process.exit(1)
+}
+volunteerForOomKill()
+// Ctrl-C reaches the whole process group; what becomes of the trial is for the parent to say.
+process.on('SIGINT', () => {})
+process.once('disconnect', () => process.exit(1))
+process.once('message', async (order: Order) => {
+  await send(await work(order))
+  process.exit(0)
+})
+void send({ type: 'ready' })

@@ -1,0 +1,94 @@
+// What parent and child process say to each other. The child says `ready`, gets one job, reports progress, and ends with
+// `done` or `failed`; a child that ends without either was killed or crashed.
+import type { BenchRecord } from '@embed-kd/record'
+
+import type { TrialConfig } from './config.js'
+
+export interface TrialJob {
+  readonly config: TrialConfig
+  /** Weights of a trained teacher, where the method runs it. */
+  readonly teacherFile?: string
+  /** Centroids or per-sample embeddings, where the method uses them. */
+  readonly embeddingsFile?: string
+}
+
+/** What a trial's child measured: the record's parts that need running. */
+export type TrialResult = Pick<
+  BenchRecord,
+  'time' | 'roofline' | 'cost' | 'memory' | 'curves' | 'accuracy' | 'graph' | 'warnings'
+> & { readonly versions: Readonly<Record<string, string>> }
+
+export interface TeacherJob {
+  readonly backend: string
+  readonly teacher: string
+  readonly dataset: string
+  readonly file: string
+}
+
+/** Also the metadata of the teacher's file. */
+export interface TeacherResult {
+  /** On the test split. */
+  readonly accuracy: number
+  readonly seconds: number
+}
+
+export interface EmbedJob {
+  readonly backend: string
+  readonly teacher: string
+  readonly teacherFile?: string
+  readonly dataset: string
+  readonly what: 'centroids' | 'samples'
+  /** Images of each class that count; all for samples. */
+  readonly perClass: number
+  readonly trainImages?: number
+  /** Where the embeddings go; without, a few batches are timed and the rest is extrapolated. */
+  readonly file?: string
+}
+
+export type EmbedResult = NonNullable<BenchRecord['embeddings']>
+
+export interface CalibrateJob {
+  readonly backend: string
+}
+
+export interface CalibrateResult {
+  readonly gemmFlopsPerSecond: number
+}
+
+export interface Jobs {
+  trial: { input: TrialJob; output: TrialResult }
+  'train-teacher': { input: TeacherJob; output: TeacherResult }
+  embed: { input: EmbedJob; output: EmbedResult }
+  calibrate: { input: CalibrateJob; output: CalibrateResult }
+}
+export type JobKind = keyof Jobs
+
+/** How far a job is: `done` of `total` units of `phase`. */
+export interface Progress {
+  readonly phase: string
+  readonly done: number
+  readonly total: number
+}
+
+export type Report = (progress: Progress) => void
+
+export type Handlers = {
+  readonly [K in JobKind]: (input: Jobs[K]['input'], report: Report) => Promise<Jobs[K]['output']>
+}
+
+export interface Order<K extends JobKind = JobKind> {
+  readonly kind: K
+  readonly input: Jobs[K]['input']
+}
+
+export type FromChild =
+  | { readonly type: 'ready' }
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'done'; readonly output: Jobs[JobKind]['output'] }
+  | {
+      readonly type: 'failed'
+      readonly message: string
+      readonly stack: string
+      /** The user can mend it: the message is enough. */
+      readonly forUser: boolean
+    }

@@ -1,0 +1,230 @@
+// One trial, in a process of its own: what loading costs, the roofline, the timed steps with their memory, then the
+// training for accuracy. Memory and time are those of the same few steps for every trial, trained to the end or not.
+import { createHash } from 'node:crypto'
+
+import {
+  initialParameters,
+  print,
+  Random,
+  studentSpecs,
+  type Backend,
+  type ClassifierConfig,
+  type HostTensor,
+} from '@embed-kd/core'
+
+import { openBackend } from '../backends.js'
+import { trainingBatches, type Batch } from '../data/batches.js'
+import { loadDataset } from '../data/registry.js'
+import type { Subset } from '../data/subsets.js'
+import { costOf } from '../measure/cost.js'
+import { ownMemory, resetPeak } from '../measure/memory.js'
+import { gemmRoofline, isNoisy, type Roofline } from '../measure/roofline.js'
+import { median } from '../measure/statistics.js'
+import { measureSteps, summarizeTimes, type StepTimes, type TimingPlan } from '../measure/steps.js'
+import {
+  isCostOnly,
+  splitsOf,
+  stepsPerEpoch,
+  trainConfigOf,
+  type TrialConfig,
+  type TrialSplits,
+} from './config.js'
+import { CurveBook } from './curves.js'
+import { trainEpochs } from './epochs.js'
+import { Evaluation } from './evaluation.js'
+import { Feed, gatherRows } from './feed.js'
+import type { Report, TrialJob, TrialResult } from './protocol.js'
+import { loadSignals } from './signals.js'
+import { Training } from './training.js'
+
+/** What the parts of a trial work on. */
+interface Bench {
+  readonly config: TrialConfig
+  readonly splits: TrialSplits
+  readonly backend: Backend
+  readonly feed: Feed
+  readonly training: Training
+  readonly curves: CurveBook
+  readonly report: Report
+  readonly tensorsOf: (batch: Batch) => Map<string, HostTensor>
+}
+
+export async function runTrial(job: TrialJob, report: Report): Promise<TrialResult> {
+  const { config } = job
+  report({ phase: 'loading', done: 0, total: 1 })
+  const dataset = await loadDataset(config.dataset)
+  const splits = splitsOf(dataset, config)
+  const feed = new Feed(dataset)
+  const backend = await openBackend(config.backend)
+  report({ phase: 'roofline', done: 0, total: 1 })
+  const before = await gemmRoofline(backend)
+  // Only now, since a runtime loads much of its code when it first runs.
+  collectGarbage()
+  const baselineRssBytes = ownMemory().rssBytes
+
+  report({ phase: 'compiling', done: 0, total: 1 })
+  const trainImages = splits.train.indices.length
+  const data = { images: feed.shape, classes: dataset.classes, trainImages }
+  const trainConfig = trainConfigOf(config, data)
+  const parameters = initialParameters(studentSpecs(trainConfig), new Random(config.seed))
+  const { held, samples } = loadSignals(job, data, dataset.train.count)
+  const training = await Training.create(backend, trainConfig, parameters, held, config.seed)
+  // The device has its copy.
+  held.clear()
+  collectGarbage()
+  resetPeak()
+
+  const tensorsOf = (batch: Batch) => {
+    const tensors = feed.tensors(batch)
+    if (samples) tensors.set('batch.teacher_embeddings', gatherRows(samples, batch))
+    return tensors
+  }
+  const curves = new CurveBook()
+  const bench: Bench = { config, splits, backend, feed, training, curves, report, tensorsOf }
+  const times = await timeSteps(bench)
+  const { rssBytes, peakRssBytes } = ownMemory()
+  const deviceBytes = backend.name.endsWith(':cpu') ? undefined : backend.memory().bytes
+
+  let trained: Trained | undefined
+  if (config.epochs !== undefined) {
+    await training.reset(parameters)
+    trained = await trainForAccuracy(bench, trainConfig.student, config.epochs)
+  }
+  await training.dispose()
+  report({ phase: 'roofline', done: 0, total: 1 })
+  const after = await gemmRoofline(backend, before.size)
+  const { versions } = backend
+  await backend.dispose()
+
+  const { graph } = training.executable
+  const stepCost = costOf(graph, backend.capabilities)
+  const time = summarizeTimes(times, config.batch)
+  const accuracy = isCostOnly(config) ? undefined : trained?.accuracy
+  return {
+    versions,
+    time: {
+      ...time,
+      ...(trained ? { dataWaitShare: trained.dataWaitShare } : {}),
+      epochSeconds:
+        trained?.epochSeconds ?? time.medianSeconds * stepsPerEpoch(config, trainImages),
+      epochExtrapolated: trained === undefined,
+    },
+    cost: stepCost,
+    memory: {
+      baselineRssBytes,
+      residentRssBytes: rssBytes,
+      peakRssBytes,
+      ...(deviceBytes === undefined ? {} : { deviceResidentBytes: deviceBytes }),
+    },
+    roofline: rooflineOf(stepCost.stepFlops / time.medianSeconds, before, after),
+    curves: curves.finish(),
+    graph: { digest: createHash('sha256').update(print(graph)).digest('hex') },
+    ...(accuracy === undefined ? {} : { accuracy }),
+  }
+}
+
+/** Enough for a median where the training itself is not cut short. */
+const TIMING: TimingPlan = { warmupSteps: 3, warmupSeconds: 0.3, samples: 10, seconds: 1 }
+/** Where steps are asked for, these are all that run. */
+const timingOf = ({ steps }: TrialConfig): TimingPlan =>
+  steps === undefined ? TIMING : { warmupSteps: 2, warmupSeconds: 0.2, samples: steps, seconds: 0 }
+
+/** Times steps on ready batches: making a batch is not part of a step. Each loss is looked at, between samples. */
+async function timeSteps(bench: Bench): Promise<StepTimes> {
+  const { config, splits, backend, training, curves, report, tensorsOf } = bench
+  const batches = trainingBatches(splits.train, {
+    size: config.batch,
+    seed: config.seed,
+    epoch: 0,
+  })
+  const plan = timingOf(config)
+  let tensors: Map<string, HostTensor>
+  const look = async () => {
+    if (training.steps > 0) curves.add(training.steps, await training.metrics())
+  }
+  const times = await measureSteps(
+    {
+      async prepare() {
+        await look()
+        tensors = tensorsOf(batches.read(training.steps % batches.length))
+        const total = plan.warmupSteps + plan.samples
+        report({ phase: 'timing', done: Math.min(training.steps, total), total })
+      },
+      async step() {
+        await training.step(tensors)
+        await backend.synchronize()
+      },
+    },
+    plan,
+  )
+  await look()
+  return times
+}
+
+interface Trained {
+  /** On the test split, of the epoch that the preset's way of choosing a checkpoint takes. */
+  readonly accuracy: number
+  readonly epochSeconds: number
+  readonly dataWaitShare: number
+}
+
+async function trainForAccuracy(
+  { config, splits, backend, feed, training, curves, report, tensorsOf }: Bench,
+  model: ClassifierConfig,
+  epochs: number,
+): Promise<Trained> {
+  curves.clear()
+  const evaluation = await Evaluation.create(backend, feed, model)
+  const score = (subset: Subset) => evaluation.accuracy(training.parameters, subset)
+  const chosen = { score: -1, accuracy: 0 }
+  const seconds: number[] = []
+  let waited = 0
+  await trainEpochs({
+    training,
+    subset: splits.train,
+    batch: config.batch,
+    epochs,
+    seed: config.seed,
+    tensorsOf,
+    report,
+    onMetrics: (step, metrics) => curves.add(step, metrics),
+    async afterEpoch(epoch, summary) {
+      const testAccuracy = await score(splits.test)
+      const validationAccuracy = splits.validation && (await score(splits.validation))
+      seconds.push(summary.seconds)
+      waited += summary.dataSeconds
+      curves.epochs.push({
+        epoch,
+        trainLoss: summary.trainLoss,
+        testAccuracy,
+        ...(validationAccuracy === undefined ? {} : { validationAccuracy }),
+        seconds: summary.seconds,
+      })
+      const choice = validationAccuracy ?? testAccuracy
+      if (choice > chosen.score) Object.assign(chosen, { score: choice, accuracy: testAccuracy })
+    },
+  })
+  await evaluation.dispose()
+  return {
+    accuracy: chosen.accuracy,
+    epochSeconds: median(seconds),
+    dataWaitShare: waited / seconds.reduce((sum, s) => sum + s, 0),
+  }
+}
+
+function rooflineOf(
+  reached: number,
+  before: Roofline,
+  after: Roofline,
+): NonNullable<TrialResult['roofline']> {
+  return {
+    gemmFlopsPerSecondBefore: before.flopsPerSecond,
+    gemmFlopsPerSecondAfter: after.flopsPerSecond,
+    // The faster of the two: a disturbance while measuring it must not flatter the step.
+    share: reached / Math.max(before.flopsPerSecond, after.flopsPerSecond),
+    noisy: isNoisy(before, after),
+  }
+}
+
+/** Children run with --expose-gc, so that what was let go of does not count as memory in use. */
+const collectGarbage = (): void => (globalThis as { gc?: () => void }).gc?.()
