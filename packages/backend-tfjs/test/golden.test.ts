@@ -1,10 +1,22 @@
-// PyTorch's tensors on every device that can be used here: operators with their gradients, and whole student steps.
+// PyTorch's tensors on every device that can be used here: operators, and student steps with all gradients and five
+// AdamW steps.
 import type { Backend } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { measureStudentCase, type StudentCase } from '../../core/test/golden-student.js'
-import { goldenCases } from '../../core/test/golden.js'
+import {
+  goldenCases,
+  goldenOperator,
+  relativeError,
+  type OperatorEntry,
+} from '../../core/test/golden.js'
 import { tfjsBackend } from '../src/index.js'
-import { usableDevices } from './devices.js'
+import { graphOf, runOnce, usableDevices } from './devices.js'
+
+/**
+ * AdamW divides a gradient by its own size: where one nearly vanishes, its rounding error becomes a step. In the case
+ * student-teacher-kd-logits that leaves 7e-5 even in float64, and up to 3e-4 in float32, in one weight.
+ */
+const tolerance = (what: string) => (what.startsWith('trained') ? 5e-4 : 1e-4)
 
 const devices = await usableDevices()
 
@@ -18,20 +30,19 @@ describe.each(devices)('tfjs:%s', (device) => {
   test.each(goldenCases('student-step') as unknown as StudentCase[])(
     '$entry.name',
     async (golden) => {
-      const t = performance.now()
       const measured = await measureStudentCase(backend, golden)
-      console.log(
-        device,
-        golden.entry.name,
-        (performance.now() - t) | 0,
-        measured
-          .filter((m) => m.error > 2e-6)
-          .map((m) => m.what + ' ' + m.error.toExponential(1))
-          .join(', '),
-      )
       expect(measured.length).toBeGreaterThan(50)
-      expect(measured.filter(({ error }) => !(error <= 1e-4))).toEqual([])
+      expect(measured.filter(({ what, error }) => !(error <= tolerance(what)))).toEqual([])
       expect(backend.memory().buffers).toBe(0)
     },
   )
+
+  test.each(goldenCases<OperatorEntry>('operator'))('$entry.name', async (golden) => {
+    const operator = goldenOperator(golden.entry)
+    const inputs = Object.fromEntries(golden.list('in').map((x, i) => [`${i}`, x]))
+    const graph = graphOf(inputs, (symbols) => ({ out: operator(Object.values(symbols)) }))
+    const { out } = await runOnce(backend, graph, inputs)
+    expect(relativeError(out!.data, golden.tensor('out').data)).toBeLessThan(1e-5)
+    expect(out!.shape).toEqual(golden.tensor('out').shape)
+  })
 })
