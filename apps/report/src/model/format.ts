@@ -1,0 +1,90 @@
+// Numbers and names as readers see them. Decimal prefixes (1 MB = 10^6 bytes), as in the paper.
+
+const FIGURE_SPACE_FREE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+
+/** Three significant digits, without an exponent. */
+export function significant(value: number, digits = 3): string {
+  if (value === 0) return '0'
+  const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))))
+  return decimals === 0 ? FIGURE_SPACE_FREE.format(value) : value.toFixed(Math.min(decimals, 6))
+}
+
+function scaled(value: number, steps: readonly (readonly [number, string])[]): string {
+  const [unit, name] = steps.find(([unit]) => Math.abs(value) >= unit) ?? steps.at(-1)!
+  return `${significant(value / unit)} ${name}`
+}
+
+export function formatBytes(bytes: number): string {
+  return scaled(bytes, [
+    [1e12, 'TB'],
+    [1e9, 'GB'],
+    [1e6, 'MB'],
+    [1e3, 'kB'],
+    [1, 'B'],
+  ])
+}
+
+export function formatSeconds(seconds: number): string {
+  return scaled(seconds, [
+    [3600, 'h'],
+    [60, 'min'],
+    [1, 's'],
+    [1e-3, 'ms'],
+    [1e-6, 'µs'],
+  ])
+}
+
+export function formatFlops(flops: number): string {
+  return scaled(flops, [
+    [1e15, 'PFLOP'],
+    [1e12, 'TFLOP'],
+    [1e9, 'GFLOP'],
+    [1e6, 'MFLOP'],
+    [1, 'FLOP'],
+  ])
+}
+
+export function formatCount(value: number): string {
+  return value >= 1e6 ? `${significant(value / 1e6)} M` : FIGURE_SPACE_FREE.format(value)
+}
+
+export function formatPercent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}
+
+export function formatRate(perSecond: number): string {
+  return significant(perSecond)
+}
+
+/** A ratio with its sign: 9.3×, 13×, 1.02×. Digits are kept where it is close to 1. */
+export function formatRatio(ratio: number): string {
+  const distance = Math.abs(Math.log(ratio))
+  const decimals = ratio >= 10 ? 0 : distance < 0.05 ? 3 : distance < 0.4 ? 2 : 1
+  return `${ratio.toFixed(ratio < 0.4 ? 2 : decimals)}×`
+}
+
+export function formatRange([low, high]: readonly [number, number]): string {
+  return `${formatRatio(low).slice(0, -1)}–${formatRatio(high)}`
+}
+
+/** Singular or plural: `counted(3, 'run')` is `3 runs`. */
+export function counted(count: number, noun: string): string {
+  return `${FIGURE_SPACE_FREE.format(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
+export function listed(items: readonly string[], conjunction = 'and'): string {
+  if (items.length < 2) return items.join('')
+  return `${items.slice(0, -1).join(', ')} ${conjunction} ${items.at(-1)}`
+}
+
+const METHOD_NAMES: Readonly<Record<string, string>> = {
+  supervised: 'Supervised',
+  'logit-kd': 'Logit-KD',
+  'teacher-kd': 'Teacher-KD',
+  'embed-kd': 'Embed-KD',
+  'cached-kd': 'Cached-KD',
+}
+
+export function methodName(method: string): string {
+  return METHOD_NAMES[method] ?? method
+}

@@ -1,0 +1,163 @@
+// Loss and accuracy while training, one line a method over the mean of its seeds, with a band from lowest to highest.
+import * as Plot from '@observablehq/plot'
+import type { BenchRecord } from '@embed-kd/record'
+import { type Configuration, scopeName, teacherName } from '../../model/corpus.js'
+import { counted, methodName, significant } from '../../model/format.js'
+import { finished } from '../../model/measures.js'
+import { commonest } from '../../model/view.js'
+import { endLabels, type Figure, LOOKS, METHOD_ORDER, methodsIn, type Panel } from './figure.js'
+
+/** One place on the horizontal axis, over the seeds that have it. */
+export interface BandPoint {
+  readonly method: Configuration['method']
+  readonly x: number
+  readonly y: number
+  readonly low: number
+  readonly high: number
+  readonly n: number
+}
+
+type Series = readonly (readonly [x: number, y: number])[]
+
+export const curves: Figure = {
+  id: 'curves',
+  title: 'Loss and accuracy while training',
+  draw: ({ inScope, scope }) => {
+    const having = inScope.filter((item) => finished(item).some(hasLoss))
+    if (scope === undefined || having.length === 0) {
+      return 'No run that passes the filters kept its curves.'
+    }
+    const trained = having.filter((item) => finished(item).some(hasAccuracy))
+    const candidates = trained.length > 0 ? trained : having
+    const batch = commonest(candidates, ({ trial }) => trial.batch)
+    const atBatch = candidates.filter(({ trial }) => trial.batch === batch)
+    const teacher = atBatch
+      .filter(({ trial }) => trial.teacher !== undefined)
+      .sort((a, b) => a.trial.teacher!.parameterCount - b.trial.teacher!.parameterCount)
+      .at(-1)?.trial.teacher?.name
+    const shown = atBatch.filter(
+      ({ trial }) => trial.teacher === undefined || trial.teacher.name === teacher,
+    )
+    const loss = shown.flatMap((item) => band(item, ({ curves }) => binned(curves?.loss ?? [])))
+    const reached = shown.flatMap((item) => band(item, accuracySeries))
+    const seeds = Math.max(...shown.map((item) => finished(item).length))
+    return {
+      caption:
+        `Teacher ${teacher ?? 'none'}, batch ${batch}; ${scopeName(scope)}. ` +
+        `Lines are means over ${counted(seeds, 'seed')}${seeds > 1 ? ', bands reach from the lowest to the highest' : ''}. ` +
+        `The loss is averaged over stretches of steps; losses of different methods have different terms and are not to be compared in height.`,
+      panels: [
+        curvePanel('Training loss', 'optimizer step →', loss),
+        ...(reached.length === 0 ? [] : [curvePanel('Test accuracy (%)', 'epoch →', reached)]),
+      ],
+      legend: [],
+      columns: ['Method', 'Teacher', 'Epoch', 'Test accuracy (%)', 'Lowest', 'Highest'],
+      rows: reached.map(({ method, x, y, low, high }) => [
+        methodName(method),
+        method === 'supervised'
+          ? '–'
+          : teacherName(shown.find((item) => item.method === method)!.trial),
+        String(x),
+        y.toFixed(2),
+        low.toFixed(2),
+        high.toFixed(2),
+      ]),
+    }
+  },
+}
+
+function hasLoss({ curves }: BenchRecord): boolean {
+  return curves !== undefined && curves.loss.length > 1
+}
+
+function hasAccuracy({ curves, costOnly }: BenchRecord): boolean {
+  return !costOnly && curves?.epochs.some(({ testAccuracy }) => testAccuracy !== undefined) === true
+}
+
+export function accuracySeries({ curves, costOnly }: BenchRecord): Series {
+  if (costOnly) return []
+  return (curves?.epochs ?? []).flatMap(({ epoch, testAccuracy }) =>
+    testAccuracy === undefined ? [] : [[epoch, testAccuracy * 100] as const],
+  )
+}
+
+const MOST_POINTS = 80
+
+/** Means over equal stretches, so that a long curve keeps its course and loses its noise. */
+export function binned(series: Series): Series {
+  const width = Math.ceil(series.length / MOST_POINTS)
+  if (width <= 1) return series
+  const means: [number, number][] = []
+  for (let at = 0; at < series.length; at += width) {
+    const part = series.slice(at, at + width)
+    const mean = part.reduce((sum, [, y]) => sum + y, 0) / part.length
+    means.push([part.at(-1)![0], mean])
+  }
+  return means
+}
+
+function band(item: Configuration, series: (record: BenchRecord) => Series): BandPoint[] {
+  const columns = new Map<number, number[]>()
+  for (const record of finished(item)) {
+    for (const [x, y] of series(record)) {
+      const column = columns.get(x)
+      if (column === undefined) columns.set(x, [y])
+      else column.push(y)
+    }
+  }
+  return Array.from(columns, ([x, ys]) => ({
+    method: item.method,
+    x,
+    y: ys.reduce((sum, y) => sum + y, 0) / ys.length,
+    low: Math.min(...ys),
+    high: Math.max(...ys),
+    n: ys.length,
+  })).sort((a, b) => a.x - b.x)
+}
+
+export function curvePanel(title: string, label: string, points: readonly BandPoint[]): Panel {
+  const ends = methodsIn(points).map((method) =>
+    points.findLast((point) => point.method === method)!,
+  )
+  const places = new Set(points.map(({ x }) => x)).size
+  return {
+    title,
+    plot: (width) => ({
+      height: Math.min(320, Math.max(240, width * 0.55)),
+      marginLeft: 46,
+      marginRight: 92,
+      x: {
+        label,
+        ticks: Math.min(6, places),
+        tickFormat: (value: number) => significant(value, 4),
+      },
+      y: { label: null, grid: true, ticks: 5 },
+      marks: [
+        METHOD_ORDER.map((method) => {
+          const mine = points.filter((point) => point.method === method)
+          const { color, dash } = LOOKS[method]
+          return [
+            Plot.areaY(mine, { x: 'x', y1: 'low', y2: 'high', fill: color, fillOpacity: 0.15 }),
+            Plot.line(mine, {
+              x: 'x',
+              y: 'y',
+              stroke: color,
+              strokeDasharray: dash,
+              strokeWidth: 2,
+            }),
+          ]
+        }),
+        endLabels(ends),
+        Plot.tip(
+          points,
+          Plot.pointer({
+            x: 'x',
+            y: 'y',
+            title: ({ method, x, y, n }: BandPoint) =>
+              `${methodName(method)}\n${label.replace(' →', '')} ${significant(x, 6)}: ${significant(y, 4)}\n${counted(n, 'seed')}`,
+          }),
+        ),
+      ],
+    }),
+  }
+}

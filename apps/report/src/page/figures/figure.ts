@@ -1,0 +1,121 @@
+// What every figure shares: its form, the look of the methods, and the frame that draws it at its width.
+import * as Plot from '@observablehq/plot'
+import type { Method } from '@embed-kd/record'
+import { methodName } from '../../model/format.js'
+import type { View } from '../../model/view.js'
+
+export interface Figure {
+  readonly id: string
+  readonly title: string
+  /** What to draw from the view, or in words why there is nothing to draw. */
+  readonly draw: (view: View) => Drawing | string
+}
+
+export interface Drawing {
+  /** What is plotted, with units and n. */
+  readonly caption: string
+  readonly panels: readonly Panel[]
+  /** Methods named in the legend; empty where marks are labelled directly. */
+  readonly legend: readonly Method[]
+  /** The same figures as text. */
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
+
+export interface Panel {
+  readonly title: string
+  readonly plot: (width: number) => Plot.PlotOptions
+}
+
+interface Look {
+  readonly color: string
+  readonly symbol: Plot.SymbolType
+  readonly dash: string
+}
+
+// Colours are CSS variables (style.css), so that light, dark and print need no redrawing; symbol and dash say the same
+// again for those who do not see the colour.
+export const LOOKS: Readonly<Record<Method, Look>> = {
+  'embed-kd': { color: 'var(--embed-kd)', symbol: 'circle', dash: 'none' },
+  'teacher-kd': { color: 'var(--teacher-kd)', symbol: 'triangle', dash: '7 3' },
+  'cached-kd': { color: 'var(--cached-kd)', symbol: 'diamond', dash: '2 3' },
+  'logit-kd': { color: 'var(--logit-kd)', symbol: 'square', dash: '9 3 2 3' },
+  supervised: { color: 'var(--supervised)', symbol: 'cross', dash: '4 4' },
+}
+export const METHOD_ORDER = Object.keys(LOOKS) as Method[]
+
+/** A channel that is a colour, symbol or text as it stands, not a value to be scaled. */
+export function asIs<T>(value: (item: T) => string) {
+  return { value, scale: null } as unknown as Plot.ChannelValueSpec
+}
+
+export const MUTED = 'var(--muted)'
+export const RULE = 'var(--rule)'
+export const INK = 'var(--ink)'
+
+const COMMON: Plot.PlotOptions = {
+  style: { fontSize: '12px', fontFamily: 'inherit', overflow: 'visible', background: 'none' },
+  marginTop: 24,
+  marginRight: 16,
+  marginBottom: 38,
+  insetTop: 4,
+}
+
+/** Draws a panel as an image with a name: readers of the screen get the table beneath instead of the marks. */
+export function drawPanel(panel: Panel, width: number, name: string): Element {
+  const options = panel.plot(width)
+  const svg = Plot.plot({ ...COMMON, ...options, width })
+  svg.setAttribute('role', 'img')
+  svg.setAttribute('aria-label', name)
+  return svg
+}
+
+/** Methods present, in their fixed order. */
+export function methodsIn(items: readonly { readonly method: Method }[]): Method[] {
+  const present = new Set(items.map(({ method }) => method))
+  return METHOD_ORDER.filter((method) => present.has(method))
+}
+
+/** Dots in the colour and shape of their method. */
+export function methodDots<T extends { readonly method: Method }>(
+  items: readonly T[],
+  options: Plot.DotOptions,
+): Plot.Markish[] {
+  return methodsIn(items).map((method) =>
+    Plot.dot(
+      items.filter((item) => item.method === method),
+      { ...options, symbol: LOOKS[method].symbol, fill: LOOKS[method].color },
+    ),
+  )
+}
+
+/** Names at the right end of lines, moved apart where they would lie on each other. */
+export function endLabels<T extends { method: Method; x: number; y: number }>(
+  ends: readonly T[],
+): Plot.Markish {
+  const gap = 14
+  const options: Plot.TextOptions = {
+    x: 'x',
+    y: 'y',
+    text: ({ method }: T) => methodName(method),
+    textAnchor: 'start',
+    dx: 9,
+    fill: asIs(({ method }: T) => LOOKS[method].color),
+    fontWeight: 600,
+    stroke: 'var(--paper)',
+    strokeWidth: 3,
+    // Where labels lie is known only once the scales are.
+    render(index, scales, values, dimensions, context, next) {
+      const ys = values['y'] as unknown as number[]
+      const order = [...index].sort((a, b) => ys[a]! - ys[b]!)
+      for (let at = 1; at < order.length; at++) {
+        ys[order[at]!] = Math.max(ys[order[at]!]!, ys[order[at - 1]!]! + gap)
+      }
+      const lowest = Math.max(...order.map((at) => ys[at]!))
+      const overshoot = Math.max(0, lowest - (dimensions.height - dimensions.marginBottom))
+      for (const at of order) ys[at]! -= overshoot
+      return next!(index, scales, values, dimensions, context)
+    },
+  }
+  return Plot.text(ends, options)
+}

@@ -1,0 +1,65 @@
+// Opens the page: reads the records it carries, keeps what the reader chose in the URL, and shows the report or, when
+// one is chosen, a single trial.
+import type { Payload } from '../model/payload.js'
+import { formatState, parseState, type State } from '../model/state.js'
+import { element } from './dom.js'
+import { createReport } from './report.js'
+import { restoreTheme } from './theme.js'
+import { trialPage } from './trial-page.js'
+
+export interface App {
+  readonly payload: Payload
+  readonly state: () => State
+  /** Changes what is shown and rewrites the address, without a new entry in the history. */
+  readonly change: (change: Partial<State>) => void
+  /** Address of the report in another state. */
+  readonly link: (change: Partial<State>) => string
+}
+
+function open(root: HTMLElement, payload: Payload): void {
+  let state = parseState(location.hash)
+  let leftAt = 0
+  const app: App = {
+    payload,
+    state: () => state,
+    change: (change) => {
+      state = { ...state, ...change }
+      history.replaceState(null, '', `#${formatState(state)}`)
+      report.update()
+    },
+    link: (change) => `#${formatState({ ...state, ...change })}`,
+  }
+  document.title = payload.title
+  const byId = new Map(payload.records.map((record) => [record.id, record]))
+  const report = createReport(app)
+  const detail = element('div', { hidden: true })
+  root.replaceChildren(report.node, detail)
+
+  const show = () => {
+    const chosen = state.trial === undefined ? undefined : byId.get(state.trial)
+    const wasDetail = !detail.hidden
+    if (chosen !== undefined && !wasDetail) leftAt = scrollY
+    detail.hidden = chosen === undefined
+    report.node.hidden = chosen !== undefined
+    if (chosen !== undefined) {
+      detail.replaceChildren(trialPage(app, chosen))
+      scrollTo(0, 0)
+      detail.querySelector<HTMLElement>('h1')?.focus()
+      return
+    }
+    detail.replaceChildren()
+    report.update()
+    if (wasDetail) scrollTo(0, leftAt)
+  }
+  addEventListener('hashchange', () => {
+    state = parseState(location.hash)
+    show()
+  })
+  show()
+}
+
+restoreTheme()
+const root = document.querySelector<HTMLElement>('#page')!
+const payload = JSON.parse(document.querySelector('#payload')!.textContent) as Payload | null
+if (payload === null) root.replaceChildren('This page was built without records.')
+else open(root, payload)

@@ -1,0 +1,190 @@
+// The report itself: what was run, the answers, the figures, the table of trials, and how all of it was computed.
+import { DIMENSIONS, type Filters, valuesOf } from '../model/filters.js'
+import { counted, formatBytes, listed, methodName } from '../model/format.js'
+import type { Payload } from '../model/payload.js'
+import { type View, viewOf } from '../model/view.js'
+import { createAnswers } from './answers.js'
+import { changesSection } from './changes.js'
+import { element } from './dom.js'
+import { createFigures } from './figure-section.js'
+import { createFilterBar } from './filter-bar.js'
+import type { App } from './main.js'
+import { notes } from './notes.js'
+import { themeButton } from './theme.js'
+import { createTrials } from './trials.js'
+
+/** A part of the page that can be brought up to date. */
+export interface Part {
+  readonly node: HTMLElement
+  readonly update: (view: View) => void
+}
+
+export function createReport(app: App): { node: HTMLElement; update: () => void } {
+  const { payload } = app
+  const answers = createAnswers()
+  const bar = createFilterBar(app)
+  const figures = createFigures()
+  const trials = createTrials(app)
+  const parts = [bar, answers, figures, trials]
+  const main = element(
+    'main',
+    { id: 'main', tabindex: '-1' },
+    intro(payload),
+    ...(payload.before === undefined ? [] : [changesSection(app, payload.before)]),
+    answers.node,
+    bar.node,
+    figures.node,
+    trials.node,
+    notes(),
+  )
+  const node = element('div', { class: 'sheet' }, masthead(main), main)
+  let shown: { filters: Filters; view: View } | undefined
+  return {
+    node,
+    update: () => {
+      const { filters } = app.state()
+      if (shown !== undefined && JSON.stringify(shown.filters) === JSON.stringify(filters)) {
+        trials.update(shown.view)
+        return
+      }
+      shown = { filters, view: viewOf(payload.records, filters) }
+      for (const part of parts) part.update(shown.view)
+    },
+  }
+}
+
+const SECTIONS = [
+  ['answers', 'Answers'],
+  ['figures', 'Figures'],
+  ['trials', 'Trials'],
+  ['notes', 'How it was computed'],
+] as const
+
+function masthead(main: HTMLElement): HTMLElement {
+  const jump = (id: string) => {
+    const target = main.querySelector<HTMLElement>(`#${id}`) ?? main
+    target.scrollIntoView()
+    target.focus({ preventScroll: true })
+  }
+  // The fragment holds the reader's choices, so that these links must not change it.
+  const link = (id: string, name: string, attributes = {}) => {
+    const node = element('a', { href: `#${id}`, ...attributes }, name)
+    node.addEventListener('click', (event) => {
+      event.preventDefault()
+      jump(id)
+    })
+    return node
+  }
+  return element(
+    'header',
+    { class: 'masthead' },
+    link('main', 'Skip to the report', { class: 'skip' }),
+    element('span', { class: 'mark' }, 'embed-kd'),
+    element('nav', { 'aria-label': 'Sections' }, ...SECTIONS.map(([id, name]) => link(id, name))),
+    themeButton(),
+  )
+}
+
+const STATUS_NAMES: Readonly<Record<string, string>> = {
+  ok: 'finished',
+  oom: 'out of memory',
+  timeout: 'timed out',
+  error: 'failed',
+  skipped: 'skipped',
+}
+
+function intro({ title, records }: Payload): HTMLElement {
+  const of = (id: string) =>
+    valuesOf(
+      records,
+      DIMENSIONS.find((dimension) => dimension.id === id)!,
+    ).map(([value]) => value)
+  const statuses = valuesOf(
+    records,
+    DIMENSIONS.find(({ id }) => id === 'status')!,
+  ).map(([status, count]) => `${count.toLocaleString('en')} ${STATUS_NAMES[status] ?? status}`)
+  const teachers = of('teacher').filter((name) => name !== 'no teacher')
+  const methods = of('method').map(methodName)
+  const machines = of('machine')
+  const backends = [...new Set(records.map(({ trial }) => trial.backend))]
+  const facts: [string, string][] = [
+    ['Methods', listed(methods)],
+    ['Teachers', abridged(teachers)],
+    ['Students', abridged(of('student'))],
+    ['Data', abridged(of('dataset'))],
+    ['Batch and preset', `${abridged(of('batch'))}; ${abridged(of('preset'))}`],
+    ['Backends', abridged(backends)],
+    ['Machine', `${abridged(machines)}; ${memoryOf(records)}`],
+    ['Software', software(records)],
+    ['Trials', listed(statuses)],
+  ]
+  if (records.length === 0) {
+    return element(
+      'section',
+      { class: 'intro' },
+      element('h1', {}, title),
+      element('p', { class: 'lede' }, 'There are no records in this report.'),
+    )
+  }
+  return element(
+    'section',
+    { class: 'intro' },
+    element('h1', {}, title),
+    element(
+      'p',
+      { class: 'lede' },
+      `${counted(records.length, 'trial')} of ${counted(methods.length, 'method')} with ${counted(teachers.length, 'teacher')} on ${listed(of('dataset'))}, run by ${listed(backends)} on ${abridged(machines)}, ${dates(records)}.`,
+    ),
+    element(
+      'details',
+      { class: 'data' },
+      element('summary', {}, 'What was run on what'),
+      element(
+        'dl',
+        { class: 'facts' },
+        ...facts.map(([name, value]) =>
+          element(
+            'div',
+            {},
+            element('dt', {}, name),
+            element('dd', {}, value === '' ? 'none' : value),
+          ),
+        ),
+      ),
+    ),
+  )
+}
+
+function memoryOf(records: Payload['records']): string {
+  const sizes = records.map(({ environment }) => formatBytes(environment.memoryBytes))
+  return `${abridged([...new Set(sizes)])} of memory`
+}
+
+function abridged(items: readonly string[]): string {
+  return items.length > 5
+    ? `${items.slice(0, 4).join(', ')} and ${items.length - 4} more`
+    : listed(items)
+}
+
+function software(records: Payload['records']): string {
+  const kinds = new Set(
+    records.map(({ environment, benchmarkVersion }) => {
+      const { os, node, commit, dirty } = environment
+      const at =
+        commit === undefined
+          ? ''
+          : `, commit ${commit.slice(0, 7)}${dirty === true ? ' (changed)' : ''}`
+      return `embed-kd ${benchmarkVersion}${at}, Node ${node.replace(/^v/, '')}, ${os}`
+    }),
+  )
+  return abridged([...kinds])
+}
+
+function dates(records: Payload['records']): string {
+  const times = records.map(({ startedAt }) => startedAt).sort()
+  const day = (time: string) =>
+    new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(time))
+  const [first, last] = [times[0], times.at(-1)]
+  if (first === undefined || last === undefined) return ''
+  return day(first) === day(last) ? day(first) : `${day(first)} to ${day(last)}`
+}
