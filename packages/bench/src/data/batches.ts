@@ -47,6 +47,14 @@ export interface TrainingOptions {
   /** From 0. */
   readonly epoch: number
   readonly augmentation?: Augmentation
+  /** Where augmentations were drawn for another run, whose pixels are wanted again: its seed and epoch. */
+  readonly view?: View
+}
+
+/** What, with an image's index, an augmentation is drawn from. */
+export interface View {
+  readonly seed: number
+  readonly epoch: number
 }
 
 /**
@@ -56,7 +64,7 @@ export interface TrainingOptions {
  */
 export function trainingBatches(
   subset: Subset,
-  { size, seed, epoch, augmentation = noAugmentation }: TrainingOptions,
+  { size, seed, epoch, augmentation = noAugmentation, view = { seed, epoch } }: TrainingOptions,
 ): Batches {
   const length = Math.floor(subset.indices.length / size)
   if (length === 0)
@@ -64,15 +72,21 @@ export function trainingBatches(
       `a batch of ${size} needs as many images, there are ${subset.indices.length}: take a smaller batch`,
     )
   return sequence(subset, shuffled(subset, seed, epoch), size, length, (index) =>
-    drawAugmentation(augmentation, seed, epoch, index),
+    drawAugmentation(augmentation, view.seed, view.epoch, index),
   )
 }
 
-/** All images of a subset in order, as they are; the last batch is padded. */
-export function evaluationBatches(subset: Subset, size: number): Batches {
+/** All images of a subset in order, as they are or as a view has them; the last batch is padded. */
+export function evaluationBatches(
+  subset: Subset,
+  size: number,
+  augmentation: Augmentation = noAugmentation,
+  view: View = { seed: 0, epoch: 0 },
+): Batches {
   const { indices } = subset
-  const asIs = { flip: false, top: 0, left: 0 }
-  return sequence(subset, indices, size, Math.ceil(indices.length / size), () => asIs)
+  return sequence(subset, indices, size, Math.ceil(indices.length / size), (index) =>
+    drawAugmentation(augmentation, view.seed, view.epoch, index),
+  )
 }
 
 function sequence(

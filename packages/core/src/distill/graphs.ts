@@ -38,7 +38,12 @@ export interface ImageShape {
 /** Where a teacher's signal comes from: the model itself, run on each batch, or what was computed with it before. */
 export type TeacherSource =
   | { readonly kind: 'live'; readonly model: ViTConfig | ClassifierConfig }
-  | { readonly kind: 'stored'; readonly width: number }
+  | {
+      readonly kind: 'stored'
+      readonly width: number
+      /** embed-kd: centroids of each class; default 1. */
+      readonly prototypes?: number
+    }
 
 export interface TrainConfig {
   readonly method: Method
@@ -111,7 +116,11 @@ function teacherInputs(config: TrainConfig): Pick<StepInputs<InputSpec>, 'teache
     return { teacher: parameterInputs(classifierParameters(model), { role }) }
   }
   if (method === 'embed-kd')
-    return { teacher: { centroids: spec([student.classes, teacher.width], { role }) } }
+    return {
+      teacher: {
+        centroids: spec([student.classes * (teacher.prototypes ?? 1), teacher.width], { role }),
+      },
+    }
   return {
     teacher: undefined,
     batch:
@@ -203,7 +212,7 @@ const countCorrect = (scores: Tensor, labels: Tensor, mask?: Tensor): Tensor => 
  *
  * Inputs: `state.parameters.*`, `state.m.*`, `state.v.*`, `state.step`, `state.correction1`, `state.correction2`, all donated
  * (see `initialState`) · `seed` int32[] where the student has dropout · `teacher.*`: parameters of a live teacher, or
- * `teacher.centroids` [classes, width] · `batch.images` [B,C,H,W] normalised, `batch.labels` int32[B], and with stored
+ * `teacher.centroids` [classes · prototypes, width], class by class · `batch.images` [B,C,H,W] normalised, `batch.labels` int32[B], and with stored
  * per-sample signals `batch.teacher_embeddings` [B, width] or `batch.teacher_probabilities` [B, classes].
  *
  * Outputs: `state.*` · `metrics.loss`, `metrics.class_loss`, `metrics.kd_loss` (with a teacher), `metrics.correct` (images

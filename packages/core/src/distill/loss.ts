@@ -23,7 +23,7 @@ export type TeacherSignal =
   | { readonly kind: 'probabilities'; readonly probabilities: Tensor }
   /** Embeddings of the batch's own images, [B, teacher width]. */
   | { readonly kind: 'samples'; readonly anchors: Tensor }
-  /** One embedding for each class, [classes, teacher width]. */
+  /** One or more embeddings for each class, [classes · prototypes, teacher width], class by class. */
   | { readonly kind: 'centroids'; readonly anchors: Tensor }
 
 /** Whether a method contrasts student embeddings with anchors. */
@@ -95,6 +95,15 @@ function sampleTargets(labels: Tensor, sameClass: LossSettings['sameClass']): Te
   return op.div(matches, op.sum(matches, { axes: [1], keepDims: true }))
 }
 
+/** Targets [B, anchors] of a batch contrasted with centroids: all of an image's class share it equally. */
+function centroidTargets(targets: Tensor, anchors: number): Tensor {
+  const [batch, classes] = targets.shape as [number, number]
+  const prototypes = anchors / classes
+  if (prototypes === 1) return targets
+  const each = op.reshape(op.mul(targets, 1 / prototypes), [batch, classes, 1])
+  return op.reshape(op.broadcastTo(each, [batch, classes, prototypes]), [batch, anchors])
+}
+
 /**
  * The loss of a batch.
  * @param embedding student embeddings [B, D]; @param labels int32[B].
@@ -124,7 +133,9 @@ export function studentLoss(
     return contrastive(
       embedding,
       op.linear(signal.anchors, teacher_proj.weight, teacher_proj.bias),
-      signal.kind === 'centroids' ? targets : sampleTargets(labels, settings.sameClass),
+      signal.kind === 'centroids'
+        ? centroidTargets(targets, signal.anchors.shape[0]!)
+        : sampleTargets(labels, settings.sameClass),
       logit_scale,
     )
   }
