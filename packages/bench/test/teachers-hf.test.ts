@@ -17,6 +17,7 @@ import {
   vitEmbedding,
   vitParameters,
   type Backend,
+  type ClassifierParameters,
   type HostTensor,
 } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -51,7 +52,8 @@ async function forward(
   }
   const graph = trace('teacher', inputs, ({ teacher, images: pixels }) => {
     const embedding = vitEmbedding(model, teacher, pixels)
-    return { out: 'classifier' in teacher ? classScores(teacher, embedding) : embedding }
+    const scores = () => classScores(teacher as ClassifierParameters, embedding)
+    return { out: 'classifier' in teacher ? scores() : embedding }
   })
   const executable = await backend.compile(graph)
   const feeds = { images: await backend.upload(images) } as Record<

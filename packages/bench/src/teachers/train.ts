@@ -9,6 +9,7 @@ import {
 } from '@embed-kd/core'
 
 import { openBackend } from '../backends.js'
+import { trainingBatches } from '../data/batches.js'
 import { loadDataset } from '../data/registry.js'
 import { wholeSplit } from '../data/subsets.js'
 import { findTeacher } from '../models/teachers.js'
@@ -44,10 +45,8 @@ export async function trainTeacher(job: TeacherJob, report: Report): Promise<Tea
   const training = await Training.create(backend, config, first, new Map(), SEED)
   await trainEpochs({
     training,
-    subset,
-    batch,
     epochs,
-    seed: SEED,
+    batchesOf: (epoch) => trainingBatches(subset, { size: batch, seed: SEED, epoch }),
     tensorsOf: (batch) => feed.tensors(batch),
     afterEpoch: async () => {},
     report,

@@ -1,21 +1,26 @@
 // Training by epochs: the loop that trials and the making of teachers share. What a step computes is in training.ts.
 import type { HostTensor } from '@embed-kd/core'
 
-import { trainingBatches, type Batch } from '../data/batches.js'
-import type { Subset } from '../data/subsets.js'
+import type { Batch, Batches } from '../data/batches.js'
 import type { Report } from './protocol.js'
 import type { StepMetrics, Training } from './training.js'
 
 export interface EpochsPlan {
   readonly training: Training
-  readonly subset: Subset
-  readonly batch: number
   readonly epochs: number
-  readonly seed: number
+  /** Epochs that were trained before, where training goes on; default 0. */
+  readonly done?: number
+  /** Of an epoch, from 0; as many in each. */
+  readonly batchesOf: (epoch: number) => Batches
   /** Graph inputs of a batch. */
-  readonly tensorsOf: (batch: Batch) => ReadonlyMap<string, HostTensor>
-  /** Called after each epoch, with the epoch from 1; its time does not count as training. */
-  readonly afterEpoch: (epoch: number, summary: EpochSummary) => Promise<void>
+  readonly tensorsOf: (
+    batch: Batch,
+    epoch: number,
+  ) => ReadonlyMap<string, HostTensor> | Promise<ReadonlyMap<string, HostTensor>>
+  /** Called after each step. */
+  readonly afterStep?: () => Promise<void>
+  /** Called after each epoch, with the epoch from 1; its time does not count as training. Returns 'stop' for the last. */
+  readonly afterEpoch: (epoch: number, summary: EpochSummary) => Promise<void | 'stop'>
   /** Called with the metrics of a step, at most `curvePoints` times over all epochs; steps count from 1. */
   readonly onMetrics?: (step: number, metrics: StepMetrics) => void
   readonly report: Report
@@ -34,10 +39,10 @@ const CURVE_POINTS = 400
 
 /** @throws NonFiniteLossError */
 export async function trainEpochs(plan: EpochsPlan): Promise<void> {
-  const { training, subset, batch, epochs, seed, tensorsOf, afterEpoch, onMetrics, report } = plan
-  let taken = 0
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const batches = trainingBatches(subset, { size: batch, seed, epoch })
+  const { training, epochs, done = 0, batchesOf, tensorsOf, onMetrics, report } = plan
+  let taken = training.steps
+  for (let epoch = done; epoch < epochs; epoch++) {
+    const batches = batchesOf(epoch)
     const total = batches.length * epochs
     const lookEvery = Math.ceil(total / CURVE_POINTS)
     const losses: number[] = []
@@ -45,9 +50,10 @@ export async function trainEpochs(plan: EpochsPlan): Promise<void> {
     const start = performance.now()
     for (let step = 0; step < batches.length; step++) {
       const asked = performance.now()
-      const tensors = tensorsOf(batches.read(step))
+      const tensors = await tensorsOf(batches.read(step), epoch)
       dataSeconds += (performance.now() - asked) / 1000
       await training.step(tensors)
+      await plan.afterStep?.()
       taken++
       if (taken % lookEvery === 0 || step === batches.length - 1) {
         const metrics = await training.metrics()
@@ -58,6 +64,6 @@ export async function trainEpochs(plan: EpochsPlan): Promise<void> {
     }
     const seconds = (performance.now() - start) / 1000
     const trainLoss = losses.reduce((sum, loss) => sum + loss, 0) / losses.length
-    await afterEpoch(epoch + 1, { trainLoss, seconds, dataSeconds })
+    if ((await plan.afterEpoch(epoch + 1, { trainLoss, seconds, dataSeconds })) === 'stop') return
   }
 }

@@ -33,26 +33,40 @@ export class Evaluation {
     return new Evaluation(backend, feed, executable)
   }
 
-  /** The share of images classified right. @param parameters inputs `state.parameters.*`; others are left out. */
+  /** The share of images classified right. @param parameters as for `predict`. */
   async accuracy(
     parameters: Readonly<Record<string, DeviceBuffer>>,
     subset: Subset,
   ): Promise<number> {
+    const predictions = await this.predict(parameters, subset)
+    const { split, indices } = subset
+    const right = indices.filter((index, i) => predictions[i] === split.labels[index])
+    return right.length / indices.length
+  }
+
+  /** The class of each image of a subset, in its order. @param parameters inputs `state.parameters.*`; others are left out. */
+  async predict(
+    parameters: Readonly<Record<string, DeviceBuffer>>,
+    subset: Subset,
+  ): Promise<Int32Array> {
     const wanted = namesOf(this.#executable.graph)
     const model = Object.fromEntries(
       Object.entries(parameters).filter(([name]) => wanted.has(name)),
     )
-    let correct = 0
+    const predictions = new Int32Array(subset.indices.length)
+    let done = 0
     for (const batch of evaluationBatches(subset, BATCH)) {
       const tensors: Map<string, HostTensor> = this.#feed.tensors(batch)
       tensors.set('batch.mask', hostTensor('float32', [BATCH], batch.mask.slice()))
       const inputs = await upload(this.#backend, tensors)
       const outputs = await this.#executable.run({ ...model, ...inputs })
-      correct += (await this.#backend.read(outputs['metrics.correct']!)).data[0]!
+      const { data } = await this.#backend.read(outputs['predictions']!)
+      predictions.set((data as Int32Array).subarray(0, batch.count), done)
+      done += batch.count
       disposeAll(inputs)
       disposeAll(outputs)
     }
-    return correct / subset.indices.length
+    return predictions
   }
 
   dispose(): Promise<void> {

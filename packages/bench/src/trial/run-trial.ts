@@ -181,10 +181,9 @@ async function trainForAccuracy(
   let waited = 0
   await trainEpochs({
     training,
-    subset: splits.train,
-    batch: config.batch,
     epochs,
-    seed: config.seed,
+    batchesOf: (epoch) =>
+      trainingBatches(splits.train, { size: config.batch, seed: config.seed, epoch }),
     tensorsOf,
     report,
     onMetrics: (step, metrics) => curves.add(step, metrics),

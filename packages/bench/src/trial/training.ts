@@ -73,10 +73,23 @@ export class Training {
   }
 
   /** Begins anew from these parameters. */
-  async reset(parameters: Tensors): Promise<void> {
+  reset(parameters: Tensors): Promise<void> {
+    return this.restore(initialState(parameters))
+  }
+
+  /** Goes on from a state that `readState` gave. */
+  async restore(state: Tensors): Promise<void> {
     disposeAll(this.#state)
-    this.#state = await upload(this.#backend, initialState(parameters))
-    this.#steps = 0
+    this.#state = await upload(this.#backend, state)
+    this.#steps = state.get('state.step')!.data[0]!
+  }
+
+  /** All that training carries from step to step, by graph input: what a checkpoint must hold. */
+  async readState(): Promise<Map<string, HostTensor>> {
+    const state = new Map<string, HostTensor>()
+    for (const [name, buffer] of Object.entries(this.#state))
+      state.set(name, await this.#backend.read(buffer))
+    return state
   }
 
   /** Steps since the start. */
