@@ -1,15 +1,26 @@
 // Rules for devices whose tensors the host can see as typed arrays (cpu, wasm): loops over that memory.
 // What must not be computed twice or in several passes, and what tf's kernels copy more often than needed.
-import { stridesOf, type OpName, type Shape } from '@embed-kd/core'
-import { spread, type Broadcast, type Rule, type Rules } from '../kernels.js'
+import { sizeOf, stridesOf, type OpName, type Shape } from '@embed-kd/core'
+import { rules, spread, type Broadcast, type Rule, type Rules } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
 
 /** The memory of a tensor. Valid until the next tensor is made: making one may move the heap. */
 export type View = (x: TfTensor) => HostValues
 
 /** Rules that replace the shared ones where memory is visible. */
-export const hostMemoryRules = (view: View): Pick<Rules, 'adamw' | 'broadcastTo'> => ({
+export const hostMemoryRules = (
+  view: View,
+): Pick<Rules, 'adamw' | 'broadcastTo' | 'slice' | 'sum'> => ({
   adamw: fusedAdamW(view),
+  sum: sumOverRows(view),
+  slice: ({ attrs: { starts, sizes }, inputs: [type] }, tf) => {
+    const { dtype, shape } = type!
+    return ([x]) => {
+      const y = tf.make(dtype, sizes)
+      copyBlock(view(x!), shape, starts, view(y), sizes)
+      return y
+    }
+  },
   broadcastTo: ({ attrs: { shape } }, tf) => {
     const broadcast = broadcastOnHost(view)
     return ([x]) => broadcast(x!, shape, tf)
@@ -48,6 +59,31 @@ const fusedAdamW =
       p1[i] = decay * p[i]! - (rate * mi) / (Math.sqrt(vi) * scale + epsilon)
     }
     return [next, nextM, nextV]
+  }
+
+/** Sums over leading axes go by rows, four at a time, in float64; tf would transpose first. */
+const sumOverRows =
+  (view: View): Rule<'sum'> =>
+  (site, tf) => {
+    const { axes } = site.attrs
+    const columns = sizeOf(site.inputs[0]!.shape.slice(axes.length))
+    const leading = axes.toSorted((a, b) => a - b).every((axis, i) => axis === i)
+    if (axes.length === 0 || !leading || columns === 1) return rules.sum(site, tf)
+    const sums = new Float64Array(columns)
+    return ([x]) => {
+      const y = tf.make('float32', site.outputs[0]!.shape)
+      const data = view(x!)
+      sums.fill(0)
+      let row = 0
+      for (; row + 3 * columns < data.length; row += 4 * columns)
+        for (let i = row; i < row + columns; i++)
+          sums[i - row]! +=
+            data[i]! + data[i + columns]! + (data[i + 2 * columns]! + data[i + 3 * columns]!)
+      for (; row < data.length; row += columns)
+        for (let i = 0; i < columns; i++) sums[i]! += data[row + i]!
+      view(y).set(sums)
+      return y
+    }
   }
 
 /** Elementwise by a JavaScript function, where tf's kernel gives something else. */
@@ -101,4 +137,27 @@ function repeat(from: HostValues, fromShape: Shape, to: HostValues, shape: Shape
     for (let i = 0; i < size; i++) fill(axis + 1, source + i * strides[inner]!, target + i * stride)
   }
   if (to.length > 0) fill(0, 0, 0)
+}
+
+/** Writes the block of `sizes` that begins at `starts` of `from`, row by row. */
+function copyBlock(
+  from: HostValues,
+  fromShape: Shape,
+  starts: Shape,
+  to: HostValues,
+  sizes: Shape,
+): void {
+  const strides = stridesOf(fromShape)
+  const outStrides = stridesOf(sizes)
+  const copy = (axis: number, source: number, target: number): void => {
+    const first = source + (starts[axis] ?? 0) * (strides[axis] ?? 0)
+    const whole = sizes.slice(axis + 1).every((n, i) => n === fromShape[axis + 1 + i])
+    if (whole) {
+      to.set(from.subarray(first, first + (sizes[axis] ?? 1) * (outStrides[axis] ?? 1)), target)
+      return
+    }
+    for (let i = 0; i < sizes[axis]!; i++)
+      copy(axis + 1, first + i * strides[axis]!, target + i * outStrides[axis]!)
+  }
+  if (to.length > 0) copy(0, 0, 0)
 }
