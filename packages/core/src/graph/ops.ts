@@ -300,7 +300,7 @@ export const ops = {
   max: reduction('greatest element (NaN if any is)', false),
   argmax: primitive<{ readonly axis: number }>({
     signature:
-      'x: float -> y: int32, first index of the greatest element along axis (a NaN where there is one), axis removed',
+      'x: float -> y: int32, first index of the greatest element along axis (any where one is NaN), axis removed',
     constraints: ['x is a float', 'axis is between 0 and rank - 1', 'that axis is not empty'],
     arity: 1,
     infer: ([x], { axis }, check) => {

@@ -11,7 +11,7 @@ function vectors({ data, shape }: ReferenceTensor, axes: readonly number[]) {
   return { data: permute(data, shape, [...kept, ...axes]), count, length }
 }
 
-/** Index of the greatest element of [start, start + length), the first of equals; a NaN is greater than any number. */
+/** Index of the greatest element of [start, start + length), the first of equals; a NaN counts as greater than any number. */
 function indexOfMax(data: ReferenceTensor['data'], start: number, length: number): number {
   let best = start
   for (let i = start; i < start + length; i++) {

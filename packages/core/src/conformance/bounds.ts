@@ -1,0 +1,373 @@
+// How far a correct device may be from the exact result: rounding errors as independent random numbers, spread through the graph
+// to first order beside every element (Hull & Swenson 1966, "Tests of probabilistic models for propagation of roundoff errors").
+// Tolerances follow from the graph, its inputs and the precision a device declares; no case has one of its own. Adding up worst
+// cases instead (interval arithmetic) would be safe and useless: after a few layers it allows anything.
+import type { Graph } from '../graph/graph.js'
+import type { AttrsOf, PrimitiveName } from '../graph/ops.js'
+import { lower } from '../lower/lower.js'
+import { byKernels, interpret } from '../reference/evaluate.js'
+import { erf } from '../reference/erf.js'
+import { sigmoid } from '../reference/elementwise.js'
+import type { Kernel } from '../reference/kernel.js'
+import { kernels } from '../reference/kernels.js'
+import { broadcast, referenceTensor, type ReferenceTensor } from '../reference/tensor.js'
+import { sizeOf, type Shape } from '../tensor/tensor.js'
+import type { Capabilities } from '../backend/backend.js'
+
+/** What of a device decides how exact it can be. */
+export type Precision = Pick<Capabilities, 'precision' | 'denormals'>
+
+/** A tensor, and for each element the greatest distance a correct device may have from it; Infinity where anything may come. */
+export interface Bounded {
+  readonly tensor: ReferenceTensor
+  readonly error: Float64Array
+}
+
+/** Greatest and least normal float32. */
+const greatest = (2 - 2 ** -23) * 2 ** 127
+const leastNormal = 2 ** -126
+
+/**
+ * How many times the typical rounding error is allowed. Errors are taken to be as large as the declared precision, which is the
+ * greatest there is, so that this stands for about seven standard deviations.
+ */
+const confidence = 4
+
+/** Errors of the inputs as they arrive at the output, and what rounding adds: `unit` relative to `magnitude` (default: |y|). */
+interface Spread {
+  readonly arriving: Float64Array
+  readonly unit?: number
+  readonly magnitude?: ArrayLike<number>
+  /** Denormals may be lost inside, even where the device keeps them in arithmetic. */
+  readonly flushes?: boolean
+}
+
+type Rule<K extends PrimitiveName> = (
+  inputs: readonly Bounded[],
+  attrs: AttrsOf<K>,
+  y: ReferenceTensor,
+  device: Precision,
+) => Spread
+
+/** Values and errors of the inputs, broadcast to `shape`. */
+const operands = (inputs: readonly Bounded[], shape: Shape) =>
+  inputs.map(({ tensor, error }) => ({
+    x: broadcast(tensor.data, tensor.shape, shape),
+    e: broadcast(error, tensor.shape, shape),
+  })) as readonly Operand[] as [Operand, Operand, Operand]
+
+interface Operand {
+  readonly x: ArrayLike<number>
+  readonly e: Float64Array
+}
+
+const elements = (y: ReferenceTensor, arrivingAt: (i: number) => number): Float64Array =>
+  Float64Array.from({ length: y.data.length }, (_, i) => arrivingAt(i))
+
+/** How far f(x ± e) is from y = f(x), f monotone; anything may come where x ± e leaves the domain of f. */
+function reach(f: (x: number) => number, x: number, e: number, y: number): number {
+  if (e === 0 || !Number.isFinite(x)) return 0
+  const distance = Math.max(Math.abs(f(x + e) - y), Math.abs(f(x - e) - y))
+  return Number.isNaN(distance) && Number.isFinite(y) ? Infinity : distance
+}
+
+/**
+ * A monotone function. A device computes f(x(1 + δ₁))(1 + δ₂), with δ₁ of its arithmetic (it reduces the argument first) and δ₂ of
+ * its transcendental functions.
+ */
+const transcendental =
+  (f: (x: number) => number): Rule<'exp'> =>
+  (inputs, _, y, { precision }) => {
+    const [{ x, e }] = operands(inputs, y.shape)
+    return {
+      arriving: elements(y, (i) =>
+        reach(f, x[i]!, Math.hypot(e[i]!, confidence * precision.arithmetic * x[i]!), y.data[i]!),
+      ),
+      unit: precision.transcendental,
+      flushes: true,
+    }
+  }
+
+/** sin and cos: no steeper than 1, and never further than 2 from right. */
+const wave: Rule<'sin'> = (inputs, _, y, { precision }) => {
+  const [{ x, e }] = operands(inputs, y.shape)
+  return {
+    arriving: elements(y, (i) =>
+      Number.isFinite(x[i]!)
+        ? Math.min(Math.hypot(e[i]!, confidence * precision.arithmetic * x[i]!), 2)
+        : 0,
+    ),
+    unit: precision.transcendental,
+    magnitude: ones(y),
+    flushes: true,
+  }
+}
+
+/** Two operands, rounded once. */
+const rounded =
+  (arriving: (a: number, b: number, ea: number, eb: number, y: number) => number): Rule<'add'> =>
+  (inputs, _, y, { precision }) => {
+    const [a, b] = operands(inputs, y.shape)
+    return {
+      arriving: elements(y, (i) => arriving(a.x[i]!, b.x[i]!, a.e[i]!, b.e[i]!, y.data[i]!)),
+      unit: precision.arithmetic,
+    }
+  }
+
+const either: Rule<'maximum'> = (inputs, _, y) => {
+  const [a, b] = operands(inputs, y.shape)
+  return { arriving: elements(y, (i) => Math.max(a.e[i]!, b.e[i]!)) }
+}
+
+/** A comparison is open where the operands' errors could turn it. */
+const comparison: Rule<'less'> = (inputs, _, y) => {
+  const [a, b] = operands(inputs, y.shape)
+  return {
+    arriving: elements(y, (i) => {
+      const e = Math.hypot(a.e[i]!, b.e[i]!)
+      return e > 0 && Math.abs(a.x[i]! - b.x[i]!) <= e ? Infinity : 0
+    }),
+  }
+}
+
+/** Layout ops move errors as they move elements. */
+const moved =
+  <K extends 'reshape' | 'transpose' | 'broadcastTo' | 'slice' | 'pad' | 'concat'>(
+    name: K,
+  ): Rule<K> =>
+  (inputs, attrs, y) => ({
+    arriving: onFloats(
+      name,
+      inputs.map(({ tensor, error }) => [tensor.shape, error] as const),
+      attrs,
+      y.shape,
+    ),
+  })
+
+/** A kernel on other floats than those of the graph. */
+const onFloats = <K extends PrimitiveName>(
+  name: K,
+  inputs: readonly (readonly [Shape, Float64Array])[],
+  attrs: AttrsOf<K>,
+  shape: Shape,
+): Float64Array =>
+  (kernels[name] as Kernel<K>)(
+    inputs.map(([shape, data]) => referenceTensor({ dtype: 'float32', shape }, data)),
+    attrs,
+    [{ dtype: 'float32', shape }],
+  )[0] as Float64Array
+
+const squares = (data: ArrayLike<number>): Float64Array => Float64Array.from(data, (x) => x * x)
+
+/** What n terms of a given sum of squares grow to while they are added up, in an order that is the device's business. */
+const partialSums = (y: ReferenceTensor, sumOfSquares: Float64Array): Float64Array =>
+  sumOfSquares.map((square, i) => Math.abs(y.data[i]!) + Math.sqrt(square))
+
+const ones = (y: ReferenceTensor) => new Float64Array(y.data.length).fill(1)
+
+const exact: Rule<'iota'> = (_, __, y) => ({ arriving: new Float64Array(y.data.length) })
+
+/** A number like 0.1 stands for one that float32 rounds; 0.5 or 3 stand for themselves. */
+const isRoundedNumber = (value: number): boolean =>
+  (new Uint32Array(Float32Array.of(value).buffer)[0]! & 0xfff) !== 0
+
+const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
+  constant: (_, { value }, y) => ({
+    arriving: elements(y, (i) =>
+      value.dtype === 'float32' && value.shape.length === 0 && isRoundedNumber(value.data[0]!)
+        ? Math.abs(y.data[i]!) * 2 ** -24
+        : 0,
+    ),
+  }),
+  iota: exact,
+  // Every backend draws its own numbers.
+  randomUniform: (_, __, y) => ({ arriving: elements(y, () => 1) }),
+
+  neg: (inputs) => ({ arriving: inputs[0]!.error }),
+  exp: transcendental(Math.exp),
+  log: transcendental(Math.log),
+  sqrt: transcendental(Math.sqrt),
+  rsqrt: transcendental((x) => 1 / Math.sqrt(x)),
+  tanh: transcendental(Math.tanh),
+  // Relative to its range, not to its value: common kernels cut sigmoid's tail off, and softmax is there for small probabilities.
+  sigmoid: (inputs, attrs, y, device) => ({
+    ...transcendental(sigmoid)(inputs, attrs, y, device),
+    magnitude: ones(y),
+  }),
+  erf: transcendental(erf),
+  sin: wave,
+  cos: wave,
+  add: rounded((_, __, ea, eb) => Math.hypot(ea, eb)),
+  sub: rounded((_, __, ea, eb) => Math.hypot(ea, eb)),
+  mul: rounded((a, b, ea, eb) => Math.hypot(a * eb, b * ea, ea * eb)),
+  div: rounded((_, b, ea, eb, y) =>
+    eb > 0 && Math.abs(b) <= eb ? Infinity : Math.hypot(ea, y * eb) / (Math.abs(b) - eb),
+  ),
+  maximum: either,
+  minimum: either,
+  equal: comparison,
+  less: comparison,
+  lessEqual: comparison,
+  and: either,
+  or: either,
+  not: (inputs) => ({ arriving: inputs[0]!.error }),
+  select: (inputs, _, y) => {
+    const [condition, a, b] = operands(inputs, y.shape)
+    return {
+      arriving: elements(y, (i) => {
+        const chosen = condition.x[i] ? a.e[i]! : b.e[i]!
+        if (condition.e[i] === 0) return chosen
+        const distance = Math.abs(a.x[i]! - b.x[i]!)
+        return a.x[i] === b.x[i] ? chosen : distance + Math.max(a.e[i]!, b.e[i]!)
+      }),
+    }
+  },
+  cast: ([input], { dtype }, y, { precision }) => {
+    const { tensor, error } = input!
+    const x = tensor.data
+    if (tensor.dtype === 'bool') return { arriving: error.map((e) => (e > 0 ? 1 : 0)) }
+    if (dtype === 'bool')
+      return { arriving: error.map((e, i) => (e > 0 && Math.abs(x[i]!) <= e ? Infinity : 0)) }
+    if (dtype === 'int32')
+      return {
+        arriving: error.map((e, i) =>
+          Math.trunc(x[i]! + e) === Math.trunc(x[i]! - e) ? 0 : Infinity,
+        ),
+      }
+    // Whole numbers up to 2^24 are floats.
+    return {
+      arriving: error,
+      unit: precision.arithmetic,
+      magnitude: elements(y, (i) => (Math.abs(x[i]!) > 2 ** 24 ? Math.abs(x[i]!) : 0)),
+    }
+  },
+
+  reshape: moved('reshape'),
+  transpose: moved('transpose'),
+  broadcastTo: moved('broadcastTo'),
+  slice: moved('slice'),
+  pad: moved('pad'),
+  concat: moved('concat'),
+
+  sum: ([input], attrs, y, { precision }) => {
+    const { tensor, error } = input!
+    const overSquares = (data: ArrayLike<number>) =>
+      onFloats('sum', [[tensor.shape, squares(data)]], attrs, y.shape)
+    const terms = sizeOf(attrs.axes.map((axis) => tensor.shape[axis]!))
+    return {
+      arriving: overSquares(error).map(Math.sqrt),
+      unit: precision.arithmetic * Math.sqrt(Math.max(terms - 1, 0)),
+      magnitude: partialSums(y, overSquares(tensor.data)),
+    }
+  },
+  max: ([input], attrs, y) => ({
+    arriving: onFloats('max', [[input!.tensor.shape, input!.error]], attrs, y.shape),
+  }),
+  // Open where another element could be the greatest, or where there is a NaN.
+  argmax: ([input], { axis }, y) => {
+    const { tensor, error } = input!
+    const length = tensor.shape[axis]!
+    const step = sizeOf(tensor.shape.slice(axis + 1))
+    return {
+      arriving: elements(y, (i) => {
+        const start = Math.floor(i / step) * length * step + (i % step)
+        const best = start + y.data[i]! * step
+        for (let rival = start; rival < start + length * step; rival += step) {
+          const e = Math.hypot(error[rival]!, error[best]!)
+          const closes = rival !== best && e > 0 && tensor.data[rival]! + e >= tensor.data[best]!
+          if (closes || Number.isNaN(tensor.data[rival])) return Infinity
+        }
+        return 0
+      }),
+    }
+  },
+  matmul: ([a, b], attrs, y, { precision }) => {
+    const overSquares = (left: ArrayLike<number>, right: ArrayLike<number>) =>
+      onFloats(
+        'matmul',
+        [
+          [a!.tensor.shape, squares(left)],
+          [b!.tensor.shape, squares(right)],
+        ],
+        attrs,
+        y.shape,
+      )
+    const fromA = overSquares(a!.error, b!.tensor.data)
+    const fromB = overSquares(a!.tensor.data, b!.error)
+    const terms = a!.tensor.shape.at(attrs.transposeA ? -2 : -1)!
+    return {
+      arriving: fromA.map((square, i) => Math.sqrt(square + fromB[i]!)),
+      unit: precision.arithmetic * Math.sqrt(terms),
+      magnitude: partialSums(y, overSquares(a!.tensor.data, b!.tensor.data)),
+    }
+  },
+}
+
+/** The error of one element: what arrives and what rounding and underflow add. */
+function settle(y: number, spread: Spread, i: number, device: Precision): number {
+  const { arriving, unit = 0, magnitude, flushes = false } = spread
+  // NaN and infinities are classes, not numbers: right or wrong, unless the input's error could leave the domain.
+  if (!Number.isFinite(y)) return arriving[i] === Infinity ? Infinity : 0
+  const size = Math.abs(y)
+  let error = Math.hypot(arriving[i]!, confidence * unit * (magnitude ? magnitude[i]! : size))
+  if (flushes || (!device.denormals && size > 0 && size < leastNormal)) error += leastNormal
+  else if (unit > 0 && size > 0 && size < leastNormal) error += 2 ** -149
+  return Number.isNaN(error) || size + error > greatest ? Infinity : error
+}
+
+function applyRule(
+  op: PrimitiveName,
+  inputs: readonly Bounded[],
+  attrs: AttrsOf<PrimitiveName>,
+  tensor: ReferenceTensor,
+  device: Precision,
+): Bounded {
+  const spread = (rules[op] as Rule<PrimitiveName>)(inputs, attrs, tensor, device)
+  const error = elements(tensor, (i) =>
+    tensor.dtype === 'float32'
+      ? settle(tensor.data[i]!, spread, i, device)
+      : spread.arriving[i]! > 0
+        ? Infinity
+        : 0,
+  )
+  return { tensor, error }
+}
+
+/** An input as a device has it: exact, unless the device flushes denormals. */
+const asInput = (tensor: ReferenceTensor, { denormals }: Precision): Bounded => ({
+  tensor,
+  error: elements(tensor, (i) => {
+    const size = Math.abs(tensor.data[i]!)
+    return tensor.dtype === 'float32' && !denormals && size < leastNormal ? size : 0
+  }),
+})
+
+/**
+ * Error bounds of a graph's outputs by name, for a device that runs it as primitives; one that runs composites natively may not be
+ * less exact than that. `inputs` are exact, or bounded themselves where they are the outputs of another run.
+ */
+export function errorBounds(
+  graph: Graph,
+  inputs: Readonly<Record<string, ReferenceTensor | Bounded>>,
+  device: Precision,
+): Map<string, Bounded> {
+  const primitives = lower(graph)
+  const values = byKernels(primitives)
+  const outputs = interpret<Bounded>(
+    primitives,
+    primitives.inputs.map(({ name }) => {
+      const input = inputs[name]!
+      return 'error' in input ? input : asInput(input, device)
+    }),
+    (node, given, types) => {
+      const [tensor] = values(
+        node,
+        given.map((x) => x.tensor),
+        types,
+      )
+      const op = node.op as PrimitiveName
+      return [applyRule(op, given, node.attrs as AttrsOf<PrimitiveName>, tensor!, device)]
+    },
+  )
+  return new Map(primitives.outputs.map(({ name }, i) => [name, outputs[i]!]))
+}
