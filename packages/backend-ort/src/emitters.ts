@@ -195,12 +195,21 @@ export const emitters: Emitters = {
   broadcastTo: (model, { inputs, outputs, attrs: { shape } }) => {
     model.add('Expand', [inputs[0]!, model.indices(shape)], {}, outputs)
   },
-  slice: (model, { inputs, inputTypes, outputs, attrs: { starts, sizes } }) => {
+  slice: (model, application) => {
+    const { inputs, inputTypes, outputs, attrs } = application
+    const { starts, sizes } = attrs
     const axes = inputTypes[0]!.shape.flatMap((n, axis) => (n === sizes[axis] ? [] : [axis]))
     const begins = axes.map((axis) => starts[axis]!)
     const ends = axes.map((axis) => starts[axis]! + sizes[axis]!)
-    const [x] = inputs as [string]
-    model.add('Slice', [x, ...[begins, ends, axes].map((v) => model.indices(v))], {}, outputs)
+    // Slice refuses scalars.
+    if (axes.length === 0) identity(model, application)
+    else
+      model.add(
+        'Slice',
+        [inputs[0]!, ...[begins, ends, axes].map((values) => model.indices(values))],
+        {},
+        outputs,
+      )
   },
   pad: (model, application) => {
     const { inputs, outputs, attrs } = application

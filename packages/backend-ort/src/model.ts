@@ -1,6 +1,6 @@
 // Builds one ONNX ModelProto: nodes, initializers, typed inputs and outputs. It knows ONNX's schema
 // (onnx/onnx.proto: field numbers, element types) and nothing of our graph; emitters.ts speaks both languages.
-import type { DType, Shape, TensorType } from '@embed-kd/core'
+import type { DType, Shape } from '@embed-kd/core'
 import { Message } from './protobuf.js'
 
 /** Element types of initializers; models may use more than graphs do, for indices and random bits. */
@@ -12,6 +12,12 @@ const elementTypes: Record<ElementType, number> = {
   int64: 7,
   bool: 9,
   uint32: 12,
+}
+
+/** The type of an input or output; an axis with a name may have any size. */
+export interface ValueType {
+  readonly dtype: DType
+  readonly shape: readonly (number | string)[]
 }
 
 /** Attributes of a node: integers, lists of integers, strings, and floats marked as such. */
@@ -56,11 +62,11 @@ export class ModelBuilder {
     this.#scope = scope
   }
 
-  input(name: string, type: TensorType): void {
+  input(name: string, type: ValueType): void {
     this.#graph.message(11, valueInfo(name, type))
   }
 
-  output(name: string, type: TensorType): void {
+  output(name: string, type: ValueType): void {
     this.#graph.message(12, valueInfo(name, type))
   }
 
@@ -144,9 +150,13 @@ const arrayOf: Record<ElementType, (values: readonly number[]) => ArrayBufferVie
   bool: (values) => Uint8Array.from(values),
 }
 
-function valueInfo(name: string, { dtype, shape }: TensorType): Message {
+function valueInfo(name: string, { dtype, shape }: ValueType): Message {
   const dims = new Message()
-  for (const size of shape) dims.message(1, new Message().int(1, size))
+  for (const size of shape)
+    dims.message(
+      1,
+      typeof size === 'string' ? new Message().string(2, size) : new Message().int(1, size),
+    )
   const tensor = new Message().int(1, elementTypes[dtype]).message(2, dims)
   return new Message().string(1, name).message(2, new Message().message(1, tensor))
 }

@@ -1,8 +1,15 @@
 // A lowered graph as an ONNX model: names for its values, an emitter for each node. Nothing is decided here; what
 // an op becomes is in emitters.ts.
-import { printNode, type Graph, type Node, type ValueId } from '@embed-kd/core'
+import {
+  printNode,
+  sizeOf,
+  type Graph,
+  type Node,
+  type TensorType,
+  type ValueId,
+} from '@embed-kd/core'
 import type { Emitter, Emitters } from './emitters.js'
-import { ModelBuilder } from './model.js'
+import { ModelBuilder, type ValueType } from './model.js'
 
 export interface Translation {
   readonly model: Uint8Array
@@ -14,8 +21,23 @@ export interface Translation {
 export const inputName = (name: string) => `in:${name}`
 export const outputName = (name: string) => `out:${name}`
 
+/** What the model calls the graph's inputs and outputs, and how it types them. */
+export interface Interface {
+  inputName(name: string): string
+  outputName(name: string): string
+  typeOf(type: TensorType): ValueType
+}
+
+const ownInterface: Interface = { inputName, outputName, typeOf: (type) => type }
+
+const isEmpty = ({ shape }: TensorType) => sizeOf(shape) === 0
+
 /** @throws where a node's op has no emitter, which `lower` should have seen to. */
-export function translate(graph: Graph, emitters: Emitters): Translation {
+export function translate(
+  graph: Graph,
+  emitters: Emitters,
+  { inputName, outputName, typeOf }: Interface = ownInterface,
+): Translation {
   const model = new ModelBuilder(graph.name)
   const read = new Set<ValueId>([
     ...graph.nodes.flatMap((node) => node.inputs),
@@ -25,23 +47,33 @@ export function translate(graph: Graph, emitters: Emitters): Translation {
   const names = new Map<ValueId, string>()
   for (const { name, value } of inputs) {
     names.set(value, inputName(name))
-    model.input(inputName(name), graph.types[value]!)
+    model.input(inputName(name), typeOf(graph.types[value]!))
   }
 
   // A value is called after the first output it is; all further ones, and inputs passed through, are copies.
   const copies = graph.outputs.filter(({ name, value }) => {
-    model.output(outputName(name), graph.types[value]!)
+    model.output(outputName(name), typeOf(graph.types[value]!))
     if (names.has(value)) return true
     names.set(value, outputName(name))
     return false
   })
+  // Further outputs that nothing reads are left out of the node; its first must have a name.
   for (const node of graph.nodes)
-    for (const value of node.outputs)
-      if (!names.has(value)) names.set(value, read.has(value) ? `v${value}` : '')
+    node.outputs.forEach((value, i) => {
+      if (!names.has(value)) names.set(value, i === 0 || read.has(value) ? `v${value}` : '')
+    })
 
   for (const node of graph.nodes) {
     model.scope = node.scope
-    emit(model, graph, node, emitters, names)
+    const types = node.outputs.map((value) => graph.types[value]!)
+    if (types.every(isEmpty))
+      // No operator needs to be asked for a tensor without elements, and some refuse to make one.
+      node.outputs.forEach((value, i) => {
+        const { dtype, shape } = types[i]!
+        const name = names.get(value)!
+        if (name) model.add('Identity', [model.tensor(dtype, shape, new Uint8Array())], {}, [name])
+      })
+    else emit(model, graph, node, emitters, names)
   }
   for (const { name, value } of copies)
     model.add('Identity', [names.get(value)!], {}, [outputName(name)])

@@ -1,0 +1,6 @@
+// Core's conformance suite on every device that can be used here.
+import { describeConformance } from '@embed-kd/core/conformance'
+import { describe, it } from 'vitest'
+import { ortBackend } from '../src/index.js'
+
+describeConformance({ describe, it }, await ortBackend.create('cpu'))
