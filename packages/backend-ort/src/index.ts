@@ -40,4 +40,5 @@ export const ortBackend: BackendFactory = {
   },
 }
 
+export { exportOnnx, exportBatch } from './export.js'
 export { ortBackend as backend }
