@@ -1,0 +1,265 @@
+// Trains a classifier to be used: a student with any method, or a teacher. Epoch by epoch, with a checkpoint after each, the best
+// chosen on images held out of the training split, and the test split looked at once, at the end.
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import {
+  initialParameters,
+  parseSafetensors,
+  presets,
+  Random,
+  scheduleOf,
+  studentSpecs,
+  type Backend,
+  type ClassifierConfig,
+  type DeviceBuffer,
+  type HostTensor,
+  type Preset,
+  type TrainConfig,
+} from '@embed-kd/core'
+
+import { trainingBatches } from '../data/batches.js'
+import type { Dataset } from '../data/dataset.js'
+import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
+import { UserError } from '../errors.js'
+import { writeTensors } from '../teachers/files.js'
+import { trainEpochs } from '../trial/epochs.js'
+import { Evaluation } from '../trial/evaluation.js'
+import { Feed } from '../trial/feed.js'
+import type { Report } from '../trial/protocol.js'
+import { disposeAll, Training, upload } from '../trial/training.js'
+import {
+  readCheckpoint,
+  writeCheckpoint,
+  type Checkpoint,
+  type EpochNote,
+  type RunProgress,
+} from './checkpoint.js'
+import { Ema } from './ema.js'
+import type { Signal } from './signal.js'
+import { classification, type Classification } from './summary.js'
+import { EventWriter } from './tensorboard.js'
+
+export interface RunConfig {
+  /** Directory of checkpoints and curves. */
+  readonly out: string
+  readonly dataset: Dataset
+  readonly model: ClassifierConfig
+  readonly preset: Preset
+  readonly batch: number
+  readonly epochs: number
+  readonly seed: number
+  readonly learningRate: number
+  readonly weightDecay: number
+  /** Default the preset's. */
+  readonly kdWeight?: number
+  /** Share of each class of the training split that checkpoints are chosen on; 0 trains on all and takes the last. */
+  readonly heldOut: number
+  /** Average of the parameters that is evaluated and kept in their place, such as 0.999; default none. */
+  readonly emaDecay?: number
+  /** Epochs without a better checkpoint after which training ends; default never. */
+  readonly patience?: number
+  /** Go on from the last checkpoint, if there is one. */
+  readonly resume: boolean
+}
+
+export interface RunResult {
+  /** Parameters of the best checkpoint, by name. */
+  readonly parameters: ReadonlyMap<string, HostTensor>
+  readonly progress: RunProgress
+  readonly steps: number
+  readonly test: Classification
+}
+
+/** Which images are held out does not depend on the seed, so that all runs train on the same ones. */
+const HELD_OUT_SEED = 0
+
+const PARAMETERS = 'state.parameters.'
+
+/** @throws UserError where the directory holds another run, or the loss is not finite. */
+export async function runTraining(
+  backend: Backend,
+  config: RunConfig,
+  signal: Signal,
+  report: Report,
+  tell: (message: string) => void,
+): Promise<RunResult> {
+  const { out, dataset, model, batch, epochs, seed, emaDecay } = config
+  const { training: subset, heldOut } = splitOf(config)
+  if (subset.indices.length < batch)
+    throw new UserError(
+      `a batch of ${batch} needs as many images, there are ${subset.indices.length} to train on`,
+      'choose a smaller --batch',
+    )
+  mkdirSync(out, { recursive: true })
+  const files = { last: join(out, 'last.safetensors'), best: join(out, 'best.safetensors') }
+  const identity = identityOf(config, signal)
+  if (!config.resume && existsSync(files.last))
+    throw new UserError(
+      `${out} has a run in it already`,
+      'give --resume to go on with it, or another --out',
+    )
+  const found = config.resume ? readCheckpoint(files.last, identity) : undefined
+
+  const feed = new Feed(dataset)
+  const trainConfig = trainConfigOf(config, signal, feed, Math.floor(subset.indices.length / batch))
+  const first = initialParameters(studentSpecs(trainConfig), new Random(seed))
+  const training = await Training.create(backend, trainConfig, first, signal.held, seed)
+  if (found) {
+    await training.restore(found.state)
+    tell(`going on after epoch ${found.progress.epochs.length} of ${epochs}`)
+  }
+  const ema =
+    emaDecay === undefined
+      ? undefined
+      : await Ema.create(backend, training.parameters, emaDecay, found?.average ?? byInput(first))
+  const evaluation = await Evaluation.create(backend, feed, model)
+  const events = new EventWriter(join(out, 'tensorboard'), Date.now())
+  const progress: { epochs: EpochNote[]; bestEpoch: number } = found
+    ? { epochs: [...found.progress.epochs], bestEpoch: found.progress.bestEpoch }
+    : { epochs: [], bestEpoch: 0 }
+
+  if (!isOver(progress, config))
+    await trainEpochs({
+      training,
+      epochs,
+      done: progress.epochs.length,
+      batchesOf: (epoch) =>
+        trainingBatches(subset, {
+          size: batch,
+          seed,
+          epoch,
+          augmentation: signal.augmentation,
+          ...(signal.viewOf ? { view: signal.viewOf(epoch) } : {}),
+        }),
+      async tensorsOf(images, epoch) {
+        return new Map([...feed.tensors(images), ...(await signal.tensors(images, epoch))])
+      },
+      ...(ema ? { afterStep: () => ema.update(training.parameters) } : {}),
+      onMetrics(step, { loss, classLoss, kdLoss, correct }) {
+        const kd = kdLoss === undefined ? {} : { 'loss/distillation': kdLoss }
+        const values = { 'loss/total': loss, 'loss/class': classLoss, ...kd }
+        events.scalars(step, { ...values, 'accuracy/batch': correct / batch }, Date.now())
+      },
+      async afterEpoch(epoch, { trainLoss, seconds, dataSeconds }) {
+        const model = ema ? ema.parameters : training.parameters
+        const accuracy = heldOut && (await evaluation.accuracy(model, heldOut))
+        const note: EpochNote = {
+          epoch,
+          trainLoss,
+          ...(accuracy === undefined ? {} : { heldOutAccuracy: accuracy }),
+          seconds,
+          dataWaitShare: dataSeconds / seconds,
+        }
+        progress.epochs.push(note)
+        if (isBest(progress, note)) {
+          progress.bestEpoch = epoch
+          const best = ema ? await ema.read() : byInput(await training.readParameters())
+          writeTensors(files.best, byName(best), { epoch: `${epoch}`, identity })
+        }
+        const checkpoint: Checkpoint = {
+          state: await training.readState(),
+          ...(ema ? { average: await ema.read() } : {}),
+          progress,
+        }
+        writeCheckpoint(files.last, checkpoint, identity)
+        const curves = {
+          'epoch/train loss': trainLoss,
+          'epoch/data wait share': note.dataWaitShare,
+        }
+        const held = accuracy === undefined ? {} : { 'epoch/held-out accuracy': accuracy }
+        events.scalars(training.steps, { ...curves, ...held }, Date.now())
+        tell(describeEpoch(note, epochs))
+        return isOver(progress, config) ? 'stop' : undefined
+      },
+      report,
+    })
+  events.close()
+  const steps = training.steps
+  await training.dispose()
+  await ema?.dispose()
+
+  const { tensors: parameters } = parseSafetensors(readFileSync(files.best))
+  const test = await testOf(backend, evaluation, parameters, dataset)
+  await evaluation.dispose()
+  return { parameters, progress, steps, test }
+}
+
+function splitOf({ dataset, heldOut }: RunConfig): { training: Subset; heldOut?: Subset } {
+  const all = wholeSplit(dataset, 'train')
+  return heldOut === 0 ? { training: all } : holdOut(all, heldOut, HELD_OUT_SEED)
+}
+
+function trainConfigOf(
+  { model, preset, batch, epochs, learningRate, weightDecay, kdWeight }: RunConfig,
+  { method, source }: Signal,
+  { shape }: Feed,
+  stepsPerEpoch: number,
+): TrainConfig {
+  const settings = { ...presets[preset], ...(kdWeight === undefined ? {} : { kdWeight }) }
+  return {
+    method,
+    student: model,
+    batch,
+    images: shape,
+    ...(source ? { teacher: source } : {}),
+    settings,
+    optimizer: { learningRate, weightDecay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    schedule: scheduleOf(settings, epochs * stepsPerEpoch),
+  }
+}
+
+/** What the numbers of a run depend on. */
+const identityOf = (
+  { dataset, model, out: _out, resume: _resume, patience: _patience, ...rest }: RunConfig,
+  { method, augmentation, identity }: Signal,
+): string =>
+  JSON.stringify({
+    ...rest,
+    model,
+    dataset: dataset.digest,
+    method,
+    augmentation,
+    teacher: identity,
+  })
+
+/** Without held-out images the last is the best. */
+const isBest = ({ epochs }: RunProgress, { heldOutAccuracy }: EpochNote): boolean =>
+  heldOutAccuracy === undefined ||
+  epochs.slice(0, -1).every((other) => heldOutAccuracy > (other.heldOutAccuracy ?? 0))
+
+const isOver = ({ epochs, bestEpoch }: RunProgress, config: RunConfig): boolean =>
+  epochs.length >= config.epochs ||
+  (config.patience !== undefined && epochs.length - bestEpoch >= config.patience)
+
+const byInput = (parameters: ReadonlyMap<string, HostTensor>) =>
+  new Map([...parameters].map(([name, tensor]) => [`${PARAMETERS}${name}`, tensor]))
+
+const byName = (inputs: ReadonlyMap<string, HostTensor>) =>
+  new Map([...inputs].map(([name, tensor]) => [name.slice(PARAMETERS.length), tensor]))
+
+async function testOf(
+  backend: Backend,
+  evaluation: Evaluation,
+  parameters: ReadonlyMap<string, HostTensor>,
+  dataset: Dataset,
+): Promise<Classification> {
+  const buffers: Record<string, DeviceBuffer> = await upload(backend, byInput(parameters))
+  const predictions = await evaluation.predict(buffers, wholeSplit(dataset, 'test'))
+  disposeAll(buffers)
+  return classification(dataset.test.labels, predictions, dataset.classes)
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
+
+const describeEpoch = (
+  { epoch, trainLoss, heldOutAccuracy, seconds, dataWaitShare }: EpochNote,
+  epochs: number,
+): string =>
+  [
+    `epoch ${epoch}/${epochs}`,
+    `loss ${trainLoss.toFixed(4)}`,
+    ...(heldOutAccuracy === undefined ? [] : [`held-out accuracy ${percent(heldOutAccuracy)}`]),
+    `${seconds.toFixed(1)} s`,
+    `waited for data ${percent(dataWaitShare)}`,
+  ].join('  ')
