@@ -1,0 +1,207 @@
+// `embed-kd distill`: a student trained to be used, from embeddings or a teacher, as safetensors and ONNX.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { hostTensor, presets, type Method, type Preset } from '@embed-kd/core'
+import { METHODS, PRESETS } from '@embed-kd/record'
+import { Command, Option } from 'commander'
+
+import { openBackend } from '../backends.js'
+import type { Dataset } from '../data/dataset.js'
+import { channelStatistics, createInputWriter, type ModelInput } from '../data/input.js'
+import { wholeSplit } from '../data/subsets.js'
+import {
+  exportOnnxModel,
+  exportSafetensors,
+  runOnnx,
+  type TrainedModel,
+} from '../distill/export.js'
+import { runTraining, type RunResult } from '../distill/run.js'
+import { openSignal } from '../distill/signal.js'
+import { formatConfusion } from '../distill/summary.js'
+import { formatShare } from '../format.js'
+import { findStudent, studentModel, students } from '../models/students.js'
+import { ProgressDisplay } from '../sweep/progress.js'
+import { openEncoder } from '../teachers/encoder.js'
+import { count, number } from './options.js'
+import {
+  addDataOptions,
+  addTrainingOptions,
+  openDataset,
+  runOptionsOf,
+  share,
+  type DataOptions,
+  type TrainingOptions,
+} from './training-options.js'
+
+interface DistillOptions extends DataOptions, TrainingOptions {
+  readonly method: Method
+  readonly preset: Preset
+  readonly student: string
+  readonly teacher?: string
+  readonly embeddings?: string
+  readonly imageSize?: number
+  readonly output?: string
+  readonly pooling?: string
+  readonly dropout: number
+  readonly kdWeight?: number
+  readonly normaliseInside?: boolean
+}
+
+export const distillCommand = (): Command =>
+  addTrainingOptions(
+    addDataOptions(
+      new Command('distill')
+        .description('train a student from embeddings or a teacher, and export it')
+        .addOption(
+          new Option('--method <name>', 'how it is taught').choices(METHODS).default('embed-kd'),
+        )
+        .option('--embeddings <file>', 'of embed-kd embed, for embed-kd and cached-kd')
+        .option('--teacher <model>', 'a live one, for teacher-kd and logit-kd')
+        .option('--student <name>', students.map(({ name }) => name).join(', '), 'paper')
+        .addOption(
+          new Option('--preset <name>', 'of the loss').choices(PRESETS).default('corrected'),
+        )
+        .option('--image-size <pixels>', 'that a live teacher sees; default its own', count)
+        .option('--output <name>', 'ONNX teacher: the output to take')
+        .option('--pooling <how>', 'ONNX teacher: cls or mean, where the output is of tokens')
+        .option('--dropout <share>', 'of attention weights', share, 0.1)
+        .option('--kd-weight <weight>', "of the distillation loss; default the preset's", number)
+        .option('--normalise-inside', 'the ONNX model takes pixels from 0 to 1'),
+    ),
+    { learningRate: 1e-4, weightDecay: 0.1, batch: 64 },
+  )
+    .addHelpText('after', HELP)
+    .action(distill)
+
+const HELP = `
+In --out: last.safetensors and best.safetensors (checkpoints), tensorboard/ (curves), summary.json, student/ (safetensors
+with config.json) and student-onnx/ (an image classifier for ONNX Runtime, optimum and transformers.js).
+
+Examples:
+  embed-kd distill --embeddings centroids.safetensors --dataset mnist --student small --epochs 5 --learning-rate 1e-3 --out runs/a
+  embed-kd distill --method cached-kd --embeddings samples.safetensors --dataset cifar10:DIR --out runs/b
+  embed-kd distill --method teacher-kd --teacher teachers/mine --dataset images:photos --data-size 64 --student paper-64 --out runs/c
+  embed-kd distill --method supervised --dataset mnist --augment crop:2 --ema 0.999 --patience 5 --out runs/d --resume
+`
+
+async function distill(options: DistillOptions): Promise<void> {
+  const display = new ProgressDisplay()
+  display.begin('distill')
+  const tell = (message: string) => display.line(message)
+  const dataset = await openDataset(options, display)
+  const model = studentModel(findStudent(options.student), dataset, options.dropout)
+  const backend = await openBackend(options.backend)
+  const { method, preset, embeddings, teacher, imageSize, output, pooling, batch } = options
+  const encoder =
+    teacher === undefined
+      ? undefined
+      : await openEncoder(teacher, {
+          backend,
+          source: dataset,
+          batch,
+          tell,
+          temperature: presets[preset].temperature,
+          ...(imageSize === undefined ? {} : { imageSize }),
+          ...(output === undefined ? {} : { output }),
+          ...(pooling === undefined ? {} : { pooling }),
+        })
+  const signal = await openSignal({
+    method,
+    dataset,
+    augmentation: options.augment,
+    ...(embeddings === undefined ? {} : { embeddings }),
+    ...(encoder ? { encoder } : {}),
+  })
+  let result: RunResult
+  try {
+    const { kdWeight } = options
+    result = await runTraining(
+      backend,
+      {
+        ...runOptionsOf(options),
+        dataset,
+        model,
+        preset,
+        ...(kdWeight === undefined ? {} : { kdWeight }),
+      },
+      signal,
+      (progress) => display.update(progress),
+      tell,
+    )
+  } finally {
+    await signal.dispose()
+    await backend.dispose()
+    display.end()
+  }
+  const trained: TrainedModel = {
+    model,
+    parameters: result.parameters,
+    input: inputOf(dataset),
+    classNames: namesOf(dataset),
+  }
+  const { test, progress, steps } = result
+  const origin = {
+    method,
+    preset,
+    dataset: dataset.name,
+    dataset_digest: dataset.digest,
+    test_accuracy: test.accuracy,
+  }
+  exportSafetensors(join(options.out, 'student'), trained, origin)
+  const normalise = options.normaliseInside ?? false
+  const file = exportOnnxModel(join(options.out, 'student-onnx'), trained, normalise)
+  const agreement = await onnxAccuracy(file, trained, dataset, normalise)
+  const summary = {
+    ...origin,
+    steps,
+    best_epoch: progress.bestEpoch,
+    epochs: progress.epochs,
+    test,
+    onnx: agreement,
+  }
+  writeFileSync(join(options.out, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`)
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify(summary)}\n`
+      : `${formatConfusion(test, trained.classNames)}\n` +
+          `accuracy on ${test.images} test images: ${formatShare(test.accuracy)} (epoch ${progress.bestEpoch})\n` +
+          `the ONNX file in ONNX Runtime: ${formatShare(agreement.accuracy)} of the first ${agreement.images}\n` +
+          `written: ${options.out}\n`,
+  )
+}
+
+/** As Feed prepares the images. */
+const inputOf = (dataset: Dataset): ModelInput => {
+  const { channels, height, width } = dataset
+  const statistics = channelStatistics(wholeSplit(dataset, 'train'))
+  return { channels, height, width, ...statistics, fit: 'resize' }
+}
+
+const namesOf = ({ classes, classNames }: Dataset): readonly string[] =>
+  classNames ?? Array.from({ length: classes }, (_, label) => `${label}`)
+
+/** Enough to show that the file is the student. */
+const CHECKED_IMAGES = 500
+
+async function onnxAccuracy(
+  file: string,
+  { input }: TrainedModel,
+  dataset: Dataset,
+  normalise: boolean,
+): Promise<{ images: number; accuracy: number }> {
+  const { channels, height, width } = dataset
+  const count = Math.min(dataset.test.count, CHECKED_IMAGES)
+  const images = hostTensor('float32', [count, channels, height, width])
+  const nothing = { mean: input.mean.map(() => 0), std: input.std.map(() => 1) }
+  const write = createInputWriter(dataset, normalise ? { ...input, ...nothing } : input)
+  write(dataset.test.images, count, images.data)
+  const scores = await runOnnx(file, images)
+  let right = 0
+  for (let i = 0; i < count; i++) {
+    const row = scores.subarray(i * dataset.classes, (i + 1) * dataset.classes)
+    const best = row.indexOf(row.reduce((a, b) => Math.max(a, b)))
+    if (best === dataset.test.labels[i]) right++
+  }
+  return { images: count, accuracy: right / count }
+}
