@@ -11,26 +11,31 @@ import { nvidiaGpu } from './nvidia.js'
 /** This package's directory, the same from src/ and dist/. */
 const packageDirectory = fileURLToPath(new URL('../..', import.meta.url))
 
-/** @param versions of the runtimes the trial loaded, by package name. */
-export async function captureEnvironment(
-  versions: Readonly<Record<string, string>> = {},
-): Promise<Environment> {
+export async function captureEnvironment(): Promise<Environment> {
   const gpu = await nvidiaGpu()
-  const megahertz = cpuMegahertz()
-  const [one = 0, five = 0, fifteen = 0] = os.loadavg()
-  return {
+  return refreshEnvironment({
     cpuModel: os.cpus()[0]?.model.trim() || os.arch(),
     cpuCores: os.availableParallelism(),
-    ...(megahertz === undefined ? {} : { cpuFrequencyHz: megahertz * 1e6 }),
     memoryBytes: memoryLimit(),
     ...(gpu ? { gpu } : {}),
     os: `${os.type()} ${os.release()} ${os.arch()}`,
     node: process.versions.node,
-    packages: { ...ownVersion(), ...versions },
+    packages: ownVersion(),
     ...commit(),
     commandLine: process.argv.slice(2),
-    ...(os.platform() === 'win32' ? {} : { loadAverage: [one, five, fifteen] as const }),
-  } as Environment
+  })
+}
+
+/** The same with what changes from one trial to the next as it is now: load and frequency. */
+export function refreshEnvironment(environment: Environment): Environment {
+  const megahertz = cpuMegahertz()
+  const [one = 0, five = 0, fifteen = 0] = os.loadavg()
+  return {
+    ...environment,
+    ...(megahertz === undefined ? {} : { cpuFrequencyHz: megahertz * 1e6 }),
+    // Windows has no load average; Node gives zeros there.
+    ...(os.platform() === 'win32' ? {} : { loadAverage: [one, five, fifteen] }),
+  }
 }
 
 /** Of the fastest core at this moment. */

@@ -83,6 +83,7 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     dataset_digest: dataset.digest,
     seconds: `${seconds}`,
     images: `${images}`,
+    bytes: `${bytesOf(kept)}`,
   })
   return { seconds, images, bytes: bytesOf(kept) }
 }

@@ -9,7 +9,7 @@ const handlers: Handlers = {
   'train-teacher': async (input, report) =>
     (await import('../teachers/train.js')).trainTeacher(input, report),
   embed: async (input, report) => (await import('../teachers/embed.js')).embed(input, report),
-  calibrate: async ({ backend }) => (await import('../measure/calibrate.js')).calibrate(backend),
+  probe: async ({ backend }) => (await import('../measure/probe.js')).probe(backend),
 }
 
 const send = (message: FromChild): Promise<void> =>

@@ -1,5 +1,6 @@
 // What parent and child process say to each other. The child says `ready`, gets one job, reports progress, and ends with
 // `done` or `failed`; a child that ends without either was killed or crashed.
+import type { Availability } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/record'
 
 import type { TrialConfig } from './config.js'
@@ -47,19 +48,25 @@ export interface EmbedJob {
 
 export type EmbedResult = NonNullable<BenchRecord['embeddings']>
 
-export interface CalibrateJob {
+export interface ProbeJob {
   readonly backend: string
 }
 
-export interface CalibrateResult {
-  readonly gemmFlopsPerSecond: number
-}
+/** Whether a backend works here, and how fast it multiplies matrices. */
+export type ProbeResult =
+  | {
+      readonly available: true
+      readonly detail?: string
+      readonly versions: Readonly<Record<string, string>>
+      readonly gemmFlopsPerSecond: number
+    }
+  | Extract<Availability, { available: false }>
 
 export interface Jobs {
   trial: { input: TrialJob; output: TrialResult }
   'train-teacher': { input: TeacherJob; output: TeacherResult }
   embed: { input: EmbedJob; output: EmbedResult }
-  calibrate: { input: CalibrateJob; output: CalibrateResult }
+  probe: { input: ProbeJob; output: ProbeResult }
 }
 export type JobKind = keyof Jobs
 

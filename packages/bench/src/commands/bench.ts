@@ -1,0 +1,266 @@
+// `embed-kd bench`: a sweep, from its configuration to records and a report.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { renderReport } from '@embed-kd/report'
+import { Command } from 'commander'
+import { z } from 'zod'
+
+import { UserError, messageOf } from '../errors.js'
+import { formatBytes, formatDuration, formatFlops, formatTable } from '../format.js'
+import { expandGrids, gridSchema, parseGrids, sweepSchema, type Grid } from '../sweep/grid.js'
+import { planTrials, shardOf, type PlannedTrial } from '../sweep/plan.js'
+import { findProfile, profiles } from '../sweep/profiles.js'
+import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
+import { runSweep, type SweepResult } from '../sweep/run-sweep.js'
+import { readRecords, RecordStore } from '../sweep/store.js'
+import { estimateSeconds } from '../sweep/work.js'
+import { runJob } from '../trial/run-job.js'
+import { addGridOptions, addLimitOptions, shard } from './options.js'
+
+interface BenchOptions {
+  readonly profile?: string
+  readonly config?: string
+  readonly epochs?: number
+  readonly steps?: number
+  readonly out?: string
+  readonly cache?: string
+  readonly resume?: boolean
+  readonly shard?: { index: number; count: number }
+  readonly dryRun?: boolean
+  readonly schema?: boolean
+  readonly json?: boolean
+  readonly timeout: number
+  readonly memoryLimit?: number
+}
+
+export const benchCommand = (): Command =>
+  addLimitOptions(
+    addGridOptions(
+      new Command('bench')
+        .description(
+          'run a sweep: every method, teacher, batch … of a grid, each in its own process',
+        )
+        .option('--profile <name>', `a sweep that is ready: ${Object.keys(profiles).join(', ')}`)
+        .option('--config <file>', 'a sweep from a JSON file (--schema prints what it may say)')
+        .option('--out <dir>', 'where records and report go (default: results/NAME of the profile)')
+        .option('--cache <dir>', 'where trained teachers are kept (default: cache in --out)')
+        .option('--resume', 'keep the records in --out and run what has none yet')
+        .option(
+          '--shard <i/n>',
+          'run only part I of N, balanced by cost; merge puts them together',
+          shard,
+        )
+        .option('--dry-run', 'print the trials with estimates of time and memory, and stop')
+        .option('--schema', 'print the JSON Schema of a configuration file, and stop')
+        .option('--json', 'print the result as JSON'),
+    ),
+  )
+    .addHelpText('after', HELP)
+    .action(bench)
+
+const profileList = Object.entries(profiles)
+  .map(([name, { description }]) => `  ${name.padEnd(6)} ${description}`)
+  .join('\n')
+
+const HELP = `
+The axes (backend, method, teacher, student, dataset, batch, preset) take lists with commas. Given beside --profile or
+--config they replace the axis there. Records are JSON lines in --out; interrupted sweeps go on with --resume.
+
+Profiles:
+${profileList}
+
+Examples:
+  embed-kd bench --profile quick
+  embed-kd bench --profile cost --dry-run
+  embed-kd bench --method embed-kd,teacher-kd --teacher vit-base-16 --batch 16,64 --steps 10 --out results/base
+  embed-kd bench --dataset cifar10:data/cifar-10-batches-bin --student paper --teacher trained-m --epochs 20 --seeds 3
+  embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
+  embed-kd bench --profile cost --out results/cost --shard 2/8 --resume
+`
+
+const DEFAULT_PROFILE = 'quick'
+
+async function bench(options: BenchOptions): Promise<void> {
+  if (options.schema) {
+    process.stdout.write(
+      `${JSON.stringify(z.toJSONSchema(sweepSchema, { io: 'input' }), null, 2)}\n`,
+    )
+    return
+  }
+  const all = await planTrials(expandGrids(gridsOf(options)))
+  const trials = options.shard ? shardOf(all, options.shard) : all
+  if (options.dryRun) return dryRun(trials, options)
+
+  const directory = resolve(options.out ?? join('results', nameOf(options)))
+  const store = RecordStore.open(directory, {
+    ...(options.shard ? { shard: options.shard } : {}),
+    resume: options.resume ?? false,
+  })
+  const display = new ProgressDisplay()
+  if (store.setAside) display.line(`earlier records are kept in ${store.setAside}`)
+  if (store.recovered) display.line(`${store.file}: a torn last line was cut off`)
+  const stop = stopOnSignal(display)
+  try {
+    const result = await runSweep({
+      trials,
+      store,
+      cacheDirectory: resolve(options.cache ?? join(directory, 'cache')),
+      limits: {
+        timeoutSeconds: options.timeout,
+        ...(options.memoryLimit === undefined ? {} : { memoryLimitBytes: options.memoryLimit }),
+        signal: stop.signal,
+      },
+      display,
+    })
+    finish(result, trials, store, directory, options)
+  } finally {
+    stop.release()
+    store.close()
+  }
+}
+
+/** Axes alone, with a length, are a grid of their own; anything else starts from a profile. */
+const isOwnGrid = ({ profile, epochs, steps }: BenchOptions): boolean =>
+  profile === undefined && (epochs !== undefined || steps !== undefined)
+
+/** The name of the results' directory. */
+const nameOf = (options: BenchOptions): string =>
+  options.config !== undefined || isOwnGrid(options)
+    ? 'custom'
+    : (options.profile ?? DEFAULT_PROFILE)
+
+/** The grids of profile, file or command line, with the axes of the command line in place of theirs. */
+function gridsOf(options: BenchOptions): Grid[] {
+  if (options.profile !== undefined && options.config !== undefined)
+    throw new UserError('both --profile and --config were given', 'give one of them')
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([key]) => Object.hasOwn(gridSchema.shape, key)),
+  )
+  const lengthGiven = options.epochs !== undefined || options.steps !== undefined
+  const base = (): { grids: readonly object[]; source: string } => {
+    if (options.config !== undefined) return readConfig(options.config)
+    if (isOwnGrid(options)) return { grids: [{}], source: 'the command line' }
+    const name = options.profile ?? DEFAULT_PROFILE
+    return { grids: findProfile(name).grids, source: `profile ${name}` }
+  }
+  const { grids, source } = base()
+  const merged = grids.map((grid) => {
+    const { epochs: _epochs, steps: _steps, ...rest } = grid as Record<string, unknown>
+    return { ...(lengthGiven ? rest : grid), ...given }
+  })
+  return parseGrids({ grids: merged }, source)
+}
+
+function readConfig(file: string): { grids: readonly object[]; source: string } {
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new UserError(
+      `${file} cannot be read as JSON (${messageOf(error)})`,
+      'give a file such as {"grids": [{"method": ["embed-kd"], "steps": 10}]}',
+    )
+  }
+  const grids = (value as { grids?: unknown } | null)?.grids
+  if (!Array.isArray(grids) || grids.some((grid) => typeof grid !== 'object' || grid === null))
+    throw new UserError(
+      `${file} has no list "grids" of objects`,
+      'give a file such as {"grids": [{"method": ["embed-kd"], "steps": 10}]}',
+    )
+  return { grids: grids as object[], source: file }
+}
+
+/** The first Ctrl-C ends the sweep after killing the trial that runs; a second one ends this process at once. */
+function stopOnSignal(display: ProgressDisplay) {
+  const controller = new AbortController()
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(130)
+    display.line('stopping; press Ctrl-C again to stop at once')
+    controller.abort()
+  }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop)
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, stop)
+    },
+  }
+}
+
+function finish(
+  { records, interrupted }: SweepResult,
+  trials: readonly PlannedTrial[],
+  store: RecordStore,
+  directory: string,
+  { json }: BenchOptions,
+): void {
+  const mine = trials.flatMap(({ id }) => store.records.get(id) ?? [])
+  const counted = new Map<string, number>()
+  for (const { status } of mine) counted.set(status, (counted.get(status) ?? 0) + 1)
+  const report = mine.length === 0 ? undefined : writeReport(directory)
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({
+        records: store.file,
+        report,
+        trials: trials.length,
+        ran: records.length,
+        statuses: Object.fromEntries(counted),
+        interrupted,
+      })}\n`,
+    )
+  else {
+    const statuses = [...counted].map(([status, n]) => `${n} ${status}`).join(', ')
+    process.stdout.write(`${mine.length} of ${trials.length} trials have a record: ${statuses}\n`)
+    process.stdout.write(`records: ${store.file}\n`)
+    if (interrupted) process.stdout.write('interrupted: the same command with --resume goes on\n')
+    if (report) process.stdout.write(`report: ${report}\n`)
+  }
+  if (interrupted) process.exitCode = 130
+  else if (mine.some(({ status }) => status === 'error') || !counted.has('ok')) process.exitCode = 1
+}
+
+/** All records in the directory, of other shards and earlier runs too, as one report. */
+function writeReport(directory: string): string {
+  const file = join(directory, 'report.html')
+  writeFileSync(file, renderReport(readRecords(directory)))
+  return file
+}
+
+/** Time is estimated with each backend's measured speed, where it is here. */
+async function dryRun(trials: readonly PlannedTrial[], { timeout, json }: BenchOptions) {
+  const speeds = new Map<string, number>()
+  for (const backend of new Set(trials.map(({ config }) => config.backend))) {
+    const outcome = await runJob('probe', { backend }, { timeoutSeconds: timeout })
+    if (outcome.status === 'ok' && outcome.output.available)
+      speeds.set(backend, outcome.output.gemmFlopsPerSecond)
+  }
+  const rows = trials.map(({ id, config, description, work }) => {
+    const speed = speeds.get(config.backend)
+    const seconds = speed === undefined ? undefined : estimateSeconds(work.parts, speed)
+    return { id, description, flops: work.flops, peakBytes: work.peakBytes, seconds }
+  })
+  const total = rows.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0)
+  if (json) {
+    const speedsByBackend = Object.fromEntries(speeds)
+    const result = { gemmFlopsPerSecond: speedsByBackend, estimatedSeconds: total, trials: rows }
+    process.stdout.write(`${JSON.stringify(result)}\n`)
+    return
+  }
+  const table = formatTable(
+    ['id', 'trial', 'work', 'planned peak', 'estimate'],
+    rows.map(({ id, description, flops, peakBytes, seconds }) => [
+      id,
+      describeTrial({ trial: description }),
+      formatFlops(flops),
+      formatBytes(peakBytes),
+      seconds === undefined ? 'not here' : formatDuration(seconds),
+    ]),
+  )
+  const roofs = [...speeds].map(([name, speed]) => `${name} ${formatFlops(speed)}/s`).join(', ')
+  process.stdout.write(
+    `${table}\n${rows.length} trials, about ${formatDuration(total)} with the matrix products measured here ` +
+      `(${roofs || 'no backend is available'}), without making teachers and embeddings\n`,
+  )
+}

@@ -1,0 +1,45 @@
+// `embed-kd merge`: the shards of a sweep to one file of records.
+import { renameSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+import { formatRecord } from '@embed-kd/record'
+import { Command } from 'commander'
+
+import { UserError, messageOf } from '../errors.js'
+import { mergeRecords } from '../sweep/merge.js'
+import { readRecords } from '../sweep/store.js'
+
+export const mergeCommand = (): Command =>
+  new Command('merge')
+    .description('put the records of several shards or sweeps into one file')
+    .argument('<records...>', 'directories that bench wrote, or files of JSON lines')
+    .requiredOption('--out <file>', 'the file of JSON lines to write')
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+A trial that two sources measured differently is a contradiction, and nothing is written.
+
+Example:
+  embed-kd merge shard-1 shard-2 shard-3 --out results/all/records.jsonl
+`,
+    )
+    .action((paths: string[], { out, json }: { out: string; json?: boolean }) => {
+      const records = mergeRecords(paths.map((path) => ({ path, records: readRecords(path) })))
+      const sorted = records.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      const file = resolve(out)
+      try {
+        writeFileSync(`${file}.tmp`, sorted.map(formatRecord).join(''))
+        renameSync(`${file}.tmp`, file)
+      } catch (error) {
+        throw new UserError(
+          `${file} cannot be written (${messageOf(error)})`,
+          'choose another --out',
+        )
+      }
+      process.stdout.write(
+        json
+          ? `${JSON.stringify({ records: file, trials: records.length })}\n`
+          : `${records.length} records: ${file}\n`,
+      )
+    })

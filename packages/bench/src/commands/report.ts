@@ -1,0 +1,56 @@
+// `embed-kd report`: records to one HTML file.
+import { writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+import { renderReport } from '@embed-kd/report'
+import { Command } from 'commander'
+
+import { UserError, messageOf } from '../errors.js'
+import { mergeRecords } from '../sweep/merge.js'
+import { readRecords } from '../sweep/store.js'
+
+interface ReportOptions {
+  readonly out: string
+  readonly before?: string
+  readonly title?: string
+  readonly json?: boolean
+}
+
+export const reportCommand = (): Command =>
+  new Command('report')
+    .description('make one self-contained HTML file of records')
+    .argument('<records...>', 'directories that bench wrote, or files of JSON lines')
+    .option('--out <file>', 'the HTML file', 'report.html')
+    .option('--before <path>', 'earlier records, to show what became better and worse')
+    .option('--title <text>', 'the heading')
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  embed-kd report results/quick
+  embed-kd report results/cost results/paper --title "All we know" --out all.html
+  embed-kd report results/quick --before results/quick/earlier-2026-01-31T12-00-00-000Z.jsonl
+`,
+    )
+    .action((paths: string[], { out, before, title, json }: ReportOptions) => {
+      const records = mergeRecords(paths.map((path) => ({ path, records: readRecords(path) })))
+      const html = renderReport(records, {
+        ...(title === undefined ? {} : { title }),
+        ...(before === undefined ? {} : { before: readRecords(before) }),
+      })
+      const file = resolve(out)
+      try {
+        writeFileSync(file, html)
+      } catch (error) {
+        throw new UserError(
+          `${file} cannot be written (${messageOf(error)})`,
+          'choose another --out',
+        )
+      }
+      process.stdout.write(
+        json
+          ? `${JSON.stringify({ report: file, records: records.length })}\n`
+          : `report: ${file}\n`,
+      )
+    })

@@ -1,0 +1,142 @@
+// `embed-kd step`: one training step, measured well. What peers are compared with.
+import { Command } from 'commander'
+import type { BenchRecord } from '@embed-kd/record'
+
+import { UserError } from '../errors.js'
+import { formatBytes, formatFlops, formatSeconds, formatShare, formatTable } from '../format.js'
+import { captureEnvironment } from '../measure/environment.js'
+import { expandGrids, parseGrids } from '../sweep/grid.js'
+import { makeRecord } from '../sweep/make-record.js'
+import { planTrials } from '../sweep/plan.js'
+import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
+import { runJob } from '../trial/run-job.js'
+import { addLimitOptions, count, number } from './options.js'
+import { METHODS, PRESETS } from '@embed-kd/record'
+import { datasetSpecs } from '../data/registry.js'
+import { students } from '../models/students.js'
+import { teachers } from '../models/teachers.js'
+
+interface StepOptions {
+  readonly backend: string
+  readonly method: string
+  readonly teacher: string
+  readonly student: string
+  readonly dataset: string
+  readonly batch: number
+  readonly preset: string
+  readonly dropout: number
+  readonly samples: number
+  readonly timeout: number
+  readonly memoryLimit?: number
+  readonly json?: boolean
+}
+
+export const stepCommand = (): Command =>
+  addLimitOptions(
+    new Command('step')
+      .description(
+        'measure one training step: time, memory, and its share of what matrix products reach here',
+      )
+      .option('--backend <name>', 'backend:device, or ./plug-in.js; see embed-kd doctor', 'ort:cpu')
+      .option('--method <name>', METHODS.join(', '), 'embed-kd')
+      .option('--teacher <name>', teachers.map(({ name }) => name).join(', '), 'vit-base-16')
+      .option('--student <name>', students.map(({ name }) => name).join(', '), 'paper')
+      .option('--dataset <spec>', datasetSpecs.join(', '), 'mnist')
+      .option('--batch <n>', 'images a step', count, 64)
+      .option('--preset <name>', PRESETS.join(', '), 'corrected')
+      .option('--dropout <share>', 'of attention weights', number, 0.1)
+      .option('--samples <n>', 'steps that are timed', count, 20)
+      .option('--json', 'print the record as JSON'),
+  )
+    .addHelpText('after', HELP)
+    .action(step)
+
+const HELP = `
+Teachers have random weights here, trained ones too: only time and memory are meant. Nothing is written.
+
+Examples:
+  embed-kd step
+  embed-kd step --backend ort:cpu --student paper --method embed-kd --batch 64 --json
+  embed-kd step --method teacher-kd --teacher vit-base-32 --batch 16 --samples 5
+`
+
+async function step(options: StepOptions): Promise<void> {
+  const { backend, method, teacher, student, dataset, batch, preset, dropout, samples } = options
+  const grid = {
+    backend: [backend],
+    method: [method],
+    teacher: [teacher],
+    student: [student],
+    dataset: [dataset],
+    batch: [batch],
+    preset: [preset],
+    dropout,
+    steps: samples,
+  }
+  const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
+  const { timeout, memoryLimit } = options
+  const display = new ProgressDisplay()
+  const name = describeTrial({ trial: trial!.description })
+  display.begin(name)
+  const startedAt = new Date()
+  const began = performance.now()
+  const outcome = await runJob(
+    'trial',
+    { config: trial!.config },
+    {
+      timeoutSeconds: timeout,
+      ...(memoryLimit === undefined ? {} : { memoryLimitBytes: memoryLimit }),
+    },
+    (progress) => display.update(progress),
+  )
+  display.end()
+  if (outcome.status === 'interrupted') return
+  const record = makeRecord(trial!, outcome, {
+    startedAt,
+    wallSeconds: (performance.now() - began) / 1000,
+    environment: await captureEnvironment(),
+  })
+  if (options.json) process.stdout.write(`${JSON.stringify(record)}\n`)
+  else if (record.status === 'ok') process.stdout.write(`${name}\n${describe(record)}\n`)
+  if (record.status !== 'ok') {
+    if (!options.json)
+      throw new UserError(
+        `${name}: ${record.status}: ${record.reason}${record.lastWords ? `\n${record.lastWords}\n` : ''}`,
+        'embed-kd doctor tells which backends work here; a smaller --batch needs less memory',
+      )
+    process.exitCode = 1
+  }
+}
+
+function describe({ time, roofline, cost, memory }: BenchRecord): string {
+  const [low, high] = time!.interval95Seconds
+  const { planned, teacherFlops, studentFlops } = cost!
+  const split = planned!.peakSplit
+  const rows = [
+    ['step, median', formatSeconds(time!.medianSeconds)],
+    ['  95 % interval', `${formatSeconds(low)} to ${formatSeconds(high)}`],
+    ['  95th percentile', formatSeconds(time!.p95Seconds)],
+    ['images', `${time!.imagesPerSecond.toFixed(1)} /s`],
+    ['work of a step', formatFlops(cost!.stepFlops)],
+    ['  student', formatFlops(studentFlops!)],
+    ...(teacherFlops === undefined ? [] : [['  teacher', formatFlops(teacherFlops)]]),
+    ['reached', `${formatFlops(cost!.stepFlops / time!.medianSeconds)}/s`],
+    [
+      '  of matrix products',
+      `${formatFlops(roofline!.gemmFlopsPerSecondBefore)}/s before, ${formatFlops(roofline!.gemmFlopsPerSecondAfter!)}/s after`,
+    ],
+    [
+      '  share',
+      `${formatShare(roofline!.share!)}${roofline!.noisy ? ' (noisy: something else used the machine)' : ''}`,
+    ],
+    ['peak, planned', formatBytes(planned!.peakBytes)],
+    ['  parameters', formatBytes(split.parametersBytes)],
+    ['  optimizer', formatBytes(split.optimizerBytes)],
+    ['  activations', formatBytes(split.activationsBytes)],
+    ['  teacher', formatBytes(split.teacherBytes)],
+    ['  batch', formatBytes(split.dataBytes)],
+    ['peak resident', formatBytes(memory!.peakRssBytes)],
+    ['  before the trial', formatBytes(memory!.baselineRssBytes)],
+  ]
+  return formatTable(['', ''], rows).trimStart()
+}

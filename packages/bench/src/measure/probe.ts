@@ -1,0 +1,15 @@
+// Whether a backend works here, by using it: its own word for it first, then a matrix product that is timed.
+import { resolveBackend } from '../backends.js'
+import type { ProbeResult } from '../trial/protocol.js'
+import { gemmRoofline } from './roofline.js'
+
+export async function probe(spec: string): Promise<ProbeResult> {
+  const { factory, device } = await resolveBackend(spec)
+  const availability = await factory.probe(device)
+  if (!availability.available) return availability
+  const backend = await factory.create(device)
+  const { flopsPerSecond } = await gemmRoofline(backend)
+  const { versions } = backend
+  await backend.dispose()
+  return { ...availability, versions, gemmFlopsPerSecond: flopsPerSecond }
+}

@@ -1,0 +1,67 @@
+// The record of a trial: what it was, what became of it, and where.
+import { isDeepStrictEqual } from 'node:util'
+
+import { SCHEMA_VERSION, type BenchRecord, type Environment } from '@embed-kd/record'
+
+import { students } from '../models/students.js'
+import { isCostOnly, type TrialConfig } from '../trial/config.js'
+import type { EmbedResult, TrialResult } from '../trial/protocol.js'
+import type { Failure } from '../trial/run-job.js'
+import { BENCHMARK_VERSION, type PlannedTrial } from './plan.js'
+
+export type TrialOutcome =
+  | { readonly status: 'ok'; readonly output: TrialResult }
+  | Failure
+  | { readonly status: 'skipped'; readonly reason: string }
+
+export interface Circumstances {
+  readonly startedAt: Date
+  readonly wallSeconds: number
+  readonly environment: Environment
+  /** What is known of a trained teacher. */
+  readonly teacher?: { readonly accuracy: number; readonly digest: string }
+  readonly embeddings?: EmbedResult
+}
+
+export function makeRecord(
+  { id, config, description }: PlannedTrial,
+  outcome: TrialOutcome,
+  { startedAt, wallSeconds, environment, teacher, embeddings }: Circumstances,
+): BenchRecord {
+  const trial =
+    teacher && description.teacher
+      ? { ...description, teacher: { ...description.teacher, ...teacher } }
+      : description
+  const rerunCommand = rerunCommandOf(config)
+  const record = {
+    schemaVersion: SCHEMA_VERSION,
+    id,
+    benchmarkVersion: BENCHMARK_VERSION,
+    trial,
+    status: outcome.status,
+    costOnly: isCostOnly(config),
+    startedAt: startedAt.toISOString(),
+    wallSeconds,
+    ...(rerunCommand === undefined ? {} : { rerunCommand }),
+    ...(embeddings ? { embeddings } : {}),
+  } as const
+  if (outcome.status !== 'ok') return { ...record, ...outcome, environment }
+  const { versions, ...measured } = outcome.output
+  const packages = { ...environment.packages, ...versions }
+  return { ...record, ...measured, environment: { ...environment, packages } }
+}
+
+/** Shell command that runs the trial alone; undefined where the command line cannot say it (a student of a file). */
+function rerunCommandOf(config: TrialConfig): string | undefined {
+  const { student, seed, ...rest } = config
+  if (!students.some((named) => isDeepStrictEqual(named, student))) return undefined
+  const flags = { ...rest, student: student.name, firstSeed: seed, seeds: 1 }
+  const words = Object.entries(flags).map(
+    ([key, value]) =>
+      `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${quote(`${value}`)}`,
+  )
+  return `embed-kd bench ${words.join(' ')}`
+}
+
+const quote = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`

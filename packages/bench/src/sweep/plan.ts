@@ -1,0 +1,143 @@
+// From configurations to a plan: each trial with its identity, its description for the record, and its work; and the
+// part of them that one shard runs. Nothing is measured here.
+import { parameterCount, studentSpecs, vitParameters } from '@embed-kd/core'
+import type { Trial } from '@embed-kd/record'
+
+import { resolveBackend } from '../backends.js'
+import type { Dataset } from '../data/dataset.js'
+import { loadDataset } from '../data/registry.js'
+import { hashOf } from '../teachers/files.js'
+import {
+  splitsOf,
+  stepsPerEpoch,
+  teacherModelOf,
+  teacherOf,
+  trainConfigOf,
+  type DataFacts,
+  type TrialConfig,
+} from '../trial/config.js'
+import { squareImages } from '../trial/feed.js'
+import { trialWork, type TrialWork } from './work.js'
+
+/** Part of every trial's identity. Raise it when a change of the code changes what is measured or how. */
+export const BENCHMARK_VERSION = '1'
+
+export interface PlannedTrial {
+  /** Hash of all that the trial's result depends on, but the machine. */
+  readonly id: string
+  readonly config: TrialConfig
+  readonly description: Trial
+  readonly data: DataFacts
+  readonly work: TrialWork
+}
+
+/** @throws UserError or DatasetError where a trial cannot be made. */
+export async function planTrials(configs: readonly TrialConfig[]): Promise<PlannedTrial[]> {
+  const backends = new Map<string, string>()
+  for (const spec of new Set(configs.map(({ backend }) => backend)))
+    backends.set(spec, (await resolveBackend(spec)).name)
+  const datasets = new Map<string, Dataset>()
+  for (const spec of new Set(configs.map(({ dataset }) => dataset)))
+    datasets.set(spec, await loadDataset(spec))
+  // Trials that differ in the seed alone have the same work, and tracing large graphs takes a while.
+  const works = new Map<string, TrialWork>()
+  return configs.map((config) => {
+    const dataset = datasets.get(config.dataset)!
+    const { train, test } = splitsOf(dataset, config)
+    const data: DataFacts = {
+      images: squareImages(dataset),
+      classes: dataset.classes,
+      trainImages: train.indices.length,
+    }
+    // Complains of a batch that cannot be filled.
+    stepsPerEpoch(config, data.trainImages)
+    const testImages = test.indices.length
+    const unseeded = JSON.stringify({ ...config, seed: 0, backend: '' })
+    const work = works.get(unseeded) ?? trialWork(config, data, testImages)
+    works.set(unseeded, work)
+    const description = describe(config, data, dataset, testImages, backends.get(config.backend)!)
+    return { id: identityOf(config, dataset), config, description, data, work }
+  })
+}
+
+function identityOf(config: TrialConfig, { digest, channels, classes, width }: Dataset): string {
+  const teacher = teacherOf(config)
+  const { dataset: _where, ...rest } = config
+  return hashOf({
+    benchmarkVersion: BENCHMARK_VERSION,
+    ...rest,
+    dataset: digest,
+    teacher: teacher && {
+      name: teacher.name,
+      model: teacher.model({ channels, classes, size: width }),
+      training: teacher.training,
+    },
+  })
+}
+
+function describe(
+  config: TrialConfig,
+  data: DataFacts,
+  dataset: Dataset,
+  testImages: number,
+  backend: string,
+): Trial {
+  const { method, preset, student, batch, epochs, steps, seed, learningRate } = config
+  const { weightDecay, dropout } = config
+  const trainConfig = trainConfigOf(config, data)
+  const teacher = teacherOf(config)
+  const model = teacher && teacherModelOf(teacher, data)
+  return {
+    backend,
+    method,
+    preset,
+    ...(teacher && model
+      ? {
+          teacher: {
+            name: teacher.name,
+            kind: teacher.kind,
+            parameterCount: parameterCount(vitParameters(model)),
+            imageSize: model.imageSize,
+            patch: model.patchSize,
+            embeddingWidth: model.width,
+          },
+          kdWeight: trainConfig.settings.kdWeight,
+        }
+      : {}),
+    student: { ...student, parameterCount: parameterCount(studentSpecs(trainConfig)) },
+    dataset: {
+      name: dataset.name,
+      classes: dataset.classes,
+      trainSize: data.trainImages,
+      testSize: testImages,
+      digest: dataset.digest,
+    },
+    batch,
+    ...(epochs === undefined ? { steps: steps! } : { epochs }),
+    seed,
+    learningRate,
+    weightDecay,
+    dropout,
+  }
+}
+
+/**
+ * The trials of shard `index` (from 1) of `count`, in the order of the plan: the same on every machine, and each shard with
+ * about the same FLOPs (the largest first, each to the shard that has least; Graham 1969).
+ */
+export function shardOf(
+  trials: readonly PlannedTrial[],
+  { index, count }: { readonly index: number; readonly count: number },
+): PlannedTrial[] {
+  const loads = new Array<number>(count).fill(0)
+  const mine = new Set<PlannedTrial>()
+  const largestFirst = trials.toSorted(
+    (a, b) => b.work.flops - a.work.flops || (a.id < b.id ? -1 : 1),
+  )
+  for (const trial of largestFirst) {
+    const lightest = loads.indexOf(Math.min(...loads))
+    loads[lightest]! += trial.work.flops
+    if (lightest === index - 1) mine.add(trial)
+  }
+  return trials.filter((trial) => mine.has(trial))
+}

@@ -1,0 +1,137 @@
+// What a trial needs before it can run and many trials share: a trained teacher, its embeddings. Made when first asked
+// for, in a child process like a trial, and kept in the cache directory for later sweeps.
+import { existsSync } from 'node:fs'
+
+import { SafetensorsReader } from '../safetensors-file.js'
+import { cachedFile, digestOf } from '../teachers/files.js'
+import { storedSignalOf, teacherModelOf, teacherOf } from '../trial/config.js'
+import type { EmbedResult, JobKind, Jobs, Report } from '../trial/protocol.js'
+import { runJob, type Failure, type JobLimits, type Outcome } from '../trial/run-job.js'
+import type { PlannedTrial } from './plan.js'
+
+/** What is ready for a trial. */
+export interface Prepared {
+  readonly teacherFile?: string
+  readonly embeddingsFile?: string
+  /** Of a trained teacher, for the record. */
+  readonly teacher?: { readonly accuracy: number; readonly digest: string }
+  readonly embeddings?: EmbedResult
+}
+
+export interface PreparationsOptions {
+  readonly cacheDirectory: string
+  readonly limits: JobLimits
+  /** Told what is made, before it is made. */
+  readonly onStart: (what: string) => void
+  readonly report: Report
+}
+
+export class Preparations {
+  readonly #options: PreparationsOptions
+  readonly #done = new Map<string, Promise<Outcome<Prepared>>>()
+
+  constructor(options: PreparationsOptions) {
+    this.#options = options
+  }
+
+  /** Makes what the trial needs, unless it is there. A failure is remembered: it would only fail again. */
+  async prepare(trial: PlannedTrial): Promise<Outcome<Prepared>> {
+    const teacher = teacherOf(trial.config)
+    if (!teacher) return { status: 'ok', output: {} }
+    const trained = teacher.kind === 'trained' ? await this.#teacher(trial) : undefined
+    if (trained && trained.status !== 'ok') return trained
+    const stored = storedSignalOf(trial.config)
+    if (stored === undefined) return { status: 'ok', output: trained?.output ?? {} }
+    const embedded = await this.#embeddings(trial, stored, trained?.output.teacherFile)
+    if (embedded.status !== 'ok') return embedded
+    const { teacher: known } = trained?.output ?? {}
+    return { status: 'ok', output: { ...embedded.output, ...(known ? { teacher: known } : {}) } }
+  }
+
+  #teacher({ config, description, data }: PlannedTrial): Promise<Outcome<Prepared>> {
+    const teacher = teacherOf(config)!
+    const file = cachedFile(this.#options.cacheDirectory, `teacher-${teacher.name}`, {
+      model: teacherModelOf(teacher, data),
+      training: teacher.training,
+      dataset: description.dataset.digest,
+    })
+    return this.#once(file, async () => {
+      if (!existsSync(file)) {
+        const { backend, dataset } = config
+        this.#options.onStart(`training teacher ${teacher.name} on ${description.dataset.name}`)
+        const made = await this.#run('train-teacher', {
+          backend,
+          teacher: teacher.name,
+          dataset,
+          file,
+        })
+        if (made.status !== 'ok') return blame(made, `teacher ${teacher.name} could not be trained`)
+      }
+      const accuracy = Number(metadataOf(file)['accuracy'])
+      const output = { teacherFile: file, teacher: { accuracy, digest: digestOf(file) } }
+      return { status: 'ok', output }
+    })
+  }
+
+  #embeddings(
+    { config, description, data }: PlannedTrial,
+    what: 'centroids' | 'samples',
+    teacherFile: string | undefined,
+  ): Promise<Outcome<Prepared>> {
+    const { backend, dataset, centroidImages, trainImages } = config
+    const teacher = teacherOf(config)!
+    const key = {
+      model: teacherModelOf(teacher, data),
+      teacher: teacherFile && digestOf(teacherFile),
+      dataset: description.dataset.digest,
+      backend: description.backend,
+      perClass: what === 'centroids' ? centroidImages : undefined,
+      trainImages,
+    }
+    const file = cachedFile(this.#options.cacheDirectory, `${what}-${teacher.name}`, key)
+    return this.#once(file, async () => {
+      if (existsSync(file)) {
+        const { seconds, images, bytes } = metadataOf(file)
+        const embeddings = {
+          seconds: Number(seconds),
+          images: Number(images),
+          bytes: Number(bytes),
+        }
+        return { status: 'ok', output: { embeddingsFile: file, embeddings } }
+      }
+      const verb = teacherFile ? 'embedding' : 'timing the embedding of'
+      this.#options.onStart(`${verb} ${description.dataset.name} with ${teacher.name} (${what})`)
+      const made = await this.#run('embed', {
+        backend,
+        teacher: teacher.name,
+        dataset,
+        what,
+        perClass: centroidImages,
+        ...(trainImages === undefined ? {} : { trainImages }),
+        ...(teacherFile === undefined ? {} : { teacherFile, file }),
+      })
+      if (made.status !== 'ok') return blame(made, `no embeddings of teacher ${teacher.name}`)
+      const embeddingsFile = teacherFile === undefined ? {} : { embeddingsFile: file }
+      return { status: 'ok', output: { ...embeddingsFile, embeddings: made.output } }
+    })
+  }
+
+  #run<K extends JobKind>(kind: K, input: Jobs[K]['input']): Promise<Outcome<Jobs[K]['output']>> {
+    return runJob(kind, input, this.#options.limits, this.#options.report)
+  }
+
+  #once(key: string, make: () => Promise<Outcome<Prepared>>): Promise<Outcome<Prepared>> {
+    const made = this.#done.get(key) ?? make()
+    this.#done.set(key, made)
+    return made
+  }
+}
+
+const blame = <T extends Failure | { status: 'interrupted' }>(failure: T, what: string): T =>
+  'reason' in failure ? { ...failure, reason: `${what}: ${failure.reason}` } : failure
+
+function metadataOf(file: string): Readonly<Record<string, string>> {
+  const reader = new SafetensorsReader(file)
+  reader.close()
+  return reader.metadata
+}

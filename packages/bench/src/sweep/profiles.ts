@@ -1,0 +1,57 @@
+// The sweeps that have a name. Each is a list of grids, as a configuration file would give them.
+import { UserError } from '../errors.js'
+import type { GridInput } from './grid.js'
+
+interface Profile {
+  readonly description: string
+  readonly grids: readonly GridInput[]
+}
+
+const PUBLISHED = ['tiny', 'small', 'base', 'large'].flatMap((size) =>
+  [16, 32].map((patch) => `vit-${size}-${patch}`),
+)
+
+export const profiles: Readonly<Record<string, Profile>> = {
+  quick: {
+    description:
+      'MNIST on a CPU in minutes: two trained teachers for accuracy, two published shapes for cost',
+    grids: [
+      {
+        teacher: ['trained-s', 'trained-m'],
+        batch: [64, 256],
+        epochs: 1,
+        learningRate: 2e-3,
+        dropout: 0,
+      },
+      {
+        method: ['teacher-kd', 'embed-kd'],
+        teacher: ['vit-tiny-16', 'vit-base-32'],
+        batch: [16, 64],
+        steps: 3,
+      },
+    ],
+  },
+  cost: {
+    description: 'time and memory with teachers of all published shapes, random weights',
+    grids: [
+      {
+        teacher: PUBLISHED,
+        student: ['paper'],
+        batch: [16, 64],
+        method: ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cached-kd'],
+        steps: 10,
+      },
+    ],
+  },
+}
+
+/** @throws UserError where there is none of that name. */
+export function findProfile(name: string): Profile {
+  const profile = profiles[name]
+  if (!profile)
+    throw new UserError(
+      `unknown profile "${name}"`,
+      `choose one of ${Object.keys(profiles).join(', ')}`,
+    )
+  return profile
+}

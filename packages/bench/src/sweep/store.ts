@@ -1,0 +1,206 @@
+// The records of a sweep on disk: JSON lines in one directory, appended whole, by one sweep at a time. Survives being killed
+// at any moment: a torn last line is cut off when the file is opened again, and its trial runs again.
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
+
+import { formatRecord, parseRecords, type BenchRecord } from '@embed-kd/record'
+
+import { UserError, messageOf } from '../errors.js'
+
+/** One of several parts of a sweep, from 1. */
+export interface Shard {
+  readonly index: number
+  readonly count: number
+}
+
+const fileName = (shard: Shard | undefined): string =>
+  shard ? `records-${shard.index}-of-${shard.count}.jsonl` : 'records.jsonl'
+
+const isRecords = (name: string): boolean => /^records(-\d+-of-\d+)?\.jsonl$/.test(name)
+
+export interface StoreOptions {
+  readonly shard?: Shard
+  /** Keep the records that are there; otherwise they are set aside as `earlier-….jsonl`. */
+  readonly resume: boolean
+}
+
+export class RecordStore {
+  readonly file: string
+  /** By id, those that were there included. */
+  readonly records = new Map<string, BenchRecord>()
+  /** Where earlier records were set aside, if there were any. */
+  readonly setAside: string | undefined
+  /** Whether a torn last line was cut off. */
+  readonly recovered: boolean
+  readonly #descriptor: number
+  readonly #lock: string
+
+  private constructor(directory: string, { shard, resume }: StoreOptions) {
+    this.file = join(directory, fileName(shard))
+    this.#lock = `${this.file}.lock`
+    try {
+      makeDirectory(directory)
+      takeLock(this.#lock)
+    } catch (error) {
+      throw unwritable(directory, error)
+    }
+    try {
+      this.setAside = resume ? undefined : setAside(directory, this.file)
+      const { records, recovered } = recover(this.file)
+      this.recovered = recovered
+      for (const record of records) this.records.set(record.id, record)
+      this.#descriptor = openSync(this.file, 'a')
+    } catch (error) {
+      unlinkSync(this.#lock)
+      throw unwritable(directory, error)
+    }
+  }
+
+  /** @throws UserError where the directory cannot be written, or another sweep writes there. */
+  static open(directory: string, options: StoreOptions): RecordStore {
+    return new RecordStore(directory, options)
+  }
+
+  /** Once it returns, the record is on the disk. @throws where its trial has a record already. */
+  append(record: BenchRecord): void {
+    if (this.records.has(record.id)) throw new Error(`trial ${record.id} has a record already`)
+    const line = Buffer.from(formatRecord(record))
+    for (let written = 0; written < line.length;)
+      written += writeSync(this.#descriptor, line, written)
+    fsyncSync(this.#descriptor)
+    this.records.set(record.id, record)
+  }
+
+  close(): void {
+    closeSync(this.#descriptor)
+    unlinkSync(this.#lock)
+  }
+}
+
+/** As mkdir -p. Node's own (recursive) never returns where a file system refuses new directories, as /proc does. */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return
+  makeDirectory(dirname(directory))
+  mkdirSync(directory)
+}
+
+/** The records of a directory, of all its shards, or of one file. @throws UserError or RecordError */
+export function readRecords(path: string): BenchRecord[] {
+  const files = recordFiles(path)
+  return files.flatMap((file) => parseRecords(readFileSync(file, 'utf8')).records)
+}
+
+function recordFiles(path: string): string[] {
+  let names: string[]
+  try {
+    if (statSync(path).isFile()) return [path]
+    names = readdirSync(path).filter(isRecords).sort()
+  } catch (error) {
+    throw new UserError(
+      `${path} cannot be read (${messageOf(error)})`,
+      'give the --out directory of a bench, or a file of records',
+    )
+  }
+  if (names.length === 0)
+    throw new UserError(
+      `${path} holds no records`,
+      'give the --out directory of a bench that has finished a trial',
+    )
+  return names.map((name) => join(path, name))
+}
+
+/** What is in a file of records, whose torn last line, if any, is cut off. */
+function recover(file: string): { records: BenchRecord[]; recovered: boolean } {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { records: [], recovered: false }
+    throw error
+  }
+  const { records, tornLine } = parseRecords(text)
+  if (tornLine !== undefined)
+    truncateSync(file, Buffer.byteLength(text.slice(0, text.length - tornLine.length)))
+  // Whole, but killed before its newline.
+  else if (text !== '' && !text.endsWith('\n')) writeFileSync(file, '\n', { flag: 'a' })
+  return { records, recovered: tornLine !== undefined }
+}
+
+function setAside(directory: string, file: string): string | undefined {
+  const stats = statSync(file, { throwIfNoEntry: false })
+  if (!stats || stats.size === 0) return undefined
+  const stamp = stats.mtime.toISOString().replaceAll(/[:.]/g, '-')
+  const aside = join(directory, `earlier-${stamp}.jsonl`)
+  renameSync(file, aside)
+  return aside
+}
+
+/** Host, process id and start of the process: together they name one process for ever. Undefined once it has ended. */
+function processIdentity(pid: number): string | undefined {
+  let start = ''
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // Fields after the name, which stands in parentheses and may hold anything: state first, start time twentieth.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (fields[0] === 'Z') return undefined
+    start = fields[19]!
+  } catch {
+    try {
+      process.kill(pid, 0)
+    } catch {
+      return undefined
+    }
+  }
+  return `${hostname()} ${pid} ${start}`
+}
+
+/** Makes the lock file, in place of one whose process is gone. @throws UserError where that process lives. */
+function takeLock(lock: string): void {
+  const mine = `${lock}.${process.pid}`
+  writeFileSync(mine, processIdentity(process.pid)!)
+  try {
+    for (;;) {
+      try {
+        // A link appears with its content, or not at all.
+        linkSync(mine, lock)
+        return
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      }
+      const holder = readFileSync(lock, 'utf8')
+      const [host, pid] = holder.split(' ')
+      if (host !== hostname() || processIdentity(Number(pid)) === holder)
+        throw new UserError(
+          `another sweep (process ${pid} on ${host}) writes to ${lock.replace(/\.lock$/, '')}`,
+          `wait for it or choose another --out; if it is gone, delete ${lock}`,
+        )
+      unlinkSync(lock)
+    }
+  } finally {
+    unlinkSync(mine)
+  }
+}
+
+const unwritable = (directory: string, error: unknown): Error =>
+  (error as NodeJS.ErrnoException).code === undefined
+    ? (error as Error)
+    : new UserError(
+        `${directory} cannot be written (${messageOf(error)})`,
+        'choose a directory for --out that you may write to',
+      )

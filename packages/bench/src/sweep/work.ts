@@ -1,0 +1,89 @@
+// How much a trial has to do and to hold, known before it runs: from its graphs, the same on every machine. What that
+// means in seconds depends on the machine, and is an estimate.
+import { cost, embedGraph, evalGraph, planMemory, trainGraph, type Graph } from '@embed-kd/core'
+
+import {
+  stepsPerEpoch,
+  teacherModelOf,
+  trainConfigOf,
+  type DataFacts,
+  type TrialConfig,
+} from '../trial/config.js'
+import type { Teacher } from '../models/teachers.js'
+
+/** One run of a graph. */
+export interface Work {
+  readonly flops: number
+  readonly bytes: number
+  readonly nodes: number
+}
+
+export interface TrialWork {
+  readonly parts: readonly { readonly work: Work; readonly times: number }[]
+  /** Of all parts. */
+  readonly flops: number
+  /** Planned peak of a training step. */
+  readonly peakBytes: number
+}
+
+/** Evaluation and the making of embeddings run in batches of about this many images. */
+const FORWARD_BATCH = 100
+/** Warm-up, and samples beside the training, as in run-trial.ts. */
+const TIMED_STEPS = 30
+
+const workOf = (graph: Graph): Work => {
+  const { flops, bytes } = cost(graph)
+  return { flops, bytes, nodes: graph.nodes.length }
+}
+
+export function trialWork(config: TrialConfig, data: DataFacts, testImages: number): TrialWork {
+  const trainConfig = trainConfigOf(config, data)
+  const graph = trainGraph(trainConfig)
+  const steps =
+    config.steps ?? TIMED_STEPS + config.epochs! * stepsPerEpoch(config, data.trainImages)
+  const parts = [{ work: workOf(graph), times: steps }]
+  if (config.epochs !== undefined) {
+    const work = workOf(evalGraph(trainConfig.student, FORWARD_BATCH, data.images))
+    parts.push({ work, times: (config.epochs * testImages) / FORWARD_BATCH })
+  }
+  return {
+    parts,
+    flops: parts.reduce((sum, { work, times }) => sum + work.flops * times, 0),
+    peakBytes: planMemory(graph).peakBytes,
+  }
+}
+
+/** Training a teacher on the whole training split. */
+export function teacherWork(teacher: Teacher, data: DataFacts): TrialWork['parts'] {
+  const { epochs, batch } = teacher.training!
+  const model = teacherModelOf(teacher, data)
+  const forward = workOf(embedGraph(model, batch, data.images))
+  // Backward passes do twice the work of forward ones, as every matrix product has two gradients.
+  const work = { flops: 3 * forward.flops, bytes: 3 * forward.bytes, nodes: 3 * forward.nodes }
+  return [{ work, times: (epochs * data.trainImages) / batch }]
+}
+
+/** Embedding so many images. */
+export function embedWork(teacher: Teacher, data: DataFacts, images: number): TrialWork['parts'] {
+  const graph = embedGraph(teacherModelOf(teacher, data), FORWARD_BATCH, data.images)
+  return [{ work: workOf(graph), times: images / FORWARD_BATCH }]
+}
+
+/** What large products lose against the roofline, and what memory and the runtime add: rough figures of CPUs. */
+const GEMM_SHARE = 0.8
+const BYTES_PER_SECOND = 15e9
+const SECONDS_PER_NODE = 5e-6
+/** Starting a process, loading runtime and data, the roofline twice. */
+const SECONDS_PER_JOB = 3
+
+/** A rough estimate; progress corrects it by what it turns out to be. */
+export const estimateSeconds = (parts: TrialWork['parts'], gemmFlopsPerSecond: number): number =>
+  parts.reduce(
+    (sum, { work: { flops, bytes, nodes }, times }) =>
+      sum +
+      times *
+        (flops / (GEMM_SHARE * gemmFlopsPerSecond) +
+          bytes / BYTES_PER_SECOND +
+          nodes * SECONDS_PER_NODE),
+    SECONDS_PER_JOB,
+  )
