@@ -40,20 +40,20 @@ export function compare(
   { tensor, tolerance }: Expected,
 ): Comparison {
   const failed = (failure: string) => ({
-    failure: `output ${name}: ${failure}`,
+    failure: `output ${name}${failure}`,
     worstShare: Infinity,
   })
   if (!sameType(got, tensor))
-    return failed(`expected ${formatType(tensor)}, got ${formatType(got)}`)
+    return failed(`: expected ${formatType(tensor)}, got ${formatType(got)}`)
   if (got.data.length !== tensor.data.length)
-    return failed(`expected ${tensor.data.length} elements of data, got ${got.data.length}`)
+    return failed(`: expected ${tensor.data.length} elements of data, got ${got.data.length}`)
   const shares = tolerance.map((t, i) => share(got.data[i]!, tensor.data[i]!, t))
   const first = shares.findIndex((s) => s > 1)
   const worstShare = shares.reduce((worst, s) => Math.max(worst, s), 0)
   if (first < 0) return { worstShare }
   const wrong = shares.reduce((count, s) => count + Number(s > 1), 0)
   return failed(
-    `${name}[${indexOf(first, tensor.shape).join(',')}]: expected ${tensor.data[first]}, ` +
+    `[${indexOf(first, tensor.shape).join(',')}]: expected ${tensor.data[first]}, ` +
       `got ${got.data[first]}, tolerance ${tolerance[first]!.toPrecision(3)}; ` +
       `${wrong} of ${shares.length} elements are wrong`,
   )

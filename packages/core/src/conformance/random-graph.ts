@@ -39,6 +39,7 @@ const shapes: readonly Shape[] = [
   [3],
   [1],
   [2, 3],
+  [3, 3],
   [3, 1],
   [4, 3, 2],
   [1, 3, 3],
@@ -152,6 +153,12 @@ const steps: readonly Step[] = [
           small(broadcastShapes(a.shape.slice(0, -2), x.shape.slice(0, -2))),
       )
     return b && op.matmul(a, b, { transposeA, transposeB })
+  },
+  (pool, choices) => {
+    const weight = pick(typed(pool, 'float32'), choices, ({ rank }) => rank === 2)
+    const inner = weight?.shape[1]
+    const x = pick(typed(pool, 'float32'), choices, ({ shape }) => shape.at(-1) === inner)
+    return weight && x && op.linear(x, weight)
   },
   (pool, choices) => {
     const x = pick(pool, choices)!

@@ -1,7 +1,7 @@
 // Results as text: one line for each family of cases, then the excuses, then every failure in full.
 import type { CaseResult } from './case.js'
 
-const columns = ['cases', 'passed', 'excused', 'failed', 'worst error', 'seconds'] as const
+const columns = ['cases', 'passed', 'excused', 'failed', 'error/allowed', 'seconds'] as const
 
 /** `matmul` of `matmul/batch [2] [2]`. */
 const familyOf = ({ name }: CaseResult): string => name.slice(0, name.indexOf('/'))

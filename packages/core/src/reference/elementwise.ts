@@ -7,7 +7,7 @@ import { allocate, broadcast, type ReferenceData, type ReferenceTensor } from '.
 
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 
-const unary =
+export const unary =
   (f: (x: number) => number) =>
   (inputs: readonly ReferenceTensor[], _: unknown, outputs: readonly TensorType[]) => {
     const x = inputs[0]!.data
@@ -17,7 +17,7 @@ const unary =
   }
 
 /** `integer` where int32 has its own arithmetic; comparisons give booleans, which are stored as 0 and 1. */
-const binary =
+export const binary =
   (f: (a: number, b: number) => number | boolean, integer = f) =>
   (inputs: readonly ReferenceTensor[], _: unknown, outputs: readonly TensorType[]) => {
     const { dtype, shape } = outputs[0]!

@@ -123,6 +123,7 @@ const broadcasts: readonly (readonly [Shape, Shape])[] = [
   [[], [2, 3]],
   [[1], [5]],
   [[3], [3]],
+  [[3], [3, 3]],
   [[3], [4, 3]],
   [
     [4, 1],
