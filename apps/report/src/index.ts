@@ -1,7 +1,7 @@
 // Records in, one self-contained HTML file out. It only puts the records into the built page; the page computes.
 import { readFileSync } from 'node:fs'
 import type { BenchRecord } from '@embed-kd/record'
-import type { Payload } from './model/payload.js'
+import { pack } from './model/payload.js'
 
 export interface ReportOptions {
   /** Heading of the report. */
@@ -24,7 +24,7 @@ export function renderReport(
   records: readonly BenchRecord[],
   { title = DEFAULT_TITLE, before }: ReportOptions = {},
 ): string {
-  const payload: Payload = { title, records, ...(before === undefined ? {} : { before }) }
+  const payload = pack({ title, records, ...(before && { before }) })
   const template = readTemplate()
   if (!SLOT.test(template)) {
     throw new Error(`the page ${TEMPLATE.pathname} has no place for records: build it again`)

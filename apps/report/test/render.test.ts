@@ -2,20 +2,31 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { renderReport } from '../src/index.js'
-import type { Payload } from '../src/model/payload.js'
+import { type Content, type Payload, unpack } from '../src/model/payload.js'
 import { syntheticRecords } from './synthetic.js'
 
 const records = syntheticRecords({ teachers: ['vit-mini'], batches: [16], seeds: 1 })
 
-function payloadOf(html: string): Payload {
+function contentOf(html: string): Content {
   const [, json] = /<script type="application\/json" id="payload">(.*?)<\/script>/s.exec(html)!
-  return JSON.parse(json!) as Payload
+  return unpack(JSON.parse(json!) as Payload)
 }
 
 describe('renderReport', () => {
   test('gives the page exactly the records it was given', () => {
-    const payload = payloadOf(renderReport(records, { title: 'A sweep', before: records }))
-    expect(payload).toEqual({ title: 'A sweep', records, before: records })
+    const content = contentOf(renderReport(records, { title: 'A sweep', before: records }))
+    expect(content).toEqual({ title: 'A sweep', records, before: records })
+  })
+
+  test('writes a graph once, however many records have it', () => {
+    const text = '%0: f32[1] = input a line that is told from every other'
+    const html = renderReport([
+      ...records.map((record) => ({ ...record, graph: { digest: record.id, text } })),
+      ...records.map((record) => ({ ...record, graph: { digest: record.id } })),
+    ])
+    expect(html.split('told from every other')).toHaveLength(2)
+    expect(contentOf(html).records.at(0)!.graph).toEqual({ digest: records[0]!.id, text })
+    expect(contentOf(html).records.at(-1)!.graph).toEqual({ digest: records.at(-1)!.id })
   })
 
   test('lets no text of a record end its script element or stand for a replacement pattern', () => {
@@ -24,7 +35,7 @@ describe('renderReport', () => {
     const html = renderReport([{ ...record!, id: hostile, reason: hostile }], { title: hostile })
     expect(html.match(/<script/g)).toHaveLength(2)
     expect(html).not.toContain('<!--')
-    expect(payloadOf(html)).toMatchObject({ title: hostile, records: [{ id: hostile }] })
+    expect(contentOf(html)).toMatchObject({ title: hostile, records: [{ id: hostile }] })
   })
 
   test('needs no other file: the page loads nothing and runs one script, named by its digest', () => {

@@ -2,7 +2,7 @@
 // is taken from, the ratio with its interval, what stands beside it, and whether the data support it.
 import type { BenchRecord } from '@embed-kd/record'
 import { type Comparison, type Configuration, teacherName } from './corpus.js'
-import { counted, formatRatio, listed } from './format.js'
+import { counted, formatRatio, listed, statusName } from './format.js'
 import * as measures from './measures.js'
 import { finished, type Measure, ratioOf, summaryOf } from './measures.js'
 import { PAPER } from './paper.js'
@@ -188,17 +188,10 @@ function isCostOnly({ teacherKd, embedKd }: Comparison): boolean {
   return [teacherKd, embedKd].some(({ runs }) => runs.every(({ costOnly }) => costOnly))
 }
 
-const FAILURES: Readonly<Record<string, string>> = {
-  oom: 'out of memory',
-  timeout: 'timed out',
-  error: 'failed',
-  skipped: 'skipped',
-}
-
 function failureKinds(configurations: readonly Configuration[]): string[] {
   const counts = new Map<string, number>()
   for (const { runs } of configurations) {
-    const kind = FAILURES[runs[0]!.status] ?? runs[0]!.status
+    const kind = statusName(runs[0]!.status)
     counts.set(kind, (counts.get(kind) ?? 0) + 1)
   }
   return Array.from(counts, ([kind, count]) => `${count} ${kind}`)

@@ -32,23 +32,22 @@ export const DIMENSIONS: readonly Dimension[] = [
 export type Filters = Readonly<Record<string, readonly string[]>>
 
 /**
- * The records that pass. Supervised runs have no teacher and would vanish whenever one is chosen, though they are
+ * Whether a record passes. Supervised runs have no teacher and would vanish whenever one is chosen, though they are
  * what every teacher is held against: a filter on teachers lets them through.
  */
-export function applyFilters(records: readonly BenchRecord[], filters: Filters): BenchRecord[] {
+export function passing(filters: Filters): (record: BenchRecord) => boolean {
   const active = DIMENSIONS.flatMap((dimension) => {
     const values = filters[dimension.id]
     return values === undefined || values.length === 0
       ? []
       : [{ dimension, values: new Set(values) }]
   })
-  return records.filter((record) =>
+  return (record) =>
     active.every(
       ({ dimension, values }) =>
         values.has(dimension.of(record)) ||
         (dimension.id === 'teacher' && record.trial.teacher === undefined),
-    ),
-  )
+    )
 }
 
 /** The values a dimension takes and how many records have each, numbers in their order. */

@@ -88,3 +88,15 @@ const METHOD_NAMES: Readonly<Record<string, string>> = {
 export function methodName(method: string): string {
   return METHOD_NAMES[method] ?? method
 }
+
+const STATUS_NAMES: Readonly<Record<string, string>> = {
+  ok: 'finished',
+  oom: 'out of memory',
+  timeout: 'timed out',
+  error: 'failed',
+  skipped: 'skipped',
+}
+
+export function statusName(status: string): string {
+  return STATUS_NAMES[status] ?? status
+}

@@ -207,8 +207,23 @@ export function intervalOf(configuration: Configuration, measure: Measure): Inte
   return measure.within?.(finished(configuration)[0]!)
 }
 
+const ratios = new WeakMap<Configuration, WeakMap<Configuration, Map<Measure, Ratio | undefined>>>()
+
 /** Ratio of two configurations in a measure, over the runs whose seeds both have; runs of one seed count together. */
 export function ratioOf(
+  numerator: Configuration,
+  denominator: Configuration,
+  measure: Measure,
+): Ratio | undefined {
+  let against = ratios.get(numerator)
+  if (against === undefined) ratios.set(numerator, (against = new WeakMap()))
+  let known = against.get(denominator)
+  if (known === undefined) against.set(denominator, (known = new Map()))
+  if (!known.has(measure)) known.set(measure, computeRatio(numerator, denominator, measure))
+  return known.get(measure)
+}
+
+function computeRatio(
   numerator: Configuration,
   denominator: Configuration,
   measure: Measure,
@@ -228,20 +243,27 @@ export function ratioOf(
   return withoutMeaninglessInterval(pairedRatio(pairs), measure)
 }
 
-function bySeed(configuration: Configuration, measure: Measure) {
-  const seeds = new Map<number, { value: number; interval: Interval | undefined }>()
-  const repeats = new Map<number, number[]>()
+interface Seed {
+  /** Mean over the runs of the seed. */
+  value: number
+  /** Over the steps of a run; unknown where there are several. */
+  interval: Interval | undefined
+  n: number
+}
+
+function bySeed(configuration: Configuration, measure: Measure): Map<number, Seed> {
+  const seeds = new Map<number, Seed>()
   for (const record of finished(configuration)) {
     const value = measure.of(record)
     if (value === undefined) continue
-    const values = repeats.get(record.trial.seed) ?? []
-    values.push(value)
-    repeats.set(record.trial.seed, values)
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-    seeds.set(record.trial.seed, {
-      value: mean,
-      interval: values.length === 1 ? measure.within?.(record) : undefined,
-    })
+    const seed = seeds.get(record.trial.seed)
+    if (seed === undefined) {
+      seeds.set(record.trial.seed, { value, interval: measure.within?.(record), n: 1 })
+    } else {
+      seed.n += 1
+      seed.value += (value - seed.value) / seed.n
+      seed.interval = undefined
+    }
   }
   return seeds
 }

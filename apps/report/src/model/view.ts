@@ -1,13 +1,8 @@
 // The filtered records as every part of the page sees them, and which of several scopes the figures show.
 import type { BenchRecord } from '@embed-kd/record'
-import {
-  type Comparison,
-  comparisonsOf,
-  type Configuration,
-  configurationsOf,
-  type Scope,
-} from './corpus.js'
-import { applyFilters, type Filters } from './filters.js'
+import { type Comparison, comparisonsOf, type Configuration, type Scope } from './corpus.js'
+import { type Filters, passing } from './filters.js'
+import { finished } from './measures.js'
 
 export interface View {
   readonly records: readonly BenchRecord[]
@@ -20,9 +15,17 @@ export interface View {
   readonly inScope: readonly Configuration[]
 }
 
-export function viewOf(all: readonly BenchRecord[], filters: Filters): View {
-  const records = applyFilters(all, filters)
-  const configurations = configurationsOf(records)
+/**
+ * What passes the filters. A configuration that keeps all of its runs stays the same object, so that what is known of
+ * it from one view (means, ratios) is not computed again for the next.
+ */
+export function viewOf(all: readonly Configuration[], filters: Filters): View {
+  const passes = passing(filters)
+  const configurations = all.flatMap((configuration) => {
+    const runs = configuration.runs.filter(passes)
+    if (runs.length === configuration.runs.length) return configuration
+    return runs.length === 0 ? [] : { ...configuration, runs }
+  })
   const comparisons = comparisonsOf(configurations)
   const weights = new Map<Scope, number>()
   for (const { scope } of configurations) weights.set(scope, (weights.get(scope) ?? 0) + 1e-6)
@@ -31,7 +34,7 @@ export function viewOf(all: readonly BenchRecord[], filters: Filters): View {
   }
   const scope = [...weights].sort(([, a], [, b]) => b - a)[0]?.[0]
   return {
-    records,
+    records: configurations.flatMap(({ runs }) => runs),
     configurations,
     comparisons,
     scopeCount: weights.size,
@@ -40,9 +43,12 @@ export function viewOf(all: readonly BenchRecord[], filters: Filters): View {
   }
 }
 
-/** The value that most items have, the largest among equals. */
-export function commonest<T>(items: readonly T[], of: (item: T) => number): number | undefined {
+/** The batch size at which most configurations finished, the largest among equals. */
+export function bestCoveredBatch(items: readonly Configuration[]): number | undefined {
   const counts = new Map<number, number>()
-  for (const item of items) counts.set(of(item), (counts.get(of(item)) ?? 0) + 1)
+  for (const item of items) {
+    const { batch } = item.trial
+    if (finished(item).length > 0) counts.set(batch, (counts.get(batch) ?? 0) + 1)
+  }
   return [...counts].sort(([a, n], [b, m]) => m - n || b - a)[0]?.[0]
 }

@@ -40,7 +40,7 @@ function card(name: string, { question, found, support }: Answer): HTMLElement {
     { class: `card ${support.level}`, 'aria-label': name },
     element('h3', {}, name),
     ...(found === undefined ? noFigure() : figure(question, found)),
-    verdict(support),
+    verdict(support, found?.ratio.n ?? 0),
   )
 }
 
@@ -103,6 +103,7 @@ interface Line {
   readonly kind: 'measured' | 'planned' | 'paper'
   readonly label: string
   readonly value: number
+  readonly text?: string
   readonly interval?: Interval | undefined
 }
 
@@ -122,7 +123,7 @@ function evidence(question: Question, { ratio, beside, paperRatio }: Finding): H
       const [kind, label] = BESIDE_NAMES[measure.id] ?? ['planned', measure.short]
       return { kind, label, value: ratio.value, interval: ratio.interval }
     }),
-    { kind: 'paper', label: 'Paper', value: paperRatio },
+    { kind: 'paper', label: 'Paper', value: paperRatio, text: `${paperRatio}×` },
   ]
   const extent = lines.flatMap(({ value, interval }) => [value, ...(interval ?? [])])
   const low = Math.min(1, ...extent)
@@ -147,7 +148,7 @@ function evidence(question: Question, { ratio, beside, paperRatio }: Finding): H
     element(
       'tbody',
       {},
-      ...lines.map(({ kind, label, value, interval }) =>
+      ...lines.map(({ kind, label, value, interval, text = formatRatio(value) }) =>
         element(
           'tr',
           { class: kind },
@@ -167,7 +168,7 @@ function evidence(question: Question, { ratio, beside, paperRatio }: Finding): H
           element(
             'td',
             { class: 'value' },
-            formatRatio(value),
+            text,
             interval === undefined
               ? undefined
               : element('span', { class: 'interval' }, ` ${formatRange(interval)}`),
@@ -179,13 +180,14 @@ function evidence(question: Question, { ratio, beside, paperRatio }: Finding): H
 }
 
 const VERDICTS = {
-  supported: ['✓', 'Supported by these data'],
-  limited: ['◐', 'With reservations'],
-  unsupported: ['✕', 'Not supported by these data'],
+  supported: ['✓', 'Supported by'],
+  limited: ['◐', 'With reservations:'],
+  unsupported: ['✕', 'Not supported by'],
 } as const
 
-function verdict({ level, reasons }: Answer['support']): HTMLElement {
-  const [sign, name] = VERDICTS[level]
+function verdict({ level, reasons }: Answer['support'], pairs: number): HTMLElement {
+  const [sign, words] = VERDICTS[level]
+  const name = `${words} ${pairs === 0 ? 'these data' : counted(pairs, 'paired run')}`
   return element(
     'div',
     { class: 'verdict' },

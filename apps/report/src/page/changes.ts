@@ -2,18 +2,22 @@
 import type { BenchRecord } from '@embed-kd/record'
 import { type Change, changesBetween, SINGLE_RUN_THRESHOLD } from '../model/changes.js'
 import { type Configuration, scopeName, teacherName } from '../model/corpus.js'
-import { counted, formatRange, formatRatio, methodName } from '../model/format.js'
+import { counted, formatRange, formatRatio, methodName, statusName } from '../model/format.js'
 import { summaryOf } from '../model/measures.js'
 import { element, textTable } from './dom.js'
 import type { App } from './main.js'
 
-const MOST_ROWS = 50
+const FIRST_ROWS = 8
+const MOST_ROWS = 200
 
-export function changesSection({ payload }: App, before: readonly BenchRecord[]): HTMLElement {
-  const { worse, better, unchanged, onlyBefore, onlyAfter } = changesBetween(
-    before,
-    payload.records,
-  )
+export function changesSection({ content }: App, before: readonly BenchRecord[]): HTMLElement {
+  const changes = changesBetween(before, content.records)
+  const { worse, better, unchanged, onlyBefore, onlyAfter } = changes
+  const scopes = new Set([...worse, ...better].map(({ after }) => after.scope.key))
+  const nameOf = (item: Configuration) =>
+    `${methodName(item.method)}, ${teacherName(item.trial)}, batch ${item.trial.batch}` +
+    (scopes.size > 1 ? `, ${scopeName(item.scope)}` : '')
+  const rows = (items: readonly Change[]) => items.map((change) => rowOf(change, nameOf))
   return element(
     'section',
     { id: 'changes', tabindex: '-1', 'aria-labelledby': 'changes-title' },
@@ -21,43 +25,61 @@ export function changesSection({ payload }: App, before: readonly BenchRecord[])
     element(
       'p',
       { class: 'lede' },
-      `${counted(worse.length, 'regression')}, ${counted(better.length, 'improvement')}, ${counted(unchanged, 'configuration')} without a change that the data show. ` +
+      element('b', { class: 'worse' }, counted(worse.length, 'regression')),
+      ', ',
+      element('b', { class: 'better' }, counted(better.length, 'improvement')),
+      `, ${counted(unchanged, 'configuration')} without a change that the data show. ` +
         `A change counts when the 95 % interval of the paired ratio leaves 1 out; between single runs it must also pass ${SINGLE_RUN_THRESHOLD * 100} %.`,
     ),
-    list('Worse', worse),
-    list('Better', better),
-    missing('Only in the earlier records', onlyBefore),
-    missing('Only in the new records', onlyAfter),
+    list('Worse', rows(worse)),
+    list('Better', rows(better)),
+    missing('Only in the earlier records', onlyBefore.map(nameOf)),
+    missing('Only in the new records', onlyAfter.map(nameOf)),
   )
 }
 
-function list(title: string, changes: readonly Change[]): HTMLElement | undefined {
-  if (changes.length === 0) return undefined
-  const rest = changes.length - MOST_ROWS
-  return element(
-    'div',
-    { class: title.toLowerCase() },
-    element('h3', {}, `${title} (${changes.length})`),
+const COLUMNS = ['Configuration', 'Quantity', 'Before', 'Now', 'Ratio', '95 % interval', 'Pairs']
+
+function list(title: string, rows: readonly (readonly string[])[]): HTMLElement | undefined {
+  if (rows.length === 0) return undefined
+  const table = (part: typeof rows, label: string) =>
     element(
       'div',
-      { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': title },
-      textTable(
-        ['Configuration', 'Quantity', 'Before', 'Now', 'Ratio', '95 % interval', 'Paired runs'],
-        changes.slice(0, MOST_ROWS).map(rowOf),
-      ),
-    ),
-    rest > 0 ? element('p', {}, `And ${counted(rest, 'smaller change')}.`) : undefined,
+      { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label },
+      textTable(COLUMNS, part),
+    )
+  const rest = rows.slice(FIRST_ROWS, MOST_ROWS)
+  return element(
+    'div',
+    { class: 'changes' },
+    element('h3', {}, `${title} (${rows.length})`),
+    table(rows.slice(0, FIRST_ROWS), title),
+    rest.length === 0
+      ? undefined
+      : element(
+          'details',
+          { class: 'data' },
+          element('summary', {}, `${rest.length} smaller changes`),
+          table(rest, `${title}, smaller changes`),
+        ),
   )
 }
 
-function nameOf({ method, trial, scope }: Configuration): string {
-  return `${methodName(method)}, ${teacherName(trial)}, batch ${trial.batch}, ${scopeName(scope)}`
-}
-
-function rowOf({ before, after, figure }: Change): string[] {
+function rowOf(
+  { before, after, figure }: Change,
+  nameOf: (item: Configuration) => string,
+): string[] {
   if (figure === undefined) {
     const status = ({ runs }: Configuration) => runs[0]!.status
-    return [nameOf(after), 'status', status(before), status(after), '–', '–', '–']
+    return [
+      nameOf(after),
+      'outcome',
+      statusName(status(before)),
+      statusName(status(after)),
+      '–',
+      '–',
+      '–',
+    ]
   }
   const { measure, ratio } = figure
   return [
@@ -75,15 +97,14 @@ function rowOf({ before, after, figure }: Change): string[] {
   ]
 }
 
-function missing(title: string, items: readonly Configuration[]): HTMLElement | undefined {
-  if (items.length === 0) return undefined
+function missing(title: string, names: readonly string[]): HTMLElement | undefined {
+  if (names.length === 0) return undefined
+  const rest = names.length - MOST_ROWS
   return element(
     'details',
     { class: 'data' },
-    element('summary', {}, `${title} (${items.length})`),
-    element('ul', {}, ...items.slice(0, MOST_ROWS).map((item) => element('li', {}, nameOf(item)))),
-    items.length > MOST_ROWS
-      ? element('p', {}, `And ${items.length - MOST_ROWS} more.`)
-      : undefined,
+    element('summary', {}, `${title} (${names.length})`),
+    element('ul', {}, ...names.slice(0, MOST_ROWS).map((name) => element('li', {}, name))),
+    rest > 0 ? element('p', {}, `And ${rest} more.`) : undefined,
   )
 }

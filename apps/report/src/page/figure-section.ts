@@ -5,7 +5,7 @@ import * as Plot from '@observablehq/plot'
 import { counted, methodName } from '../model/format.js'
 import type { View } from '../model/view.js'
 import { element, fill, textTable } from './dom.js'
-import { type Drawing, drawPanel, type Figure, LOOKS } from './figures/figure.js'
+import { type Drawing, drawPanel, type Figure, LOOKS, type Panel } from './figures/figure.js'
 import { FIGURES } from './figures/index.js'
 import type { Part } from './report.js'
 
@@ -13,35 +13,35 @@ const MOST_TABLE_ROWS = 200
 
 export function createFigures(): Part {
   let view: View | undefined
+  // Widths are computed from this one instead of read off the page, which would lay it out anew for every figure.
+  let width = 0
   const frames = FIGURES.map(createFrame)
   const inSight = new Set<Frame>()
+  const draw = (chosen: Iterable<Frame>) => {
+    if (view === undefined || width === 0) return
+    for (const frame of chosen) frame.draw(view, width)
+  }
   const byNode = new Map<Element, Frame>(frames.map((frame) => [frame.node, frame]))
   const observer = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) {
         const frame = byNode.get(target)!
-        if (!isIntersecting) inSight.delete(frame)
-        else {
-          inSight.add(frame)
-          if (view !== undefined) frame.draw(view)
-        }
+        if (isIntersecting) inSight.add(frame)
+        else inSight.delete(frame)
       }
+      draw(inSight)
     },
     { rootMargin: '200px' },
   )
   for (const { node } of frames) observer.observe(node)
-  const drawAll = () => {
-    if (view !== undefined) for (const frame of frames) frame.draw(view)
-  }
-  addEventListener('beforeprint', drawAll)
-  let width = 0
   new ResizeObserver(([entry]) => {
-    const found = Math.round(entry!.contentRect.width)
+    const found = Math.floor(entry!.contentRect.width)
     if (found === 0 || found === width) return
     width = found
     for (const frame of frames) frame.stale()
-    if (view !== undefined) for (const frame of inSight) frame.draw(view)
+    draw(inSight)
   }).observe(frames[0]!.node)
+  addEventListener('beforeprint', () => draw(frames))
   return {
     node: element(
       'section',
@@ -52,7 +52,7 @@ export function createFigures(): Part {
     update: (fresh) => {
       view = fresh
       for (const frame of frames) frame.stale()
-      for (const frame of inSight) frame.draw(fresh)
+      draw(inSight)
     },
   }
 }
@@ -60,8 +60,22 @@ export function createFigures(): Part {
 interface Frame {
   readonly node: HTMLElement
   readonly stale: () => void
-  /** Draws, unless what is there is still true. */
-  readonly draw: (view: View) => void
+  /** Draws at the width given, unless what is there is still true. */
+  readonly draw: (view: View, width: number) => void
+}
+
+/** Below this width panels stand under each other. */
+const STACKED = 760
+/** A panel alone grows no wider. */
+const WIDEST = 760
+const GAP = 32
+
+/** Widths of panels that share a row, or have one each. */
+function widthsOf(panels: readonly Panel[], width: number): number[] {
+  if (panels.length === 1 || width < STACKED) return panels.map(() => Math.min(width, WIDEST))
+  const shares = panels.map(({ share = 1 }) => share)
+  const unit = (width - GAP * (panels.length - 1)) / shares.reduce((sum, share) => sum + share)
+  return shares.map((share) => Math.floor(share * unit))
 }
 
 function createFrame(figure: Figure, index: number): Frame {
@@ -108,7 +122,7 @@ function createFrame(figure: Figure, index: number): Frame {
     stale: () => {
       current = false
     },
-    draw: (view) => {
+    draw: (view, width) => {
       if (current) return
       current = true
       const drawn = figure.draw(view)
@@ -123,16 +137,21 @@ function createFrame(figure: Figure, index: number): Frame {
         return
       }
       fill(legend, ...drawn.legend.map(legendEntry))
-      const boxes = drawn.panels.map(({ title }) =>
-        element('div', { class: 'panel' }, element('h4', {}, title)),
+      const widths = widthsOf(drawn.panels, width)
+      const stacked = width < STACKED
+      panels.style.gridTemplateColumns = stacked ? '' : widths.map((px) => `${px}px`).join(' ')
+      fill(
+        panels,
+        ...drawn.panels.map((panel, at) => {
+          const name = `${figure.title}: ${panel.title}. ${drawn.caption}`
+          return element(
+            'div',
+            { class: 'panel' },
+            element('h4', {}, panel.title),
+            drawPanel(panel, widths[at]!, name, at === 0 || stacked),
+          )
+        }),
       )
-      panels.style.setProperty('--panels', String(boxes.length))
-      fill(panels, ...boxes)
-      for (const [at, panel] of drawn.panels.entries()) {
-        const box = boxes[at]!
-        const name = `${figure.title}: ${panel.title}. ${drawn.caption}`
-        box.append(drawPanel(panel, Math.max(240, box.clientWidth), name))
-      }
       fillTable()
     },
   }

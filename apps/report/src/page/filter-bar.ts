@@ -5,7 +5,7 @@ import type { App } from './main.js'
 import type { Part } from './report.js'
 
 export function createFilterBar(app: App): Part {
-  const { records } = app.payload
+  const { records } = app.content
   const menus = DIMENSIONS.flatMap((dimension) => {
     const values = valuesOf(records, dimension).filter(([value]) => value !== 'no teacher')
     return values.length < 2 ? [] : [createMenu(app, dimension, values)]

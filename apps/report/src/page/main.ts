@@ -1,6 +1,6 @@
 // Opens the page: reads the records it carries, keeps what the reader chose in the URL, and shows the report or, when
 // one is chosen, a single trial.
-import type { Payload } from '../model/payload.js'
+import { type Content, type Payload, unpack } from '../model/payload.js'
 import { formatState, parseState, type State } from '../model/state.js'
 import { element } from './dom.js'
 import { createReport } from './report.js'
@@ -8,7 +8,7 @@ import { restoreTheme } from './theme.js'
 import { trialPage } from './trial-page.js'
 
 export interface App {
-  readonly payload: Payload
+  readonly content: Content
   readonly state: () => State
   /** Changes what is shown and rewrites the address, without a new entry in the history. */
   readonly change: (change: Partial<State>) => void
@@ -16,11 +16,11 @@ export interface App {
   readonly link: (change: Partial<State>) => string
 }
 
-function open(root: HTMLElement, payload: Payload): void {
+function open(root: HTMLElement, content: Content): void {
   let state = parseState(location.hash)
   let leftAt = 0
   const app: App = {
-    payload,
+    content,
     state: () => state,
     change: (change) => {
       state = { ...state, ...change }
@@ -29,8 +29,8 @@ function open(root: HTMLElement, payload: Payload): void {
     },
     link: (change) => `#${formatState({ ...state, ...change })}`,
   }
-  document.title = payload.title
-  const byId = new Map(payload.records.map((record) => [record.id, record]))
+  document.title = content.title
+  const byId = new Map(content.records.map((record) => [record.id, record]))
   const report = createReport(app)
   const detail = element('div', { hidden: true })
   root.replaceChildren(report.node, detail)
@@ -62,4 +62,4 @@ restoreTheme()
 const root = document.querySelector<HTMLElement>('#page')!
 const payload = JSON.parse(document.querySelector('#payload')!.textContent) as Payload | null
 if (payload === null) root.replaceChildren('This page was built without records.')
-else open(root, payload)
+else open(root, unpack(payload))

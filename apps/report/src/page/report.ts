@@ -1,7 +1,8 @@
 // The report itself: what was run, the answers, the figures, the table of trials, and how all of it was computed.
+import { configurationsOf } from '../model/corpus.js'
 import { DIMENSIONS, type Filters, valuesOf } from '../model/filters.js'
-import { counted, formatBytes, listed, methodName } from '../model/format.js'
-import type { Payload } from '../model/payload.js'
+import { counted, formatBytes, listed, methodName, statusName } from '../model/format.js'
+import type { Content } from '../model/payload.js'
 import { type View, viewOf } from '../model/view.js'
 import { createAnswers } from './answers.js'
 import { changesSection } from './changes.js'
@@ -20,7 +21,7 @@ export interface Part {
 }
 
 export function createReport(app: App): { node: HTMLElement; update: () => void } {
-  const { payload } = app
+  const { content } = app
   const answers = createAnswers()
   const bar = createFilterBar(app)
   const figures = createFigures()
@@ -29,8 +30,8 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
   const main = element(
     'main',
     { id: 'main', tabindex: '-1' },
-    intro(payload),
-    ...(payload.before === undefined ? [] : [changesSection(app, payload.before)]),
+    intro(content),
+    ...(content.before === undefined ? [] : [changesSection(app, content.before)]),
     answers.node,
     bar.node,
     figures.node,
@@ -38,6 +39,7 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
     notes(),
   )
   const node = element('div', { class: 'sheet' }, masthead(main), main)
+  const configurations = configurationsOf(content.records)
   let shown: { filters: Filters; view: View } | undefined
   return {
     node,
@@ -47,7 +49,7 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
         trials.update(shown.view)
         return
       }
-      shown = { filters, view: viewOf(payload.records, filters) }
+      shown = { filters, view: viewOf(configurations, filters) }
       for (const part of parts) part.update(shown.view)
     },
   }
@@ -85,15 +87,7 @@ function masthead(main: HTMLElement): HTMLElement {
   )
 }
 
-const STATUS_NAMES: Readonly<Record<string, string>> = {
-  ok: 'finished',
-  oom: 'out of memory',
-  timeout: 'timed out',
-  error: 'failed',
-  skipped: 'skipped',
-}
-
-function intro({ title, records }: Payload): HTMLElement {
+function intro({ title, records }: Content): HTMLElement {
   const of = (id: string) =>
     valuesOf(
       records,
@@ -102,7 +96,7 @@ function intro({ title, records }: Payload): HTMLElement {
   const statuses = valuesOf(
     records,
     DIMENSIONS.find(({ id }) => id === 'status')!,
-  ).map(([status, count]) => `${count.toLocaleString('en')} ${STATUS_NAMES[status] ?? status}`)
+  ).map(([status, count]) => `${count.toLocaleString('en')} ${statusName(status)}`)
   const teachers = of('teacher').filter((name) => name !== 'no teacher')
   const methods = of('method').map(methodName)
   const machines = of('machine')
@@ -155,7 +149,7 @@ function intro({ title, records }: Payload): HTMLElement {
   )
 }
 
-function memoryOf(records: Payload['records']): string {
+function memoryOf(records: Content['records']): string {
   const sizes = records.map(({ environment }) => formatBytes(environment.memoryBytes))
   return `${abridged([...new Set(sizes)])} of memory`
 }
@@ -166,7 +160,7 @@ function abridged(items: readonly string[]): string {
     : listed(items)
 }
 
-function software(records: Payload['records']): string {
+function software(records: Content['records']): string {
   const kinds = new Set(
     records.map(({ environment, benchmarkVersion }) => {
       const { os, node, commit, dirty } = environment
@@ -180,7 +174,7 @@ function software(records: Payload['records']): string {
   return abridged([...kinds])
 }
 
-function dates(records: Payload['records']): string {
+function dates(records: Content['records']): string {
   const times = records.map(({ startedAt }) => startedAt).sort()
   const day = (time: string) =>
     new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(time))

@@ -11,11 +11,12 @@ import {
   formatPercent,
   formatSeconds,
   methodName,
-  significant,
+  statusName,
 } from '../model/format.js'
 import { MEASURES } from '../model/measures.js'
 import { button, type Child, element } from './dom.js'
 import { downloadRecords } from './download.js'
+import { tickLabel } from './figures/axes.js'
 import { accuracySeries, binned, curvePanel } from './figures/curves.js'
 import { drawPanel, INK, LOOKS, MUTED, type Panel } from './figures/figure.js'
 import { memorySplit } from './figures/memory-split.js'
@@ -60,8 +61,8 @@ export function trialPage(app: App, record: BenchRecord): HTMLElement {
   )
 }
 
-function siblingsOf({ payload }: App, record: BenchRecord) {
-  const all = configurationsOf(payload.records)
+function siblingsOf({ content }: App, record: BenchRecord) {
+  const all = configurationsOf(content.records)
   const own = all.find(({ runs }) => runs.includes(record))
   const methods = all.filter((item) => item !== own && item.settingKey === own?.settingKey)
   return {
@@ -93,7 +94,7 @@ function failure({ status, reason, lastWords }: BenchRecord): HTMLElement {
   return element(
     'div',
     { class: 'notice bad' },
-    element('p', {}, element('b', {}, `Did not finish: ${status}. `), reason),
+    element('p', {}, element('b', {}, `Did not finish: ${statusName(status)}. `), reason),
     lastWords === undefined || lastWords === ''
       ? undefined
       : element('pre', { tabindex: '0', 'aria-label': 'Last words' }, lastWords),
@@ -203,7 +204,7 @@ function samplesPanel({ time, trial }: BenchRecord): Captioned[] {
       height: 260,
       marginLeft: 50,
       marginRight: 64,
-      x: { label: 'sample →', ticks: 6, tickFormat: (at: number) => significant(at, 6) },
+      x: { label: 'sample →', ticks: 6, tickFormat: tickLabel },
       y: { label: null, grid: true, ticks: 5, zero: true },
       marks: [
         Plot.rect([0], {
@@ -220,7 +221,7 @@ function samplesPanel({ time, trial }: BenchRecord): Captioned[] {
         Plot.text(
           [
             [time.medianSeconds * 1e3, 'median'],
-            [time.p95Seconds * 1e3, '95 %'],
+            [time.p95Seconds * 1e3, 'p95'],
           ] as const,
           {
             y: ([ms]: readonly [number, string]) => ms,

@@ -21,6 +21,7 @@ import { excludesOne } from '../model/statistics.js'
 import type { View } from '../model/view.js'
 import { button, element, fill } from './dom.js'
 import { downloadRecords, downloadTable } from './download.js'
+import { METHOD_ORDER } from './figures/figure.js'
 import type { App } from './main.js'
 import type { Part } from './report.js'
 
@@ -36,7 +37,7 @@ const SHOWN = [
   accuracy,
   rooflineShare,
 ]
-const PAGE = 100
+const PAGE = 60
 
 interface Column {
   readonly id: string
@@ -234,13 +235,13 @@ function row(
     element(
       'td',
       { class: 'numeric' },
-      String(done),
+      done > 0 || failures.length === 0 ? String(done) : undefined,
       failures.length === 0
         ? undefined
         : element(
             'span',
             { class: 'failure', title: failures[0]!.reason },
-            ` +${failures.length} ${failures[0]!.status}`,
+            `${done > 0 ? ' + ' : ''}${failures.length} ${failures[0]!.status}`,
           ),
     ),
     ...measures.map((measure) => valueCell(item, measure, isBaseline ? undefined : baseline)),
@@ -251,7 +252,7 @@ function row(
         class: 'quiet',
         'data-focus': `baseline ${id}`,
         'aria-pressed': String(isBaseline),
-        'aria-label': `Use ${methodName(item.method)}, ${teacherName(item.trial)}, batch ${item.trial.batch} as the baseline`,
+        'aria-label': `${isBaseline ? 'Baseline' : 'Compare'}: ${methodName(item.method)}, ${teacherName(item.trial)}, batch ${item.trial.batch}`,
       }),
     ),
   )
@@ -289,6 +290,9 @@ function valueCell(
   )
 }
 
+// Made once: making one costs more than sorting with it.
+const COLLATOR = new Intl.Collator('en', { numeric: true })
+
 function sorted(
   configurations: readonly Configuration[],
   sort: string,
@@ -302,7 +306,7 @@ function sorted(
       : sort === 'runs'
         ? (item: Configuration) => finished(item).length
         : column?.of
-  if (key === undefined) return configurations
+  if (key === undefined) return configurations.toSorted(inReadingOrder)
   const sign = descending ? -1 : 1
   // What was not measured stays at the end in both directions.
   return configurations
@@ -311,9 +315,19 @@ function sorted(
       if (a === undefined || b === undefined)
         return Number(a === undefined) - Number(b === undefined)
       if (typeof a === 'number' && typeof b === 'number') return sign * (a - b)
-      return sign * String(a).localeCompare(String(b), 'en', { numeric: true })
+      return sign * COLLATOR.compare(String(a), String(b))
     })
     .map(([, item]) => item)
+}
+
+function inReadingOrder(a: Configuration, b: Configuration): number {
+  const size = ({ trial }: Configuration) => trial.teacher?.parameterCount ?? 0
+  return (
+    Number(a.scope.key > b.scope.key) - Number(a.scope.key < b.scope.key) ||
+    size(b) - size(a) ||
+    b.trial.batch - a.trial.batch ||
+    METHOD_ORDER.indexOf(a.method) - METHOD_ORDER.indexOf(b.method)
+  )
 }
 
 function focusKey(): string | undefined {

@@ -3,6 +3,7 @@ import * as Plot from '@observablehq/plot'
 import { breakEven, type BreakEven } from '../../model/answers.js'
 import { type Comparison, scopeName, teacherName } from '../../model/corpus.js'
 import { formatSeconds, significant } from '../../model/format.js'
+import { tickLabel } from './axes.js'
 import { endLabels, type Figure, INK, LOOKS, MUTED, type Panel } from './figure.js'
 
 export const breakEvenFigure: Figure = {
@@ -74,7 +75,7 @@ function linesPanel(item: BreakEven): Panel {
       height: Math.min(320, Math.max(240, width * 0.5)),
       marginLeft: 50,
       marginRight: 92,
-      x: { label: 'epochs of training →', ticks: 5, tickFormat: (x: number) => significant(x, 2) },
+      x: { label: 'epochs of training →', ticks: 5, tickFormat: tickLabel },
       y: { label: null, grid: true, ticks: 5 },
       marks: [
         (['teacher-kd', 'embed-kd'] as const).map((method) =>

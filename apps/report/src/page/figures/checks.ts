@@ -11,7 +11,9 @@ import {
   summaryOf,
 } from '../../model/measures.js'
 import { median } from '../../model/statistics.js'
-import { methodDots, type Figure, INK, methodsIn, MUTED, type Panel } from './figure.js'
+import { methodDots, type Figure, methodsIn, MUTED, type Panel } from './figure.js'
+import { amountAxis } from './axes.js'
+import { type Item, rowsPanel } from './rows.js'
 
 interface Spot {
   readonly method: Configuration['method']
@@ -77,34 +79,33 @@ function spotsOf(items: readonly Configuration[], measure: Measure): Spot[] {
 
 function agreementPanel(title: string, spots: readonly Spot[]): Panel {
   const values = spots.flatMap(({ planned, measured }) => [planned, measured])
-  const domain = [Math.min(...values) / 1.2, Math.max(...values) * 1.2]
+  const axis = amountAxis(values, null)
+  const [low, high] = axis.domain as [number, number]
   return {
     title,
     plot: (width) => ({
       height: Math.min(400, Math.max(280, width * 0.7)),
       marginLeft: 56,
       marginRight: 24,
-      x: {
-        type: 'log',
-        domain,
-        label: 'planned (MB) →',
-        ticks: 4,
-        tickFormat: (value: number) => significant(value, 2),
-      },
-      y: {
-        type: 'log',
-        domain,
-        label: null,
-        grid: true,
-        ticks: 4,
-        tickFormat: (value: number) => significant(value, 2),
-      },
+      x: { ...axis, label: 'planned (MB) →' },
+      y: { ...axis, grid: true },
       marks: [
-        Plot.line([domain, domain], {
-          x: (_: unknown, at: number) => domain[at],
-          y: (_: unknown, at: number) => domain[at],
+        Plot.link([0], {
+          x1: low,
+          y1: low,
+          x2: high,
+          y2: high,
           stroke: MUTED,
           strokeDasharray: '3 3',
+        }),
+        Plot.text([0], {
+          x: high,
+          y: high,
+          text: ['planned = measured'],
+          textAnchor: 'end',
+          dx: -14,
+          dy: 2,
+          fill: MUTED,
         }),
         methodDots(spots, {
           x: 'planned',
@@ -126,84 +127,47 @@ function agreementPanel(title: string, spots: readonly Spot[]): Panel {
   }
 }
 
-interface Reached {
-  readonly method: Configuration['method']
-  readonly backend: string
-  readonly name: string
-  readonly share: number
-}
-
 export const roofline: Figure = {
   id: 'roofline',
   title: 'How much of the machine was reached',
   draw: ({ configurations }) => {
     const machines = new Set(configurations.map(({ scope }) => scope.machine))
-    const spots = configurations.flatMap((item): Reached[] => {
-      const share = summaryOf(item, rooflineShare)
-      if (share === undefined) return []
-      const { backend, machine } = item.scope
-      return [
-        {
-          method: item.method,
-          backend: machines.size > 1 ? `${backend} · ${machine}` : backend,
-          name: nameOf(item),
-          share: share.mean * 100,
-        },
-      ]
+    const having = configurations.filter((item) => summaryOf(item, rooflineShare) !== undefined)
+    if (having.length === 0) return 'No run that passes the filters measured a roofline.'
+    const place = ({ scope: { backend, machine } }: Configuration) =>
+      machines.size > 1 ? `${backend} on ${machine}` : backend
+    const groups = [...new Set(having.map(place))].sort().map((name) => {
+      const own = having.filter((item) => place(item) === name)
+      return { name, items: methodsIn(own).map((method) => reached(own, method)) }
     })
-    if (spots.length === 0) return 'No run that passes the filters measured a roofline.'
-    const backends = [...new Set(spots.map(({ backend }) => backend))].sort()
-    const medians = backends.map((backend) => ({
-      backend,
-      share: median(spots.filter((spot) => spot.backend === backend).map(({ share }) => share)),
-    }))
     return {
       caption:
         `FLOP/s of the whole training step as a share (%) of what a large matrix product reached in the same process. ` +
-        `One mark a configuration (${spots.length}), the bar is their median.`,
+        `Dots are medians over the configurations of a method (${having.length} in all), lines reach from the lowest to the highest.`,
       panels: [
-        {
-          title: 'Share of the roofline (%)',
-          plot: () => ({
-            height: 60 + backends.length * 44,
-            marginLeft: 8,
-            x: {
-              domain: [0, Math.max(100, ...spots.map(({ share }) => share))],
-              label: null,
-              grid: true,
-            },
-            y: { domain: backends, axis: null, padding: 0.3 },
-            marks: [
-              Plot.text(backends, {
-                y: (backend: string) => backend,
-                text: (backend: string) => backend,
-                frameAnchor: 'left',
-                textAnchor: 'start',
-                dy: -20,
-                fill: MUTED,
-              }),
-              methodDots(spots, {
-                x: 'share',
-                y: 'backend',
-                r: 4,
-                fillOpacity: 0.75,
-              }),
-              Plot.tickX(medians, { x: 'share', y: 'backend', stroke: INK, strokeWidth: 2 }),
-              Plot.text(medians, {
-                x: 'share',
-                y: 'backend',
-                text: ({ share }: { share: number }) => formatPercent(share / 100),
-                dy: -20,
-                fontWeight: 600,
-                fill: INK,
-              }),
-            ],
-          }),
-        },
+        rowsPanel('Share of the roofline (%)', groups, 'dots', [
+          0,
+          Math.max(100, ...groups.flatMap(({ items }) => items.map(({ bar }) => bar?.high ?? 0))),
+        ]),
       ],
-      legend: methodsIn(spots),
+      legend: [],
       columns: ['Configuration', 'Share'],
-      rows: spots.map(({ name, share }) => [name, formatPercent(share / 100)]),
+      rows: having.map((item) => [
+        nameOf(item),
+        formatPercent(summaryOf(item, rooflineShare)!.mean),
+      ]),
     }
   },
+}
+
+function reached(items: readonly Configuration[], method: Configuration['method']): Item {
+  const shares = items
+    .filter((item) => item.method === method)
+    .map((item) => summaryOf(item, rooflineShare)!.mean * 100)
+  const value = median(shares)
+  return {
+    method,
+    bar: { value, low: Math.min(...shares), high: Math.max(...shares) },
+    text: `${significant(value)} %`,
+  }
 }

@@ -4,7 +4,8 @@ import type { BenchRecord } from '@embed-kd/record'
 import { type Configuration, scopeName, teacherName } from '../../model/corpus.js'
 import { counted, methodName, significant } from '../../model/format.js'
 import { finished } from '../../model/measures.js'
-import { commonest } from '../../model/view.js'
+import { bestCoveredBatch } from '../../model/view.js'
+import { tickLabel } from './axes.js'
 import { endLabels, type Figure, LOOKS, METHOD_ORDER, methodsIn, type Panel } from './figure.js'
 
 /** One place on the horizontal axis, over the seeds that have it. */
@@ -29,7 +30,7 @@ export const curves: Figure = {
     }
     const trained = having.filter((item) => finished(item).some(hasAccuracy))
     const candidates = trained.length > 0 ? trained : having
-    const batch = commonest(candidates, ({ trial }) => trial.batch)
+    const batch = bestCoveredBatch(candidates)
     const atBatch = candidates.filter(({ trial }) => trial.batch === batch)
     const teacher = atBatch
       .filter(({ trial }) => trial.teacher !== undefined)
@@ -129,7 +130,7 @@ export function curvePanel(title: string, label: string, points: readonly BandPo
       x: {
         label,
         ticks: Math.min(6, places),
-        tickFormat: (value: number) => significant(value, 4),
+        tickFormat: tickLabel,
       },
       y: { label: null, grid: true, ticks: 5 },
       marks: [

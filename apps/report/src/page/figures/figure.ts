@@ -24,7 +24,10 @@ export interface Drawing {
 
 export interface Panel {
   readonly title: string
-  readonly plot: (width: number) => Plot.PlotOptions
+  /** Width beside the other panels of the figure; 1 if not given. */
+  readonly share?: number
+  /** `leads` is true where no panel stands to the left, so that this one names the rows. */
+  readonly plot: (width: number, leads: boolean) => Plot.PlotOptions
 }
 
 interface Look {
@@ -62,9 +65,14 @@ const COMMON: Plot.PlotOptions = {
 }
 
 /** Draws a panel as an image with a name: readers of the screen get the table beneath instead of the marks. */
-export function drawPanel(panel: Panel, width: number, name: string): Element {
-  const options = panel.plot(width)
+export function drawPanel(panel: Panel, width: number, name: string, leads = true): Element {
+  const options = panel.plot(width, leads)
   const svg = Plot.plot({ ...COMMON, ...options, width })
+  // Inside an image marks have no names of their own; style.css goes by the classes.
+  for (const mark of svg.querySelectorAll('[aria-label]')) {
+    mark.classList.add(mark.getAttribute('aria-label')!.replaceAll(' ', '-'))
+    mark.removeAttribute('aria-label')
+  }
   svg.setAttribute('role', 'img')
   svg.setAttribute('aria-label', name)
   return svg

@@ -35,18 +35,19 @@ export function memorySplit(record: BenchRecord): (readonly [Panel, string])[] {
   const panel: Panel = {
     title: 'Where the memory goes (MB)',
     plot: (width) => ({
-      height: 46 + rows.length * 50,
+      height: 46 + rows.length * 48,
+      marginTop: 30,
       marginLeft: 8,
       marginRight: 70,
       x: { domain: [0, high], label: null, grid: true, ticks: width < 500 ? 4 : 7 },
-      y: { domain: rows, axis: null, padding: 0.45 },
+      y: { domain: rows, axis: null, padding: 0.55 },
       marks: [
         Plot.text(totals, {
           y: ([name]: [string, number]) => name,
           text: ([name]: [string, number]) => name,
           frameAnchor: 'left',
           textAnchor: 'start',
-          dy: -22,
+          dy: -19,
           fill: 'var(--muted)',
           fontSize: 11,
         }),

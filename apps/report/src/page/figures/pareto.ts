@@ -9,6 +9,7 @@ import {
   type Measure,
   summaryOf,
 } from '../../model/measures.js'
+import { amountAxis } from './axes.js'
 import { methodDots, type Figure, methodsIn, MUTED, type Panel } from './figure.js'
 import { peakMeasure } from './points.js'
 
@@ -102,8 +103,12 @@ function panelOf(label: string, spots: readonly Spot[]): Panel {
       height: Math.min(340, Math.max(260, width * 0.6)),
       marginLeft: 46,
       marginRight: 24,
-      inset: 10,
-      x: { type: 'log', label, ticks: 4, tickFormat: (value: number) => significant(value, 2) },
+      insetTop: 10,
+      insetBottom: 10,
+      x: amountAxis(
+        spots.map(({ cost }) => cost),
+        label,
+      ),
       y: { label: null, grid: true, ticks: 5 },
       marks: [
         Plot.line(front, {

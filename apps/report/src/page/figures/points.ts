@@ -1,7 +1,6 @@
-// Configurations as points of a figure: their mean in a measure, its interval, and the lines that join them.
-import * as Plot from '@observablehq/plot'
+// Configurations as points of a figure: their mean in a measure with its interval, and which of them a figure shows.
 import { type Configuration, teacherName } from '../../model/corpus.js'
-import { counted, methodName, significant } from '../../model/format.js'
+import { counted } from '../../model/format.js'
 import {
   devicePeakBytes,
   finished,
@@ -10,7 +9,6 @@ import {
   type Measure,
   summaryOf,
 } from '../../model/measures.js'
-import { asIs, methodDots, endLabels, LOOKS, METHOD_ORDER, type Panel } from './figure.js'
 
 export interface Point {
   readonly configuration: Configuration
@@ -48,6 +46,13 @@ export function peakMeasure(configurations: readonly Configuration[]): Measure {
     : hostPeakBytes
 }
 
+/** Heading of a panel that shows it, in MB. */
+export function peakTitle(configurations: readonly Configuration[]): string {
+  return peakMeasure(configurations) === devicePeakBytes
+    ? 'Peak device memory (MB)'
+    : 'Peak memory over baseline (MB)'
+}
+
 export function describeRuns(points: readonly Point[]): string {
   const counts = [...new Set(points.map(({ n }) => n))].sort((a, b) => a - b)
   if (counts.length === 0) return ''
@@ -69,98 +74,4 @@ export function largestTeachers(items: readonly Configuration[], most: number): 
     .slice(0, most)
     .map(([name]) => name)
     .reverse()
-}
-
-/** A point with its place on the axes of a panel. */
-export interface Placed extends Point {
-  readonly x: number
-  readonly y: number
-}
-
-/** A run that did not finish, where it happened. */
-export interface Failure {
-  readonly method: Configuration['method']
-  readonly x: number
-  readonly y: number
-  readonly status: string
-}
-
-/** Lines of methods with points, intervals, names at their ends, and failures at the foot. */
-export function linePanel(
-  title: string,
-  placed: readonly Placed[],
-  ends: readonly { method: Configuration['method']; x: number; y: number }[],
-  across: readonly Point[],
-  unit: number,
-  x: Plot.ScaleOptions,
-  failures: readonly Failure[] = [],
-): Panel {
-  return {
-    title,
-    plot: (width) => ({
-      height: Math.min(340, Math.max(260, width * 0.6)),
-      marginLeft: 50,
-      marginRight: 92,
-      x,
-      y: {
-        type: 'log',
-        label: null,
-        grid: true,
-        ticks: 5,
-        tickFormat: (y: number) => significant(y, 2),
-      },
-      marks: [
-        across.map((point) =>
-          Plot.ruleY([point], {
-            y: ({ value }: Point) => value * unit,
-            stroke: LOOKS[point.method].color,
-            strokeDasharray: LOOKS[point.method].dash,
-          }),
-        ),
-        METHOD_ORDER.map((method) =>
-          Plot.line(
-            placed.filter((point) => point.method === method),
-            { x: 'x', y: 'y', stroke: LOOKS[method].color, strokeDasharray: LOOKS[method].dash },
-          ),
-        ),
-        Plot.ruleX(placed, {
-          x: 'x',
-          y1: ({ low }: Placed) => Math.max(low, 1e-12) * unit,
-          y2: ({ high }: Placed) => high * unit,
-          stroke: asIs(({ method }: Placed) => LOOKS[method].color),
-          strokeWidth: 2,
-        }),
-        methodDots(placed, {
-          x: 'x',
-          y: 'y',
-          r: 4,
-        }),
-        Plot.dot(failures, {
-          x: 'x',
-          y: 'y',
-          r: 5,
-          symbol: 'times',
-          strokeWidth: 2,
-          stroke: asIs(({ method }: Failure) => LOOKS[method].color),
-        }),
-        Plot.text(failures, {
-          x: 'x',
-          y: 'y',
-          dy: failures.length > 0 ? -12 : 0,
-          text: ({ method, status }: Failure) => `${methodName(method)}: ${status}`,
-          fill: asIs(({ method }: Failure) => LOOKS[method].color),
-        }),
-        endLabels(ends),
-        Plot.tip(
-          placed,
-          Plot.pointer({
-            x: 'x',
-            y: 'y',
-            title: ({ method, teacher, configuration, y, n }: Placed) =>
-              `${methodName(method)}, ${teacher}\nbatch ${configuration.trial.batch}\n${title}: ${significant(y)}\n${counted(n, 'run')}`,
-          }),
-        ),
-      ],
-    }),
-  }
 }

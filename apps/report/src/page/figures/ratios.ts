@@ -2,9 +2,10 @@
 import * as Plot from '@observablehq/plot'
 import { compare, type Question } from '../../model/answers.js'
 import { type Comparison, scopeName, teacherName } from '../../model/corpus.js'
-import { counted, formatRange, formatRatio } from '../../model/format.js'
+import { counted, formatRange, formatRatio, methodName, statusName } from '../../model/format.js'
 import { PAPER } from '../../model/paper.js'
 import type { Ratio } from '../../model/statistics.js'
+import { amountAxis, tickLabel } from './axes.js'
 import { type Figure, INK, MUTED, type Panel, RULE } from './figure.js'
 
 interface Row {
@@ -26,10 +27,10 @@ export const ratios: Figure = {
   id: 'ratios',
   title: 'Embed-KD against Teacher-KD, in every setting that both ran',
   draw: ({ comparisons, scopeCount }) => {
-    const rows = comparisons.map(rowOf(scopeCount > 1)).filter(({ ratios }) => {
-      return QUESTIONS.some(([question]) => ratios[question] !== undefined)
-    })
-    if (rows.length === 0) return 'No setting was finished by both Embed-KD and Teacher-KD.'
+    const rows = comparisons.map(rowOf(scopeCount > 1))
+    const answered = ({ ratios }: Row) =>
+      QUESTIONS.some(([question]) => ratios[question] !== undefined)
+    if (!rows.some(answered)) return 'No setting was finished by both Embed-KD and Teacher-KD.'
     rows.sort(bySize)
     const shown = rows.slice(0, MOST_ROWS)
     const panels = QUESTIONS.filter(([question]) =>
@@ -39,8 +40,7 @@ export const ratios: Figure = {
       caption:
         `Dots are ratios of paired runs (equal seed), bars their 95 % intervals; hollow dots are what the graph predicts: planned peak for memory, FLOPs for time. ` +
         `Dashed: the paper's figure (${PAPER.setting}). ` +
-        `${counted(rows.length, 'setting')}${rows.length > shown.length ? `, the ${shown.length} with the largest teachers are shown` : ''}. ` +
-        `A row without a dot under accuracy is cost-only.`,
+        `${counted(rows.length, 'setting')}${rows.length > shown.length ? `, the ${shown.length} with the largest teachers are shown` : ''}.`,
       panels,
       legend: [],
       columns: ['Setting', 'Memory', 'Planned', 'Time', 'FLOPs', 'Accuracy', 'Paired runs'],
@@ -67,7 +67,7 @@ function rowOf(namesScope: boolean) {
     }
     const place = namesScope ? ` · ${scopeName(scope)}` : ''
     return {
-      label: `${teacherName(trial)} · batch ${trial.batch}${place}`,
+      label: `${teacherName(trial)}, batch ${trial.batch}${place}`,
       comparison,
       ratios: {
         memory: found.memory?.ratio,
@@ -95,86 +95,114 @@ function say(ratio: Ratio | undefined): string {
   return formatRatio(ratio.value) + interval
 }
 
+const ROW = 24
+
 function panelOf(question: Question, title: string, paper: number, rows: readonly Row[]): Panel {
-  const points = rows.flatMap((row) => {
-    const ratio = row.ratios[question]
-    return ratio === undefined ? [] : [{ label: row.label, ratio }]
-  })
-  const predictions = rows.flatMap((row) => {
-    const ratio = row.expected[question]
-    return ratio === undefined ? [] : [{ label: row.label, ratio }]
-  })
-  const all = [...points, ...predictions].map(({ ratio }) => ratio)
-  const extent = all.flatMap(({ value, interval }) => [value, ...(interval ?? [])])
-  const low = Math.min(1, ...extent)
-  const high = Math.max(paper, ...extent)
-  const pad = (high / low) ** 0.06
+  // Standing alone, accuracy need not keep the rows of its neighbours.
+  const own = rows.filter(({ ratios }) => ratios[question] !== undefined)
+  const plot = plotOf(question, paper)
   return {
     title,
-    plot: () => ({
-      height: 60 + rows.length * 26,
-      marginLeft: 8,
-      marginRight: 46,
+    share: question === 'memory' ? 1.5 : 1,
+    plot: (width, leads) => plot(leads && question === 'accuracy' ? own : rows, width, leads),
+  }
+}
+
+function plotOf(question: Question, paper: number) {
+  return (rows: readonly Row[], width: number, leads: boolean): Plot.PlotOptions => {
+    const points = rows.flatMap(({ label, ratios }) => mark(label, ratios[question]))
+    const predictions = rows.flatMap(({ label, expected }) => mark(label, expected[question]))
+    const absent = rows.filter(({ ratios }) => ratios[question] === undefined)
+    const extent = [...points, ...predictions].flatMap(({ low, high }) => [low, high])
+    const longest = Math.max(...rows.map(({ label }) => label.length))
+    return {
+      height: 62 + rows.length * ROW,
+      marginLeft: leads ? Math.min(longest * 6.2 + 12, width * 0.45) : 10,
+      marginRight: 52,
       x: {
-        type: 'log',
-        domain: [low / pad, high * pad],
-        label: null,
-        ticks: question === 'accuracy' ? 4 : [0.5, 1, 2, 3, 5, 10, 20, 50, 100],
-        tickFormat: (value: number) => `${value}×`,
+        ...amountAxis([1, paper, ...extent], null),
+        tickFormat: (value: number) => `${tickLabel(value)}×`,
       },
-      y: { type: 'point', domain: rows.map(({ label }) => label), axis: null, padding: 0.75 },
+      y: { type: 'point', domain: rows.map(({ label }) => label), axis: null, padding: 0.6 },
       marks: [
-        Plot.ruleX([1], { stroke: INK, strokeOpacity: 0.6 }),
+        Plot.ruleY(rows, { y: 'label', stroke: RULE, strokeWidth: 0.75 }),
+        Plot.ruleX([1], { stroke: INK, strokeOpacity: 0.5 }),
         Plot.ruleX([paper], { stroke: MUTED, strokeDasharray: '3 3' }),
         Plot.text([paper], {
           x: (value: number) => value,
-          text: (value: number) => `paper ${formatRatio(value)}`,
+          text: (value: number) => `paper ${value}×`,
           frameAnchor: 'top',
-          dy: -14,
+          dy: -12,
           fill: MUTED,
         }),
-        Plot.ruleY(rows, { y: 'label', stroke: RULE, strokeWidth: 0.75 }),
-        Plot.text(rows, {
-          y: 'label',
-          text: 'label',
-          frameAnchor: 'left',
-          textAnchor: 'start',
-          dy: -8,
-          fill: MUTED,
-          fontSize: 11,
-        }),
+        leads
+          ? Plot.text(rows, {
+              y: 'label',
+              text: 'label',
+              frameAnchor: 'left',
+              textAnchor: 'end',
+              dx: -10,
+              fill: INK,
+            })
+          : undefined,
         Plot.dot(predictions, {
-          x: ({ ratio }: { ratio: Ratio }) => ratio.value,
+          x: 'value',
           y: 'label',
           r: 4,
           stroke: 'var(--embed-kd)',
           fill: 'var(--paper)',
         }),
         Plot.ruleY(points, {
-          x1: ({ ratio }: { ratio: Ratio }) => ratio.interval?.[0] ?? ratio.value,
-          x2: ({ ratio }: { ratio: Ratio }) => ratio.interval?.[1] ?? ratio.value,
+          x1: 'low',
+          x2: 'high',
           y: 'label',
           stroke: 'var(--embed-kd)',
           strokeWidth: 2,
         }),
-        Plot.dot(points, {
-          x: ({ ratio }: { ratio: Ratio }) => ratio.value,
-          y: 'label',
-          r: 4.5,
-          fill: 'var(--embed-kd)',
-        }),
+        Plot.dot(points, { x: 'value', y: 'label', r: 4.5, fill: 'var(--embed-kd)' }),
         Plot.text(points, {
-          x: ({ ratio }: { ratio: Ratio }) => ratio.interval?.[1] ?? ratio.value,
           y: 'label',
-          text: ({ ratio }: { ratio: Ratio }) => formatRatio(ratio.value),
+          text: ({ value }: Mark) => formatRatio(value),
+          frameAnchor: 'right',
           textAnchor: 'start',
           dx: 8,
           fontWeight: 600,
           fill: INK,
+        }),
+        Plot.text(absent, {
+          y: 'label',
+          x: () => 1,
+          text: ({ comparison }: Row) => whyAbsent(comparison),
+          textAnchor: 'start',
+          dx: 8,
+          fontStyle: 'italic',
+          fill: MUTED,
           stroke: 'var(--paper)',
-          strokeWidth: 3,
+          strokeWidth: 4,
         }),
       ],
-    }),
+    }
   }
+}
+
+interface Mark {
+  readonly label: string
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+function mark(label: string, ratio: Ratio | undefined): Mark[] {
+  if (ratio === undefined) return []
+  const [low, high] = ratio.interval ?? [ratio.value, ratio.value]
+  return [{ label, value: ratio.value, low, high }]
+}
+
+function whyAbsent({ teacherKd, embedKd }: Comparison): string {
+  for (const { method, runs } of [teacherKd, embedKd]) {
+    const failed = runs.every(({ status }) => status !== 'ok')
+    if (failed) return `${methodName(method)}: ${statusName(runs[0]!.status)}`
+  }
+  const costOnly = [teacherKd, embedKd].some(({ runs }) => runs.every(({ costOnly }) => costOnly))
+  return costOnly ? 'cost only' : 'not measured'
 }

@@ -1,15 +1,17 @@
 // How cost grows: memory and throughput against the size of the teacher, throughput against the batch.
 // Both figures show one scope, so that their axes mean one thing.
 import { type Configuration, scopeName, teacherName } from '../../model/corpus.js'
-import { methodName, significant } from '../../model/format.js'
-import { devicePeakBytes, imagesPerSecond, type Measure, summaryOf } from '../../model/measures.js'
-import { commonest, type View } from '../../model/view.js'
-import { type Figure, methodsIn, type Panel } from './figure.js'
+import { formatCount, methodName, significant, statusName } from '../../model/format.js'
+import { finished, imagesPerSecond, type Measure, summaryOf } from '../../model/measures.js'
+import { bestCoveredBatch } from '../../model/view.js'
+import { amountAxis, tickLabel } from './axes.js'
+import { type Figure } from './figure.js'
+import { type Failure, linePanel, type Placed } from './lines.js'
 import {
   describeRuns,
   largestTeachers,
-  linePanel,
   peakMeasure,
+  peakTitle,
   type Point,
   pointOf,
 } from './points.js'
@@ -17,141 +19,148 @@ import {
 export const teacherSize: Figure = {
   id: 'teacher-size',
   title: 'Memory and throughput against the size of the teacher',
-  draw: ({ inScope, scope }: View) => {
-    const withTeacher = inScope.filter(({ trial }) => trial.teacher !== undefined)
-    const batch = commonest(withTeacher, ({ trial }) => trial.batch)
-    if (scope === undefined || batch === undefined)
-      return 'No run with a teacher passes the filters.'
+  draw: ({ inScope, scope }) => {
+    const batch = bestCoveredBatch(inScope.filter(({ trial }) => trial.teacher !== undefined))
+    if (scope === undefined || batch === undefined) {
+      return 'No run with a teacher that passes the filters finished.'
+    }
     const shown = inScope.filter(({ trial }) => trial.batch === batch)
-    const memory = peakMeasure(shown)
-    const measures: [Measure, string, number][] = [
-      [
-        memory,
-        memory === devicePeakBytes ? 'Peak device memory (MB)' : 'Peak memory over baseline (MB)',
-        1e-6,
-      ],
-      [imagesPerSecond, 'Throughput (images/s)', 1],
+    if (largestTeachers(shown, 2).length < 2) return 'There is one teacher at this batch size.'
+    const quantities = [
+      { measure: peakMeasure(shown), title: peakTitle(shown), unit: 1e-6 },
+      { measure: imagesPerSecond, title: 'Throughput (images/s)', unit: 1 },
     ]
-    const drawn = measures.flatMap(([measure, title, unit]) => {
-      const points = shown.flatMap((item) => pointOf(item, measure))
-      return points.length === 0 ? [] : [{ measure, title, unit, points }]
-    })
-    if (drawn.length === 0) return 'No run with a teacher finished.'
     return {
       caption:
-        `Batch ${batch}; ${scopeName(scope)}. Horizontal: parameters of the teacher, logarithmic; vertical: logarithmic. ` +
-        `${describeRuns(drawn[0]!.points)} Supervised training has no teacher and is drawn as a line across.`,
-      panels: drawn.map(({ title, unit, points }) => sizePanel(title, unit, points)),
+        `Batch ${batch}; ${scopeName(scope)}. ${describeRuns(shown.flatMap((item) => pointOf(item, imagesPerSecond)))} ` +
+        `Axes are logarithmic where the values span enough. Supervised training has no teacher and is drawn as a line across. ` +
+        `Crosses at the foot mark teachers with which a method did not finish.`,
+      panels: quantities.map(({ measure, title, unit }) => sizePanel(title, shown, measure, unit)),
       legend: [],
-      columns: ['Teacher', 'Parameters', 'Method', ...drawn.map(({ title }) => title)],
+      columns: ['Teacher', 'Parameters', 'Method', ...quantities.map(({ title }) => title)],
       rows: shown.map((item) => [
         teacherName(item.trial),
-        item.trial.teacher === undefined ? '–' : significant(item.trial.teacher.parameterCount),
+        item.trial.teacher === undefined ? '–' : formatCount(item.trial.teacher.parameterCount),
         methodName(item.method),
-        ...drawn.map(({ measure, unit }) => {
-          const summary = summaryOf(item, measure)
-          return summary === undefined ? '–' : significant(summary.mean * unit)
-        }),
+        ...quantities.map(({ measure, unit }) => cell(item, measure, unit)),
       ]),
     }
   },
 }
 
-function sizePanel(title: string, unit: number, points: readonly Point[]): Panel {
-  const placed = points
-    .filter(({ configuration }) => configuration.trial.teacher !== undefined)
-    .map((point) => ({
-      ...point,
-      x: point.configuration.trial.teacher!.parameterCount / 1e6,
-      y: point.value * unit,
-    }))
-    .sort((a, b) => a.x - b.x)
-  const across = points.filter(({ configuration }) => configuration.trial.teacher === undefined)
-  const largest = Math.max(...placed.map(({ x }) => x))
-  const ends = [
-    ...methodsIn(placed).map((method) => placed.findLast((point) => point.method === method)!),
-    ...across.map((point) => ({ ...point, x: largest, y: point.value * unit })),
-  ].map(({ method, y }) => ({ method, x: largest, y }))
-  return linePanel(title, placed, ends, across, unit, {
-    type: 'log',
-    label: 'parameters of the teacher (millions) →',
-    ticks: 5,
-    tickFormat: (value: number) => significant(value, 2),
+function cell(item: Configuration, measure: Measure, unit: number): string {
+  const summary = summaryOf(item, measure)
+  return summary === undefined ? outcomes(item) : significant(summary.mean * unit)
+}
+
+function outcomes({ runs }: Configuration): string {
+  const failed = [...new Set(runs.map(({ status }) => status))].filter((status) => status !== 'ok')
+  return failed.length === 0 ? '–' : failed.map(statusName).join(', ')
+}
+
+function sizePanel(title: string, items: readonly Configuration[], measure: Measure, unit: number) {
+  const withTeacher = items.filter(({ trial }) => trial.teacher !== undefined)
+  const size = ({ trial }: Configuration) => trial.teacher!.parameterCount / 1e6
+  return linePanel({
+    title,
+    placed: placedBy(withTeacher, measure, unit, size),
+    across: placedBy(
+      items.filter(({ trial }) => trial.teacher === undefined),
+      measure,
+      unit,
+      () => Math.max(...withTeacher.map(size)),
+    ),
+    failures: failuresOf(withTeacher, size),
+    x: amountAxis(withTeacher.map(size), 'parameters of the teacher (millions) →'),
   })
 }
 
 export const batchSize: Figure = {
   id: 'batch-size',
   title: 'Throughput against batch size',
-  draw: ({ inScope, scope }: View) => {
+  draw: ({ inScope, scope }) => {
     if (scope === undefined) return 'No record passes the filters.'
     const batches = [...new Set(inScope.map(({ trial }) => trial.batch))].sort((a, b) => a - b)
     if (batches.length < 2) return 'All runs that pass the filters have one batch size.'
-    const teacher = teacherWithMostBatches(inScope)
+    const teacher = mostDemandingTeacher(inScope)
     const shown = inScope.filter(
       ({ trial }) => trial.teacher === undefined || trial.teacher.name === teacher,
     )
-    const points = shown.flatMap((item) => pointOf(item, imagesPerSecond))
-    const failed = shown.filter(({ runs }) => runs.some(({ status }) => status !== 'ok'))
-    if (points.length === 0) return 'No run of this setting finished.'
-    const placed = points
-      .map((point) => ({ ...point, x: point.configuration.trial.batch, y: point.value }))
-      .sort((a, b) => a.x - b.x)
-    const ends = methodsIn(placed).map((method) => {
-      const { x, y } = placed.findLast((point) => point.method === method)!
-      return { method, x, y }
-    })
-    const floor = Math.min(...placed.map(({ y }) => y)) / 1.6
+    const size = ({ trial }: Configuration) => trial.batch
+    const placed = placedBy(shown, imagesPerSecond, 1, size)
+    if (placed.length === 0) return 'No run of this setting finished.'
+    const failures = failuresOf(shown, size)
     return {
       caption:
-        `Teacher ${teacher ?? 'none'}; ${scopeName(scope)}. Both axes logarithmic. ${describeRuns(points)}` +
-        (failed.length === 0
+        `Teacher ${teacher ?? 'none'}; ${scopeName(scope)}. ${describeRuns(placed)}` +
+        (failures.length === 0
           ? ' Every run finished.'
           : ' Crosses at the foot mark batches at which a method did not finish, and why.'),
       panels: [
-        linePanel(
-          'Throughput (images/s)',
+        linePanel({
+          title: 'Throughput (images/s)',
           placed,
-          ends,
-          [],
-          1,
-          {
+          across: [],
+          failures,
+          x: {
+            ...amountAxis(batches, 'batch size →'),
             type: 'log',
             base: 2,
-            domain: [batches[0]!, batches.at(-1)!],
             ticks: batches,
-            tickFormat: String,
-            label: 'batch size →',
+            tickFormat: tickLabel,
           },
-          failed.map((item) => ({
-            method: item.method,
-            x: item.trial.batch,
-            y: floor,
-            status: item.runs.find(({ status }) => status !== 'ok')!.status,
-          })),
-        ),
+        }),
       ],
       legend: [],
-      columns: ['Method', 'Batch', 'Images/s', 'Did not finish'],
-      rows: shown.map((item) => {
-        const summary = summaryOf(item, imagesPerSecond)
-        const reasons = item.runs.flatMap(({ status }) => (status === 'ok' ? [] : [status]))
-        return [
-          methodName(item.method),
-          String(item.trial.batch),
-          summary === undefined ? '–' : significant(summary.mean),
-          reasons.join(', '),
-        ]
-      }),
+      columns: ['Method', 'Batch', 'Images/s'],
+      rows: shown.map((item) => [
+        methodName(item.method),
+        String(item.trial.batch),
+        cell(item, imagesPerSecond, 1),
+      ]),
     }
   },
 }
 
-function teacherWithMostBatches(items: readonly Configuration[]): string | undefined {
-  const batches = new Map<string, Set<number>>()
-  for (const name of largestTeachers(items, Number.POSITIVE_INFINITY)) batches.set(name, new Set())
-  for (const { trial } of items) {
-    if (trial.teacher !== undefined) batches.get(trial.teacher.name)!.add(trial.batch)
+/** The largest teacher that trained a student live: where batches begin to fail is seen best there. */
+function mostDemandingTeacher(items: readonly Configuration[]): string | undefined {
+  const live = items.filter((item) => item.method === 'teacher-kd' && finished(item).length > 0)
+  return largestTeachers(live.length > 0 ? live : items, 1)[0]
+}
+
+function placedBy(
+  items: readonly Configuration[],
+  measure: Measure,
+  unit: number,
+  x: (item: Configuration) => number,
+): Placed[] {
+  const scaled = (point: Point): Placed => ({
+    ...point,
+    x: x(point.configuration),
+    y: point.value * unit,
+    low: point.low * unit,
+    high: point.high * unit,
+  })
+  return items
+    .flatMap((item) => pointOf(item, measure))
+    .map(scaled)
+    .sort((a, b) => a.x - b.x)
+}
+
+/** Where no run of a method finished: one entry a place and outcome, its methods together. */
+function failuresOf(
+  items: readonly Configuration[],
+  x: (item: Configuration) => number,
+): Failure[] {
+  const places = new Map<string, { x: number; outcome: string; methods: string[] }>()
+  for (const item of items) {
+    if (finished(item).length > 0) continue
+    const outcome = outcomes(item)
+    const key = `${x(item)} ${outcome}`
+    const place = places.get(key) ?? { x: x(item), outcome, methods: [] }
+    const name = methodName(item.method)
+    if (!place.methods.includes(name)) place.methods.push(name)
+    places.set(key, place)
   }
-  return [...batches].sort(([, a], [, b]) => a.size - b.size).at(-1)?.[0]
+  return [...places.values()]
 }

@@ -1,0 +1,36 @@
+// Axes that read well: few round ticks inside the domain, and logarithms only where the values span enough for one.
+import type { ScaleOptions } from '@observablehq/plot'
+import { significant } from '../../model/format.js'
+
+/** Below this span a logarithmic axis would have no round ticks left. */
+const LOG_SPAN = 2.5
+
+/** A logarithmic axis over positive values, or a linear one where they lie close together. */
+export function amountAxis(values: readonly number[], label: string | null): ScaleOptions {
+  const low = Math.min(...values)
+  const high = Math.max(...values)
+  const shared = { label, tickFormat: tickLabel }
+  if (high / low < LOG_SPAN) {
+    const room = (high - low) * 0.12 || high * 0.1
+    return { ...shared, ticks: 5, domain: [Math.max(0, low - room), high + room] }
+  }
+  const room = (high / low) ** 0.05
+  const domain = [low / room, high * room] as const
+  return { ...shared, type: 'log', domain, ticks: logTicks(...domain) }
+}
+
+/** 1, 2 and 5 times powers of ten inside the domain; powers of ten alone where that makes too many. */
+export function logTicks(low: number, high: number): number[] {
+  const ticks: number[] = []
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+    for (const digit of [1, 2, 5]) ticks.push(digit * 10 ** power)
+  }
+  const inside = ticks.filter((tick) => tick >= low && tick <= high)
+  return inside.length > 7 ? inside.filter((tick) => Number.isInteger(Math.log10(tick))) : inside
+}
+
+/** As few digits as say it: 1, 0.05, 2,000. */
+export function tickLabel(value: number): string {
+  const text = significant(value, 4)
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text
+}

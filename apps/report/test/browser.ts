@@ -1,0 +1,86 @@
+// A real headless Chromium with a report open in it, for the tests that need one.
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import type { BenchRecord } from '@embed-kd/record'
+import { renderReport, type ReportOptions } from '../src/index.js'
+
+const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+
+/** Why the tests cannot run here; undefined where they can. */
+export const noBrowser = existsSync(CHROMIUM)
+  ? undefined
+  : `no Chromium at ${CHROMIUM}: install it, or name one in CHROMIUM_PATH`
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+}
+
+export interface Opened {
+  readonly page: Page
+  /** What went wrong in the page: errors, and requests for anything but the file itself. */
+  readonly complaints: string[]
+}
+
+export interface View {
+  readonly width?: number
+  readonly height?: number
+  readonly dark?: boolean
+  readonly fragment?: string
+}
+
+/** Writes a report of these records to a file and opens it as a reader would. */
+export async function openReport(
+  browser: Browser,
+  records: readonly BenchRecord[],
+  { width = 1280, height = 800, dark = false, fragment = '' }: View = {},
+  options: ReportOptions = {},
+): Promise<Opened> {
+  const file = join(mkdtempSync(join(tmpdir(), 'embed-kd-report-')), 'report.html')
+  writeFileSync(file, renderReport(records, options))
+  const page = await browser.newPage({
+    viewport: { width, height },
+    colorScheme: dark ? 'dark' : 'light',
+  })
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text())
+  })
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  const address = pathToFileURL(file).href
+  page.on('request', (request) => {
+    const url = request.url()
+    if (!url.startsWith(address) && !/^(?:data|blob):/.test(url)) complaints.push(`request: ${url}`)
+  })
+  await page.goto(address + fragment)
+  return { page, complaints }
+}
+
+/** Waits until every figure is drawn, by scrolling through the page. */
+export async function drawEverything(page: Page): Promise<void> {
+  const figures = page.locator('#figures figure')
+  for (let at = 0; at < (await figures.count()); at++) {
+    await figures.nth(at).scrollIntoViewIfNeeded()
+    await page.waitForFunction((at) => {
+      const figure = document.querySelectorAll('#figures figure')[at]!
+      return figure.querySelector('figcaption')!.textContent !== ''
+    }, at)
+  }
+}

@@ -1,0 +1,271 @@
+// The page in a real browser: what readers do with it, and that nothing inside a record can do anything.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type AxeCore from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { type BenchRecord, parseRecords } from '@embed-kd/record'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { drawEverything, launch, noBrowser, openReport, type View } from './browser.js'
+import { syntheticRecords } from './synthetic.js'
+
+if (noBrowser !== undefined) console.warn(`skipping the browser tests: ${noBrowser}`)
+
+const records = syntheticRecords({ memoryLimitBytes: 1.2e9 })
+
+describe.skipIf(noBrowser !== undefined)('the page', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await launch()
+  })
+  afterAll(() => browser?.close())
+
+  const tableRows = (page: Page) => page.locator('#trials tbody tr')
+  const check = async (page: Page, menu: string, value: string) => {
+    await page.locator('.menu summary', { hasText: menu }).click()
+    await page.locator(`.menu input[value="${value}"]`).check()
+    await page.keyboard.press('Escape')
+  }
+
+  test('opens with three answers, draws every figure and asks the network for nothing', async () => {
+    const { page, complaints } = await openReport(browser, records)
+    expect(await page.locator('.card .number').allTextContents()).toHaveLength(3)
+    expect(await page.locator('.card').first().textContent()).toMatch(/Paper9×/)
+    await drawEverything(page)
+    expect(await page.locator('#figures figure.missing').count()).toBe(0)
+    expect(await page.locator('#figures figure').count()).toBe(9)
+    expect(await page.locator('#figures .panel svg[role=img]').count()).toBeGreaterThanOrEqual(13)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test('filters everything, and the address opens the same view again', async () => {
+    const { page, complaints } = await openReport(browser, records)
+    const before = await tableRows(page).count()
+    await check(page, 'Teacher', 'vit-mini')
+    await check(page, 'Method', 'embed-kd')
+    expect(await page.locator('.filters .count').textContent()).toBe(
+      `6 of ${records.length} trials`,
+    )
+    expect(await tableRows(page).count()).toBe(2)
+    expect(before).toBeGreaterThan(2)
+    expect(await page.locator('.card.unsupported').count()).toBe(3)
+    const again = await browser.newPage()
+    await again.goto(page.url())
+    expect(await tableRows(again).allTextContents()).toEqual(
+      await tableRows(page).allTextContents(),
+    )
+    await page.getByRole('button', { name: 'Show all' }).click()
+    expect(await tableRows(page).count()).toBe(before)
+    expect(complaints).toEqual([])
+    await again.close()
+    await page.close()
+  })
+
+  test('sorts by a column in both directions and keeps what is missing at the end', async () => {
+    const { page } = await openReport(browser, records)
+    const column = async () => {
+      const cells = await tableRows(page).locator('td:nth-child(6)').allTextContents()
+      return cells.filter((cell) => cell !== '–').map(Number.parseFloat)
+    }
+    const header = page.getByRole('button', { name: 'Images/s' })
+    await header.click()
+    expect(await column()).toEqual((await column()).toSorted((a, b) => a - b))
+    expect(await tableRows(page).last().textContent()).toContain('–')
+    await header.click()
+    expect(await column()).toEqual((await column()).toSorted((a, b) => b - a))
+    expect(await tableRows(page).last().textContent()).toContain('–')
+    expect(await page.locator('th[aria-sort=descending]').textContent()).toContain('Images/s')
+    await page.close()
+  })
+
+  test('holds every row against a baseline', async () => {
+    const { page } = await openReport(browser, records, {
+      fragment: '#teacher=vit-base-16&batch=16&method=embed-kd&method=teacher-kd',
+    })
+    await page.getByRole('button', { name: /^Compare: Teacher-KD/ }).click()
+    const row = tableRows(page).filter({ hasText: 'Embed-KD' })
+    expect(await row.locator('td.numeric:has-text("ms") .relative').textContent()).toMatch(
+      /^0\.0\d×.*better, 95 % interval .*, 3 pairs/,
+    )
+    expect(page.url()).toContain('baseline=')
+    await page.getByRole('button', { name: 'Drop the baseline' }).click()
+    expect(await page.locator('.relative').count()).toBe(0)
+    await page.close()
+  })
+
+  test('opens a trial with its samples, curves, memory, graph and command, and comes back', async () => {
+    const { page, complaints } = await openReport(browser, records, {
+      fragment: '#method=embed-kd',
+    })
+    await page.getByRole('link', { name: 'Embed-KD' }).last().click()
+    const heading = page.getByRole('heading', { level: 1 })
+    expect(await heading.textContent()).toMatch(/^Embed-KD, /)
+    expect(await heading.evaluate((node) => node === document.activeElement)).toBe(true)
+    await page.locator('.trial svg[role=img]').nth(3).waitFor()
+    const text = await page.locator('.trial').textContent()
+    for (const part of ['Every sample', 'Where the memory goes', 'Training loss', 'Test accuracy'])
+      expect(text).toContain(part)
+    expect(text).toContain('embed-kd step --backend ort:cpu --method embed-kd')
+    expect(text).toContain('SYNTHETIC processor')
+    expect(text).toContain('= input images')
+    await page.getByRole('link', { name: 'seed 1' }).click()
+    expect(await page.locator('.lede').last().textContent()).toContain('seed 1')
+    await page.getByRole('link', { name: '← All trials' }).click()
+    expect(await page.locator('.filters .count').textContent()).toContain(' of ')
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test('says of a trial that did not finish why, with its last words', async () => {
+    const failed = records.find(({ status }) => status === 'oom')!
+    const { page } = await openReport(browser, records, { fragment: `#trial=${failed.id}` })
+    const notice = await page.locator('.notice.bad').textContent()
+    expect(notice).toContain('out of memory')
+    expect(notice).toContain('std::bad_alloc')
+    await page.close()
+  })
+
+  test('hands out the records and the table that pass the filters', async () => {
+    const { page } = await openReport(browser, records, { fragment: '#method=supervised' })
+    const fetch = async (name: RegExp) => {
+      const waiting = page.waitForEvent('download')
+      await page.getByRole('button', { name }).click()
+      return readFileSync((await (await waiting).path())!, 'utf8')
+    }
+    const kept = records.filter(({ trial }) => trial.method === 'supervised')
+    const byId = (records: BenchRecord[]) => records.toSorted((a, b) => a.id.localeCompare(b.id))
+    expect(byId(parseRecords(await fetch(/records/)).records)).toEqual(byId(kept))
+    const lines = (await fetch(/table/)).trimEnd().split('\r\n')
+    expect(lines).toHaveLength(1 + kept.length / 3)
+    expect(lines[0]).toContain('stepSeconds (s)')
+    await page.close()
+  })
+
+  test('follows the system into the dark, or the reader', async () => {
+    const { page } = await openReport(browser, records, { dark: true })
+    const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+    const dark = await paper()
+    await page.getByRole('button', { name: 'Theme: auto' }).click()
+    const light = await paper()
+    expect(light).toBe('rgb(255, 255, 255)')
+    expect(dark).not.toBe(light)
+    await page.getByRole('button', { name: 'Theme: light' }).click()
+    expect(await paper()).toBe(dark)
+    await page.close()
+  })
+
+  test('works from the keyboard alone', async () => {
+    const { page } = await openReport(browser, records)
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(
+      'Skip to the report',
+    )
+    await page.locator('.menu summary').first().focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Space')
+    expect(await page.locator('.menu input:checked').count()).toBe(1)
+    await page.keyboard.press('Escape')
+    expect(await page.locator('.menu[open]').count()).toBe(0)
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('SUMMARY')
+    await page.getByRole('button', { name: 'Step' }).focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Enter')
+    expect(await page.locator('th[aria-sort=descending]').textContent()).toContain('Step')
+    await page.close()
+  })
+
+  test('prints with every figure drawn, though none was seen', async () => {
+    const { page } = await openReport(browser, records)
+    const pdf = await page.pdf({ format: 'A4' })
+    expect(pdf.subarray(0, 5).toString()).toBe('%PDF-')
+    expect(await page.locator('#figures figcaption:empty').count()).toBe(0)
+    expect(await page.locator('#figures .panel svg').count()).toBeGreaterThanOrEqual(13)
+    await page.close()
+  })
+
+  test('shows markup inside a record as text and runs none of it', async () => {
+    const bomb =
+      '</script><img src=x onerror="globalThis.hit=1"><script>globalThis.hit=1</script>{{}}'
+    const hostile = records.slice(0, 60).map((record): BenchRecord => {
+      const poison = (value: unknown): unknown => {
+        if (Array.isArray(value)) return value.map(poison)
+        if (typeof value === 'object' && value !== null)
+          return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, poison(item)]))
+        return typeof value === 'string' ? value + bomb : value
+      }
+      const { status, startedAt, trial, reason = 'none' } = record
+      const poisoned = poison(record) as BenchRecord
+      const { method, preset } = trial
+      return {
+        ...poisoned,
+        trial: { ...poisoned.trial, method, preset },
+        status,
+        startedAt,
+        reason: reason + bomb,
+        warnings: [bomb],
+      }
+    })
+    const { page, complaints } = await openReport(browser, hostile, {}, { title: bomb })
+    await drawEverything(page)
+    expect(await page.title()).toBe(bomb)
+    await page.locator('#trials tbody a').first().click()
+    await page.locator('.trial svg').first().waitFor()
+    expect(await page.locator('.trial').textContent()).toContain(bomb)
+    expect(await page.evaluate(() => 'hit' in globalThis)).toBe(false)
+    expect(await page.locator('img').count()).toBe(0)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test('compares with earlier records, regressions first', async () => {
+    const slower = syntheticRecords({ memoryLimitBytes: 1.2e9, slowdown: 1.3 })
+    const { page } = await openReport(browser, slower, {}, { before: records })
+    expect(await page.locator('#changes .lede').textContent()).toMatch(
+      /^\d+ regressions, 0 improvements/,
+    )
+    expect(await page.locator('#changes tbody tr').first().textContent()).toContain('1.30×')
+    await page.close()
+  })
+
+  test('says so when there is nothing to show', async () => {
+    const { page, complaints } = await openReport(browser, [])
+    expect(await page.locator('main').textContent()).toContain(
+      'There are no records in this report.',
+    )
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test.each<[string, View]>([
+    ['wide, light', { width: 1280 }],
+    ['wide, dark', { width: 1280, dark: true }],
+    ['narrow, light', { width: 390 }],
+    ['a trial', { width: 1280, fragment: '#trial=synthetic-0' }],
+    ['a trial, dark', { width: 390, dark: true, fragment: '#trial=synthetic-1' }],
+    ['a baseline', { width: 1280, fragment: '#baseline=synthetic-0&sort=stepSeconds' }],
+  ])('axe finds nothing to complain of: %s', async (_name, view) => {
+    const before = syntheticRecords({ memoryLimitBytes: 1.3e9, slowdown: 1.1 })
+    const { page, complaints } = await openReport(browser, records, view, { before })
+    if (!view.fragment?.includes('trial')) await drawEverything(page)
+    else await page.locator('.trial svg').first().waitFor()
+    for (const summary of await page.locator('details.data > summary:visible').all())
+      await summary.click()
+    const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+    await page.evaluate(readFileSync(axe, 'utf8'))
+    const { violations, passes } = await page.evaluate(() =>
+      (globalThis as unknown as { axe: typeof AxeCore }).axe.run(document),
+    )
+    expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([])
+    expect(passes.length).toBeGreaterThan(15)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test.each([390, 768, 1280])('never scrolls sideways at %i px', async (width) => {
+    const { page } = await openReport(browser, records, { width })
+    await drawEverything(page)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+    await page.close()
+  })
+})
