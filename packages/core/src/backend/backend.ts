@@ -45,7 +45,8 @@ export interface Capabilities {
   readonly dtypes: readonly DType[]
   /**
    * Relative error of one arithmetic operation on this device (float32's unit roundoff is 2^-24 ≈ 6e-8).
-   * `transcendental` is that of exp, log, tanh, erf, ….
+   * `transcendental` is that of exp, log and the roots, and the absolute error of functions bounded by 1 (tanh, sigmoid, erf,
+   * sin, cos). Conformance derives its tolerances from these two.
    */
   readonly precision: { readonly arithmetic: number; readonly transcendental: number }
   /** Same executable, inputs and key give the same bits on this device. */

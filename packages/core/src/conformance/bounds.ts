@@ -88,7 +88,15 @@ const transcendental =
     }
   }
 
-/** sin and cos: no steeper than 1, and never further than 2 from right. */
+/** A monotone function bounded by 1, accurate relative to that: common kernels cut off its tails, or fit it near zero. */
+const bounded =
+  (f: (x: number) => number): Rule<'tanh'> =>
+  (inputs, attrs, y, device) => ({
+    ...transcendental(f)(inputs, attrs, y, device),
+    magnitude: ones(y),
+  })
+
+/** sin and cos: bounded too, no steeper than 1, and never further than 2 from right. */
 const wave: Rule<'sin'> = (inputs, _, y, { precision }) => {
   const [{ x, e }] = operands(inputs, y.shape)
   return {
@@ -188,13 +196,9 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
   log: transcendental(Math.log),
   sqrt: transcendental(Math.sqrt),
   rsqrt: transcendental((x) => 1 / Math.sqrt(x)),
-  tanh: transcendental(Math.tanh),
-  // Relative to its range, not to its value: common kernels cut sigmoid's tail off, and softmax is there for small probabilities.
-  sigmoid: (inputs, attrs, y, device) => ({
-    ...transcendental(sigmoid)(inputs, attrs, y, device),
-    magnitude: ones(y),
-  }),
-  erf: transcendental(erf),
+  tanh: bounded(Math.tanh),
+  sigmoid: bounded(sigmoid),
+  erf: bounded(erf),
   sin: wave,
   cos: wave,
   add: rounded((_, __, ea, eb) => Math.hypot(ea, eb)),
