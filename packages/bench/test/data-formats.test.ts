@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
 import sharp from 'sharp'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { isDirectory } from '../src/data/files.js'
 import { channelStatistics } from '../src/data/input.js'
@@ -14,10 +14,16 @@ import { loadDataset } from '../src/data/registry.js'
 import { wholeSplit } from '../src/data/subsets.js'
 
 let directory = ''
+let cache = ''
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'embed-kd-data-'))
+  cache = mkdtempSync(join(tmpdir(), 'embed-kd-cache-'))
+  vi.stubEnv('XDG_CACHE_HOME', cache)
 })
-afterEach(() => rmSync(directory, { recursive: true }))
+afterEach(() => {
+  vi.unstubAllEnvs()
+  for (const made of [directory, cache]) rmSync(made, { recursive: true })
+})
 
 type Files = Record<string, Uint8Array | string>
 
@@ -384,7 +390,7 @@ describe('by name', () => {
     'refuses %j, saying what there is',
     async (spec) => {
       await expect(loadDataset(spec)).rejects.toThrow(
-        `data set ${JSON.stringify(spec)}: there is none of that name; give one of mnist, fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR`,
+        `data set ${JSON.stringify(spec)}: there is none of that name; give one of mnist, fashion-mnist, cifar10, cifar100, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, parquet:DIR`,
       )
     },
   )

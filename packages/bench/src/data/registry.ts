@@ -3,12 +3,15 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
+import { decodedOnce, defaultCacheDirectory } from './cache.js'
+import { cifarArchives, fetchArchive } from './cifar-download.js'
 import { loadCifar } from './cifar.js'
 import { DatasetError } from './dataset.js'
 import type { Dataset } from './dataset.js'
+import type { DecodeOptions } from './decode.js'
 import { loadIdx } from './idx.js'
 import { loadImageFolder } from './image-folder.js'
-import type { ImageFolderOptions } from './image-folder.js'
+import { loadParquet } from './parquet.js'
 
 /** Where the Debian package dataset-fashion-mnist puts it. */
 const fashionMnistDirectory = '/usr/share/datasets/fashion-mnist'
@@ -27,8 +30,13 @@ const garments = [
   'Ankle boot',
 ]
 
-/** Data sets that are where they are. */
-const named: Record<string, () => Dataset> = {
+export interface DatasetOptions extends DecodeOptions {
+  /** Where decoded images and downloads are kept; default the user's cache directory. */
+  readonly cache?: string
+}
+
+/** Data sets that are where they are, or can be downloaded. */
+const named: Record<string, (options: DatasetOptions) => Dataset | Promise<Dataset>> = {
   mnist: () =>
     loadIdx(mnistDirectory(), {
       name: 'mnist',
@@ -41,12 +49,32 @@ const named: Record<string, () => Dataset> = {
       classNames: garments,
       remedy: 'install the Debian package dataset-fashion-mnist, or give its files as idx:DIR',
     }),
+  cifar10: (options) => downloaded('cifar10', options),
+  cifar100: (options) => downloaded('cifar100', options),
 }
+
+async function downloaded(
+  name: keyof typeof cifarArchives,
+  { cache = defaultCacheDirectory(), warn = () => {} }: DatasetOptions,
+): Promise<Dataset> {
+  return loadCifar(name, await fetchArchive(cifarArchives[name], cache, { tell: warn }))
+}
+
+/** Decodes the images of a directory, or takes them from the cache. */
+const decoded =
+  (format: string, load: (directory: string, options: DecodeOptions) => Promise<Dataset>) =>
+  (directory: string, options: DatasetOptions): Promise<Dataset> => {
+    const { cache = defaultCacheDirectory(), imageSize = null, corrupt = 'fail' } = options
+    const name = `${format}:${directory}`
+    const { warn = () => {} } = options
+    const decode = (tell: (message: string) => void) => load(directory, { ...options, warn: tell })
+    return decodedOnce(cache, directory, name, [format, imageSize, corrupt], decode, warn)
+  }
 
 /** Data sets from a directory. */
 const formats: Record<
   string,
-  (directory: string, options: ImageFolderOptions) => Dataset | Promise<Dataset>
+  (directory: string, options: DatasetOptions) => Dataset | Promise<Dataset>
 > = {
   idx: (directory) =>
     loadIdx(directory, {
@@ -55,7 +83,8 @@ const formats: Record<
     }),
   cifar10: (directory) => loadCifar('cifar10', directory),
   cifar100: (directory) => loadCifar('cifar100', directory),
-  images: loadImageFolder,
+  images: decoded('images', loadImageFolder),
+  parquet: decoded('parquet', loadParquet),
 }
 
 /** What `loadDataset` understands, for help texts. */
@@ -66,17 +95,14 @@ export const datasetSpecs: readonly string[] = [
 
 /**
  * A data set by its specification, one of `datasetSpecs`: `mnist`, `cifar10:data/cifar-10-batches-bin`, `images:photos` …
- * @param options for image folders.
+ * @param options for encoded images and downloads.
  * @throws DatasetError naming file, cause and remedy.
  */
-export async function loadDataset(
-  spec: string,
-  options: ImageFolderOptions = {},
-): Promise<Dataset> {
+export async function loadDataset(spec: string, options: DecodeOptions = {}): Promise<Dataset> {
   const colon = spec.indexOf(':')
   const name = colon < 0 ? spec : spec.slice(0, colon)
   const directory = colon < 0 ? undefined : spec.slice(colon + 1)
-  if (directory === undefined && Object.hasOwn(named, name)) return named[name]!()
+  if (directory === undefined && Object.hasOwn(named, name)) return named[name]!(options)
   if (directory && Object.hasOwn(formats, name)) return formats[name]!(directory, options)
   throw new DatasetError(
     `data set ${JSON.stringify(spec)}`,
