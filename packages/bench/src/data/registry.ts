@@ -98,7 +98,7 @@ export const datasetSpecs: readonly string[] = [
  * @param options for encoded images and downloads.
  * @throws DatasetError naming file, cause and remedy.
  */
-export async function loadDataset(spec: string, options: DecodeOptions = {}): Promise<Dataset> {
+export async function loadDataset(spec: string, options: DatasetOptions = {}): Promise<Dataset> {
   const colon = spec.indexOf(':')
   const name = colon < 0 ? spec : spec.slice(0, colon)
   const directory = colon < 0 ? undefined : spec.slice(colon + 1)
