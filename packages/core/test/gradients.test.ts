@@ -254,3 +254,56 @@ it('gives no gradient where the loss does not depend on a tensor', () => {
     return { x }
   })
 })
+
+describe('gradients of a tensor used in slices', () => {
+  const opsOf = (slices: readonly (readonly [start: number, size: number])[]) => {
+    const graph = trace('slices', { x: spec([6, 2]) }, ({ x }) => {
+      const parts = slices.map(([start, size], i) =>
+        op.sum(op.mul(op.sin(op.sliceAxis(x, 0, start, size)), i + 2)),
+      )
+      const [g] = gradients(
+        parts.reduce((sum, part) => op.add(sum, part)),
+        [x],
+      )
+      return { g: g! }
+    })
+    verify(graph)
+    const x = Array.from({ length: 12 }, (_, i) => 0.3 * i)
+    const expected = x.map((value, i) =>
+      slices.reduce((sum, [start, size], k) => {
+        const row = Math.floor(i / 2)
+        return sum + (row >= start && row < start + size ? (k + 2) * Math.cos(value) : 0)
+      }, 0),
+    )
+    const { g } = evaluate(graph, { x: hostTensor('float32', [6, 2], x) })
+    g!.data.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 6))
+    return graph.nodes.map((node) => node.op).filter((op) => ['concat', 'pad', 'add'].includes(op))
+  }
+
+  it('of adjacent ones are joined, used from first to last or from last to first', () => {
+    for (const order of [
+      [0, 2, 4],
+      [4, 2, 0],
+    ])
+      expect(opsOf(order.map((start) => [start, 2])).filter((op) => op !== 'add')).toEqual([
+        'concat',
+      ])
+  })
+  it('of some of it are padded once', () => {
+    expect(
+      opsOf([
+        [1, 2],
+        [3, 1],
+      ]),
+    ).toEqual(expect.arrayContaining(['concat', 'pad']))
+  })
+  it('of apart or overlapping ones are added', () => {
+    for (const second of [3, 1])
+      expect(
+        opsOf([
+          [0, 2],
+          [second, 2],
+        ]),
+      ).not.toContain('concat')
+  })
+})

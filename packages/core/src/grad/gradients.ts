@@ -33,7 +33,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): (Tensor | undef
         if (!contribution || !dependent.has(id)) return
         const gradient = unbroadcast(contribution, tracer.tensor(id))
         const sum = known.get(id)
-        known.set(id, sum ? op.add(sum, gradient) : gradient)
+        known.set(id, sum ? accumulate(sum, gradient) : gradient)
       })
     })
   }
@@ -46,6 +46,40 @@ function applyVjp(node: Node, tensor: (id: ValueId) => Tensor, known: Map<ValueI
   const rule = vjps[node.op] as (context: object) => readonly (Tensor | undefined)[]
   const attrs = node.attrs as AttrsOf<OpName>
   return rule({ inputs: node.inputs.map(tensor), outputs, attrs, g: gradients[0], gradients })
+}
+
+/**
+ * The sum of two contributions. Those of adjacent slices, zero but for their own part, are put side by side instead:
+ * the gradient of a tensor used slice after slice is then one copy of their gradients.
+ */
+function accumulate(sum: Tensor, gradient: Tensor): Tensor {
+  return adjacent(sum, gradient) ?? adjacent(gradient, sum) ?? op.add(sum, gradient)
+}
+
+/** The sum of two padded tensors where `second` begins, on one axis, right after `first` ends. */
+function adjacent(first: Tensor, second: Tensor): Tensor | undefined {
+  const [a, b] = [first, second].map((x) => x.tracer.producer(x))
+  if (a?.op !== 'pad' || b?.op !== 'pad') return undefined
+  const [x, y] = [a, b].map(({ inputs: [id] }) => first.tracer.tensor(id!)) as [Tensor, Tensor]
+  const { low, high } = a.attrs
+  const axes = low.flatMap((n, axis) =>
+    n === b.attrs.low[axis] && high[axis] === b.attrs.high[axis] ? [] : [axis],
+  )
+  const [axis] = axes
+  if (axes.length !== 1 || axis === undefined) return undefined
+  if (low[axis]! + x.shape[axis]! !== b.attrs.low[axis]) return undefined
+  const parts = [...partsOf(x, axis), ...partsOf(y, axis)] as unknown as [Tensor, ...Tensor[]]
+  const joined = op.concat(parts, axis)
+  const rest = high.with(axis, b.attrs.high[axis]!)
+  return [...low, ...rest].every((n) => n === 0) ? joined : op.pad(joined, low, rest)
+}
+
+/** What a tensor was joined from along an axis; itself where it was not. */
+function partsOf(x: Tensor, axis: number): Tensor[] {
+  const node = x.tracer.producer(x)
+  return node?.op === 'concat' && node.attrs.axis === axis
+    ? node.inputs.map((id) => x.tracer.tensor(id))
+    : [x]
 }
 
 /** Sums a gradient over the axes along which its input was broadcast. */

@@ -168,10 +168,9 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
     return [op.mul(g, op.mul(op.add(op.add(t, 1), op.mul(x, slope)), 0.5))]
   },
   quickGelu: ({ inputs, g }) => {
-    const x = inputs[0]!
-    const s = op.sigmoid(op.mul(x, 1.702))
-    const y = op.mul(x, s)
-    return [op.mul(g, op.add(s, op.mul(op.mul(y, 1.702), op.sub(1, s))))]
+    const scaled = op.mul(inputs[0]!, 1.702)
+    const s = op.sigmoid(scaled)
+    return [op.mul(g, op.add(s, op.mul(op.mul(scaled, s), op.sub(1, s))))]
   },
   linear: ({ inputs: [x, weight, bias], g }) => {
     const rows = asMatrix(g)

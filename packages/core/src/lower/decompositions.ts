@@ -36,7 +36,11 @@ export const decompositions: Decompositions = {
     const cubic = op.mul(x!, op.add(op.mul(op.mul(x!, x!), 0.044715), 1))
     return [op.mul(op.mul(x!, 0.5), op.add(op.tanh(op.mul(cubic, Math.sqrt(2 / Math.PI))), 1))]
   },
-  quickGelu: ([x]) => [op.mul(x!, op.sigmoid(op.mul(x!, 1.702)))],
+  quickGelu: ([x]) => {
+    // In parts that its gradient shares.
+    const scaled = op.mul(x!, 1.702)
+    return [op.div(op.mul(scaled, op.sigmoid(scaled)), 1.702)]
+  },
   linear: ([x, weight, bias]) => {
     const y = op.matmul(asMatrix(x!), weight!, { transposeB: true })
     return [op.reshape(bias ? op.add(y, bias) : y, [...x!.shape.slice(0, -1), weight!.shape[0]!])]
@@ -57,8 +61,11 @@ export const decompositions: Decompositions = {
       weightDecay === 0
         ? parameter
         : op.mul(parameter, op.sub(1, op.mul(learningRate, weightDecay)))
-    const denominator = op.add(op.div(op.sqrt(nextV), op.sqrt(correction2)), epsilon)
-    const update = op.mul(op.div(nextM, denominator), op.div(learningRate, correction1))
+    // √v̂ = √v / √correction2, with the scalar brought where it costs no pass over the parameter.
+    const root = op.sqrt(correction2)
+    const denominator = op.add(op.sqrt(nextV), op.mul(root, epsilon))
+    const rate = op.mul(op.div(learningRate, correction1), root)
+    const update = op.mul(op.div(nextM, denominator), rate)
     return [op.sub(decayed, update), nextM, nextV]
   },
 }
