@@ -19,6 +19,8 @@ export interface Batch {
   readonly mask: Float32Array
   /** `[size]`: positions in the split; -1 for padding. */
   readonly indices: Int32Array
+  /** What the model sees of the pixels, where that was made ahead (background.ts). */
+  readonly input?: Float32Array
 }
 
 export function createBatch({ channels, height, width }: ImageShape, size: number): Batch {

@@ -17,7 +17,7 @@ import {
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-import { createDataset, type Dataset } from './dataset.js'
+import { createDataset, pixelArray, type Dataset } from './dataset.js'
 
 /** `embed-kd` in the user's cache directory (XDG Base Directory Specification). */
 export const defaultCacheDirectory = (): string =>
@@ -124,9 +124,12 @@ function readDecoded(file: string): { dataset: Dataset; warnings: readonly strin
   try {
     const size = fstatSync(descriptor).size
     let position = 0
-    const take = (bytes: number): Uint8Array => {
+    const take = (
+      bytes: number,
+      allocate: (bytes: number) => Uint8Array = (n) => new Uint8Array(n),
+    ): Uint8Array => {
       if (!(bytes >= 0 && position + bytes <= size)) throw new Error('it is truncated')
-      const part = new Uint8Array(bytes)
+      const part = allocate(bytes)
       for (let at = 0; at < bytes;) {
         // One read gives at most 2 GiB.
         const count = readSync(descriptor, part, at, Math.min(bytes - at, 2 ** 30), position + at)
@@ -144,7 +147,7 @@ function readDecoded(file: string): { dataset: Dataset; warnings: readonly strin
     const area = facts.channels * facts.height * facts.width
     const [train, test] = counts.map((count, i) => ({
       labels: labels[i]!,
-      images: take(count * area),
+      images: take(count * area, pixelArray),
       count,
     }))
     const dataset = createDataset({ ...facts, train: train!, test: test! })

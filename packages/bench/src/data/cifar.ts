@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 
-import { checkLabels, createDataset, DatasetError } from './dataset.js'
+import { checkLabels, createDataset, DatasetError, pixelArray } from './dataset.js'
 import type { Dataset, Split } from './dataset.js'
 import { isFile, readBytes, requireDirectory } from './files.js'
 
@@ -74,7 +74,7 @@ function readSplit(paths: readonly string[], format: CifarFormat, remedy: string
       )
   }
   const count = files.reduce((sum, { bytes }) => sum + bytes.length / recordBytes, 0)
-  const images = new Uint8Array(count * imageBytes)
+  const images = pixelArray(count * imageBytes)
   const labels = new Int32Array(count)
   let image = 0
   for (const { path, bytes } of files) {

@@ -39,6 +39,10 @@ export class DatasetError extends Error {
   }
 }
 
+/** Memory for pixels that other threads can read too, so that none needs a copy. */
+export const pixelArray = (bytes: number): Uint8Array =>
+  new Uint8Array(new SharedArrayBuffer(bytes))
+
 /** Adds the digest. */
 export function createDataset(parts: Omit<Dataset, 'digest'>): Dataset {
   const { classes, channels, height, width } = parts

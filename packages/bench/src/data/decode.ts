@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 
 import sharp from 'sharp'
 
-import { DatasetError } from './dataset.js'
+import { DatasetError, pixelArray } from './dataset.js'
 import type { Split } from './dataset.js'
 import { planeResize } from './resize.js'
 import type { Size } from './resize.js'
@@ -82,7 +82,7 @@ export async function decodeImages(
   }
 
   const imageBytes = channels * height * width
-  const images = new Uint8Array((files.length - start) * imageBytes)
+  const images = pixelArray((files.length - start) * imageBytes)
   const decoded = new Uint8Array(files.length - start)
   const place = (index: number, image: Decoded): void => {
     if (image.height !== height || image.width !== width)

@@ -18,7 +18,7 @@ import {
   type TrainConfig,
 } from '@embed-kd/core'
 
-import { trainingBatches } from '../data/batches.js'
+import { BackgroundBatches } from '../data/background.js'
 import type { Dataset } from '../data/dataset.js'
 import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
 import { UserError } from '../errors.js'
@@ -114,67 +114,72 @@ export async function runTraining(
       ? undefined
       : await Ema.create(backend, training.parameters, emaDecay, found?.average ?? byInput(first))
   const evaluation = await Evaluation.create(backend, feed, model)
+  const { augmentation } = signal
+  const loader = new BackgroundBatches({
+    subset,
+    size: batch,
+    seed,
+    augmentation,
+    input: feed.input,
+  })
   const events = new EventWriter(join(out, 'tensorboard'), Date.now())
   const progress: { epochs: EpochNote[]; bestEpoch: number } = found
     ? { epochs: [...found.progress.epochs], bestEpoch: found.progress.bestEpoch }
     : { epochs: [], bestEpoch: 0 }
 
-  if (!isOver(progress, config))
-    await trainEpochs({
-      training,
-      epochs,
-      done: progress.epochs.length,
-      batchesOf: (epoch) =>
-        trainingBatches(subset, {
-          size: batch,
-          seed,
-          epoch,
-          augmentation: signal.augmentation,
-          ...(signal.viewOf ? { view: signal.viewOf(epoch) } : {}),
-        }),
-      async tensorsOf(images, epoch) {
-        return new Map([...feed.tensors(images), ...(await signal.tensors(images, epoch))])
-      },
-      ...(ema ? { afterStep: () => ema.update(training.parameters) } : {}),
-      onMetrics(step, { loss, classLoss, kdLoss, correct }) {
-        const kd = kdLoss === undefined ? {} : { 'loss/distillation': kdLoss }
-        const values = { 'loss/total': loss, 'loss/class': classLoss, ...kd }
-        events.scalars(step, { ...values, 'accuracy/batch': correct / batch }, Date.now())
-      },
-      async afterEpoch(epoch, { trainLoss, seconds, dataSeconds }) {
-        const model = ema ? ema.parameters : training.parameters
-        const accuracy = heldOut && (await evaluation.accuracy(model, heldOut))
-        const note: EpochNote = {
-          epoch,
-          trainLoss,
-          ...(accuracy === undefined ? {} : { heldOutAccuracy: accuracy }),
-          seconds,
-          dataWaitShare: dataSeconds / seconds,
-        }
-        progress.epochs.push(note)
-        if (isBest(progress, note)) {
-          progress.bestEpoch = epoch
-          const best = ema ? await ema.read() : byInput(await training.readParameters())
-          writeTensors(files.best, byName(best), { epoch: `${epoch}`, identity })
-        }
-        const checkpoint: Checkpoint = {
-          state: await training.readState(),
-          ...(ema ? { average: await ema.read() } : {}),
-          progress,
-        }
-        writeCheckpoint(files.last, checkpoint, identity)
-        const curves = {
-          'epoch/train loss': trainLoss,
-          'epoch/data wait share': note.dataWaitShare,
-        }
-        const held = accuracy === undefined ? {} : { 'epoch/held-out accuracy': accuracy }
-        events.scalars(training.steps, { ...curves, ...held }, Date.now())
-        tell(describeEpoch(note, epochs))
-        return isOver(progress, config) ? 'stop' : undefined
-      },
-      report,
-    })
-  events.close()
+  try {
+    if (!isOver(progress, config))
+      await trainEpochs({
+        training,
+        epochs,
+        done: progress.epochs.length,
+        batchesOf: (epoch) => loader.epoch(epoch, signal.viewOf?.(epoch)),
+        async tensorsOf(images, epoch) {
+          return new Map([...feed.tensors(images), ...(await signal.tensors(images, epoch))])
+        },
+        ...(ema ? { afterStep: () => ema.update(training.parameters) } : {}),
+        onMetrics(step, { loss, classLoss, kdLoss, correct }) {
+          const kd = kdLoss === undefined ? {} : { 'loss/distillation': kdLoss }
+          const values = { 'loss/total': loss, 'loss/class': classLoss, ...kd }
+          events.scalars(step, { ...values, 'accuracy/batch': correct / batch }, Date.now())
+        },
+        async afterEpoch(epoch, { trainLoss, seconds, dataSeconds }) {
+          const model = ema ? ema.parameters : training.parameters
+          const accuracy = heldOut && (await evaluation.accuracy(model, heldOut))
+          const note: EpochNote = {
+            epoch,
+            trainLoss,
+            ...(accuracy === undefined ? {} : { heldOutAccuracy: accuracy }),
+            seconds,
+            dataWaitShare: dataSeconds / seconds,
+          }
+          progress.epochs.push(note)
+          if (isBest(progress, note)) {
+            progress.bestEpoch = epoch
+            const best = ema ? await ema.read() : byInput(await training.readParameters())
+            writeTensors(files.best, byName(best), { epoch: `${epoch}`, identity })
+          }
+          const checkpoint: Checkpoint = {
+            state: await training.readState(),
+            ...(ema ? { average: await ema.read() } : {}),
+            progress,
+          }
+          writeCheckpoint(files.last, checkpoint, identity)
+          const curves = {
+            'epoch/train loss': trainLoss,
+            'epoch/data wait share': note.dataWaitShare,
+          }
+          const held = accuracy === undefined ? {} : { 'epoch/held-out accuracy': accuracy }
+          events.scalars(training.steps, { ...curves, ...held }, Date.now())
+          tell(describeEpoch(note, epochs))
+          return isOver(progress, config) ? 'stop' : undefined
+        },
+        report,
+      })
+  } finally {
+    events.close()
+    await loader.dispose()
+  }
   const steps = training.steps
   await training.dispose()
   await ema?.dispose()

@@ -1,7 +1,7 @@
 // Training by epochs: the loop that trials and the making of teachers share. What a step computes is in training.ts.
 import type { HostTensor } from '@embed-kd/core'
 
-import type { Batch, Batches } from '../data/batches.js'
+import type { Batch } from '../data/batches.js'
 import type { Report } from './protocol.js'
 import type { StepMetrics, Training } from './training.js'
 
@@ -11,7 +11,10 @@ export interface EpochsPlan {
   /** Epochs that were trained before, where training goes on; default 0. */
   readonly done?: number
   /** Of an epoch, from 0; as many in each. */
-  readonly batchesOf: (epoch: number) => Batches
+  readonly batchesOf: (epoch: number) => {
+    readonly length: number
+    read(step: number): Batch | Promise<Batch>
+  }
   /** Graph inputs of a batch. */
   readonly tensorsOf: (
     batch: Batch,
@@ -50,7 +53,7 @@ export async function trainEpochs(plan: EpochsPlan): Promise<void> {
     const start = performance.now()
     for (let step = 0; step < batches.length; step++) {
       const asked = performance.now()
-      const tensors = await tensorsOf(batches.read(step), epoch)
+      const tensors = await tensorsOf(await batches.read(step), epoch)
       dataSeconds += (performance.now() - asked) / 1000
       await training.step(tensors)
       await plan.afterStep?.()

@@ -5,7 +5,7 @@ import { hostTensor, type HostTensor, type ImageShape } from '@embed-kd/core'
 import type { Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { channelStatistics, createInputWriter } from '../data/input.js'
-import type { InputWriter } from '../data/input.js'
+import type { InputWriter, ModelInput } from '../data/input.js'
 import { wholeSplit } from '../data/subsets.js'
 import { UserError } from '../errors.js'
 
@@ -21,27 +21,24 @@ export function squareImages({ name, channels, height, width }: Dataset): ImageS
 
 export class Feed {
   readonly shape: ImageShape
+  /** How pixels become the student's input. */
+  readonly input: ModelInput
   readonly #write: InputWriter
 
   constructor(dataset: Dataset) {
     this.shape = squareImages(dataset)
     const statistics = channelStatistics(wholeSplit(dataset, 'train'))
     const { channels, height, width } = dataset
-    this.#write = createInputWriter(dataset, {
-      channels,
-      height,
-      width,
-      ...statistics,
-      fit: 'resize',
-    })
+    this.input = { channels, height, width, ...statistics, fit: 'resize' }
+    this.#write = createInputWriter(dataset, this.input)
   }
 
   /** Inputs `batch.images` and `batch.labels`, in arrays of their own. */
-  tensors({ pixels, labels }: Batch): Map<string, HostTensor> {
+  tensors({ pixels, labels, input }: Batch): Map<string, HostTensor> {
     const { channels, size } = this.shape
     const count = labels.length
-    const images = hostTensor('float32', [count, channels, size, size])
-    this.#write(pixels, count, images.data)
+    const images = hostTensor('float32', [count, channels, size, size], input)
+    if (!input) this.#write(pixels, count, images.data)
     return new Map<string, HostTensor>([
       ['batch.images', images],
       ['batch.labels', hostTensor('int32', [count], labels.slice())],

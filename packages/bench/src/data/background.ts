@@ -1,0 +1,110 @@
+// Training batches made ahead in a thread of their own, so that the step does not wait for augmenting, resizing and normalising: a
+// backend may block this thread for all of a step. The batches are those of batches.ts, to the byte.
+
+import { Worker } from 'node:worker_threads'
+
+import type { Augmentation } from './augment.js'
+import type { Batch, View } from './batches.js'
+import type { ModelInput } from './input.js'
+import type { Subset } from './subsets.js'
+
+/** What all batches of a run have in common. */
+export interface Loading {
+  readonly subset: Subset
+  readonly size: number
+  readonly seed: number
+  readonly augmentation: Augmentation
+  /** What the model sees; each batch has it as `input`. */
+  readonly input: ModelInput
+}
+
+export interface BatchRequest {
+  readonly id: number
+  readonly epoch: number
+  readonly step: number
+  readonly view: View
+}
+
+export type BatchReply =
+  | { readonly id: number; readonly batch: Batch }
+  | { readonly id: number; readonly error: string }
+
+/** The built file, from src/ (tests) and dist/ alike: Node cannot run the source. */
+const worker = new URL('../../dist/data/batch-worker.js', import.meta.url)
+
+/** Batches asked for before they are needed. */
+const ahead = 3
+
+export class BackgroundBatches {
+  readonly #worker: Worker
+  readonly #length: number
+  readonly #seed: number
+  /** By epoch and step. */
+  readonly #asked = new Map<string, Promise<Batch>>()
+  readonly #waiting = new Map<number, { resolve(batch: Batch): void; reject(error: Error): void }>()
+  #requests = 0
+
+  constructor(loading: Loading) {
+    const { subset, size, seed } = loading
+    this.#length = Math.floor(subset.indices.length / size)
+    this.#seed = seed
+    const split = { ...subset.split, images: shared(subset.split.images) }
+    this.#worker = new Worker(worker, {
+      // Not ours: those of a test runner would have it load sources.
+      execArgv: [],
+      workerData: { ...loading, subset: { ...subset, split } } satisfies Loading,
+    })
+    this.#worker.unref()
+    this.#worker.on('message', (reply: BatchReply) => {
+      const waiting = this.#waiting.get(reply.id)
+      this.#waiting.delete(reply.id)
+      if ('batch' in reply) waiting?.resolve(reply.batch)
+      else waiting?.reject(new Error(reply.error))
+    })
+    this.#worker.on('error', (error) => {
+      for (const { reject } of this.#waiting.values()) reject(error)
+      this.#waiting.clear()
+    })
+  }
+
+  /** The batches of an epoch, augmented as `view` has them; default the run's seed and the epoch. */
+  epoch(epoch: number, view: View = { seed: this.#seed, epoch }) {
+    return {
+      length: this.#length,
+      read: (step: number): Promise<Batch> => {
+        // One that does not exist is asked for too: the answer is the error.
+        const last = Math.max(Math.min(step + ahead, this.#length - 1), step)
+        for (let next = step; next <= last; next++) this.#ask(epoch, next, view)
+        const batch = this.#asked.get(`${epoch} ${step}`)!
+        this.#asked.delete(`${epoch} ${step}`)
+        return batch
+      },
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #ask(epoch: number, step: number, view: View): void {
+    const key = `${epoch} ${step}`
+    if (this.#asked.has(key)) return
+    const id = this.#requests++
+    const batch = new Promise<Batch>((resolve, reject) =>
+      this.#waiting.set(id, { resolve, reject }),
+    )
+    // Whoever reads it hears of an error; until then it is not unhandled.
+    batch.catch(() => {})
+    this.#asked.set(key, batch)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- to a thread, not a window
+    this.#worker.postMessage({ id, epoch, step, view } satisfies BatchRequest)
+  }
+}
+
+/** The same memory seen by both threads; a copy where it is not made for that. */
+function shared(pixels: Uint8Array): Uint8Array {
+  if (pixels.buffer instanceof SharedArrayBuffer) return pixels
+  const copy = new Uint8Array(new SharedArrayBuffer(pixels.length))
+  copy.set(pixels)
+  return copy
+}
