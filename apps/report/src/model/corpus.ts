@@ -99,7 +99,16 @@ export function comparisonsOf(configurations: readonly Configuration[]): Compari
   return comparisons
 }
 
-/** Backend, machine, data, preset and student in words; parts that never vary in `among` may be left out by it. */
+/** A scope in words. */
 export function scopeName(scope: Scope): string {
   return [scope.backend, scope.dataset, scope.preset, `student ${scope.student}`].join(' · ')
+}
+
+/** Names each of these scopes by what tells it from the others; by nothing where there is but one. */
+export function scopeNamer(scopes: Iterable<Scope>): (scope: Scope) => string {
+  const all = [...new Set(scopes)]
+  const fields = (['backend', 'dataset', 'preset', 'student', 'machine'] as const).filter(
+    (field) => new Set(all.map((scope) => scope[field])).size > 1,
+  )
+  return (scope) => fields.map((field) => scope[field]).join(' · ')
 }

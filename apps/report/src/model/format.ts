@@ -1,12 +1,12 @@
 // Numbers and names as readers see them. Decimal prefixes (1 MB = 10^6 bytes), as in the paper.
 
-const FIGURE_SPACE_FREE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 
 /** Three significant digits, without an exponent. */
 export function significant(value: number, digits = 3): string {
   if (value === 0) return '0'
   const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))))
-  return decimals === 0 ? FIGURE_SPACE_FREE.format(value) : value.toFixed(Math.min(decimals, 6))
+  return decimals === 0 ? WHOLE.format(value) : value.toFixed(Math.min(decimals, 6))
 }
 
 function scaled(value: number, steps: readonly (readonly [number, string])[]): string {
@@ -45,7 +45,7 @@ export function formatFlops(flops: number): string {
 }
 
 export function formatCount(value: number): string {
-  return value >= 1e6 ? `${significant(value / 1e6)} M` : FIGURE_SPACE_FREE.format(value)
+  return value >= 1e6 ? `${significant(value / 1e6)} M` : WHOLE.format(value)
 }
 
 export function formatPercent(share: number): string {
@@ -56,11 +56,12 @@ export function formatRate(perSecond: number): string {
   return significant(perSecond)
 }
 
-/** A ratio with its sign: 9.3×, 13×, 1.02×. Digits are kept where it is close to 1. */
+/** A ratio with its sign: 64×, 9.3×, 1.28×, 0.016×. More digits are kept where it is close to 1. */
 export function formatRatio(ratio: number): string {
-  const distance = Math.abs(Math.log(ratio))
-  const decimals = ratio >= 10 ? 0 : distance < 0.05 ? 3 : distance < 0.4 ? 2 : 1
-  return `${ratio.toFixed(ratio < 0.4 ? 2 : decimals)}×`
+  const close = Math.abs(Math.log(ratio)) < 0.05
+  if (close) return `${ratio.toFixed(3)}×`
+  if (ratio < 1) return `${significant(ratio, 2)}×`
+  return `${ratio.toFixed(ratio >= 10 ? 0 : ratio >= 2 ? 1 : 2)}×`
 }
 
 export function formatRange([low, high]: readonly [number, number]): string {
@@ -69,7 +70,7 @@ export function formatRange([low, high]: readonly [number, number]): string {
 
 /** Singular or plural: `counted(3, 'run')` is `3 runs`. */
 export function counted(count: number, noun: string): string {
-  return `${FIGURE_SPACE_FREE.format(count)} ${noun}${count === 1 ? '' : 's'}`
+  return `${WHOLE.format(count)} ${noun}${count === 1 ? '' : 's'}`
 }
 
 export function listed(items: readonly string[], conjunction = 'and'): string {

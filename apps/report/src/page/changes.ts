@@ -1,7 +1,7 @@
 // What changed since an earlier set of records: regressions first, then improvements, then what one side lacks.
 import type { BenchRecord } from '@embed-kd/record'
 import { type Change, changesBetween, SINGLE_RUN_THRESHOLD } from '../model/changes.js'
-import { type Configuration, scopeName, teacherName } from '../model/corpus.js'
+import { type Configuration, scopeNamer, teacherName } from '../model/corpus.js'
 import { counted, formatRange, formatRatio, methodName, statusName } from '../model/format.js'
 import { summaryOf } from '../model/measures.js'
 import { element, textTable } from './dom.js'
@@ -13,10 +13,17 @@ const MOST_ROWS = 200
 export function changesSection({ content }: App, before: readonly BenchRecord[]): HTMLElement {
   const changes = changesBetween(before, content.records)
   const { worse, better, unchanged, onlyBefore, onlyAfter } = changes
-  const scopes = new Set([...worse, ...better].map(({ after }) => after.scope.key))
-  const nameOf = (item: Configuration) =>
-    `${methodName(item.method)}, ${teacherName(item.trial)}, batch ${item.trial.batch}` +
-    (scopes.size > 1 ? `, ${scopeName(item.scope)}` : '')
+  const nameScope = scopeNamer(
+    [...worse, ...better]
+      .map(({ after }) => after)
+      .concat(onlyBefore, onlyAfter)
+      .map(({ scope }) => scope),
+  )
+  const nameOf = (item: Configuration) => {
+    const place = nameScope(item.scope)
+    const name = `${methodName(item.method)}, ${teacherName(item.trial)}, batch ${item.trial.batch}`
+    return place === '' ? name : `${name} · ${place}`
+  }
   const rows = (items: readonly Change[]) => items.map((change) => rowOf(change, nameOf))
   return element(
     'section',

@@ -120,6 +120,25 @@ function intro({ title, records }: Content): HTMLElement {
       element('p', { class: 'lede' }, 'There are no records in this report.'),
     )
   }
+  const details = element(
+    'details',
+    { class: 'data' },
+    element('summary', {}, 'What was run on what'),
+    element(
+      'dl',
+      { class: 'facts' },
+      ...facts.map(([name, value]) =>
+        element(
+          'div',
+          {},
+          element('dt', {}, name),
+          element('dd', {}, value === '' ? 'none' : value),
+        ),
+      ),
+    ),
+  )
+  // On paper nothing can be opened.
+  addEventListener('beforeprint', () => (details.open = true))
   return element(
     'section',
     { class: 'intro' },
@@ -129,23 +148,7 @@ function intro({ title, records }: Content): HTMLElement {
       { class: 'lede' },
       `${counted(records.length, 'trial')} of ${counted(methods.length, 'method')} with ${counted(teachers.length, 'teacher')} on ${listed(of('dataset'))}, run by ${listed(backends)} on ${abridged(machines)}, ${dates(records)}.`,
     ),
-    element(
-      'details',
-      { class: 'data' },
-      element('summary', {}, 'What was run on what'),
-      element(
-        'dl',
-        { class: 'facts' },
-        ...facts.map(([name, value]) =>
-          element(
-            'div',
-            {},
-            element('dt', {}, name),
-            element('dd', {}, value === '' ? 'none' : value),
-          ),
-        ),
-      ),
-    ),
+    details,
   )
 }
 

@@ -19,14 +19,19 @@ export function amountAxis(values: readonly number[], label: string | null): Sca
   return { ...shared, type: 'log', domain, ticks: logTicks(...domain) }
 }
 
-/** 1, 2 and 5 times powers of ten inside the domain; powers of ten alone where that makes too many. */
+const DIGITS = [[1], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]]
+
+/** Round numbers inside the domain: few digits of each power of ten, more where that leaves under three ticks. */
 export function logTicks(low: number, high: number): number[] {
-  const ticks: number[] = []
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
-    for (const digit of [1, 2, 5]) ticks.push(digit * 10 ** power)
-  }
-  const inside = ticks.filter((tick) => tick >= low && tick <= high)
-  return inside.length > 7 ? inside.filter((tick) => Number.isInteger(Math.log10(tick))) : inside
+  const powers: number[] = []
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+    powers.push(power)
+  const choices = DIGITS.map((digits) =>
+    powers
+      .flatMap((power) => digits.map((digit) => digit * 10 ** power))
+      .filter((tick) => tick >= low && tick <= high),
+  )
+  return choices.find((ticks) => ticks.length >= 3) ?? choices.at(-1)!
 }
 
 /** As few digits as say it: 1, 0.05, 2,000. */

@@ -1,7 +1,7 @@
 // The three ratios, Embed-KD against Teacher-KD, for every setting that both ran: a forest plot beside the answers.
 import * as Plot from '@observablehq/plot'
 import { compare, type Question } from '../../model/answers.js'
-import { type Comparison, scopeName, teacherName } from '../../model/corpus.js'
+import { type Comparison, type Scope, scopeNamer, teacherName } from '../../model/corpus.js'
 import { counted, formatRange, formatRatio, methodName, statusName } from '../../model/format.js'
 import { PAPER } from '../../model/paper.js'
 import type { Ratio } from '../../model/statistics.js'
@@ -22,17 +22,19 @@ const QUESTIONS: readonly (readonly [Question, string, number])[] = [
   ['accuracy', 'Times the accuracy', PAPER.accuracyRatio],
 ]
 const MOST_ROWS = 24
+const MOST_SCORED = 8
 
 export const ratios: Figure = {
   id: 'ratios',
   title: 'Embed-KD against Teacher-KD, in every setting that both ran',
-  draw: ({ comparisons, scopeCount }) => {
-    const rows = comparisons.map(rowOf(scopeCount > 1))
+  draw: ({ comparisons }) => {
+    const name = scopeNamer(comparisons.map(({ embedKd }) => embedKd.scope))
+    const rows = distinct(comparisons.map(rowOf(name)))
     const answered = ({ ratios }: Row) =>
       QUESTIONS.some(([question]) => ratios[question] !== undefined)
     if (!rows.some(answered)) return 'No setting was finished by both Embed-KD and Teacher-KD.'
     rows.sort(bySize)
-    const shown = rows.slice(0, MOST_ROWS)
+    const shown = chosenOf(rows)
     const panels = QUESTIONS.filter(([question]) =>
       shown.some(({ ratios }) => ratios[question] !== undefined),
     ).map(([question, title, paper]) => panelOf(question, title, paper, shown))
@@ -40,7 +42,7 @@ export const ratios: Figure = {
       caption:
         `Dots are ratios of paired runs (equal seed), bars their 95 % intervals; hollow dots are what the graph predicts: planned peak for memory, FLOPs for time. ` +
         `Dashed: the paper's figure (${PAPER.setting}). ` +
-        `${counted(rows.length, 'setting')}${rows.length > shown.length ? `, the ${shown.length} with the largest teachers are shown` : ''}.`,
+        `${counted(rows.length, 'setting')}${rows.length > shown.length ? `; ${shown.length} are shown, those with the largest teachers and some with an accuracy` : ''}.`,
       panels,
       legend: [],
       columns: ['Setting', 'Memory', 'Planned', 'Time', 'FLOPs', 'Accuracy', 'Paired runs'],
@@ -57,7 +59,7 @@ export const ratios: Figure = {
   },
 }
 
-function rowOf(namesScope: boolean) {
+function rowOf(nameScope: (scope: Scope) => string) {
   return (comparison: Comparison): Row => {
     const { trial, scope } = comparison.embedKd
     const found = {
@@ -65,9 +67,9 @@ function rowOf(namesScope: boolean) {
       time: compare('time', comparison),
       accuracy: compare('accuracy', comparison),
     }
-    const place = namesScope ? ` · ${scopeName(scope)}` : ''
+    const place = nameScope(scope)
     return {
-      label: `${teacherName(trial)}, batch ${trial.batch}${place}`,
+      label: `${teacherName(trial)}, batch ${trial.batch}${place === '' ? '' : ` · ${place}`}`,
       comparison,
       ratios: {
         memory: found.memory?.ratio,
@@ -81,6 +83,26 @@ function rowOf(namesScope: boolean) {
       },
     }
   }
+}
+
+/** The first rows, among them some that have an accuracy: these come from the small teachers a sweep can train. */
+function chosenOf(rows: readonly Row[]): Row[] {
+  const scored = rows.filter(({ ratios }) => ratios.accuracy !== undefined)
+  const chosen = new Set([...scored.slice(0, MOST_SCORED), ...rows].slice(0, MOST_ROWS))
+  return rows.filter((row) => chosen.has(row)).slice(0, MOST_ROWS)
+}
+
+/** Settings that share a name differ in how they were trained: then this is said too. */
+function distinct(rows: readonly Row[]): Row[] {
+  const counts = new Map<string, number>()
+  for (const { label } of rows) counts.set(label, (counts.get(label) ?? 0) + 1)
+  return rows.map((row) => {
+    if (counts.get(row.label) === 1) return row
+    const { epochs, steps, learningRate, weightDecay, dropout } = row.comparison.embedKd.trial
+    const length = epochs === undefined ? `${steps} steps` : `${epochs} epochs`
+    const detail = `${length}, rate ${learningRate}, decay ${weightDecay}, dropout ${dropout}`
+    return { ...row, label: `${row.label} · ${detail}` }
+  })
 }
 
 function bySize(a: Row, b: Row): number {
@@ -115,9 +137,10 @@ function plotOf(question: Question, paper: number) {
     const absent = rows.filter(({ ratios }) => ratios[question] === undefined)
     const extent = [...points, ...predictions].flatMap(({ low, high }) => [low, high])
     const longest = Math.max(...rows.map(({ label }) => label.length))
+    const margin = Math.min(longest * 6.2 + 12, width * 0.5)
     return {
       height: 62 + rows.length * ROW,
-      marginLeft: leads ? Math.min(longest * 6.2 + 12, width * 0.45) : 10,
+      marginLeft: leads ? margin : 10,
       marginRight: 52,
       x: {
         ...amountAxis([1, paper, ...extent], null),
@@ -142,6 +165,8 @@ function plotOf(question: Question, paper: number) {
               frameAnchor: 'left',
               textAnchor: 'end',
               dx: -10,
+              textOverflow: 'ellipsis',
+              lineWidth: (margin - 10) / 12,
               fill: INK,
             })
           : undefined,
