@@ -7,6 +7,7 @@ import {
   conformanceCases,
   describeConformance,
   formatResults,
+  numericCase,
   runCase,
   type CaseResult,
   type Expected,
@@ -14,7 +15,6 @@ import {
 } from '../src/conformance/index.js'
 import { breaches } from '../src/conformance/cases/contracts.js'
 import { numeric } from '../src/conformance/cases/define.js'
-import { numericCase } from '../src/conformance/suite.js'
 import {
   hostTensor,
   lower,
@@ -29,6 +29,7 @@ import {
 } from '../src/index.js'
 import { kernels } from '../src/reference/kernels.js'
 import { ReferenceBackend } from '../src/reference/reference.js'
+import { brokenKernels, wrapped } from './mutations.js'
 
 const reference = await referenceBackend.create('cpu')
 describeConformance({ describe, it }, reference)
@@ -184,7 +185,7 @@ describe('results', () => {
       ...kernels,
       tanh: ([x]) => [Float64Array.from(x!.data, (value) => Math.min(Math.tanh(value), 0.9))],
     })
-    return { ...delegate(backend), capabilities: { ...backend.capabilities, excuses } }
+    return wrapped(backend, { capabilities: { ...backend.capabilities, excuses } })
   }
   const testCase = numericCase(wrong, reference.capabilities)
 
@@ -194,6 +195,8 @@ describe('results', () => {
     expect((result as { failure: string }).failure).toBe(
       [
         'output y[1,0]: expected 0.9640275800758169, got 0.8999999761581421, tolerance 5.75e-8; 2 of 4 elements are wrong',
+        'the first wrong node: %1: f32[2,2] = tanh %0',
+        '  output %1[1,0]: expected 0.9640275800758169, got 0.8999999761581421, tolerance 5.75e-8; 2 of 4 elements are wrong',
         'graph elementwise/tanh/wrong',
         '  input %0: f32[2,2] x (batch)',
         '  %1: f32[2,2] = tanh %0',
@@ -202,16 +205,28 @@ describe('results', () => {
     )
   })
 
+  it('say where a whole program goes wrong', async () => {
+    const backend = new ReferenceBackend(brokenKernels['layerNorm with the unbiased variance'])
+    const program = conformanceCases(backend.capabilities).find(
+      ({ name }) => name === 'program/gradients/embed-kd paper',
+    )!
+    const { failure } = (await runCase(backend, program)) as { failure: string }
+    expect(failure).toMatch(/^output gradients\./)
+    expect(failure).toMatch(
+      /the first wrong node \(in student\/patch_embed\): %\d+: f32\[4,5,16\].* = layerNorm/,
+    )
+    expect(failure).toMatch(/… and \d+ more lines$/)
+  })
+
   it('excuse what is declared, and fail an excuse that has had its day', async () => {
     const excuse = { case: 'elementwise/tanh/*', reason: 'cut off at 0.9' }
     expect(await runCase(broken([excuse]), testCase)).toMatchObject({
       status: 'excused',
       reason: 'cut off at 0.9',
     })
-    const good = {
-      ...delegate(reference),
+    const good = wrapped(reference, {
       capabilities: { ...reference.capabilities, excuses: [excuse] },
-    }
+    })
     expect(await runCase(good, testCase)).toMatchObject({
       status: 'failed',
       failure:
@@ -240,19 +255,4 @@ async function collect(backend: Backend, list: NumericCase[]): Promise<CaseResul
   const results: CaseResult[] = []
   for await (const result of conform(backend, list)) results.push(result)
   return results
-}
-
-/** A backend's methods as an object of their own, to change some of them. */
-function delegate(backend: Backend): Backend {
-  return {
-    name: backend.name,
-    capabilities: backend.capabilities,
-    versions: backend.versions,
-    compile: (graph) => backend.compile(graph),
-    upload: (tensor) => backend.upload(tensor),
-    read: (buffer) => backend.read(buffer),
-    synchronize: () => backend.synchronize(),
-    memory: () => backend.memory(),
-    dispose: () => backend.dispose(),
-  }
 }

@@ -64,11 +64,13 @@ interface Operand {
 const elements = (y: ReferenceTensor, arrivingAt: (i: number) => number): Float64Array =>
   Float64Array.from({ length: y.data.length }, (_, i) => arrivingAt(i))
 
-/** How far f(x ± e) is from y = f(x), f monotone; anything may come where x ± e leaves the domain of f. */
+/** How far f(x ± e) is from y = f(x), f monotone; anything may come where x ± e is on another side of f's domain than x. */
 function reach(f: (x: number) => number, x: number, e: number, y: number): number {
   if (e === 0 || !Number.isFinite(x)) return 0
-  const distance = Math.max(Math.abs(f(x + e) - y), Math.abs(f(x - e) - y))
-  return Number.isNaN(distance) && Number.isFinite(y) ? Infinity : distance
+  const ends = [f(x - e), f(x + e)]
+  if (!Number.isFinite(y)) return ends.every((end) => Object.is(end, y)) ? 0 : Infinity
+  const distance = Math.max(...ends.map((end) => Math.abs(end - y)))
+  return Number.isNaN(distance) ? Infinity : distance
 }
 
 /**
@@ -132,7 +134,7 @@ const comparison: Rule<'less'> = (inputs, _, y) => {
   const [a, b] = operands(inputs, y.shape)
   return {
     arriving: elements(y, (i) => {
-      const e = Math.hypot(a.e[i]!, b.e[i]!)
+      const e = a.e[i]! + b.e[i]!
       return e > 0 && Math.abs(a.x[i]! - b.x[i]!) <= e ? Infinity : 0
     }),
   }
@@ -183,7 +185,7 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
   constant: (_, { value }, y) => ({
     arriving: elements(y, (i) =>
       value.dtype === 'float32' && value.shape.length === 0 && isRoundedNumber(value.data[0]!)
-        ? Math.abs(y.data[i]!) * 2 ** -24
+        ? confidence * Math.abs(y.data[i]!) * 2 ** -24
         : 0,
     ),
   }),
@@ -204,9 +206,11 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
   add: rounded((_, __, ea, eb) => Math.hypot(ea, eb)),
   sub: rounded((_, __, ea, eb) => Math.hypot(ea, eb)),
   mul: rounded((a, b, ea, eb) => Math.hypot(a * eb, b * ea, ea * eb)),
-  div: rounded((_, b, ea, eb, y) =>
-    eb > 0 && Math.abs(b) <= eb ? Infinity : Math.hypot(ea, y * eb) / (Math.abs(b) - eb),
-  ),
+  div: rounded((a, b, ea, eb, y) => {
+    const mayBeZero = (x: number, e: number) => e > 0 && Math.abs(x) <= e
+    if (mayBeZero(b, eb) || (b === 0 && mayBeZero(a, ea))) return Infinity
+    return Math.hypot(ea, y * eb) / (Math.abs(b) - eb)
+  }),
   maximum: either,
   minimum: either,
   equal: comparison,

@@ -14,7 +14,7 @@ export interface Expected {
 export const expect = ({ tensor, error }: Bounded): Expected => ({
   tensor,
   tolerance: error.map((e, i) =>
-    e === 0 ? 0 : e + Math.abs(tensor.data[i]!) * 2 ** -24 + 2 ** -150,
+    e === 0 || e === Infinity ? e : e + Math.abs(tensor.data[i]!) * 2 ** -24 + 2 ** -150,
   ),
 })
 

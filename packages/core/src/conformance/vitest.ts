@@ -1,6 +1,7 @@
 // The suite as tests of a test runner: one test for each case. It is handed the runner's functions and imports none.
 import type { Backend } from '../backend/backend.js'
-import { isExcused, runCase, type ConformanceCase } from './case.js'
+import type { ConformanceCase } from './case.js'
+import { isExcused, runCase } from './run.js'
 import { conformanceCases } from './suite.js'
 
 /** The functions of vitest that are needed. */
