@@ -15,6 +15,7 @@ import {
 } from '../src/conformance/index.js'
 import { breaches } from '../src/conformance/cases/contracts.js'
 import { numeric } from '../src/conformance/cases/define.js'
+import { idleExcuses } from '../src/conformance/suite.js'
 import {
   hostTensor,
   lower,
@@ -232,8 +233,9 @@ describe('results', () => {
       failure:
         'passes, but elementwise/tanh/* is excused (cut off at 0.9): remove or narrow the excuse',
     })
-    const results = await collect(broken([{ case: 'no/such/case', reason: 'none' }]), [testCase])
-    expect(results.at(-1)).toMatchObject({ name: 'excuse/no/such/case', status: 'failed' })
+    expect(idleExcuses(broken([excuse, { case: 'no/such/case', reason: 'none' }]))).toEqual([
+      { case: 'no/such/case', reason: 'none' },
+    ])
   })
 
   it('fit in a table', async () => {
