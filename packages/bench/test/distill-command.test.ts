@@ -191,7 +191,7 @@ const cases: readonly Case[] = [
   [
     'centroids for cached-kd',
     withEmbeddings(() => centroids, 'cached-kd'),
-    /not a file of embeddings of the kind wanted/,
+    /has an embedding for each class, but one for each image is needed/,
   ],
   [
     'centroids of three classes',

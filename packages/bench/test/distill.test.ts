@@ -206,7 +206,7 @@ describe('openSignal', () => {
       open({ method: 'cached-kd', encoder: teacher, embeddings: samples }),
     ).rejects.toThrow('cached-kd has no use for a live teacher')
     await expect(open({ method: 'cached-kd', embeddings: centroids })).rejects.toThrow(
-      'not a file of embeddings of the kind',
+      'but one for each image is needed',
     )
     await expect(open({ method: 'logit-kd', encoder: teacher })).rejects.toThrow(
       'has no classifier',

@@ -73,16 +73,25 @@ export const formatMetadata = (
     ]),
   )
 
+const kinds = { centroids: 'an embedding for each class', samples: 'one for each image' }
+
 /** @throws UserError where the metadata is not of that kind. */
-export function parseMetadata<T extends z.ZodType>(
+export function parseMetadata<T extends typeof centroidMetadata | typeof sampleMetadata>(
   schema: T,
   metadata: Readonly<Record<string, string>>,
   file: string,
 ): z.output<T> {
+  const wanted = schema.shape.kind.value
+  const other = wanted === 'samples' ? 'centroids' : 'samples'
+  if (metadata.kind === other)
+    throw new UserError(
+      `${file} has ${kinds[other]}, but ${kinds[wanted]} is needed`,
+      `make the file with embed-kd embed --kind ${wanted}, or choose ${other === 'samples' ? 'cached-kd' : 'embed-kd'}`,
+    )
   const result = schema.safeParse(metadata)
-  if (result.success) return result.data
+  if (result.success) return result.data as z.output<T>
   throw new UserError(
-    `${file} is not a file of embeddings of the kind wanted: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`,
+    `${file} is no file of embeddings: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`,
     'make one with embed-kd embed',
   )
 }
