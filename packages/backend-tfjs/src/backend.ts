@@ -20,10 +20,10 @@ import {
   type Shape,
 } from '@embed-kd/core'
 import { version_core } from '@tensorflow/tfjs-core'
-import { asDtype, type Device, type DeviceModule } from './devices/device.js'
+import { asDtype, type Device } from './devices/device.js'
+import { deviceModule, deviceNames, openDevice } from './devices/registry.js'
 import { nativeComposites, Schedule } from './executor.js'
 import { dtypes } from './kernels.js'
-import type { NativePackage } from './platform/platform.js'
 import { Workspace, type TfTensor } from './workspace.js'
 
 /** Alive until it is disposed, or consumed as a donated input. */
@@ -91,7 +91,8 @@ class TfjsExecutable implements Executable {
   }
 }
 
-class TfjsBackend implements Backend {
+/** A device of tf, open. */
+export class TfjsBackend implements Backend {
   readonly name: string
   readonly capabilities: Capabilities
   readonly versions: Readonly<Record<string, string>>
@@ -224,43 +225,20 @@ class TfjsBackend implements Backend {
   }
 }
 
-const native = async (name: NativePackage): Promise<DeviceModule> =>
-  (await import('./devices/native.js')).nativeDevice(name)
-
-/** Each device's file is loaded when it is asked for. */
-const devices: Readonly<Record<string, () => Promise<DeviceModule>>> = {
-  cpu: () => import('./devices/cpu.js'),
-  wasm: () => import('./devices/wasm.js'),
-  webgpu: () => import('./devices/webgpu.js'),
-  node: () => native('@tensorflow/tfjs-node'),
-  'node-gpu': () => native('@tensorflow/tfjs-node-gpu'),
-}
-
-async function moduleOf(device: string): Promise<DeviceModule> {
-  const load = devices[device]
-  if (!load)
-    throw new Error(
-      `tfjs has no device "${device}"; choose one of ${Object.keys(devices).join(', ')}`,
-    )
-  return load()
-}
-
 /** TensorFlow.js, on each of its devices. */
 export const tfjsBackend: BackendFactory = {
   name: 'tfjs',
-  devices: Object.keys(devices),
+  devices: deviceNames,
   async probe(device): Promise<Availability> {
     try {
-      return await (await moduleOf(device)).probe()
+      return await (await deviceModule(device)).probe()
     } catch (error) {
       return {
         available: false,
         reason: (error as Error).message,
-        remedy: 'reinstall @embed-kd/backend-tfjs',
+        remedy: `the devices of tfjs are ${deviceNames.join(', ')}`,
       }
     }
   },
-  async create(device) {
-    return new TfjsBackend(`tfjs:${device}`, await (await moduleOf(device)).open())
-  },
+  create: async (device) => new TfjsBackend(`tfjs:${device}`, await openDevice(device)),
 }

@@ -88,14 +88,6 @@ export const spread = (
   broadcast: Broadcast,
 ): TfTensor[] => inputs.map((x) => (sameShape(x.shape, shape) ? x : broadcast(x, shape, tf)))
 
-export const selectWith =
-  (broadcast: Broadcast): Rule<'select'> =>
-  ({ outputs }, tf) =>
-  (inputs) => {
-    const [condition, t, e] = spread(inputs, outputs[0]!.shape, tf, broadcast)
-    return tf.run('Select', { condition: condition!, t: t!, e: e! })
-  }
-
 /** A product whose operands have batch axes of one shape, or none. */
 export type Product = (
   a: TfTensor,
@@ -194,7 +186,12 @@ export const rules = {
   and: binary('LogicalAnd'),
   or: binary('LogicalOr'),
   not: unary('LogicalNot'),
-  select: selectWith(tile),
+  select:
+    ({ outputs: [y] }, tf) =>
+    (inputs) => {
+      const [condition, t, e] = spread(inputs, y!.shape, tf, tile)
+      return tf.run('Select', { condition: condition!, t: t!, e: e! })
+    },
   cast: ({ attrs: { dtype }, inputs: [type], constant }, tf) => {
     if (dtype !== 'bool' || type!.dtype === 'bool')
       return ([x]) => tf.run('Cast', { x: x! }, { dtype })
@@ -240,9 +237,9 @@ export const rules = {
         ? tf.view(x!)
         : tf.run('Max', { x: x! }, { reductionIndices: axes, keepDims }),
   argmax:
-    ({ attrs: { axis } }, tf) =>
+    ({ attrs: { axis }, outputs: [y] }, tf) =>
     ([x]) =>
-      tf.run('ArgMax', { x: x! }, { axis }),
+      tf.view(tf.run('ArgMax', { x: x! }, { axis }), y!.shape),
   matmul: matmulWith(batchMatMul, tile),
 
   softmax: ({ attrs: { axis }, inputs: [type] }, tf) =>

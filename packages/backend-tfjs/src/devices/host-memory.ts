@@ -3,6 +3,7 @@
 import { sizeOf, stridesOf, type OpName, type Shape } from '@embed-kd/core'
 import { rules, spread, type Broadcast, type Rule, type Rules } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
+import { erf } from './erf.js'
 
 /** The memory of a tensor. Valid until the next tensor is made: making one may move the heap. */
 export type View = (x: TfTensor) => HostValues
@@ -10,7 +11,8 @@ export type View = (x: TfTensor) => HostValues
 /** Rules that replace the shared ones where memory is visible. */
 export const hostMemoryRules = (
   view: View,
-): Pick<Rules, 'adamw' | 'broadcastTo' | 'slice' | 'sum'> => ({
+): Pick<Rules, 'adamw' | 'broadcastTo' | 'erf' | 'slice' | 'sum'> => ({
+  erf: elementwiseOnHost(view, erf),
   adamw: fusedAdamW(view),
   sum: sumOverRows(view),
   slice: ({ attrs: { starts, sizes }, inputs: [type] }, tf) => {
@@ -86,17 +88,18 @@ const sumOverRows =
     }
   }
 
-/** Elementwise by a JavaScript function, where tf's kernel gives something else. */
+/** Elementwise by a JavaScript function of up to three operands, where tf's kernel gives something else. */
 export const elementwiseOnHost =
-  (view: View, f: (a: number, b: number) => number): Rule<OpName> =>
+  (view: View, f: (a: number, b: number, c: number) => number): Rule<OpName> =>
   ({ outputs: [type] }, tf) => {
     const { dtype, shape } = type!
     const broadcast = broadcastOnHost(view)
     return (inputs) => {
       const operands = spread(inputs, shape, tf, broadcast)
       const result = tf.make(dtype, shape)
-      const [a, b, y] = [view(operands[0]!), view(operands[1]!), view(result)]
-      for (let i = 0; i < y.length; i++) y[i] = f(a[i]!, b[i]!)
+      const y = view(result)
+      const [a, b = a, c = b] = operands.map(view) as [HostValues, HostValues?, HostValues?]
+      for (let i = 0; i < y.length; i++) y[i] = f(a[i]!, b[i]!, c[i]!)
       return result
     }
   }

@@ -4,7 +4,7 @@ import { sameShape, sizeOf, type Availability, type OpName } from '@embed-kd/cor
 import '@tensorflow/tfjs-backend-wasm'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { findBackend, setBackend } from '@tensorflow/tfjs-core'
-import { matmulWith, rules, selectWith, spread, type Product, type Rule } from '../kernels.js'
+import { matmulWith, rules, spread, type Product, type Rule } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
 import { broadcastOnHost, elementwiseOnHost, hostMemoryRules, type View } from './host-memory.js'
@@ -40,7 +40,8 @@ export async function open(): Promise<Device> {
       ...rules,
       ...hostMemoryRules(view),
       matmul: matmulWith(byPlainMatrices(view), broadcast),
-      select: selectWith(broadcast),
+      // tf's own takes every element for four bytes, and writes past the end of booleans.
+      select: elementwiseOnHost(view, (condition, a, b) => (condition ? a : b)),
       // tf's own lose a NaN in their second operand.
       maximum: elementwiseOnHost(view, Math.max),
       minimum: elementwiseOnHost(view, Math.min),

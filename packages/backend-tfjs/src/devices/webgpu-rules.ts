@@ -1,18 +1,32 @@
-// Rules for tfjs:webgpu, where tf's kernels compute everything as float32, give up beyond rank 4, or take a pass for
-// each operation. The programs they are made of are in wgsl.ts.
+// Rules for tfjs:webgpu where tf's kernels will not do: they compute integers as float32, give up beyond rank 4, read
+// casts by the wrong type, lose NaN, or take a pass for each operation. The programs are in wgsl.ts.
 import { sizeOf, type OpName, type Shape } from '@embed-kd/core'
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
 import {
-  exactIntegers,
   matmulWith,
   rules as shared,
   spread,
+  withAxisLast,
   type Broadcast,
   type Rule,
   type Rules,
 } from '../kernels.js'
 import type { TfTensor, Workspace } from '../workspace.js'
-import { broadcast, mapped, padded, runProgram, sliced, transposed } from './wgsl.js'
+import { erfSeries } from './erf.js'
+import * as functions from './wgsl-functions.js'
+import {
+  broadcast,
+  mapped,
+  padded,
+  perElement,
+  runProgram,
+  sliced,
+  transposed,
+  workgroup,
+} from './wgsl.js'
+
+/** What tf's programs index a shape with has four components; beyond, some of them do not compile. */
+const MAX_TF_RANK = 4
 
 export function webgpuRules(gpu: WebGPUBackend) {
   const repeat: Broadcast = (x, shape, tf) => tf.adopt(broadcast(gpu, x, shape))
@@ -21,46 +35,66 @@ export function webgpuRules(gpu: WebGPUBackend) {
     inputs.map((x) => (sizeOf(x.shape) === 1 ? x : spread([x], shape, tf, repeat)[0]!))
 
   const elementwise =
-    (expression: string, functions = ''): Rule<OpName> =>
+    (expression: string, declarations = ''): Rule<OpName> =>
     ({ outputs: [output] }, tf) =>
     (inputs) =>
-      tf.adopt(mapped(gpu, fitting(inputs, output!.shape, tf), output!, expression, functions))
+      tf.adopt(mapped(gpu, fitting(inputs, output!.shape, tf), output!, expression, declarations))
+
+  /** tf's rule for floats of few axes, ours for everything else. */
+  const ours =
+    <K extends OpName>(tfs: Rule<K>, own: Rule<K>): Rule<K> =>
+    (site, tf) => {
+      const theirs =
+        site.inputs[0]!.dtype === 'float32' && site.outputs[0]!.shape.length <= MAX_TF_RANK
+      return (theirs ? tfs : own)(site, tf)
+    }
+
+  /** One expression for integers, another for floats. */
+  const compared = (integers: string, floats: string): Rule<OpName> => {
+    const [exact, ranked] = [elementwise(integers), elementwise(floats, functions.comparison)]
+    return (site, tf) => (site.inputs[0]!.dtype === 'int32' ? exact : ranked)(site, tf)
+  }
 
   return {
-    randomUniform:
-      ({ attrs: { shape, stream } }, tf) =>
-      ([key]) =>
-        tf.adopt(
-          runProgram(
-            gpu,
-            [key!],
-            { dtype: 'float32', shape },
-            {
-              key: `uniform ${stream}`,
-              functions: threefry,
-              body: `result[index] = f32(threefry(u32(A[0]), u32(A[1]), ${stream}u, u32(index)) >> 8u) * 0x1p-24;`,
-            },
-          ),
-        ),
+    randomUniform: ({ attrs: { shape, stream } }, tf) => {
+      const bits = `threefry(u32(A[0]), u32(A[1]), ${stream}u, u32(index))`
+      const program = {
+        key: `uniform ${stream}`,
+        functions: functions.threefry,
+        main: perElement(`result[index] = f32(${bits} >> 8u) * 0x1p-24;`),
+      }
+      return ([key]) => tf.adopt(runProgram(gpu, [key!], { dtype: 'float32', shape }, program))
+    },
 
-    add: exactIntegers(shared.add, elementwise('a + b')),
-    sub: exactIntegers(shared.sub, elementwise('a - b')),
-    mul: exactIntegers(shared.mul, elementwise('a * b')),
-    maximum: exactIntegers(shared.maximum, elementwise('max(a, b)')),
-    minimum: exactIntegers(shared.minimum, elementwise('min(a, b)')),
-    equal: elementwise('a == b'),
-    less: elementwise('a < b'),
-    lessEqual: elementwise('a <= b'),
+    exp: elementwise('exponential(a)', functions.exponential),
+    log: elementwise('logarithm(a)', functions.logarithm),
+    sqrt: elementwise('squareRoot(a)', functions.squareRoot),
+    rsqrt: elementwise('reciprocalRoot(a)', functions.reciprocalRoot),
+    sigmoid: elementwise('logistic(a)', functions.logistic),
+    erf: elementwise('errorFunction(a)', functions.errorFunction(erfSeries)),
+    sin: elementwise('sine(a, 0)', functions.sine),
+    cos: elementwise('sine(a, 1)', functions.sine),
+    add: ours(shared.add, elementwise('a + b')),
+    sub: ours(shared.sub, elementwise('a - b')),
+    mul: ours(shared.mul, elementwise('a * b')),
+    div: elementwise('quotient(a, b)', functions.quotient),
+    maximum: ours(shared.maximum, elementwise('max(a, b)')),
+    minimum: ours(shared.minimum, elementwise('min(a, b)')),
+    equal: compared('a == b', 'ordered(a, b) && rank(a) == rank(b)'),
+    less: compared('a < b', 'ordered(a, b) && rank(a) < rank(b)'),
+    lessEqual: compared('a <= b', 'ordered(a, b) && rank(a) <= rank(b)'),
     select: elementwise('select(c, b, a != 0)'),
-    // WGSL lets sin and cos be wrong by 2^-11.
-    sin: elementwise('sine(a, 0)', sine),
-    cos: elementwise('sine(a, 1)', sine),
+    cast: (site, tf) => {
+      const fromFloat = site.inputs[0]!.dtype === 'float32'
+      const truth = fromFloat ? '(bitcast<u32>(a) & 0x7fffffffu) != 0u' : 'a != 0'
+      return elementwise(site.attrs.dtype === 'bool' ? truth : 'a')(site, tf)
+    },
 
     broadcastTo:
       ({ attrs: { shape } }, tf) =>
       ([x]) =>
         repeat(x!, shape, tf),
-    transpose: exactIntegers(
+    transpose: ours(
       shared.transpose,
       ({ attrs: { permutation } }, tf) =>
         ([x]) =>
@@ -74,24 +108,33 @@ export function webgpuRules(gpu: WebGPUBackend) {
       ({ attrs: { low, high } }, tf) =>
       ([x]) =>
         tf.adopt(padded(gpu, x!, low, high)),
-    concat: exactIntegers(
-      shared.concat,
-      ({ attrs: { axis }, outputs: [output] }, tf) =>
-        (inputs) => {
-          // Each part with zeros where the others go; their sum is all of them.
-          let start = 0
-          const { dtype, shape } = output!
-          return inputs
-            .map((x) => {
-              const low = shape.map((_, i) => (i === axis ? start : 0))
-              start += x.shape[axis]!
-              const high = shape.map((n, i) => (i === axis ? n - start : 0))
-              return tf.adopt(padded(gpu, x, low, high))
-            })
-            .reduce((a, b) => tf.adopt(mapped(gpu, [a, b], { dtype, shape }, 'a + b')))
-        },
-    ),
+    concat: ours(shared.concat, ({ attrs: { axis }, outputs: [output] }, tf) => (inputs) => {
+      // Each part with zeros where the others go; their sum is all of them.
+      let start = 0
+      const { dtype, shape } = output!
+      return inputs
+        .filter((x) => sizeOf(x.shape) > 0)
+        .map((x) => {
+          const low = shape.map((_, i) => (i === axis ? start : 0))
+          start += x.shape[axis]!
+          const high = shape.map((n, i) => (i === axis ? n - start : 0))
+          return tf.adopt(padded(gpu, x, low, high))
+        })
+        .reduce((a, b) => tf.adopt(mapped(gpu, [a, b], { dtype, shape }, 'a + b')))
+    }),
     matmul: matmulWith((a, b, attrs, tf) => tf.run('BatchMatMul', { a, b }, attrs), repeat),
+
+    softmax: ({ attrs: { axis }, inputs: [type] }, tf) => {
+      const columns = type!.shape[axis]!
+      const program = {
+        key: `softmax ${columns}`,
+        ...functions.softmaxRows(columns, workgroup),
+        threads: (sizeOf(type!.shape) / columns) * workgroup,
+      }
+      return withAxisLast(type!, axis, tf, (x) =>
+        tf.adopt(runProgram(gpu, [x], { dtype: 'float32', shape: x.shape }, program)),
+      )
+    },
 
     adamw: ({ attrs: { beta1, beta2, epsilon, weightDecay }, outputs: [output] }, tf) => {
       const step = (inputs: readonly TfTensor[], expression: string) =>
@@ -112,39 +155,3 @@ export function webgpuRules(gpu: WebGPUBackend) {
 
 /** A number as a WGSL float. */
 const literal = (x: number) => `f32(${x})`
-
-/** Threefry-2x32 with 20 rounds (Salmon et al. 2011): the first word of (c0, c1) encrypted with (k0, k1). */
-const threefry = `
-  fn threefry(k0 : u32, k1 : u32, c0 : u32, c1 : u32) -> u32 {
-    var keys = array<u32, 3>(k0, k1, 0x1bd11bdau ^ k0 ^ k1);
-    var rotations = array<u32, 8>(13u, 15u, 26u, 6u, 17u, 29u, 16u, 24u);
-    var x = c0 + k0;
-    var y = c1 + k1;
-    for (var round = 0u; round < 20u; round++) {
-      x = x + y;
-      let r = rotations[round % 8u];
-      y = ((y << r) | (y >> (32u - r))) ^ x;
-      if (round % 4u == 3u) {
-        let injection = round / 4u + 1u;
-        x = x + keys[injection % 3u];
-        y = y + keys[(injection + 1u) % 3u] + injection;
-      }
-    }
-    return x;
-  }`
-
-/**
- * sin(x + shift · π/2): x less the nearest multiple n of π/2, which is subtracted in three parts that n times is exact
- * (Cody & Waite 1980), then the Taylor series of sine or cosine on [-π/4, π/4], by n modulo 4.
- */
-const sine = `
-  fn sine(x : f32, shift : i32) -> f32 {
-    let n = round(x * 0.63661977);
-    let r = ((x - n * 1.5703125) - n * 4.837512969970703e-4) - n * 7.549789954891882e-8;
-    let s = r * r;
-    let quadrant = (i32(n) + shift) & 3;
-    let odd = r * (1 + s * (-1 / 6.0 + s * (1 / 120.0 + s * (-1 / 5040.0 + s / 362880.0))));
-    let even = 1 + s * (-0.5 + s * (1 / 24.0 + s * (-1 / 720.0 + s * (1 / 40320.0 - s / 3628800.0))));
-    let y = select(odd, even, (quadrant & 1) == 1);
-    return select(y, -y, quadrant >= 2);
-  }`

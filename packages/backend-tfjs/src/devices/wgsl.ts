@@ -7,43 +7,53 @@ import type { TfTensor } from '../workspace.js'
 /** A value of a dtype in WGSL; a bool is an i32, 0 or 1. */
 export const wgslType: Record<DType, string> = { float32: 'f32', int32: 'i32', bool: 'i32' }
 
+interface Program {
+  /** Tells programs of different code apart. */
+  readonly key: string
+  /** Statements that each thread runs, with its number in `index`. */
+  readonly main: string
+  /** Declarations before `main`. */
+  readonly functions?: string
+  /** How many threads, in workgroups of `workgroup`; default: one for each element of the output. */
+  readonly threads?: number
+}
+
+/** Threads of a workgroup. */
+export const workgroup = 64
+
 /**
- * Runs `body` for each `index` of the output, which it writes as `result[index]`. Inputs are arrays named A, B, C, …;
- * their element type is that of the stored data, which a cast may share, so that reads must convert. `functions` are
- * declared before; `key` tells programs of different code apart.
+ * Runs a program, which writes the output as `result[index]`, and whose `uniforms.size` is the number of its elements.
+ * Inputs are arrays named A, B, C, …; their element type is that of the stored data, which tf's casts may share, so
+ * that reads must convert.
  */
 export function runProgram(
   tf: WebGPUBackend,
   inputs: readonly TfTensor[],
   output: { readonly dtype: DType; readonly shape: Shape },
-  { key, body, functions = '' }: { key: string; body: string; functions?: string },
+  { key, main, functions = '', threads = sizeOf(output.shape) }: Program,
 ): TfTensor {
-  const size = sizeOf(output.shape)
-  const workgroupSize: [number, number, number] = [64, 1, 1]
+  const workgroupSize: [number, number, number] = [workgroup, 1, 1]
   const dispatchLayout = { x: [0] }
   const flat = inputs.map(({ dataId, dtype, shape }) => ({ dataId, dtype, shape: [sizeOf(shape)] }))
   const { dataId } = tf.runWebGPUProgram(
     {
       shaderKey: `embed-kd ${key}`,
       variableNames: inputs.map((_, i) => String.fromCodePoint(65 + i)),
-      outputShape: [size],
+      outputShape: [sizeOf(output.shape)],
       size: true,
       workgroupSize,
       dispatchLayout,
-      dispatch: webgpu_util.computeDispatch(dispatchLayout, [size], workgroupSize),
-      getUserCode: () => `
-        ${functions}
-        fn main(index : i32) {
-          if (index < uniforms.size) {
-            ${body}
-          }
-        }`,
+      dispatch: webgpu_util.computeDispatch(dispatchLayout, [threads], workgroupSize),
+      getUserCode: () => `${functions}\nfn main(index : i32) {\n${main}\n}`,
     },
     flat,
     output.dtype,
   )
   return { dataId, dtype: output.dtype, shape: output.shape as number[] }
 }
+
+/** `main` that runs `body` for each element of the output. */
+export const perElement = (body: string): string => `if (index < uniforms.size) { ${body} }`
 
 /** Along one axis of the output: how far apart its elements lie in the input, and which of them are there at all. */
 interface Axis {
@@ -71,7 +81,7 @@ function gather(tf: WebGPUBackend, x: TfTensor, axes: readonly Axis[], offset: n
     var rest = index; var at = ${offset}; var inside = true;
     ${steps.join('\n    ')}
     if (inside) { result[index] = ${wgslType[dtype]}(A[at]); } else { result[index] = 0; }`
-  return runProgram(tf, [x], { dtype, shape }, { key: `gather ${body}`, body })
+  return runProgram(tf, [x], { dtype, shape }, { key: `gather ${body}`, main: perElement(body) })
 }
 
 const whole = (size: number, stride: number): Axis => ({ size, stride, from: 0, to: size })
@@ -135,5 +145,6 @@ export function mapped(
     return `let ${name.toLowerCase()} = ${wgslType[x.dtype as DType]}(${name}[${at}]);`
   })
   const body = `${operands.join(' ')} result[index] = ${wgslType[output.dtype]}(${expression});`
-  return runProgram(tf, inputs, output, { key: `map ${body} ${functions}`, body, functions })
+  const key = `map ${body} ${functions}`
+  return runProgram(tf, inputs, output, { key, main: perElement(body), functions })
 }
