@@ -57,8 +57,11 @@ export class HfEncoder implements Encoder {
     const shape = { channels: input.channels, size: input.height }
     const executable = await backend.compile(embedGraph(model, batch, shape, temperature))
     const weights: Record<string, DeviceBuffer> = {}
-    for (const [parameter, tensor] of parameters)
+    for (const [parameter, tensor] of parameters) {
       weights[`teacher.${parameter}`] = await backend.upload(tensor)
+      // The device has its copy; two of all weights would be the most memory of the whole run.
+      parameters.delete(parameter)
+    }
     const facts = {
       name,
       digest: await digestFiles(weightFiles),

@@ -31,8 +31,8 @@ import { readHfPreprocessing } from './hf-preprocessing.js'
 
 export interface HfTeacher {
   readonly model: ViTConfig | ClassifierConfig
-  /** By our names. */
-  readonly parameters: ReadonlyMap<string, HostTensor>
+  /** By our names; the caller's own, to empty as it uses them. */
+  readonly parameters: Map<string, HostTensor>
   readonly input: ModelInput
   /** One per class of a classifier, where config.json has them. */
   readonly classNames: readonly string[]
