@@ -4,10 +4,13 @@ import {
   sizeOf,
   type AttrsOf,
   type CompositeName,
+  type Graph,
+  type Node,
   type OpName,
   type PrimitiveName,
   type TensorType,
 } from '@embed-kd/core'
+import type { Factors } from './lowering.js'
 import { OnnxFloat, type ModelBuilder } from './model.js'
 import { emitRandomUniform } from './random.js'
 
@@ -24,6 +27,8 @@ export const nativeComposites = [
 /** One node on its way into the model: names of values, and their types. */
 export interface Application<K extends OpName = OpName> {
   readonly attrs: AttrsOf<K>
+  /** What multiplies the result of a `matmul` or `linear`. */
+  readonly factors: Factors
   readonly inputs: readonly string[]
   readonly inputTypes: readonly TensorType[]
   /** Names to define; empty where nothing reads that output. */
@@ -99,29 +104,47 @@ const reshapeTo = (
   outputs?: readonly string[],
 ) => model.add('Reshape', [x, model.indices(shape)], { allowzero: 1 }, outputs)
 
-/** General matrix product of two matrices with their transposes; `c` is added where given. */
+interface Layout {
+  readonly transposeA: boolean
+  readonly transposeB: boolean
+}
+
+/** General product of two matrices: factors.product · a · b + factors.bias · bias, with either operand transposed. */
 const gemm = (
   model: ModelBuilder,
   operands: readonly string[],
-  { transA, transB }: { readonly transA: boolean; readonly transB: boolean },
+  { transposeA, transposeB }: Layout,
+  { product, bias }: Factors,
   outputs?: readonly string[],
-) => model.add('Gemm', operands, { transA: Number(transA), transB: Number(transB) }, outputs)
+) =>
+  model.add(
+    'Gemm',
+    operands,
+    {
+      transA: Number(transposeA),
+      transB: Number(transposeB),
+      alpha: new OnnxFloat(product),
+      beta: new OnnxFloat(bias),
+    },
+    outputs,
+  )
 
-/**
- * Products of matrices are Gemm, which takes transposed operands; of stacks of matrices MatMul, whose operands
- * `transposed` prepares.
- */
+/** Products of two matrices, which are Gemm on every device. */
+export const isMatrixProduct = (node: Node, graph: Graph): boolean =>
+  node.op === 'linear' ||
+  (node.op === 'matmul' && node.inputs.every((value) => graph.types[value]!.shape.length === 2))
+
+/** Products of matrices are Gemm; what products of stacks of matrices are depends on the device. */
 const matmul =
   (stacks: Emitter<'matmul'>): Emitter<'matmul'> =>
   (model, application) => {
-    const { inputs, inputTypes, outputs, attrs } = application
+    const { inputs, inputTypes, outputs, attrs, factors } = application
     if (inputTypes.every(({ shape }) => shape.length === 2))
-      gemm(model, inputs, { transA: attrs.transposeA, transB: attrs.transposeB }, outputs)
-    else if (attrs.transposeA || attrs.transposeB) stacks(model, application)
-    else model.add('MatMul', inputs, {}, outputs)
+      gemm(model, inputs, attrs, factors, outputs)
+    else stacks(model, application)
   }
 
-/** For devices whose MatMul takes no transposed operands. */
+/** For devices whose MatMul takes no transposed operands, and no factor. */
 export const matmulAfterTranspose: Emitter<'matmul'> = matmul(
   (model, { inputs, inputTypes, outputs, attrs }) => {
     const transposed = [attrs.transposeA, attrs.transposeB]
@@ -137,15 +160,25 @@ export const matmulAfterTranspose: Emitter<'matmul'> = matmul(
 )
 
 /** For devices with ONNX Runtime's FusedMatMul. */
-export const matmulFused: Emitter<'matmul'> = matmul((model, { inputs, outputs, attrs }) => {
-  const { transposeA, transposeB } = attrs
-  model.add(
-    'com.microsoft.FusedMatMul',
-    inputs,
-    { transA: Number(transposeA), transB: Number(transposeB) },
-    outputs,
-  )
-})
+export const matmulFused: Emitter<'matmul'> = matmul(
+  (model, { inputs, outputs, attrs, factors }) => {
+    const { transposeA, transposeB } = attrs
+    model.add(
+      'com.microsoft.FusedMatMul',
+      inputs,
+      {
+        transA: Number(transposeA),
+        transB: Number(transposeB),
+        alpha: new OnnxFloat(factors.product),
+      },
+      outputs,
+    )
+  },
+)
+
+/** [..., n] as [rows, n]. */
+export const asMatrix = (model: ModelBuilder, x: string, { shape }: TensorType): string =>
+  shape.length === 2 ? x : reshapeTo(model, x, [sizeOf(shape.slice(0, -1)), shape.at(-1)!])
 
 export const emitters: Emitters = {
   constant: (model, { attrs: { value }, outputs }) => {
@@ -244,15 +277,12 @@ export const emitters: Emitters = {
   quickGelu: (model, { inputs, outputs }) => {
     model.add('com.microsoft.QuickGelu', inputs, { alpha: new OnnxFloat(1.702) }, outputs)
   },
-  linear: (model, { inputs, inputTypes, outputs, outputTypes }) => {
-    const { shape } = inputTypes[0]!
+  linear: (model, { inputs, inputTypes, outputs, outputTypes, factors }) => {
     const [x, ...rest] = inputs as [string, ...string[]]
-    const layout = { transA: false, transB: true }
-    if (shape.length === 2) {
-      gemm(model, inputs, layout, outputs)
-      return
-    }
-    const rows = reshapeTo(model, x, [sizeOf(shape.slice(0, -1)), shape.at(-1)!])
-    reshapeTo(model, gemm(model, [rows, ...rest], layout), outputTypes[0]!.shape, outputs)
+    const { shape } = outputTypes[0]!
+    const operands = [asMatrix(model, x, inputTypes[0]!), ...rest]
+    const layout = { transposeA: false, transposeB: true }
+    if (shape.length === 2) gemm(model, operands, layout, factors, outputs)
+    else reshapeTo(model, gemm(model, operands, layout, factors), shape, outputs)
   },
 }

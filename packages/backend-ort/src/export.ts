@@ -40,14 +40,18 @@ export function exportOnnx(graph: Graph): Uint8Array {
         )
   const [batched] = lowered.inputs.filter(({ value }) => isBatched(lowered.types[value]!.shape))
   if (!batched) throw new Error(`export: no input of ${graph.name} has a batch of ${exportBatch}`)
-  const { model } = translate(lowered, exportEmitters(batched.name), {
-    inputName: (name) => name,
-    outputName: (name) => name,
-    typeOf: ({ dtype, shape }: TensorType) => ({
-      dtype,
-      shape: isBatched(shape) ? ['batch', ...shape.slice(1)] : shape,
-    }),
-  })
+  const { model } = translate(
+    { graph: lowered, factors: new Map() },
+    exportEmitters(batched.name),
+    {
+      inputName: (name) => name,
+      outputName: (name) => name,
+      typeOf: ({ dtype, shape }: TensorType) => ({
+        dtype,
+        shape: isBatched(shape) ? ['batch', ...shape.slice(1)] : shape,
+      }),
+    },
+  )
   return model
 }
 

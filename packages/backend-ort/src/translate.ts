@@ -9,6 +9,7 @@ import {
   type ValueId,
 } from '@embed-kd/core'
 import type { Emitter, Emitters } from './emitters.js'
+import type { Factors, LoweredGraph } from './lowering.js'
 import { ModelBuilder, type ValueType } from './model.js'
 
 export interface Translation {
@@ -34,7 +35,7 @@ const isEmpty = ({ shape }: TensorType) => sizeOf(shape) === 0
 
 /** @throws where a node's op has no emitter, which `lower` should have seen to. */
 export function translate(
-  graph: Graph,
+  { graph, factors }: LoweredGraph,
   emitters: Emitters,
   { inputName, outputName, typeOf }: Interface = ownInterface,
 ): Translation {
@@ -73,7 +74,7 @@ export function translate(
         const name = names.get(value)!
         if (name) model.add('Identity', [model.tensor(dtype, shape, new Uint8Array())], {}, [name])
       })
-    else emit(model, graph, node, emitters, names)
+    else emit(model, graph, node, emitters, names, factors.get(node))
   }
   for (const { name, value } of copies)
     model.add('Identity', [names.get(value)!], {}, [outputName(name)])
@@ -86,11 +87,13 @@ function emit(
   node: Node,
   emitters: Emitters,
   names: ReadonlyMap<ValueId, string>,
+  factors: Factors = { product: 1, bias: 1 },
 ): void {
   const emitter = (emitters as Partial<Record<string, unknown>>)[node.op] as Emitter | undefined
   if (!emitter) throw new Error(`ort has no operator for ${printNode(graph, node)}`)
   emitter(model, {
     attrs: node.attrs,
+    factors,
     inputs: node.inputs.map((value) => names.get(value)!),
     inputTypes: node.inputs.map((value) => graph.types[value]!),
     outputs: node.outputs.map((value) => names.get(value)!),

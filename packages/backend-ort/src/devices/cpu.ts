@@ -1,7 +1,48 @@
 // The CPU execution provider: tensors are host memory, and a run has finished when it returns.
-import type { HostTensor } from '@embed-kd/core'
-import { emitters, matmulFused, nativeComposites } from '../emitters.js'
+import { bytesOf, sizeOf, type HostTensor } from '@embed-kd/core'
+import { asMatrix, emitters, matmulFused, nativeComposites, type Emitter } from '../emitters.js'
+import { OnnxFloat } from '../model.js'
 import type { Device } from './device.js'
+import { release } from './release.js'
+
+/** A second pass with two threads beats Gemm, which copies the bias with one, where the copy leaves the cache. */
+const linear: Emitter<'linear'> = (model, application) => {
+  const { inputs, outputs, outputTypes, factors } = application
+  const [x, weight, bias] = inputs as [string, string, string | undefined]
+  if (bias === undefined || bytesOf(outputTypes[0]!) < LARGE_BYTES) {
+    emitters.linear(model, application)
+    return
+  }
+  const product = model.add('com.microsoft.FusedMatMul', [x, weight], {
+    transB: 1,
+    alpha: new OnnxFloat(factors.product),
+  })
+  const scaled =
+    factors.bias === 1 ? bias : model.add('Mul', [bias, model.scalar('float32', factors.bias)])
+  model.add('Add', [product, scaled], {}, outputs)
+}
+
+/** About the second-level caches of two cores. */
+const LARGE_BYTES = 8 * 2 ** 20
+
+/** Sums over all axes but the last are products with a row of ones, at twice the speed of ReduceSum. */
+const sum: Emitter<'sum'> = (model, application) => {
+  const { inputs, inputTypes, outputs, outputTypes, attrs } = application
+  const { shape } = inputTypes[0]!
+  const rows = sizeOf(shape.slice(0, -1))
+  const isOverRows =
+    rows > 1 && attrs.axes.length === shape.length - 1 && !attrs.axes.includes(shape.length - 1)
+  if (!isOverRows || sizeOf(shape) < SHORT_SUM) {
+    emitters.sum(model, application)
+    return
+  }
+  const ones = model.small('float32', [1, rows], new Array<number>(rows).fill(1))
+  const total = model.add('Gemm', [ones, asMatrix(model, inputs[0]!, inputTypes[0]!)])
+  model.add('Reshape', [total, model.indices(outputTypes[0]!.shape)], { allowzero: 1 }, outputs)
+}
+
+/** Elements below which the extra Reshape costs what the product saves. */
+const SHORT_SUM = 2 ** 16
 
 export const cpu: Device = {
   name: 'cpu',
@@ -14,7 +55,9 @@ export const cpu: Device = {
     denormals: true,
     excuses: [],
   },
-  emitters: { ...emitters, matmul: matmulFused },
+  emitters: { ...emitters, matmul: matmulFused, linear, sum },
+  // Gemm and FusedMatMul have their alpha.
+  absorbs: ({ op }) => op === 'linear' || op === 'matmul',
   sessionOptions: {
     executionProviders: ['cpu'],
     executionMode: 'sequential',
@@ -25,6 +68,12 @@ export const cpu: Device = {
     extra: { session: { force_spinning_stop: '1' } },
   },
   probe: async () => ({ available: true }),
-  upload: async (ort, { dtype, shape, data }) => new ort.Tensor(dtype, data.slice(), shape),
-  download: async (_, tensor) => (tensor.data as HostTensor['data']).slice(),
+  open: (ort) => ({
+    upload: async ({ dtype, shape, data }) => new ort.Tensor(dtype, data.slice(), shape),
+    download: async (tensor) => (tensor.data as HostTensor['data']).slice(),
+    free: (tensor) => release(tensor.data as HostTensor['data']),
+    // A run has finished when it returns.
+    synchronize: async () => {},
+    close: async () => {},
+  }),
 }

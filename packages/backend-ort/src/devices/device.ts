@@ -1,6 +1,6 @@
-// What a device is to the rest of this package: its session options, its emitters, what it promises, and how its
+// What a device is to the rest of this package: what it promises, its session options, its emitters, and how its
 // tensors come and go. One file per device beside this one.
-import type { Availability, Capabilities, HostTensor } from '@embed-kd/core'
+import type { Availability, Capabilities, Graph, HostTensor, Node } from '@embed-kd/core'
 import type * as OrtModule from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { Emitters } from '../emitters.js'
@@ -11,11 +11,22 @@ export interface Device {
   readonly name: string
   readonly capabilities: Capabilities
   readonly emitters: Emitters
+  /** Whether the operator of a product of matrices multiplies by a number too. */
+  absorbs(node: Node, graph: Graph): boolean
   readonly sessionOptions: InferenceSession.SessionOptions
   /** Never throws. */
   probe(ort: Ort): Promise<Availability>
+  open(ort: Ort): Memory
+}
+
+/** The tensors of a device: inputs and outputs of its sessions. */
+export interface Memory {
   /** A tensor whose memory is not the caller's. */
-  upload(ort: Ort, tensor: HostTensor): Promise<Tensor>
+  upload(tensor: HostTensor): Promise<Tensor>
   /** A copy on the host. */
-  download(ort: Ort, tensor: Tensor): Promise<HostTensor['data']>
+  download(tensor: Tensor): Promise<HostTensor['data']>
+  free(tensor: Tensor): void
+  /** Resolves when the device has finished what it was given. */
+  synchronize(): Promise<void>
+  close(): Promise<void>
 }
