@@ -1,5 +1,6 @@
 // Records in, one self-contained HTML file out. It only puts the records into the built page; the page computes.
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { BenchRecord } from '@embed-kd/record'
 import { pack } from './model/payload.js'
 
@@ -27,7 +28,7 @@ export function renderReport(
   const payload = pack({ title, records, ...(before && { before }) })
   const template = readTemplate()
   if (!SLOT.test(template)) {
-    throw new Error(`the page ${TEMPLATE.pathname} has no place for records: build it again`)
+    throw new Error(`the page ${fileURLToPath(TEMPLATE)} has no place for records: build it again`)
   }
   return template.replace(SLOT, () => embeddedJson(payload))
 }
@@ -42,7 +43,7 @@ function readTemplate(): string {
     return readFileSync(TEMPLATE, 'utf8')
   } catch (cause) {
     throw new Error(
-      `the report's page ${TEMPLATE.pathname} cannot be read; build it with: npx turbo run build --filter=@embed-kd/report`,
+      `the report's page ${fileURLToPath(TEMPLATE)} cannot be read; build it with: npx turbo run build --filter=@embed-kd/report`,
       { cause },
     )
   }

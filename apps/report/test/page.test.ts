@@ -85,7 +85,7 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     await page.getByRole('button', { name: /^Compare: Teacher-KD/ }).click()
     const row = tableRows(page).filter({ hasText: 'Embed-KD' })
     expect(await row.locator('td.numeric:has-text("ms") .relative').textContent()).toMatch(
-      /^0\.0\d×.*better, 95 % interval .*, 3 pairs/,
+      /^0\.0\d+×.*better, 95 % interval .*, 3 pairs/,
     )
     expect(page.url()).toContain('baseline=')
     await page.getByRole('button', { name: 'Drop the baseline' }).click()

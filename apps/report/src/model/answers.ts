@@ -136,21 +136,28 @@ function supportOf(question: Question, { comparison, ratio, beside, measure }: F
     if (ratio.n === 1) {
       return { level: 'unsupported', reasons: ['One seed: chance alone can make this difference.'] }
     }
-    if (!excludesOne(ratio)) {
-      reasons.push('The interval holds 1: no difference in accuracy is shown.')
-    }
+  }
+  if (ratio.interval !== undefined && !excludesOne(ratio)) {
+    const reason = 'The interval holds 1: no difference is shown.'
+    if (question !== 'accuracy') return { level: 'unsupported', reasons: [...reasons, reason] }
+    reasons.push(reason)
   }
   if (question === 'time') reasons.push(...noise(records))
   if (question === 'memory') {
+    const lost = records.filter(
+      (record) => record.memory !== undefined && measure.of(record) === undefined,
+    ).length
+    if (lost > 0) {
+      reasons.push(
+        `${counted(lost, 'run')} of ${records.length} did not grow over the baseline of the process and count for nothing: too small to measure so.`,
+      )
+    }
     const planned = beside.find((other) => other.measure === measures.plannedPeakBytes)
     if (planned !== undefined && Math.abs(Math.log(planned.ratio.value / ratio.value)) > 0.25) {
       reasons.push(
         `The graph plans ${formatRatio(planned.ratio.value)}: the runtime spends memory that the graph does not know of.`,
       )
     }
-  }
-  if (question !== 'accuracy' && measure !== measures.hostPeakBytes && ratio.n > 1) {
-    if (!excludesOne(ratio)) reasons.push('The interval holds 1: no difference is shown.')
   }
   return { level: reasons.length === 0 ? 'supported' : 'limited', reasons }
 }
@@ -206,6 +213,8 @@ export interface BreakEven {
   readonly embedEpochSeconds: number
   /** Whether an epoch was computed from the median step, not run. */
   readonly extrapolated: boolean
+  /** Steps of an epoch. */
+  readonly steps: number
   /** Epochs until the time spent on embeddings is won back; absent where it never is. */
   readonly epochs?: number
 }
@@ -229,6 +238,7 @@ export function breakEven(comparison: Comparison): BreakEven | undefined {
     teacherEpochSeconds: teacherEpoch.mean,
     embedEpochSeconds: embedEpoch.mean,
     extrapolated,
+    steps: embedKd.trial.dataset.trainSize / embedKd.trial.batch,
     ...(won > 0 ? { epochs: embeddingSeconds / won } : {}),
   }
 }

@@ -61,7 +61,8 @@ export function formatRatio(ratio: number): string {
   const close = Math.abs(Math.log(ratio)) < 0.05
   if (close) return `${ratio.toFixed(3)}×`
   if (ratio < 1) return `${significant(ratio, 2)}×`
-  return `${ratio.toFixed(ratio >= 10 ? 0 : ratio >= 2 ? 1 : 2)}×`
+  if (ratio >= 10) return `${WHOLE.format(ratio)}×`
+  return `${ratio.toFixed(ratio >= 2 ? 1 : 2)}×`
 }
 
 export function formatRange([low, high]: readonly [number, number]): string {

@@ -81,6 +81,20 @@ export function excludesOne({ interval }: Ratio): boolean {
   return interval !== undefined && (interval[0] > 1 || interval[1] < 1)
 }
 
+/**
+ * From where to where ratios are drawn: all of the values, and of their intervals no more than the square of the
+ * values' span, so that one interval over two runs does not squeeze everything else.
+ */
+export function ratioRange(values: readonly number[], bounds: readonly number[]): Interval {
+  const low = Math.min(...values)
+  const high = Math.max(...values)
+  const room = Math.max(high / low, 1.02) ** 0.5
+  return [
+    Math.max(low / room, Math.min(low, ...bounds)),
+    Math.min(high * room, Math.max(high, ...bounds)),
+  ]
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length / 2

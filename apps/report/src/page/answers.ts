@@ -4,7 +4,7 @@ import { answer, type Answer, breakEven, type Finding, type Question } from '../
 import { scopeName, teacherName } from '../model/corpus.js'
 import { counted, formatRange, formatRatio, formatSeconds, significant } from '../model/format.js'
 import { devicePeakBytes } from '../model/measures.js'
-import type { Interval } from '../model/statistics.js'
+import { type Interval, ratioRange } from '../model/statistics.js'
 import type { View } from '../model/view.js'
 import { element, fill } from './dom.js'
 import type { Part } from './report.js'
@@ -37,7 +37,10 @@ export function createAnswers(): Part {
 function card(name: string, { question, found, support }: Answer): HTMLElement {
   return element(
     'article',
-    { class: `card ${support.level}`, 'aria-label': name },
+    {
+      class: `card ${support.level}${found === undefined ? ' bare' : ''}`,
+      'aria-label': name,
+    },
     element('h3', {}, name),
     ...(found === undefined ? noFigure() : figure(question, found)),
     verdict(support, found?.ratio.n ?? 0),
@@ -125,10 +128,14 @@ function evidence(question: Question, { ratio, beside, paperRatio }: Finding): H
     }),
     { kind: 'paper', label: 'Paper', value: paperRatio, text: `${paperRatio}×` },
   ]
-  const extent = lines.flatMap(({ value, interval }) => [value, ...(interval ?? [])])
-  const low = Math.min(1, ...extent)
-  const high = Math.max(1, ...extent)
-  const place = (value: number) => `${6 + (88 * Math.log(value / low)) / Math.log(high / low)}%`
+  const [low, high] = ratioRange(
+    [1, ...lines.map(({ value }) => value)],
+    lines.flatMap(({ interval }) => interval ?? []),
+  )
+  const place = (value: number) => {
+    const inside = Math.min(high, Math.max(low, value))
+    return `${4 + (92 * Math.log(inside / low)) / Math.log(high / low)}%`
+  }
   const one = `left: ${place(1)}`
   return element(
     'table',
@@ -221,6 +228,6 @@ function paybackText(comparisons: View['comparisons']) {
     element('b', {}, 'Break-even: '),
     `${made} and is won back after `,
     element('b', {}, `${significant(item.epochs, 2)} epochs`),
-    ` ${where}.`,
+    `, ${counted(Math.ceil(item.epochs * item.steps), 'step')} ${where}.`,
   ]
 }

@@ -26,7 +26,7 @@ export const curves: Figure = {
   draw: ({ inScope, scope }) => {
     const having = inScope.filter((item) => finished(item).some(hasLoss))
     if (scope === undefined || having.length === 0) {
-      return 'No run that passes the filters kept its curves.'
+      return 'No run that passes the filters was trained for accuracy and kept its curves.'
     }
     const trained = having.filter((item) => finished(item).some(hasAccuracy))
     const candidates = trained.length > 0 ? trained : having
@@ -67,8 +67,8 @@ export const curves: Figure = {
   },
 }
 
-function hasLoss({ curves }: BenchRecord): boolean {
-  return curves !== undefined && curves.loss.length > 1
+function hasLoss({ curves, costOnly }: BenchRecord): boolean {
+  return !costOnly && curves !== undefined && curves.loss.length > 1
 }
 
 function hasAccuracy({ curves, costOnly }: BenchRecord): boolean {
@@ -106,7 +106,10 @@ function band(item: Configuration, series: (record: BenchRecord) => Series): Ban
       else column.push(y)
     }
   }
-  return Array.from(columns, ([x, ys]) => ({
+  // A run may end before the others; a mean over fewer seeds is another mean.
+  const most = Math.max(0, ...Array.from(columns.values(), ({ length }) => length))
+  const whole = [...columns].filter(([, { length }]) => length === most)
+  return Array.from(whole, ([x, ys]) => ({
     method: item.method,
     x,
     y: ys.reduce((sum, y) => sum + y, 0) / ys.length,

@@ -1,6 +1,7 @@
 // A panel of lines, one a method: points with intervals, names at their ends, and failures where they happened.
 import * as Plot from '@observablehq/plot'
 import { counted, methodName, significant } from '../../model/format.js'
+import { ratioRange } from '../../model/statistics.js'
 import { amountAxis } from './axes.js'
 import { asIs, endLabels, INK, LOOKS, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
 import type { Point } from './points.js'
@@ -35,7 +36,11 @@ export function linePanel({ title, placed, across, failures, x }: Lines): Panel 
   const lines = Math.max(0, ...failures.map(({ methods }) => methods.length + 1))
   // Failures stand below the axis of values: they have none.
   const foot = failures.length === 0 ? 0 : 22 + lines * 13
-  const values = [...placed, ...across].flatMap(({ low, y, high }) => [low > 0 ? low : y, high])
+  const shown = [...placed, ...across]
+  const [least, most] = ratioRange(
+    shown.map(({ y }) => y),
+    shown.flatMap(({ low, y, high }) => [low > 0 ? low : y, high]),
+  )
   return {
     title,
     plot: (width) => ({
@@ -44,7 +49,7 @@ export function linePanel({ title, placed, across, failures, x }: Lines): Panel 
       marginRight: 92,
       insetBottom: foot,
       x,
-      y: { ...amountAxis(values, null), grid: true },
+      y: { ...amountAxis([least, most], null), grid: true },
       marks: [
         across.map(({ y, method }) =>
           Plot.ruleY([y], { stroke: LOOKS[method].color, strokeDasharray: LOOKS[method].dash }),
@@ -63,8 +68,8 @@ export function linePanel({ title, placed, across, failures, x }: Lines): Panel 
         ),
         Plot.ruleX(placed, {
           x: 'x',
-          y1: ({ low, y }: Placed) => (low > 0 ? low : y),
-          y2: 'high',
+          y1: ({ low }: Placed) => Math.max(low, least),
+          y2: ({ high }: Placed) => Math.min(high, most),
           stroke: asIs(({ method }: Placed) => LOOKS[method].color),
           strokeWidth: 2,
         }),

@@ -4,7 +4,7 @@ import { compare, type Question } from '../../model/answers.js'
 import { type Comparison, type Scope, scopeNamer, teacherName } from '../../model/corpus.js'
 import { counted, formatRange, formatRatio, methodName, statusName } from '../../model/format.js'
 import { PAPER } from '../../model/paper.js'
-import type { Ratio } from '../../model/statistics.js'
+import { type Ratio, ratioRange } from '../../model/statistics.js'
 import { amountAxis, tickLabel } from './axes.js'
 import { type Figure, INK, MUTED, type Panel, RULE } from './figure.js'
 
@@ -41,7 +41,7 @@ export const ratios: Figure = {
     return {
       caption:
         `Dots are ratios of paired runs (equal seed), bars their 95 % intervals; hollow dots are what the graph predicts: planned peak for memory, FLOPs for time. ` +
-        `Dashed: the paper's figure (${PAPER.setting}). ` +
+        `Bars that reach the frame go on beyond it. Dashed: the paper's figure (${PAPER.setting}). ` +
         `${counted(rows.length, 'setting')}${rows.length > shown.length ? `; ${shown.length} are shown, those with the largest teachers and some with an accuracy` : ''}.`,
       panels,
       legend: [],
@@ -88,8 +88,9 @@ function rowOf(nameScope: (scope: Scope) => string) {
 /** The first rows, among them some that have an accuracy: these come from the small teachers a sweep can train. */
 function chosenOf(rows: readonly Row[]): Row[] {
   const scored = rows.filter(({ ratios }) => ratios.accuracy !== undefined)
-  const chosen = new Set([...scored.slice(0, MOST_SCORED), ...rows].slice(0, MOST_ROWS))
-  return rows.filter((row) => chosen.has(row)).slice(0, MOST_ROWS)
+  const first = new Set([...scored.slice(0, MOST_SCORED), ...rows])
+  const chosen = new Set([...first].slice(0, MOST_ROWS))
+  return rows.filter((row) => chosen.has(row))
 }
 
 /** Settings that share a name differ in how they were trained: then this is said too. */
@@ -135,7 +136,15 @@ function plotOf(question: Question, paper: number) {
     const points = rows.flatMap(({ label, ratios }) => mark(label, ratios[question]))
     const predictions = rows.flatMap(({ label, expected }) => mark(label, expected[question]))
     const absent = rows.filter(({ ratios }) => ratios[question] === undefined)
-    const extent = [...points, ...predictions].flatMap(({ low, high }) => [low, high])
+    const [low, high] = ratioRange(
+      [1, paper, ...[...points, ...predictions].map(({ value }) => value)],
+      points.flatMap(({ low, high }) => [low, high]),
+    )
+    const cut = ({ low: from, high: to, ...rest }: Mark) => ({
+      ...rest,
+      low: Math.max(low, from),
+      high: Math.min(high, to),
+    })
     const longest = Math.max(...rows.map(({ label }) => label.length))
     const margin = Math.min(longest * 6.2 + 12, width * 0.5)
     return {
@@ -143,7 +152,7 @@ function plotOf(question: Question, paper: number) {
       marginLeft: leads ? margin : 10,
       marginRight: 52,
       x: {
-        ...amountAxis([1, paper, ...extent], null),
+        ...amountAxis([low, high], null),
         tickFormat: (value: number) => `${tickLabel(value)}×`,
       },
       y: { type: 'point', domain: rows.map(({ label }) => label), axis: null, padding: 0.6 },
@@ -177,7 +186,7 @@ function plotOf(question: Question, paper: number) {
           stroke: 'var(--embed-kd)',
           fill: 'var(--paper)',
         }),
-        Plot.ruleY(points, {
+        Plot.ruleY(points.map(cut), {
           x1: 'low',
           x2: 'high',
           y: 'label',

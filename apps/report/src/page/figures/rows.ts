@@ -56,8 +56,17 @@ export function rowsPanel(
       ...items.map(({ method }) => `${name}\n${method}`),
       `${name} end`,
     ])
-    const high = Math.max(...valued.map((item) => item.high))
-    const low = Math.min(...valued.map((item) => item.low))
+    // Intervals may be far wider than the values: what they say beyond this is not drawn.
+    const most = Math.max(...valued.map(({ value }) => value))
+    const least = Math.min(...valued.map(({ value }) => value))
+    const span = marks === 'bars' ? most * 0.4 : Math.max((most - least) * 2, most * 0.02)
+    const high = Math.min(most + span, Math.max(...valued.map((item) => item.high)))
+    const low = Math.max(least - span, Math.min(...valued.map((item) => item.low)))
+    const drawn = valued.map((item) => ({
+      ...item,
+      low: Math.max(item.low, low),
+      high: Math.min(item.high, high),
+    }))
     const room = (high - low) * 0.12 || 1
     return {
       height: 50 + keys.length * ROW - groups.length * ROW * 0.5,
@@ -96,21 +105,21 @@ export function rowsPanel(
             })
           : undefined,
         marks === 'bars'
-          ? Plot.barX(valued, {
+          ? Plot.barX(drawn, {
               y: 'key',
               x: 'value',
               fill: asIs(({ method }: Valued) => LOOKS[method].color),
             })
           : undefined,
-        Plot.ruleY(valued, {
+        Plot.ruleY(drawn, {
           y: 'key',
           x1: 'low',
           x2: 'high',
           stroke: marks === 'bars' ? INK : asIs(({ method }: Valued) => LOOKS[method].color),
           strokeWidth: marks === 'bars' ? 1.25 : 2,
         }),
-        marks === 'dots' ? methodDots(valued, { y: 'key', x: 'value', r: 4 }) : undefined,
-        Plot.text(valued, {
+        marks === 'dots' ? methodDots(drawn, { y: 'key', x: 'value', r: 4 }) : undefined,
+        Plot.text(drawn, {
           y: 'key',
           x: marks === 'bars' ? 'high' : undefined,
           frameAnchor: marks === 'bars' ? undefined : 'right',
