@@ -7,6 +7,7 @@ import { parseSafetensors } from '@embed-kd/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
+import { createInputWriter } from '../src/data/input.js'
 import { planeResize } from '../src/data/resize.js'
 
 const golden = process.env.GOLDEN_DIR ?? fileURLToPath(new URL('../../../golden', import.meta.url))
@@ -72,5 +73,49 @@ describe('planeResize', () => {
       0,
     )
     expect(result[0]).toBe(3)
+  })
+})
+
+describe('bicubic', () => {
+  const size = { height: 7, width: 9 }
+  const plane = Float32Array.from({ length: 63 }, (_, i) => {
+    const [x, y] = [i % 9, Math.floor(i / 9)]
+    return (3 * x * x + 5 * y + x * y * 2) % 17
+  })
+
+  // The first values that Pillow 12.3 gives for this image (mode F, BICUBIC), which antialiases as torchvision does.
+  it.each([
+    [{ height: 4, width: 5 }, [3.92747, 8.03529, 9.77781, 7.16237, 9.64205, 7.61547]],
+    [{ height: 11, width: 13 }, [-0.52827, 0.49418, 4.58666, 12.16908, 11.36332, 11.52744]],
+  ])('equals Pillow: %j', (to, expected) => {
+    const result = new Float32Array(to.height * to.width)
+    planeResize(size, to, 'bicubic')(plane, 0, result, 0)
+    expected.forEach((value, i) => expect(result[i]).toBeCloseTo(value, 4))
+  })
+
+  it('of the shorter side and the middle, as image processors do it', () => {
+    const input = {
+      channels: 1,
+      height: 6,
+      width: 6,
+      mean: [0],
+      std: [1 / 255],
+      fit: 'resize',
+    } as const
+    const write = createInputWriter(
+      { channels: 1, ...size },
+      { ...input, interpolation: 'bicubic', shorterSide: 12 },
+    )
+    const result = new Float32Array(36)
+    write(Uint8Array.from(plane), 1, result)
+    // Pillow: resized to 15x12, then the middle.
+    const rows = [
+      [9.54951, 10.19107, 9.53507, 7.83333, 5.12889, 3.83504],
+      [14.02049, 15.52548, 11.72628, 5.38379, 2.9608, 2.8443],
+    ]
+    rows.flat().forEach((value, i) => expect(result[i]).toBeCloseTo(value, 3))
+    expect(() => createInputWriter({ channels: 1, ...size }, { ...input, shorterSide: 5 })).toThrow(
+      'have no middle of 6x6',
+    )
   })
 })
