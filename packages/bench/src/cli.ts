@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 
 import { benchCommand } from './commands/bench.js'
+import { conformCommand } from './commands/conform.js'
 import { distillCommand } from './commands/distill.js'
 import { doctorCommand } from './commands/doctor.js'
 import { embedCommand } from './commands/embed.js'
@@ -35,6 +36,7 @@ for (const command of [
   reportCommand,
   mergeCommand,
   doctorCommand,
+  conformCommand,
 ])
   program.addCommand(command().copyInheritedSettings(program))
 
