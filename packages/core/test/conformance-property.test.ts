@@ -12,7 +12,7 @@ const reference = new ReferenceBackend()
 
 const run = (backend: Backend, numbers: readonly number[]) => {
   const { graph, inputs } = graphFromChoices(numbers)
-  const definition = { name: 'random', contract: 'B10', graph, inputs }
+  const definition = { name: 'random', contract: 'B15', graph, inputs }
   return runCase(backend, numericCase(definition, backend.capabilities))
 }
 

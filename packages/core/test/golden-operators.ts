@@ -28,7 +28,7 @@ export function goldenOperatorCases(capabilities: Capabilities): ConformanceCase
     })
     const given: Record<string, HostTensor> = { out: tensor('out') }
     list('grad').forEach((gradient, i) => (given[`grad.${i}`] = gradient))
-    const definition = { name: `golden/${entry.op}`, contract: 'B10', graph, inputs }
+    const definition = { name: `golden/${entry.op}`, contract: 'B15', graph, inputs }
     return numericCase(definition, capabilities, given)
   })
 }

@@ -16,6 +16,7 @@ export const backendContract = {
   B12: 'where declared, the same executable, inputs and key give the same bits',
   B13: 'randomUniform draws independent uniforms in [0, 1) from key and stream alone',
   B14: "an executable's graph is well-formed and has the interface of the graph that was compiled",
+  B15: 'a graph of many ops gives what its ops mean, one after another',
 } as const
 
 export type BackendRule = keyof typeof backendContract

@@ -25,7 +25,7 @@ const SAMPLES = 60
 const samples = (): NumericDefinition[] =>
   sampleGraphs(SAMPLES).map(({ graph, inputs }, i) => ({
     name: `random graph/${i}`,
-    contract: 'B10',
+    contract: 'B15',
     graph,
     inputs,
   }))

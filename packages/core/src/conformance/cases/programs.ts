@@ -110,15 +110,15 @@ export const programCases = (): NumericDefinition[] => [
     (['paper', 'corrected'] as const).flatMap((preset) => {
       const config = configOf(method, preset)
       return [
-        program(`program/gradients/${method} ${preset}`, 'B10', gradientGraph(config)),
-        program(`program/train/${method} ${preset}`, 'B10', trainGraph(config)),
+        program(`program/gradients/${method} ${preset}`, 'B15', gradientGraph(config)),
+        program(`program/train/${method} ${preset}`, 'B15', trainGraph(config)),
       ]
     }),
   ),
-  program('program/eval/student', 'B10', evalGraph(student, batch, images)),
-  program('program/teacher/classifier', 'B10', embedGraph(teacher, batch, images, 4)),
-  program('program/teacher/CLIP', 'B10', embedGraph(withClip, batch, images)),
-  program('program/teacher/LayerScale', 'B10', embedGraph(withLayerScale, batch, images)),
+  program('program/eval/student', 'B15', evalGraph(student, batch, images)),
+  program('program/teacher/classifier', 'B15', embedGraph(teacher, batch, images, 4)),
+  program('program/teacher/CLIP', 'B15', embedGraph(withClip, batch, images)),
+  program('program/teacher/LayerScale', 'B15', embedGraph(withLayerScale, batch, images)),
 ]
 
 /** Dropout's masks are a backend's own, so its losses are compared with themselves. */

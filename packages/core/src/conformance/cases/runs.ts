@@ -114,7 +114,7 @@ export const runCases = (): ProcedureCase[] => [
     const { y: z } = await session.run(second, { x: y! })
     await session.holds('the second result', z!, exactly(54, 60, 66))
   }),
-  procedure('run/an unused input', 'B10', async (session) => {
+  procedure('run/an unused input', 'B15', async (session) => {
     const graph = trace('unused', { x: spec([2]), unused: spec([3]) }, ({ x }) => ({
       y: op.neg(x),
     }))
@@ -125,14 +125,14 @@ export const runCases = (): ProcedureCase[] => [
     const { y } = await session.run(await session.compile(graph), inputs)
     await session.holds('y', y!, exactly(-1, -2))
   }),
-  procedure('run/no inputs', 'B10', async (session) => {
+  procedure('run/no inputs', 'B15', async (session) => {
     const graph = trace('no inputs', {}, (_, tracer) => ({
       y: op.add(tracer.constant(exactly(1, 2)), 1),
     }))
     const { y } = await session.run(await session.compile(graph), {})
     await session.holds('y', y!, exactly(2, 3))
   }),
-  procedure('run/awkward names', 'B10', async (session) => {
+  procedure('run/awkward names', 'B15', async (session) => {
     const names = ['blocks.0.attn.in_proj_weight', 'a b', 'ü/%3', '0', 'constructor', 'y'] as const
     const graph = trace(
       'awkward "names"',
@@ -188,7 +188,7 @@ export const runCases = (): ProcedureCase[] => [
     await executable.dispose()
     await session.refuses('running a disposed executable', () => session.run(executable, { x }))
   }),
-  procedure('run/synchronize', 'B10', async (session) => {
+  procedure('run/synchronize', 'B15', async (session) => {
     const { y } = await session.run(await session.compile(scaled(2)), {
       x: await session.upload(exactly(1, 2, 3)),
     })
