@@ -138,7 +138,7 @@ function supportOf(question: Question, { comparison, ratio, beside, measure }: F
     }
   }
   if (ratio.interval !== undefined && !excludesOne(ratio)) {
-    const reason = 'The interval holds 1: no difference is shown.'
+    const reason = 'The interval includes 1: no difference is shown.'
     if (question !== 'accuracy') return { level: 'unsupported', reasons: [...reasons, reason] }
     reasons.push(reason)
   }

@@ -35,7 +35,7 @@ export function memorySplit(record: BenchRecord): (readonly [Panel, string])[] {
   const panel: Panel = {
     title: 'Where the memory goes (MB)',
     plot: (width) => ({
-      height: 46 + rows.length * 48,
+      height: 46 + rows.length * 56,
       marginTop: 30,
       marginLeft: 8,
       marginRight: 70,
@@ -47,7 +47,7 @@ export function memorySplit(record: BenchRecord): (readonly [Panel, string])[] {
           text: ([name]: [string, number]) => name,
           frameAnchor: 'left',
           textAnchor: 'start',
-          dy: -19,
+          dy: -18,
           fill: 'var(--muted)',
           fontSize: 11,
         }),
