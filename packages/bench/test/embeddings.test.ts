@@ -292,7 +292,7 @@ describe('encodeFloat16', () => {
   })
 
   it('refuses what is out of range', () => {
-    expect(() => encodeFloat16(Float32Array.of(65520))).toThrow('out of the range of float16')
+    expect(() => encodeFloat16(Float32Array.of(65520))).toThrow('is out of the range of float16')
     expect(encodeFloat16(Float32Array.of(65519))[0]).toBe(0x7bff)
   })
 })

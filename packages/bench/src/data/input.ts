@@ -46,7 +46,7 @@ export function createInputWriter(source: ImageShape, target: ModelInput): Input
   return fit === 'pad' || sameSize ? padded(source, target) : resized(source, target)
 }
 
-/** Mean and standard deviation of each channel over all pixels of a subset, from 0 to 1. */
+/** Mean and standard deviation of each channel over all pixels of a subset, from 0 to 1; of a channel that never varies 1. */
 export function channelStatistics({ shape, split, indices }: Subset): ChannelStatistics {
   const area = shape.height * shape.width
   const mean: number[] = []
@@ -65,7 +65,8 @@ export function channelStatistics({ shape, split, indices }: Subset): ChannelSta
     }
     const count = indices.length * area
     mean.push(sum / count / 255)
-    std.push(Math.sqrt(squares / count - (sum / count) ** 2) / 255)
+    const variance = squares / count - (sum / count) ** 2
+    std.push(variance > 0 ? Math.sqrt(variance) / 255 : 1)
   }
   return { mean, std }
 }

@@ -21,7 +21,7 @@ import {
 import { BackgroundBatches } from '../data/background.js'
 import type { Dataset } from '../data/dataset.js'
 import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
-import { UserError } from '../errors.js'
+import { UserError, messageOf } from '../errors.js'
 import { writeTensors } from '../teachers/files.js'
 import { trainEpochs } from '../trial/epochs.js'
 import { Evaluation } from '../trial/evaluation.js'
@@ -192,7 +192,12 @@ export async function runTraining(
 
 function splitOf({ dataset, heldOut }: RunConfig): { training: Subset; heldOut?: Subset } {
   const all = wholeSplit(dataset, 'train')
-  return heldOut === 0 ? { training: all } : holdOut(all, heldOut, HELD_OUT_SEED)
+  if (heldOut === 0) return { training: all }
+  try {
+    return holdOut(all, heldOut, HELD_OUT_SEED)
+  } catch (error) {
+    throw new UserError(messageOf(error), 'give another --held-out, or 0 for none')
+  }
 }
 
 function trainConfigOf(

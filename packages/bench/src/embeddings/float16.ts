@@ -1,5 +1,7 @@
 // float32 to IEEE 754 binary16, for files half as large. The way back is part of core's reader.
 
+import { UserError } from '../errors.js'
+
 const floats = new Float32Array(1)
 const bits = new Uint32Array(floats.buffer)
 
@@ -23,12 +25,15 @@ function toFloat16(value: number): number {
   return sign | ((rounded - 0x38000000) >>> 13)
 }
 
-/** @throws where a finite number is out of range: at most 65504 in size. */
+/** @throws UserError where a finite number is out of range: at most 65504 in size. */
 export function encodeFloat16(values: Float32Array): Uint16Array {
   return Uint16Array.from(values, (value) => {
     const half = toFloat16(value)
     if ((half & 0x7c00) === 0x7c00 && Number.isFinite(value))
-      throw new Error(`${value} is out of the range of float16, at most 65504 in size`)
+      throw new UserError(
+        `the embedding's value ${value} is out of the range of float16, at most 65504 in size`,
+        'leave out --float16',
+      )
     return half
   })
 }

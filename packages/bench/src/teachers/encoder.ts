@@ -5,8 +5,8 @@ import { statSync } from 'node:fs'
 import type { Backend } from '@embed-kd/core'
 
 import type { ImageShape } from '../data/dataset.js'
-import type { ModelInput } from '../data/input.js'
-import { UserError } from '../errors.js'
+import { createInputWriter, type InputWriter, type ModelInput } from '../data/input.js'
+import { UserError, messageOf } from '../errors.js'
 
 export interface Encoder {
   /** As the user gave it. */
@@ -87,4 +87,16 @@ export function checkFinite(name: string, embeddings: Float32Array): void {
     `the teacher ${name} gave an embedding that is not finite`,
     'check its weights and preprocessing; half-precision exports can overflow',
   )
+}
+
+/** @throws UserError where images of that shape cannot become the teacher's input. */
+export function inputWriterOf(name: string, source: ImageShape, input: ModelInput): InputWriter {
+  try {
+    return createInputWriter(source, input)
+  } catch (error) {
+    throw new UserError(
+      `the teacher ${name} cannot be given these images: ${messageOf(error)}`,
+      'take another teacher or data set',
+    )
+  }
 }

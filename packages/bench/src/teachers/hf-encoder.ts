@@ -8,9 +8,15 @@ import {
   type Executable,
 } from '@embed-kd/core'
 
-import { createInputWriter, type InputWriter, type ModelInput } from '../data/input.js'
+import type { InputWriter, ModelInput } from '../data/input.js'
 import { disposeAll, upload } from '../trial/training.js'
-import { checkFinite, type Embedded, type Encoder, type EncoderOptions } from './encoder.js'
+import {
+  checkFinite,
+  inputWriterOf,
+  type Embedded,
+  type Encoder,
+  type EncoderOptions,
+} from './encoder.js'
 import { digestFiles, loadHfTeacher } from './hf.js'
 
 export class HfEncoder implements Encoder {
@@ -53,7 +59,7 @@ export class HfEncoder implements Encoder {
     { backend, source, batch, imageSize, temperature }: EncoderOptions,
   ): Promise<HfEncoder> {
     const { model, parameters, input, weightFiles } = loadHfTeacher(directory, imageSize)
-    const write = createInputWriter(source, input)
+    const write = inputWriterOf(name, source, input)
     const shape = { channels: input.channels, size: input.height }
     const executable = await backend.compile(embedGraph(model, batch, shape, temperature))
     const weights: Record<string, DeviceBuffer> = {}

@@ -6,9 +6,15 @@ import { basename, dirname, join } from 'node:path'
 import type * as Ort from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 
-import { createInputWriter, type InputWriter, type ModelInput } from '../data/input.js'
+import type { InputWriter, ModelInput } from '../data/input.js'
 import { UserError, messageOf } from '../errors.js'
-import { checkFinite, type Embedded, type Encoder, type EncoderOptions } from './encoder.js'
+import {
+  checkFinite,
+  inputWriterOf,
+  type Embedded,
+  type Encoder,
+  type EncoderOptions,
+} from './encoder.js'
 import { readHfPreprocessing } from './hf-preprocessing.js'
 import { digestFiles } from './hf.js'
 
@@ -81,7 +87,7 @@ export class OnnxEncoder implements Encoder {
         `${file} takes images of ${height} pixels, its preprocessing makes them ${input.height}`,
         `give --image-size ${height}`,
       )
-    const write = createInputWriter(options.source, input)
+    const write = inputWriterOf(file, options.source, input)
     const { name: output, shape } = chooseOutput(file, session, options.output)
     const tokens = choosePooling(file, output, shape, options.pooling)
     // Axes can have names instead of sizes, so the width is known only of a result.

@@ -12,6 +12,8 @@ import {
   type TrainConfig,
 } from '@embed-kd/core'
 
+import { UserError } from '../errors.js'
+
 type Buffers = Record<string, DeviceBuffer>
 type Tensors = ReadonlyMap<string, HostTensor>
 
@@ -161,10 +163,8 @@ export const namesOf = (graph: Graph): ReadonlySet<string> =>
   new Set(graph.inputs.map(({ name }) => name))
 
 /** The loss became NaN or infinite: no time or accuracy of such a run means anything. */
-export class NonFiniteLossError extends Error {
-  override readonly name = 'NonFiniteLossError'
-
+export class NonFiniteLossError extends UserError {
   constructor(loss: number, step: number) {
-    super(`the loss is ${loss} at step ${step}; lower the learning rate, or check the backend`)
+    super(`the loss is ${loss} at step ${step}`, 'lower the learning rate, or check the backend')
   }
 }
