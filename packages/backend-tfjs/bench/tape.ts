@@ -2,20 +2,14 @@
 // Prints times, greatest tensor bytes and losses of both, and their ratios:
 //   node .tsbuild/bench/tape.js --device wasm --student paper --batch 8 --steps 3
 import { parseArgs } from 'node:util'
-import {
-  initialState,
-  planMemory,
-  trainGraph,
-  type Backend,
-  type DeviceBuffer,
-  type HostTensor,
-} from '@embed-kd/core'
+import { planMemory, trainGraph } from '@embed-kd/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { TfjsBackend } from '#tfjs/backend'
 import type { Device } from '#tfjs/devices/device'
 import { openDevice } from '#tfjs/devices/registry'
 import './tape-gradients.js'
 import { tapeStep } from './tape-step.js'
+import { openStep, type Runner } from './schedule-step.js'
 import { isStudentName, workload, type Workload } from './workload.js'
 
 const { values } = parseArgs({
@@ -67,46 +61,13 @@ class TensorBytes {
   }
 }
 
-interface Runner {
-  /** Runs one step and waits for it. @returns the loss. */
-  step(): Promise<number>
-  dispose(): Promise<void>
-}
-
-async function ours(backend: Backend, { config, parameters, inputs }: Workload): Promise<Runner> {
-  const executable = await backend.compile(trainGraph(config))
-  const upload = async (tensors: ReadonlyMap<string, HostTensor>) => {
-    const buffers: Record<string, DeviceBuffer> = {}
-    for (const [name, tensor] of tensors) buffers[name] = await backend.upload(tensor)
-    return buffers
-  }
-  const held = await upload(inputs)
-  let state = await upload(initialState(parameters))
-  return {
-    async step() {
-      const outputs = await executable.run({ ...state, ...held })
-      const loss = await backend.read(outputs['metrics.loss']!)
-      await backend.synchronize()
-      state = {}
-      for (const [name, buffer] of Object.entries(outputs))
-        if (name.startsWith('state.')) state[name] = buffer
-        else buffer.dispose()
-      return loss.data[0]!
-    },
-    async dispose() {
-      for (const buffer of [...Object.values(state), ...Object.values(held)]) buffer.dispose()
-      await executable.dispose()
-    },
-  }
-}
-
 /** Makes tf's engine use the very tf backend that our device uses. */
 async function tape(
   { tf: backend, registry, synchronize }: Device,
   work: Workload,
 ): Promise<Runner> {
   if (tf.findBackend(registry) !== backend) {
-    tf.removeBackend(registry)
+    if (tf.findBackendFactory(registry)) tf.removeBackend(registry)
     tf.registerBackend(registry, () => backend)
   }
   await tf.setBackend(registry)
@@ -140,7 +101,7 @@ async function peakBytes(open: () => Promise<Runner>): Promise<number> {
   return peak
 }
 
-const open = [() => ours(backend, work), () => tape(device, work)] as const
+const open = [() => openStep(backend, work), () => tape(device, work)] as const
 const peaks = [await peakBytes(open[0]), await peakBytes(open[1])] as const
 
 // Times are taken by turns, so that what else the machine does falls on both.

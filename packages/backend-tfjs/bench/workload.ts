@@ -1,4 +1,5 @@
-// What is timed: one embed-kd training step of the benchmark's students, on random images, labels and centroids.
+// What is timed: one embed-kd training step of the benchmark's students, and of a
+// tiny one for long runs on slow devices, on random images, labels and centroids.
 // Attention dropout is off, so that two implementations of the step must give the same losses.
 import {
   hostTensor,
@@ -13,6 +14,7 @@ import {
 } from '@embed-kd/core'
 
 const shapes = {
+  tiny: { imageSize: 8, patchSize: 4, channels: 1, width: 16, layers: 2, heads: 2, classes: 10 },
   small: { imageSize: 28, patchSize: 7, channels: 1, width: 64, layers: 3, heads: 4, classes: 10 },
   paper: {
     imageSize: 32,

@@ -145,6 +145,6 @@ export function mapped(
     return `let ${name.toLowerCase()} = ${wgslType[x.dtype as DType]}(${name}[${at}]);`
   })
   const body = `${operands.join(' ')} result[index] = ${wgslType[output.dtype]}(${expression});`
-  const key = `map ${body} ${functions}`
+  const key = `map ${body}`
   return runProgram(tf, inputs, output, { key, main: perElement(body), functions })
 }
