@@ -242,3 +242,12 @@ export function breakEven(comparison: Comparison): BreakEven | undefined {
     ...(won > 0 ? { epochs: embeddingSeconds / won } : {}),
   }
 }
+
+/** Of the settings whose break-even is known, the one with the largest teacher. */
+export function largestBreakEven(comparisons: readonly Comparison[]): BreakEven | undefined {
+  for (const comparison of comparisons.toSorted((a, b) => weight(b) - weight(a))) {
+    const known = breakEven(comparison)
+    if (known !== undefined) return known
+  }
+  return undefined
+}

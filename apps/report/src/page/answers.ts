@@ -1,6 +1,12 @@
 // The first screen's three answers as cards: the figure, what it was taken from, its evidence on one scale, and
 // whether the data carry it.
-import { answer, type Answer, breakEven, type Finding, type Question } from '../model/answers.js'
+import {
+  answer,
+  type Answer,
+  type Finding,
+  largestBreakEven,
+  type Question,
+} from '../model/answers.js'
 import { scopeName, teacherName } from '../model/corpus.js'
 import { counted, formatRange, formatRatio, formatSeconds, significant } from '../model/format.js'
 import { devicePeakBytes } from '../model/measures.js'
@@ -206,12 +212,7 @@ function verdict({ level, reasons }: Answer['support'], pairs: number): HTMLElem
 }
 
 function paybackText(comparisons: View['comparisons']) {
-  const known = comparisons.flatMap((comparison) => breakEven(comparison) ?? [])
-  const size = ({ trial }: (typeof known)[number]['comparison']['embedKd']) =>
-    (trial.teacher?.parameterCount ?? 0) * 1e5 + trial.batch
-  const item = known
-    .toSorted((a, b) => size(a.comparison.embedKd) - size(b.comparison.embedKd))
-    .at(-1)
+  const item = largestBreakEven(comparisons)
   if (item === undefined) {
     return [
       element('b', {}, 'Break-even: '),

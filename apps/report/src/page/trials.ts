@@ -37,7 +37,7 @@ const SHOWN = [
   accuracy,
   rooflineShare,
 ]
-const PAGE = 60
+const PAGE = 40
 
 interface Column {
   readonly id: string

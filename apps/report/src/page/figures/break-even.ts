@@ -1,7 +1,7 @@
 // When embeddings made beforehand have paid for themselves: time spent against epochs, with and without them.
 import * as Plot from '@observablehq/plot'
-import { breakEven, type BreakEven } from '../../model/answers.js'
-import { type Comparison, scopeName, teacherName } from '../../model/corpus.js'
+import { breakEven, type BreakEven, largestBreakEven } from '../../model/answers.js'
+import { scopeName, teacherName } from '../../model/corpus.js'
 import { formatSeconds, significant } from '../../model/format.js'
 import { tickLabel } from './axes.js'
 import { endLabels, type Figure, INK, LOOKS, MUTED, type Panel } from './figure.js'
@@ -10,8 +10,7 @@ export const breakEvenFigure: Figure = {
   id: 'break-even',
   title: 'When pre-computed embeddings pay',
   draw: ({ comparisons }) => {
-    const known = comparisons.flatMap((comparison) => breakEven(comparison) ?? [])
-    const shown = largest(known)
+    const shown = largestBreakEven(comparisons)
     if (shown === undefined) {
       return 'No setting has the cost of its embeddings and the time of an epoch under both methods.'
     }
@@ -35,21 +34,17 @@ export const breakEvenFigure: Figure = {
         'Epoch, Embed-KD',
         'Break-even (epochs)',
       ],
-      rows: known.map((item) => [
-        `${teacherName(item.comparison.embedKd.trial)}, batch ${item.comparison.embedKd.trial.batch}`,
-        formatSeconds(item.embeddingSeconds),
-        formatSeconds(item.teacherEpochSeconds),
-        formatSeconds(item.embedEpochSeconds),
-        item.epochs === undefined ? 'never' : significant(item.epochs, 2),
-      ]),
+      rows: comparisons
+        .flatMap((item) => breakEven(item) ?? [])
+        .map((item) => [
+          `${teacherName(item.comparison.embedKd.trial)}, batch ${item.comparison.embedKd.trial.batch}`,
+          formatSeconds(item.embeddingSeconds),
+          formatSeconds(item.teacherEpochSeconds),
+          formatSeconds(item.embedEpochSeconds),
+          item.epochs === undefined ? 'never' : significant(item.epochs, 2),
+        ]),
     }
   },
-}
-
-function largest(items: readonly BreakEven[]): BreakEven | undefined {
-  const size = ({ embedKd }: Comparison) =>
-    (embedKd.trial.teacher?.parameterCount ?? 0) * 1e5 + embedKd.trial.batch
-  return items.toSorted((a, b) => size(a.comparison) - size(b.comparison)).at(-1)
 }
 
 function linesPanel(item: BreakEven): Panel {
