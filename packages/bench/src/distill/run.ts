@@ -135,8 +135,12 @@ export async function runTraining(
         done: progress.epochs.length,
         batchesOf: (epoch) => loader.epoch(epoch, signal.viewOf?.(epoch)),
         async tensorsOf(images, epoch) {
-          return new Map([...feed.tensors(images), ...(await signal.tensors(images, epoch))])
+          const tensors = feed.tensors(images)
+          return signal.live
+            ? tensors
+            : new Map([...tensors, ...(await signal.tensors(images, epoch))])
         },
+        ...(signal.live ? { liveTeacher: signal.tensors } : {}),
         ...(ema ? { afterStep: () => ema.update(training.parameters) } : {}),
         onMetrics(step, { loss, classLoss, kdLoss, correct }) {
           const kd = kdLoss === undefined ? {} : { 'loss/distillation': kdLoss }

@@ -22,8 +22,10 @@ export interface Signal {
   readonly augmentation: Augmentation
   /** What augmentations of an epoch are drawn from; default the run's seed and the epoch. */
   readonly viewOf?: (epoch: number) => View
+  /** Whether `tensors` runs a teacher, rather than look up what one gave. */
+  readonly live: boolean
   /** Graph inputs of a batch, beside images and labels. */
-  tensors(batch: Batch, epoch: number): Promise<ReadonlyMap<string, HostTensor>>
+  readonly tensors: (batch: Batch, epoch: number) => Promise<ReadonlyMap<string, HostTensor>>
   /** What the result depends on: settings of another teacher or file cannot be resumed. */
   readonly identity: string
   dispose(): Promise<void>
@@ -66,7 +68,7 @@ export async function openSignal(options: SignalOptions): Promise<Signal> {
     )
   switch (method) {
     case 'supervised': {
-      const base = { method, held: none, augmentation, identity: 'none' }
+      const base = { method, held: none, augmentation, live: false, identity: 'none' }
       return { ...base, tensors: async () => none, dispose: async () => {} }
     }
     case 'embed-kd':
@@ -100,6 +102,7 @@ async function centroidSignal(
     source: { kind: 'stored', width: centroids.shape[1]!, prototypes },
     held: new Map([['teacher.centroids', centroids]]),
     augmentation,
+    live: false,
     identity: await digestFiles([path]),
     tensors: async () => none,
     dispose: async () => {},
@@ -124,6 +127,7 @@ async function sampleSignal(
     held: none,
     augmentation: metadata.augmentation,
     viewOf: (epoch) => store.viewOf(epoch),
+    live: false,
     identity: JSON.stringify({ ...metadata, shard: '', counts: [] }),
     tensors: async (batch, epoch) =>
       new Map([['batch.teacher_embeddings', store.read(batch, store.viewOf(epoch))]]),
@@ -148,6 +152,7 @@ function liveSignal(
     source: { kind: 'stored', width: encoder.width },
     held: none,
     augmentation,
+    live: true,
     identity: encoder.digest,
     async tensors({ pixels, labels, count }) {
       const { embeddings, probabilities } = await encoder.embed(pixels, count)

@@ -20,6 +20,8 @@ export interface EpochsPlan {
     batch: Batch,
     epoch: number,
   ) => ReadonlyMap<string, HostTensor> | Promise<ReadonlyMap<string, HostTensor>>
+  /** Graph inputs that a live teacher computes of a batch: its time counts as training, not as waiting for data. */
+  readonly liveTeacher?: (batch: Batch, epoch: number) => Promise<ReadonlyMap<string, HostTensor>>
   /** Called after each step. */
   readonly afterStep?: () => Promise<void>
   /** Called after each epoch, with the epoch from 1; its time does not count as training. Returns 'stop' for the last. */
@@ -53,8 +55,11 @@ export async function trainEpochs(plan: EpochsPlan): Promise<void> {
     const start = performance.now()
     for (let step = 0; step < batches.length; step++) {
       const asked = performance.now()
-      const tensors = await tensorsOf(await batches.read(step), epoch)
+      const batch = await batches.read(step)
+      let tensors = await tensorsOf(batch, epoch)
       dataSeconds += (performance.now() - asked) / 1000
+      if (plan.liveTeacher)
+        tensors = new Map([...tensors, ...(await plan.liveTeacher(batch, epoch))])
       await training.step(tensors)
       await plan.afterStep?.()
       taken++
