@@ -7,6 +7,7 @@ import { UserError } from '../errors.js'
 /** How a teacher is trained: supervised, AdamW, warm-up and cosine. */
 export interface TeacherTraining {
   readonly epochs: number
+  /** Or the whole training split, where that is less. */
   readonly batch: number
   readonly learningRate: number
   readonly weightDecay: number
@@ -35,7 +36,7 @@ export interface Teacher {
   readonly training?: TeacherTraining
 }
 
-const TRAINING: TeacherTraining = { epochs: 2, batch: 128, learningRate: 2e-3, weightDecay: 0.05 }
+const TRAINING: TeacherTraining = { epochs: 2, batch: 128, learningRate: 3e-3, weightDecay: 0.05 }
 
 const trained = (name: string, shape: TeacherShape): Teacher => ({
   name,
@@ -61,8 +62,8 @@ const trained = (name: string, shape: TeacherShape): Teacher => ({
 })
 
 const trainedTeachers: readonly Teacher[] = [
-  trained('trained-s', { patch: 7, width: 64, layers: 4, heads: 4 }),
-  trained('trained-m', { patch: 7, width: 128, layers: 4, heads: 4 }),
+  trained('trained-s', { patch: 14, width: 64, layers: 4, heads: 4 }),
+  trained('trained-m', { patch: 14, width: 128, layers: 4, heads: 4 }),
 ]
 
 const publishedTeachers: readonly Teacher[] = Object.keys(vitShapes).flatMap((shape) =>

@@ -18,16 +18,16 @@ export const profiles: Readonly<Record<string, Profile>> = {
     grids: [
       {
         teacher: ['trained-s', 'trained-m'],
-        batch: [64, 256],
+        batch: [64, 128],
         epochs: 1,
-        learningRate: 2e-3,
+        learningRate: 3e-3,
         dropout: 0,
       },
       {
         method: ['teacher-kd', 'embed-kd'],
         teacher: ['vit-tiny-16', 'vit-base-32'],
-        batch: [16, 64],
-        steps: 3,
+        batch: [16],
+        steps: 5,
       },
     ],
   },

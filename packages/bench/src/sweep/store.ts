@@ -100,10 +100,17 @@ function makeDirectory(directory: string): void {
   mkdirSync(directory)
 }
 
-/** The records of a directory, of all its shards, or of one file. @throws UserError or RecordError */
+/** The records of a directory, of all its shards, or of one file. @throws UserError or RecordError; also where there are none. */
 export function readRecords(path: string): BenchRecord[] {
-  const files = recordFiles(path)
-  return files.flatMap((file) => parseRecords(readFileSync(file, 'utf8')).records)
+  const records = recordFiles(path).flatMap(
+    (file) => parseRecords(readFileSync(file, 'utf8')).records,
+  )
+  if (records.length === 0)
+    throw new UserError(
+      `${path} holds no records`,
+      'give the --out directory of a bench that has finished a trial, or a file of records',
+    )
+  return records
 }
 
 function recordFiles(path: string): string[] {
@@ -117,11 +124,6 @@ function recordFiles(path: string): string[] {
       'give the --out directory of a bench, or a file of records',
     )
   }
-  if (names.length === 0)
-    throw new UserError(
-      `${path} holds no records`,
-      'give the --out directory of a bench that has finished a trial',
-    )
   return names.map((name) => join(path, name))
 }
 

@@ -27,9 +27,10 @@ export async function trainTeacher(job: TeacherJob, report: Report): Promise<Tea
   const dataset = await loadDataset(job.dataset)
   const feed = new Feed(dataset)
   const teacher = findTeacher(job.teacher)
-  const { epochs, batch, learningRate, weightDecay } = teacher.training!
+  const { epochs, learningRate, weightDecay } = teacher.training!
   const model = teacher.model({ ...feed.shape, classes: dataset.classes })
   const subset = wholeSplit(dataset, 'train')
+  const batch = Math.min(teacher.training!.batch, subset.indices.length)
   const config: TrainConfig = {
     method: 'supervised',
     student: model,

@@ -20,10 +20,12 @@ const REPORT_EVERY_MS = 100
 
 function reporter(): Report {
   let last = 0
+  let phase = ''
   return (progress) => {
     const now = performance.now()
-    if (now - last < REPORT_EVERY_MS && progress.done < progress.total) return
+    if (now - last < REPORT_EVERY_MS && progress.phase === phase) return
     last = now
+    phase = progress.phase
     void send({ type: 'progress', progress })
   }
 }

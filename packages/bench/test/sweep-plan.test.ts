@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest'
+
+import { UserError } from '../src/errors.js'
+import { expandGrids, parseGrids } from '../src/sweep/grid.js'
+import { planTrials, shardOf } from '../src/sweep/plan.js'
+import { profiles } from '../src/sweep/profiles.js'
+import { estimateSeconds } from '../src/sweep/work.js'
+import { temporaryDirectory } from './cli.js'
+import { tinyGrid, writeTinyDataset } from './tiny.js'
+
+const dataset = writeTinyDataset(temporaryDirectory())
+const grids = (...values: object[]) => parseGrids({ grids: values }, 'test')
+const plan = (...values: object[]) => planTrials(expandGrids(grids(...values)))
+
+const wide = {
+  method: ['supervised', 'embed-kd', 'teacher-kd'],
+  teacher: ['trained-s', 'trained-m'],
+  batch: [8, 16],
+  seeds: 4,
+  steps: 2,
+}
+
+describe('grids', () => {
+  it('span each trial once: supervised has no teacher', () => {
+    const trials = expandGrids(grids(tinyGrid(dataset, { ...wide, seeds: 1 })))
+    expect(trials).toHaveLength(2 * (1 + 2 * 2))
+    expect(trials.filter(({ method }) => method === 'supervised')).toHaveLength(2)
+    expect(trials.every(({ method, teacher }) => (method === 'supervised') === !teacher)).toBe(true)
+  })
+
+  it('repeat over seeds outermost, so that repetitions lie far apart', () => {
+    const trials = expandGrids(grids(tinyGrid(dataset, { ...wide, firstSeed: 3 })))
+    const seeds = trials.map(({ seed }) => seed)
+    expect(seeds).toEqual(seeds.toSorted((a, b) => a - b))
+    expect([...new Set(seeds)]).toEqual([3, 4, 5, 6])
+  })
+
+  it.each([
+    [{ epochs: 1, steps: 1 }, 'either epochs'],
+    [{}, 'either epochs'],
+    [{ steps: 1, batch: [] }, 'batch'],
+    [{ steps: 1, method: ['magic'] }, 'method'],
+    [{ steps: 1, bach: [16] }, 'bach'],
+    [{ steps: 1, student: ['giant'] }, 'unknown student "giant"'],
+    [{ steps: 1, method: ['embed-kd'], teacher: ['socrates'] }, 'unknown teacher "socrates"'],
+  ])('complain of %j', (fields, message) => {
+    const expand = () => expandGrids(grids(tinyGrid(dataset, fields)))
+    expect(expand).toThrow(UserError)
+    expect(expand).toThrow(message)
+  })
+
+  it('of all profiles are valid', () => {
+    for (const [name, { grids: list }] of Object.entries(profiles))
+      expect(expandGrids(parseGrids({ grids: list }, name)).length).toBeGreaterThan(0)
+  })
+})
+
+describe('a plan', () => {
+  it('identifies a trial by what its result depends on, not by where the data lies', async () => {
+    const [here] = await plan(tinyGrid(dataset, { steps: 2 }))
+    const elsewhere = writeTinyDataset(temporaryDirectory())
+    expect((await plan(tinyGrid(elsewhere, { steps: 2 })))[0]!.id).toBe(here!.id)
+    for (const change of [{ steps: 3 }, { batch: [8] }, { learningRate: 0.02 }, { firstSeed: 1 }])
+      expect((await plan(tinyGrid(dataset, { steps: 2, ...change })))[0]!.id).not.toBe(here!.id)
+  })
+
+  it('describes the trial for its record', async () => {
+    const [trial] = await plan(
+      tinyGrid(dataset, { method: ['teacher-kd'], teacher: ['vit-base-32'], steps: 2 }),
+    )
+    expect(trial!.description).toMatchObject({
+      backend: 'ort:cpu',
+      teacher: { name: 'vit-base-32', kind: 'random', imageSize: 224, embeddingWidth: 768 },
+      dataset: { classes: 3, trainSize: 120, testSize: 60 },
+      steps: 2,
+    })
+    // Dosovitskiy 2021, table 1 gives 88M for patch 32 with its classifier of 1000 classes left out.
+    expect(trial!.description.teacher!.parameterCount / 1e6).toBeCloseTo(87.5, 0)
+  })
+
+  it('complains of a batch that the data cannot fill, and of a backend that is not there', async () => {
+    await expect(plan(tinyGrid(dataset, { steps: 1, batch: [1000] }))).rejects.toThrow(
+      'a batch of 1000 needs as many images',
+    )
+    await expect(plan(tinyGrid(dataset, { steps: 1, backend: ['abacus'] }))).rejects.toThrow(
+      'unknown backend "abacus"',
+    )
+  })
+
+  it('estimates more seconds for more work', async () => {
+    const [one] = await plan(tinyGrid(dataset, { epochs: 1 }))
+    const [ten] = await plan(tinyGrid(dataset, { epochs: 10 }))
+    const seconds = (work: typeof one) => estimateSeconds(work!.work.parts, 1e11)
+    expect(seconds(ten)).toBeGreaterThan(seconds(one))
+  })
+})
+
+describe('shards', () => {
+  it('are a partition, the same each time, and balanced by work', async () => {
+    const trials = await plan(tinyGrid(dataset, wide))
+    expect(trials).toHaveLength(40)
+    for (const count of [1, 2, 3, 8]) {
+      const shards = Array.from({ length: count }, (_, i) =>
+        shardOf(trials, { index: i + 1, count }),
+      )
+      expect(
+        shards
+          .flat()
+          .map(({ id }) => id)
+          .toSorted(),
+      ).toEqual(trials.map(({ id }) => id).toSorted())
+      const reversed = shardOf(trials.toReversed(), { index: 1, count })
+      expect(reversed.toReversed()).toEqual(shards[0])
+      const loads = shards.map((shard) => shard.reduce((sum, { work }) => sum + work.flops, 0))
+      const largest = Math.max(...trials.map(({ work }) => work.flops))
+      expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(largest)
+    }
+  })
+})
