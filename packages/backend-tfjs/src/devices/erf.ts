@@ -7,14 +7,18 @@ export const erfSeries: readonly number[] = Array.from({ length: 11 }, (_, n) =>
   return ((2 / Math.sqrt(Math.PI)) * (-1) ** n) / (factorial * (2 * n + 1))
 })
 
+const [c0 = 0, c1 = 0, c2 = 0, c3 = 0, c4 = 0, c5 = 0, c6 = 0, c7 = 0, c8 = 0, c9 = 0, c10 = 0] =
+  erfSeries
+  10: number
+}
+
 /** Its series below 1; above, the approximation that tf's kernels take everywhere (Abramowitz & Stegun 7.1.26). */
 export function erf(x: number): number {
   const size = Math.abs(x)
   if (size < 1) {
-    const square = x * x
-    let sum = 0
-    for (let n = erfSeries.length - 1; n >= 0; n--) sum = erfSeries[n]! + sum * square
-    return x * sum
+    const s = x * x
+    const high = c5 + s * (c6 + s * (c7 + s * (c8 + s * (c9 + s * c10))))
+    return x * (c0 + s * (c1 + s * (c2 + s * (c3 + s * (c4 + s * high)))))
   }
   const t = 1 / (1 + 0.3275911 * size)
   const tail =
