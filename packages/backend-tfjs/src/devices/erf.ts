@@ -9,8 +9,6 @@ export const erfSeries: readonly number[] = Array.from({ length: 11 }, (_, n) =>
 
 const [c0 = 0, c1 = 0, c2 = 0, c3 = 0, c4 = 0, c5 = 0, c6 = 0, c7 = 0, c8 = 0, c9 = 0, c10 = 0] =
   erfSeries
-  10: number
-}
 
 /** Its series below 1; above, the approximation that tf's kernels take everywhere (Abramowitz & Stegun 7.1.26). */
 export function erf(x: number): number {
