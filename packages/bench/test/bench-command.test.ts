@@ -36,7 +36,13 @@ describe('embed-kd bench', () => {
       )
       const out = newOut()
       const { code, stdout, stderr } = await runCli(
-        ...['bench', '--config', config, '--out', out, '--cache', cache],
+        'bench',
+        '--config',
+        config,
+        '--out',
+        out,
+        '--cache',
+        cache,
       )
       expect(stderr).toContain('training teacher trained-s on')
       expect(stdout).toContain(`report: ${join(out, 'report.html')}`)
@@ -122,7 +128,11 @@ describe('embed-kd bench', () => {
     const shard = JSON.parse(readFileSync(merged, 'utf8').split('\n')[0]!) as BenchRecord
     writeFileSync(join(whole, 'other.jsonl'), `${JSON.stringify({ ...shard, wallSeconds: 0 })}\n`)
     const refused = await runCli(
-      ...['merge', merged, join(whole, 'other.jsonl'), '--out', join(whole, 'no.jsonl')],
+      'merge',
+      merged,
+      join(whole, 'other.jsonl'),
+      '--out',
+      join(whole, 'no.jsonl'),
     )
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('contradict') })
     expect(existsSync(join(whole, 'no.jsonl'))).toBe(false)
@@ -157,7 +167,14 @@ describe('embed-kd bench', () => {
     expect(stdout).toContain('--resume')
     expect(readdirSync(out)).not.toContain('records.jsonl.lock')
     const again = await runCli(
-      ...['bench', '--config', config, '--out', out, '--resume', '--timeout', '3'],
+      'bench',
+      '--config',
+      config,
+      '--out',
+      out,
+      '--resume',
+      '--timeout',
+      '3',
     )
     expect(again.code).toBe(0)
     expect(recordsIn(out).map(({ status }) => status)).toEqual(['ok', 'timeout'])

@@ -8,14 +8,13 @@ import { z } from 'zod'
 
 import { UserError, messageOf } from '../errors.js'
 import { formatBytes, formatDuration, formatFlops, formatTable } from '../format.js'
+import { estimateTrials } from '../sweep/clock.js'
 import { expandGrids, gridSchema, parseGrids, sweepSchema, type Grid } from '../sweep/grid.js'
 import { planTrials, shardOf, type PlannedTrial } from '../sweep/plan.js'
 import { findProfile, profiles } from '../sweep/profiles.js'
 import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
-import { runSweep, type SweepResult } from '../sweep/run-sweep.js'
+import { probeBackends, runSweep, type SweepResult } from '../sweep/run-sweep.js'
 import { readRecords, RecordStore } from '../sweep/store.js'
-import { estimateSeconds } from '../sweep/work.js'
-import { runJob } from '../trial/run-job.js'
 import { addGridOptions, addLimitOptions, shard } from './options.js'
 
 interface BenchOptions {
@@ -92,7 +91,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const trials = options.shard ? shardOf(all, options.shard) : all
   if (options.dryRun) return dryRun(trials, options)
 
-  const directory = resolve(options.out ?? join('results', nameOf(options)))
+  const directory = directoryOf(options)
   const store = RecordStore.open(directory, {
     ...(options.shard ? { shard: options.shard } : {}),
     resume: options.resume ?? false,
@@ -105,7 +104,7 @@ async function bench(options: BenchOptions): Promise<void> {
     const result = await runSweep({
       trials,
       store,
-      cacheDirectory: resolve(options.cache ?? join(directory, 'cache')),
+      cacheDirectory: cacheDirectoryOf(options),
       limits: {
         timeoutSeconds: options.timeout,
         ...(options.memoryLimit === undefined ? {} : { memoryLimitBytes: options.memoryLimit }),
@@ -129,6 +128,12 @@ const nameOf = (options: BenchOptions): string =>
   options.config !== undefined || isOwnGrid(options)
     ? 'custom'
     : (options.profile ?? DEFAULT_PROFILE)
+
+const directoryOf = (options: BenchOptions): string =>
+  resolve(options.out ?? join('results', nameOf(options)))
+
+const cacheDirectoryOf = (options: BenchOptions): string =>
+  resolve(options.cache ?? join(directoryOf(options), 'cache'))
 
 /** The grids of profile, file or command line, with the axes of the command line in place of theirs. */
 function gridsOf(options: BenchOptions): Grid[] {
@@ -228,39 +233,41 @@ function writeReport(directory: string): string {
   return file
 }
 
-/** Time is estimated with each backend's measured speed, where it is here. */
-async function dryRun(trials: readonly PlannedTrial[], { timeout, json }: BenchOptions) {
-  const speeds = new Map<string, number>()
-  for (const backend of new Set(trials.map(({ config }) => config.backend))) {
-    const outcome = await runJob('probe', { backend }, { timeoutSeconds: timeout })
-    if (outcome.status === 'ok' && outcome.output.available)
-      speeds.set(backend, outcome.output.gemmFlopsPerSecond)
-  }
-  const rows = trials.map(({ id, config, description, work }) => {
-    const speed = speeds.get(config.backend)
-    const seconds = speed === undefined ? undefined : estimateSeconds(work.parts, speed)
-    return { id, description, flops: work.flops, peakBytes: work.peakBytes, seconds }
-  })
-  const total = rows.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0)
-  if (json) {
-    const speedsByBackend = Object.fromEntries(speeds)
-    const result = { gemmFlopsPerSecond: speedsByBackend, estimatedSeconds: total, trials: rows }
-    process.stdout.write(`${JSON.stringify(result)}\n`)
+/** Time is estimated with each backend's measured speed, where it works here. */
+async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): Promise<void> {
+  const display = new ProgressDisplay()
+  const probes = await probeBackends(trials, { timeoutSeconds: options.timeout }, display)
+  display.end()
+  const seconds = estimateTrials(trials, probes, cacheDirectoryOf(options))
+  const total = seconds.reduce<number>((sum, estimate) => sum + (estimate ?? 0), 0)
+  const speeds = [...probes].flatMap(([backend, probe]) =>
+    probe.available ? [[backend, probe.gemmFlopsPerSecond] as const] : [],
+  )
+  if (options.json) {
+    const rows = trials.map(({ id, description, work }, i) => ({
+      id,
+      trial: description,
+      flops: work.flops,
+      plannedPeakBytes: work.peakBytes,
+      estimatedSeconds: seconds[i],
+    }))
+    const result = { gemmFlopsPerSecond: Object.fromEntries(speeds), estimatedSeconds: total }
+    process.stdout.write(`${JSON.stringify({ ...result, trials: rows })}\n`)
     return
   }
   const table = formatTable(
     ['id', 'trial', 'work', 'planned peak', 'estimate'],
-    rows.map(({ id, description, flops, peakBytes, seconds }) => [
+    trials.map(({ id, description, work }, i) => [
       id,
       describeTrial({ trial: description }),
-      formatFlops(flops),
-      formatBytes(peakBytes),
-      seconds === undefined ? 'not here' : formatDuration(seconds),
+      formatFlops(work.flops),
+      formatBytes(work.peakBytes),
+      seconds[i] === undefined ? 'not here' : formatDuration(seconds[i]),
     ]),
   )
-  const roofs = [...speeds].map(([name, speed]) => `${name} ${formatFlops(speed)}/s`).join(', ')
+  const roofs = speeds.map(([name, speed]) => `${name} ${formatFlops(speed)}/s`).join(', ')
   process.stdout.write(
-    `${table}\n${rows.length} trials, about ${formatDuration(total)} with the matrix products measured here ` +
-      `(${roofs || 'no backend is available'}), without making teachers and embeddings\n`,
+    `${table}\n${trials.length} trials, about ${formatDuration(total)}, teachers and embeddings included, ` +
+      `with the matrix products measured here (${roofs || 'no backend is available'})\n`,
   )
 }

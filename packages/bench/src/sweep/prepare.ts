@@ -4,10 +4,63 @@ import { existsSync } from 'node:fs'
 
 import { SafetensorsReader } from '../safetensors-file.js'
 import { cachedFile, digestOf } from '../teachers/files.js'
+import { TIMED_IMAGES } from '../teachers/embed.js'
 import { storedSignalOf, teacherModelOf, teacherOf } from '../trial/config.js'
 import type { EmbedResult, JobKind, Jobs, Report } from '../trial/protocol.js'
 import { runJob, type Failure, type JobLimits, type Outcome } from '../trial/run-job.js'
 import type { PlannedTrial } from './plan.js'
+import { embedWork, teacherWork, type WorkPart } from './work.js'
+
+const teacherFileOf = ({ config, description, data }: PlannedTrial, directory: string): string => {
+  const teacher = teacherOf(config)!
+  return cachedFile(directory, `teacher-${teacher.name}`, {
+    model: teacherModelOf(teacher, data),
+    training: teacher.training,
+    dataset: description.dataset.digest,
+  })
+}
+
+/** Not of random teachers: theirs are timed, not kept. */
+const embeddingsFileOf = (
+  { config, description, data }: PlannedTrial,
+  what: 'centroids' | 'samples',
+  directory: string,
+): string => {
+  const teacher = teacherOf(config)!
+  return cachedFile(directory, `${what}-${teacher.name}`, {
+    model: teacherModelOf(teacher, data),
+    training: teacher.training,
+    dataset: description.dataset.digest,
+    backend: description.backend,
+    perClass: what === 'centroids' ? config.centroidImages : undefined,
+    trainImages: config.trainImages,
+  })
+}
+
+/** What `trial` has to have made first and is not in the cache, by file. */
+export function missingPreparations(
+  trial: PlannedTrial,
+  cacheDirectory: string,
+): Map<string, readonly WorkPart[]> {
+  const missing = new Map<string, readonly WorkPart[]>()
+  const teacher = teacherOf(trial.config)
+  if (teacher?.training) {
+    const file = teacherFileOf(trial, cacheDirectory)
+    if (!existsSync(file)) missing.set(file, teacherWork(teacher, trial.data))
+  }
+  const what = storedSignalOf(trial.config)
+  if (teacher && what) {
+    const { trainImages, classes } = trial.data
+    const file = embeddingsFileOf(trial, what, cacheDirectory)
+    const wanted =
+      what === 'samples'
+        ? trainImages
+        : Math.min(trial.config.centroidImages * classes, trainImages)
+    const images = teacher.kind === 'random' ? Math.min(wanted, TIMED_IMAGES) : wanted
+    if (!existsSync(file)) missing.set(file, embedWork(teacher, trial.data, images))
+  }
+  return missing
+}
 
 /** What is ready for a trial. */
 export interface Prepared {
@@ -48,24 +101,17 @@ export class Preparations {
     return { status: 'ok', output: { ...embedded.output, ...(known ? { teacher: known } : {}) } }
   }
 
-  #teacher({ config, description, data }: PlannedTrial): Promise<Outcome<Prepared>> {
-    const teacher = teacherOf(config)!
-    const file = cachedFile(this.#options.cacheDirectory, `teacher-${teacher.name}`, {
-      model: teacherModelOf(teacher, data),
-      training: teacher.training,
-      dataset: description.dataset.digest,
-    })
+  #teacher(trial: PlannedTrial): Promise<Outcome<Prepared>> {
+    const { config, description } = trial
+    const { name } = teacherOf(config)!
+    const file = teacherFileOf(trial, this.#options.cacheDirectory)
     return this.#once(file, async () => {
       if (!existsSync(file)) {
         const { backend, dataset } = config
-        this.#options.onStart(`training teacher ${teacher.name} on ${description.dataset.name}`)
-        const made = await this.#run('train-teacher', {
-          backend,
-          teacher: teacher.name,
-          dataset,
-          file,
-        })
-        if (made.status !== 'ok') return blame(made, `teacher ${teacher.name} could not be trained`)
+        this.#options.onStart(`training teacher ${name} on ${description.dataset.name}`)
+        const job = { backend, teacher: name, dataset, file }
+        const made = await this.#run('train-teacher', job)
+        if (made.status !== 'ok') return blame(made, `teacher ${name} could not be trained`)
       }
       const accuracy = Number(metadataOf(file)['accuracy'])
       const output = { teacherFile: file, teacher: { accuracy, digest: digestOf(file) } }
@@ -74,24 +120,19 @@ export class Preparations {
   }
 
   #embeddings(
-    { config, description, data }: PlannedTrial,
+    trial: PlannedTrial,
     what: 'centroids' | 'samples',
     teacherFile: string | undefined,
   ): Promise<Outcome<Prepared>> {
+    const { config, description } = trial
     const { backend, dataset, centroidImages, trainImages } = config
-    const teacher = teacherOf(config)!
-    const key = {
-      model: teacherModelOf(teacher, data),
-      teacher: teacherFile && digestOf(teacherFile),
-      dataset: description.dataset.digest,
-      backend: description.backend,
-      perClass: what === 'centroids' ? centroidImages : undefined,
-      trainImages,
-    }
-    const file = cachedFile(this.#options.cacheDirectory, `${what}-${teacher.name}`, key)
+    const { name } = teacherOf(config)!
+    const file = embeddingsFileOf(trial, what, this.#options.cacheDirectory)
     return this.#once(file, async () => {
-      if (existsSync(file)) {
-        const { seconds, images, bytes } = metadataOf(file)
+      const known = existsSync(file) ? metadataOf(file) : undefined
+      // A teacher that was trained again is another teacher.
+      if (known && known['teacher_digest'] === (teacherFile && digestOf(teacherFile))) {
+        const { seconds, images, bytes } = known
         const embeddings = {
           seconds: Number(seconds),
           images: Number(images),
@@ -100,17 +141,17 @@ export class Preparations {
         return { status: 'ok', output: { embeddingsFile: file, embeddings } }
       }
       const verb = teacherFile ? 'embedding' : 'timing the embedding of'
-      this.#options.onStart(`${verb} ${description.dataset.name} with ${teacher.name} (${what})`)
+      this.#options.onStart(`${verb} ${description.dataset.name} with ${name} (${what})`)
       const made = await this.#run('embed', {
         backend,
-        teacher: teacher.name,
+        teacher: name,
         dataset,
         what,
         perClass: centroidImages,
         ...(trainImages === undefined ? {} : { trainImages }),
         ...(teacherFile === undefined ? {} : { teacherFile, file }),
       })
-      if (made.status !== 'ok') return blame(made, `no embeddings of teacher ${teacher.name}`)
+      if (made.status !== 'ok') return blame(made, `no embeddings of teacher ${name}`)
       const embeddingsFile = teacherFile === undefined ? {} : { embeddingsFile: file }
       return { status: 'ok', output: { ...embeddingsFile, embeddings: made.output } }
     })

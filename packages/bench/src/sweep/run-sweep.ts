@@ -5,12 +5,12 @@ import type { BenchRecord } from '@embed-kd/record'
 import { captureEnvironment, refreshEnvironment } from '../measure/environment.js'
 import type { ProbeResult, Progress } from '../trial/protocol.js'
 import { runJob, type JobLimits } from '../trial/run-job.js'
+import { estimateTrials, SweepClock } from './clock.js'
 import { makeRecord, type TrialOutcome } from './make-record.js'
 import type { PlannedTrial } from './plan.js'
 import { Preparations, type Prepared } from './prepare.js'
 import { describeResult, describeTrial, type ProgressDisplay } from './progress.js'
 import type { RecordStore } from './store.js'
-import { estimateSeconds } from './work.js'
 
 export interface SweepOptions {
   readonly trials: readonly PlannedTrial[]
@@ -26,15 +26,12 @@ export interface SweepResult {
   readonly interrupted: boolean
 }
 
-/** Assumed where a backend cannot be asked; only estimates depend on it. */
-const ASSUMED_FLOPS_PER_SECOND = 50e9
-
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   const { trials, store, cacheDirectory, limits, display } = options
   const pending = trials.filter(({ id }) => !store.records.has(id))
   const environment = await captureEnvironment()
   const probes = await probeBackends(pending, limits, display)
-  const clock = new Clock(pending, probes)
+  const clock = new SweepClock(estimateTrials(pending, probes, cacheDirectory))
   const report = (progress: Progress) => display.update(progress, clock.secondsLeft)
   const preparations = new Preparations({
     cacheDirectory,
@@ -65,7 +62,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   }
 
   const records: BenchRecord[] = []
-  for (const [index, trial] of pending.entries()) {
+  for (const trial of pending) {
     const position = `[${store.records.size + 1}/${trials.length}]`
     const name = describeTrial({ trial: trial.description })
     const probe = probes.get(trial.config.backend)!
@@ -74,7 +71,6 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
       : ({ status: 'ok', output: {} } as const)
     if (preparation.status === 'interrupted' || limits.signal?.aborted) break
     display.begin(`${position} ${name}`)
-    clock.begin(index)
     const startedAt = new Date()
     const began = performance.now()
     const outcome: TrialOutcome | undefined = !probe.available
@@ -92,14 +88,15 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
     })
     store.append(record)
     records.push(record)
-    clock.end()
+    clock.trialEnded()
     display.line(`${position} ${name}: ${describeResult(record)}`)
   }
   display.end()
   return { records, interrupted: records.length < pending.length }
 }
 
-async function probeBackends(
+/** Whether each backend of the trials works here, and how fast. */
+export async function probeBackends(
   trials: readonly PlannedTrial[],
   limits: JobLimits,
   display: ProgressDisplay,
@@ -120,36 +117,4 @@ async function probeBackends(
     )
   }
   return probes
-}
-
-/** Guesses how long the rest takes: by the trials' work, corrected by how long the work done so far took. */
-class Clock {
-  readonly #estimates: readonly number[]
-  readonly #started = performance.now()
-  #done = 0
-  #current = 0
-
-  constructor(trials: readonly PlannedTrial[], probes: ReadonlyMap<string, ProbeResult>) {
-    this.#estimates = trials.map(({ config, work }) => {
-      const probe = probes.get(config.backend)
-      if (probe?.available === false) return 0
-      return estimateSeconds(work.parts, probe?.gemmFlopsPerSecond ?? ASSUMED_FLOPS_PER_SECOND)
-    })
-  }
-
-  begin(index: number): void {
-    this.#current = index
-  }
-
-  end(): void {
-    this.#done = this.#current + 1
-  }
-
-  get secondsLeft(): number {
-    const sum = (from: number, to?: number) =>
-      this.#estimates.slice(from, to).reduce((total, seconds) => total + seconds, 0)
-    const elapsed = (performance.now() - this.#started) / 1000
-    const pace = this.#done === 0 ? 1 : elapsed / Math.max(sum(0, this.#done), 1)
-    return Math.max(pace * sum(0) - elapsed, 0)
-  }
 }

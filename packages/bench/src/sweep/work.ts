@@ -18,8 +18,13 @@ export interface Work {
   readonly nodes: number
 }
 
+export interface WorkPart {
+  readonly work: Work
+  readonly times: number
+}
+
 export interface TrialWork {
-  readonly parts: readonly { readonly work: Work; readonly times: number }[]
+  readonly parts: readonly WorkPart[]
   /** Of all parts. */
   readonly flops: number
   /** Planned peak of a training step. */
@@ -54,7 +59,7 @@ export function trialWork(config: TrialConfig, data: DataFacts, testImages: numb
 }
 
 /** Training a teacher on the whole training split. */
-export function teacherWork(teacher: Teacher, data: DataFacts): TrialWork['parts'] {
+export function teacherWork(teacher: Teacher, data: DataFacts): readonly WorkPart[] {
   const { epochs, batch } = teacher.training!
   const model = teacherModelOf(teacher, data)
   const forward = workOf(embedGraph(model, batch, data.images))
@@ -64,7 +69,7 @@ export function teacherWork(teacher: Teacher, data: DataFacts): TrialWork['parts
 }
 
 /** Embedding so many images. */
-export function embedWork(teacher: Teacher, data: DataFacts, images: number): TrialWork['parts'] {
+export function embedWork(teacher: Teacher, data: DataFacts, images: number): readonly WorkPart[] {
   const graph = embedGraph(teacherModelOf(teacher, data), FORWARD_BATCH, data.images)
   return [{ work: workOf(graph), times: images / FORWARD_BATCH }]
 }
@@ -77,7 +82,7 @@ const SECONDS_PER_NODE = 5e-6
 const SECONDS_PER_JOB = 3
 
 /** A rough estimate; progress corrects it by what it turns out to be. */
-export const estimateSeconds = (parts: TrialWork['parts'], gemmFlopsPerSecond: number): number =>
+export const estimateSeconds = (parts: readonly WorkPart[], gemmFlopsPerSecond: number): number =>
   parts.reduce(
     (sum, { work: { flops, bytes, nodes }, times }) =>
       sum +

@@ -17,12 +17,14 @@ import { findTeacher } from '../models/teachers.js'
 import { Feed } from '../trial/feed.js'
 import type { EmbedJob, EmbedResult, Report } from '../trial/protocol.js'
 import { disposeAll, namesOf, upload } from '../trial/training.js'
-import { writeTensors } from './files.js'
+import { digestOf, writeTensors } from './files.js'
 import { teacherInputs } from './weights.js'
 
 const BATCH = 64
 /** Without a file only this much is run, and the rest extrapolated. */
 const TIMED_BATCHES = 2
+/** Those and the first, which is not timed. */
+export const TIMED_IMAGES = (1 + TIMED_BATCHES) * BATCH
 
 /** @throws where the teacher gives values that are not finite. */
 export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult> {
@@ -80,6 +82,7 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
   const tensor = samples ? hostTensor('float32', kept.shape, samples) : centroids.finish()
   writeTensors(job.file, new Map([[job.what, tensor]]), {
     teacher: job.teacher,
+    ...(job.teacherFile === undefined ? {} : { teacher_digest: digestOf(job.teacherFile) }),
     dataset_digest: dataset.digest,
     seconds: `${seconds}`,
     images: `${images}`,

@@ -1,0 +1,48 @@
+// How long a sweep takes: guessed from the work of its trials, then corrected by how long the work done so far took.
+import type { ProbeResult } from '../trial/protocol.js'
+import type { PlannedTrial } from './plan.js'
+import { missingPreparations } from './prepare.js'
+import { estimateSeconds } from './work.js'
+
+/** Seconds of each trial, with what is made for it; a trial that others prepare for is cheaper. */
+export function estimateTrials(
+  trials: readonly PlannedTrial[],
+  speeds: ReadonlyMap<string, ProbeResult>,
+  cacheDirectory: string,
+): (number | undefined)[] {
+  const prepared = new Set<string>()
+  return trials.map((trial) => {
+    const speed = speeds.get(trial.config.backend)
+    if (!speed?.available) return undefined
+    const estimate = (parts: Parameters<typeof estimateSeconds>[0]) =>
+      estimateSeconds(parts, speed.gemmFlopsPerSecond)
+    let seconds = estimate(trial.work.parts)
+    for (const [file, parts] of missingPreparations(trial, cacheDirectory)) {
+      if (!prepared.has(file)) seconds += estimate(parts)
+      prepared.add(file)
+    }
+    return seconds
+  })
+}
+
+export class SweepClock {
+  readonly #estimates: readonly number[]
+  readonly #started = performance.now()
+  #done = 0
+
+  constructor(estimates: readonly (number | undefined)[]) {
+    this.#estimates = estimates.map((seconds) => seconds ?? 0)
+  }
+
+  trialEnded(): void {
+    this.#done++
+  }
+
+  get secondsLeft(): number {
+    const sum = (to?: number) =>
+      this.#estimates.slice(0, to).reduce((total, seconds) => total + seconds, 0)
+    const elapsed = (performance.now() - this.#started) / 1000
+    const pace = this.#done === 0 ? 1 : elapsed / Math.max(sum(this.#done), 1)
+    return Math.max(pace * sum() - elapsed, 0)
+  }
+}

@@ -1,0 +1,109 @@
+// Kills a sweep at random moments, parent, child or both, again and again: no record may be lost, doubled or torn.
+// EMBED_KD_KILLS says how often (default 5; 200 take about half an hour). Linux, where children can be found.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { Random } from '@embed-kd/core'
+import { parseRecords } from '@embed-kd/record'
+import { expect, it } from 'vitest'
+
+import { startCli, temporaryDirectory } from './cli.js'
+import { tinyGrid, writeConfig, writeTinyDataset } from './tiny.js'
+
+const kills = Number(process.env['EMBED_KD_KILLS'] ?? 5)
+const SECONDS_PER_KILL = 20
+/** Longer than a trial takes, so that every moment of one is hit. */
+const LATEST_MS = 4000
+
+const mishaps = fileURLToPath(new URL('fixtures/mishaps.js', import.meta.url))
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+const childrenOf = (pid: number): number[] => {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    return text.split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It had just ended by itself.
+  }
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+it.runIf(process.platform === 'linux')(
+  `a sweep killed ${kills} times loses, doubles and tears no record`,
+  { timeout: kills * SECONDS_PER_KILL * 1000 },
+  async () => {
+    const directory = temporaryDirectory()
+    const dataset = writeTinyDataset(join(directory, 'data'))
+    // More trials than the kills let through.
+    const grid = tinyGrid(dataset, { backend: [`${mishaps}:works`], steps: 1, seeds: 2 * kills })
+    const out = join(directory, 'out')
+    const args = ['bench', '--config', writeConfig(directory, grid), '--out', out, '--resume']
+    const file = join(out, 'records.jsonl')
+    const read = () => (existsSync(file) ? parseRecords(readFileSync(file, 'utf8')).records : [])
+
+    const seed = Date.now()
+    console.log(`moments are drawn from seed ${seed}`)
+    const random = new Random(seed)
+    const seen = new Map<string, string>()
+    const check = () => {
+      const records = read()
+      const lines = new Map(records.map((record) => [record.id, JSON.stringify(record)]))
+      expect(lines.size, 'a trial has two records').toBe(records.length)
+      for (const [id, line] of seen) expect(lines.get(id), 'a record was lost').toBe(line)
+      for (const [id, line] of lines) seen.set(id, line)
+    }
+
+    let done = 0
+    while (done < kills) {
+      const { child, result } = startCli(args)
+      const parent = child.pid!
+      const orphans = new Set<number>()
+      while (done < kills && child.exitCode === null && child.signalCode === null) {
+        await sleep(random.int(LATEST_MS))
+        const children = childrenOf(parent)
+        const victim = random.int(3)
+        if (victim > 0) {
+          children.forEach(kill)
+          if (children.length > 0) done++
+        }
+        if (victim < 2) {
+          children.forEach((pid) => orphans.add(pid))
+          kill(parent)
+          done++
+        }
+        check()
+      }
+      kill(parent)
+      await result
+      check()
+      // A child outlives its parent by the step it is in at most.
+      for (let i = 0; i < 100 && [...orphans].some(isAlive); i++) await sleep(100)
+      expect([...orphans].filter(isAlive), 'a child outlived its parent').toEqual([])
+    }
+
+    const finished = await startCli(args).result
+    expect(finished.stdout).toContain(`${2 * kills} of ${2 * kills} trials have a record`)
+    check()
+    expect(seen.size).toBe(2 * kills)
+    const statuses = read().map(({ status }) => status)
+    expect(statuses.every((status) => status === 'ok' || status === 'error')).toBe(true)
+    expect(statuses.filter((status) => status === 'ok').length).toBeGreaterThan(0)
+  },
+)
