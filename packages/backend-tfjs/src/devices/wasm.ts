@@ -4,7 +4,7 @@ import { sameShape, sizeOf, type Availability, type OpName } from '@embed-kd/cor
 import '@tensorflow/tfjs-backend-wasm'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { findBackend, setBackend } from '@tensorflow/tfjs-core'
-import { matmulWith, rules, spread, type Product, type Rule } from '../kernels.js'
+import { matmulWith, rules, spread, type Broadcast, type Product, type Rule } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
 import { broadcastOnHost, elementwiseOnHost, hostMemoryRules, type View } from './host-memory.js'
@@ -20,18 +20,39 @@ export const probe = (): Promise<Availability> =>
         },
   )
 
-export async function open(): Promise<Device> {
-  // tf's kernels are bound once per process to the module they were last set up with, so there is one module and all
-  // devices share its heap. setBackend is how tf makes and binds it; which backend is current does not matter to us.
+let heap: Promise<BackendWasm> | undefined
+
+/**
+ * tf's kernels are bound once per process to the module they were last set up with, so there is one module, and all
+ * devices share its heap. setBackend is how tf makes and binds it; which backend is current does not matter to us.
+ */
+async function openHeap(): Promise<BackendWasm> {
   if (!(await setBackend('wasm')))
     throw new Error(
       'tfjs:wasm: tf could not load its WebAssembly module; in a browser, serve its .wasm files and name their ' +
         "folder with setWasmPaths of '@tensorflow/tfjs-backend-wasm'",
     )
   const tf = findBackend('wasm') as BackendWasm
-  const heap = tf as unknown as { wasm: { HEAPU8: Uint8Array } }
+  // Where the heap is full tf goes on at address 0, over whatever is there.
+  const move = tf.move.bind(tf)
+  tf.move = (dataId, values, shape, dtype, references) => {
+    move(dataId, null!, shape, dtype, references)
+    if (tf.getMemoryOffset(dataId) === 0 && sizeOf(shape) > 0) {
+      tf.disposeData(dataId, true)
+      throw new Error(
+        'tfjs:wasm: out of memory, a WebAssembly module has 4 GiB at most; take a smaller batch, or another device',
+      )
+    }
+    if (values) tf.typedArrayFromHeap({ dataId, shape, dtype }).set(values as HostValues)
+  }
+  return tf
+}
+
+export async function open(): Promise<Device> {
+  const tf = await (heap ??= openHeap())
   const view: View = (x) => tf.typedArrayFromHeap(x) as HostValues
   const broadcast = broadcastOnHost(view)
+  const aligned = alignedWith(broadcast)
   return {
     ...onThisThread(tf),
     tf,
@@ -45,9 +66,11 @@ export async function open(): Promise<Device> {
       // tf's own lose a NaN in their second operand.
       maximum: elementwiseOnHost(view, Math.max),
       minimum: elementwiseOnHost(view, Math.min),
-      ...Object.fromEntries(
-        Object.entries(suffixOnly).map(([op, kernel]) => [op, aligned(kernel)]),
-      ),
+      equal: aligned('Equal'),
+      less: aligned('Less'),
+      lessEqual: aligned('LessEqual'),
+      and: aligned('LogicalAnd'),
+      or: aligned('LogicalOr'),
     },
     traits: {
       precision: { arithmetic: 2 ** -23, transcendental: 5e-7 },
@@ -57,33 +80,25 @@ export async function open(): Promise<Device> {
       excuses: [],
     },
     versions: {},
-    reservedBytes: () => heap.wasm.HEAPU8.length,
+    reservedBytes: () => (tf as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8.length,
     dispose: () => undefined,
   }
+}
 
-  /** These kernels take the smaller operand's elements in turns: right only where its shape ends the result's. */
-  function aligned(kernel: string): Rule<OpName> {
-    return ({ inputs, outputs }, workspace) => {
-      const { shape } = outputs[0]!
-      const direct = inputs.every(
-        (type) =>
-          sizeOf(type.shape) === 1 || sameShape(type.shape, shape.slice(-type.shape.length)),
-      )
-      return (operands) => {
-        const [a, b] = direct ? operands : spread(operands, shape, workspace, broadcast)
-        return workspace.run(kernel, { a: a!, b: b! })
-      }
+/** For kernels that take the smaller operand's elements in turns: right only where its shape ends the result's. */
+const alignedWith =
+  (broadcast: Broadcast) =>
+  (kernel: string): Rule<OpName> =>
+  ({ inputs, outputs }, tf) => {
+    const { shape } = outputs[0]!
+    const direct = inputs.every(
+      (type) => sizeOf(type.shape) === 1 || sameShape(type.shape, shape.slice(-type.shape.length)),
+    )
+    return (operands) => {
+      const [a, b] = direct ? operands : spread(operands, shape, tf, broadcast)
+      return tf.run(kernel, { a: a!, b: b! })
     }
   }
-}
-
-const suffixOnly = {
-  equal: 'Equal',
-  less: 'Less',
-  lessEqual: 'LessEqual',
-  and: 'LogicalAnd',
-  or: 'LogicalOr',
-}
 
 /**
  * tf hands a product to XNNPACK only where it is one of plain matrices; it is 10 to 40 times slower where an operand is

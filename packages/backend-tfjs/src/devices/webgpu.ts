@@ -40,6 +40,10 @@ const limits = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const
 
+/** How the kinds of errors are announced. */
+const errorKinds = { 'out-of-memory': 'out of memory: ', validation: '', internal: 'internal: ' }
+const errorFilters = Object.keys(errorKinds) as (keyof typeof errorKinds)[]
+
 /** Calls `work` now; what comes back returns its result, or throws what it threw. */
 function settle<T>(work: () => T): () => T {
   try {
@@ -107,14 +111,14 @@ export async function open(): Promise<Device> {
     },
     async attempt(work) {
       check()
-      const filters = ['validation', 'out-of-memory', 'internal'] as const
-      for (const filter of filters) gpu.pushErrorScope(filter)
+      for (const filter of errorFilters) gpu.pushErrorScope(filter)
       const outcome = settle(work)
       flush()
-      const errors = await Promise.all(filters.map(() => gpu.popErrorScope()))
-      // What the device says explains what `work` may have thrown.
-      const error = errors.find((found) => found !== null)
-      if (error) throw new Error(`tfjs:webgpu: ${error.message}`)
+      // What the device says explains what `work` may have thrown. Scopes are popped in the reverse order.
+      const popped = await Promise.all(errorFilters.map(() => gpu.popErrorScope()))
+      popped.reverse().forEach((error, i) => {
+        if (error) throw new Error(`tfjs:webgpu: ${errorKinds[errorFilters[i]!]}${error.message}`)
+      })
       check()
       return outcome()
     },
