@@ -44,6 +44,7 @@ export class BackgroundBatches {
   readonly #waiting = new Map<number, { resolve(batch: Batch): void; reject(error: Error): void }>()
   #requests = 0
 
+  /** The thread needs a moment to start: make it before what else takes time, such as compiling. */
   constructor(loading: Loading) {
     const { subset, size, seed } = loading
     this.#length = Math.floor(subset.indices.length / size)

@@ -103,6 +103,14 @@ export async function runTraining(
 
   const feed = new Feed(dataset)
   const trainConfig = trainConfigOf(config, signal, feed, Math.floor(subset.indices.length / batch))
+  const { augmentation } = signal
+  const loader = new BackgroundBatches({
+    subset,
+    size: batch,
+    seed,
+    augmentation,
+    input: feed.input,
+  })
   const first = initialParameters(studentSpecs(trainConfig), new Random(seed))
   const training = await Training.create(backend, trainConfig, first, signal.held, seed)
   if (found) {
@@ -114,14 +122,6 @@ export async function runTraining(
       ? undefined
       : await Ema.create(backend, training.parameters, emaDecay, found?.average ?? byInput(first))
   const evaluation = await Evaluation.create(backend, feed, model)
-  const { augmentation } = signal
-  const loader = new BackgroundBatches({
-    subset,
-    size: batch,
-    seed,
-    augmentation,
-    input: feed.input,
-  })
   const events = new EventWriter(join(out, 'tensorboard'), Date.now())
   const progress: { epochs: EpochNote[]; bestEpoch: number } = found
     ? { epochs: [...found.progress.epochs], bestEpoch: found.progress.bestEpoch }

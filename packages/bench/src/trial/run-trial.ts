@@ -13,6 +13,8 @@ import {
 } from '@embed-kd/core'
 
 import { openBackend } from '../backends.js'
+import { noAugmentation } from '../data/augment.js'
+import { BackgroundBatches } from '../data/background.js'
 import { trainingBatches, type Batch } from '../data/batches.js'
 import { loadDataset } from '../data/registry.js'
 import type { Subset } from '../data/subsets.js'
@@ -174,6 +176,10 @@ async function trainForAccuracy(
   epochs: number,
 ): Promise<Trained> {
   curves.clear()
+  const { batch: size, seed } = config
+  const { input } = feed
+  const loading = { subset: splits.train, size, seed, augmentation: noAugmentation, input }
+  const batches = new BackgroundBatches(loading)
   const evaluation = await Evaluation.create(backend, feed, model)
   const score = (subset: Subset) => evaluation.accuracy(training.parameters, subset)
   const chosen = { score: -1, accuracy: 0 }
@@ -182,8 +188,7 @@ async function trainForAccuracy(
   await trainEpochs({
     training,
     epochs,
-    batchesOf: (epoch) =>
-      trainingBatches(splits.train, { size: config.batch, seed: config.seed, epoch }),
+    batchesOf: (epoch) => batches.epoch(epoch),
     tensorsOf,
     report,
     onMetrics: (step, metrics) => curves.add(step, metrics),
@@ -203,6 +208,7 @@ async function trainForAccuracy(
       if (choice > chosen.score) Object.assign(chosen, { score: choice, accuracy: testAccuracy })
     },
   })
+  await batches.dispose()
   await evaluation.dispose()
   return {
     accuracy: chosen.accuracy,
