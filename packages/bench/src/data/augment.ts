@@ -23,8 +23,6 @@ export interface AugmentationDraw {
 
 export const noAugmentation: Augmentation = { flip: false, cropPadding: 0 }
 
-export const isAugmented = ({ flip, cropPadding }: Augmentation): boolean => flip || cropPadding > 0
-
 const asIs: AugmentationDraw = { flip: false, top: 0, left: 0 }
 
 export function drawAugmentation(
@@ -33,7 +31,7 @@ export function drawAugmentation(
   epoch: number,
   index: number,
 ): AugmentationDraw {
-  if (!isAugmented({ flip, cropPadding })) return asIs
+  if (!flip && cropPadding === 0) return asIs
   const random = new Random(seed, randomStream.augmentation, epoch, index)
   const mirrored = random.int(2) === 1
   const top = random.int(2 * cropPadding + 1) - cropPadding

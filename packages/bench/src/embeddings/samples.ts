@@ -33,7 +33,7 @@ export const sampleColumns = (width: number, half: boolean): Map<string, Column>
 export const KEY_INTEGERS = 4
 
 /** FNV-1a (Fowler, Noll & Vo) of bytes, as a signed 32-bit number. It finds mistakes, not malice. */
-export function pixelHash(bytes: Uint8Array, begin: number, end: number): number {
+function pixelHash(bytes: Uint8Array, begin: number, end: number): number {
   let hash = 0x811c9dc5
   for (let i = begin; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
   return hash | 0
