@@ -61,8 +61,11 @@ interface Operand {
   readonly e: Float64Array
 }
 
-const elements = (y: ReferenceTensor, arrivingAt: (i: number) => number): Float64Array =>
-  Float64Array.from({ length: y.data.length }, (_, i) => arrivingAt(i))
+function elements(y: ReferenceTensor, arrivingAt: (i: number) => number): Float64Array {
+  const errors = new Float64Array(y.data.length)
+  for (let i = 0; i < errors.length; i++) errors[i] = arrivingAt(i)
+  return errors
+}
 
 /** How far f(x ± e) is from y = f(x), f monotone; anything may come where x ± e is on another side of f's domain than x. */
 function reach(f: (x: number) => number, x: number, e: number, y: number): number {

@@ -127,7 +127,7 @@ export const randomCases = (): ProcedureCase[] => [
       Float32Array,
       Float32Array,
     ]
-    const others: readonly (readonly [string, ArrayLike<number>])[] = [
+    const others: readonly (readonly [string, Float32Array])[] = [
       ['the next stream', second],
       ['the stream after', third],
       ['the next seed', await one(session, [4, 5], [size])],
@@ -140,10 +140,7 @@ export const randomCases = (): ProcedureCase[] => [
         Math.abs(off) < deviations,
         `the draws and those of ${name} correlate by ${off.toFixed(1)} standard deviations`,
       )
-      const shifted = correlation(
-        first.subarray(1),
-        Array.prototype.slice.call(values, 0, size - 1),
-      )
+      const shifted = correlation(first.subarray(1), values.subarray(0, size - 1))
       session.check(
         Math.abs(shifted) < deviations,
         `the draws are those of ${name}, shifted: ${shifted.toFixed(1)} standard deviations`,
