@@ -144,20 +144,35 @@ const cost = z
 
 const memory = z
   .strictObject({
-    baselineRssBytes: bytes.describe('after the runtime is loaded, before anything is made'),
+    baselineRssBytes: bytes.describe('with runtime and data loaded, before anything is made'),
     residentRssBytes: bytes.optional().describe('between two steps'),
-    peakRssBytes: bytes.describe("the process's own high-water mark"),
-    cgroupPeakBytes: bytes.optional(),
+    peakRssBytes: bytes.describe("the process's own high-water mark over the timed steps"),
+    sampledPeakRssBytes: bytes
+      .optional()
+      .describe('the most that was seen from outside over the whole trial, at intervals'),
+    cgroupPeakBytes: bytes.optional().describe('of a control group that held the trial alone'),
     deviceResidentBytes: bytes.optional(),
     devicePeakBytes: bytes.optional(),
   })
   .describe('measured')
+
+const energy = z
+  .strictObject({
+    source: z.enum(['rapl', 'nvidia']).describe('counters of the CPU packages, or the GPU driver'),
+    joulesPerStep: z.number().nonnegative(),
+    watts: z.number().nonnegative().describe('mean over the timed steps'),
+  })
+  .describe('of the whole device, others who use it included; absent where it cannot be read')
 
 const embeddings = z
   .strictObject({
     seconds,
     images: whole,
     bytes,
+    extrapolated: z
+      .boolean()
+      .optional()
+      .describe('true where only a few batches were run and seconds was computed from them'),
   })
   .describe('the one-time cost of running the teacher over the images and keeping the result')
 
@@ -202,6 +217,7 @@ export const recordSchema = z
     roofline: roofline.optional(),
     cost: cost.optional(),
     memory: memory.optional(),
+    energy: energy.optional(),
     embeddings: embeddings.optional(),
     curves: curves.optional(),
     accuracy: share.optional().describe('of the chosen checkpoint, on the test split'),

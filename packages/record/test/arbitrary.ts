@@ -134,8 +134,19 @@ const measured = fc.record(
         }),
       }),
     }),
-    memory: fc.record({ baselineRssBytes: whole, peakRssBytes: whole }),
-    embeddings: fc.record({ seconds: amount, images: whole, bytes: whole }),
+    memory: fc.record(
+      { baselineRssBytes: whole, peakRssBytes: whole, sampledPeakRssBytes: whole },
+      { requiredKeys: ['baselineRssBytes', 'peakRssBytes'] },
+    ),
+    energy: fc.record({
+      source: fc.constantFrom('rapl' as const, 'nvidia' as const),
+      joulesPerStep: amount,
+      watts: amount,
+    }),
+    embeddings: fc.record(
+      { seconds: amount, images: whole, bytes: whole, extrapolated: fc.boolean() },
+      { requiredKeys: ['seconds', 'images', 'bytes'] },
+    ),
     curves: fc.record({
       loss: curve,
       lossParts: dictionary(curve),

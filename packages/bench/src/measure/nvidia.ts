@@ -1,15 +1,18 @@
-// What NVIDIA's driver tells through nvidia-smi: the device, who uses it, and how much memory each process holds.
+// What NVIDIA's driver tells through nvidia-smi: the device, its power, who uses it, and how much memory each process holds.
 // Everything is undefined or empty where there is no such driver.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-async function query(...args: string[]): Promise<string[][]> {
+/** Of the first device: the others may be somebody else's business. */
+async function query(what: string): Promise<string[][]> {
   try {
-    const { stdout } = await run('nvidia-smi', [...args, '--format=csv,noheader,nounits'], {
-      timeout: 5000,
-    })
+    const { stdout } = await run(
+      'nvidia-smi',
+      ['--id=0', `--query-${what}`, '--format=csv,noheader,nounits'],
+      { timeout: 5000 },
+    )
     const lines = stdout.split('\n').filter((line) => line.trim() !== '')
     return lines.map((line) => line.split(',').map((field) => field.trim()))
   } catch {
@@ -25,16 +28,20 @@ export interface Gpu {
   readonly memoryBytes: number
 }
 
-/** The first device; undefined where there is none. */
 export async function nvidiaGpu(): Promise<Gpu | undefined> {
-  const [first] = await query('--query-gpu=name,driver_version,memory.total')
+  const [first] = await query('gpu=name,driver_version,memory.total')
   const [name, driver, mebibytes] = first ?? []
   if (!name || !driver) return undefined
   return { name, driver, memoryBytes: Number(mebibytes) * MEBIBYTE }
 }
 
-/** Device memory by process id, of the processes that compute on a device. */
+export async function nvidiaWatts(): Promise<number | undefined> {
+  const watts = Number((await query('gpu=power.draw'))[0]?.[0])
+  return Number.isFinite(watts) ? watts : undefined
+}
+
+/** Device memory by process id, of the processes that compute on the device. */
 export async function nvidiaProcesses(): Promise<Map<number, number>> {
-  const rows = await query('--query-compute-apps=pid,used_memory')
+  const rows = await query('compute-apps=pid,used_memory')
   return new Map(rows.map(([pid, mebibytes]) => [Number(pid), Number(mebibytes) * MEBIBYTE]))
 }

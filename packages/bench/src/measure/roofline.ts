@@ -26,6 +26,11 @@ export async function gemmRoofline(backend: Backend, size?: number): Promise<Roo
   return sample(backend, LARGEST, SAMPLING_SECONDS)
 }
 
+/** Has the runtime do something small for the first time. */
+export async function warmUp(backend: Backend): Promise<void> {
+  await sample(backend, SMALLEST, 0)
+}
+
 const gemmFlops = (n: number) => 2 * n ** 3
 
 async function sample(backend: Backend, n: number, forSeconds: number): Promise<Roofline> {

@@ -7,10 +7,11 @@ import { students } from '../models/students.js'
 import { isCostOnly, type TrialConfig } from '../trial/config.js'
 import type { EmbedResult, TrialResult } from '../trial/protocol.js'
 import type { Failure } from '../trial/run-job.js'
+import type { Observed } from '../trial/watch.js'
 import { BENCHMARK_VERSION, type PlannedTrial } from './plan.js'
 
 export type TrialOutcome =
-  | { readonly status: 'ok'; readonly output: TrialResult }
+  | { readonly status: 'ok'; readonly output: TrialResult; readonly observed: Observed }
   | Failure
   | { readonly status: 'skipped'; readonly reason: string }
 
@@ -48,7 +49,33 @@ export function makeRecord(
   if (outcome.status !== 'ok') return { ...record, ...outcome, environment }
   const { versions, ...measured } = outcome.output
   const packages = { ...environment.packages, ...versions }
-  return { ...record, ...measured, environment: { ...environment, packages } }
+  return {
+    ...record,
+    ...measured,
+    ...seenFromOutside(measured, outcome.observed),
+    environment: { ...environment, packages },
+  }
+}
+
+/** The parts of a record to which the parent process adds what it saw. */
+function seenFromOutside(
+  { memory, time, energy }: Pick<TrialResult, 'memory' | 'time' | 'energy'>,
+  { sampledPeakRssBytes, devicePeakBytes, deviceWatts, othersOnDevice }: Observed,
+): Pick<BenchRecord, 'memory' | 'energy' | 'warnings'> {
+  const watts = energy ? undefined : deviceWatts
+  return {
+    memory: {
+      ...memory!,
+      ...(sampledPeakRssBytes === undefined ? {} : { sampledPeakRssBytes }),
+      ...(devicePeakBytes === undefined ? {} : { devicePeakBytes }),
+    },
+    ...(watts === undefined
+      ? {}
+      : { energy: { source: 'nvidia', watts, joulesPerStep: watts * time!.medianSeconds } }),
+    ...(othersOnDevice.length === 0
+      ? {}
+      : { warnings: [`other processes used the GPU: ${othersOnDevice.join(', ')}`] }),
+  }
 }
 
 /** Shell command that runs the trial alone; undefined where the command line cannot say it (a student of a file). */

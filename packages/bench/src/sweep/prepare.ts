@@ -71,6 +71,10 @@ export interface Prepared {
   readonly embeddings?: EmbedResult
 }
 
+type Preparation =
+  | { readonly status: 'ok'; readonly output: Prepared }
+  | Exclude<Outcome<unknown>, { status: 'ok' }>
+
 export interface PreparationsOptions {
   readonly cacheDirectory: string
   readonly limits: JobLimits
@@ -81,14 +85,14 @@ export interface PreparationsOptions {
 
 export class Preparations {
   readonly #options: PreparationsOptions
-  readonly #done = new Map<string, Promise<Outcome<Prepared>>>()
+  readonly #done = new Map<string, Promise<Preparation>>()
 
   constructor(options: PreparationsOptions) {
     this.#options = options
   }
 
   /** Makes what the trial needs, unless it is there. A failure is remembered: it would only fail again. */
-  async prepare(trial: PlannedTrial): Promise<Outcome<Prepared>> {
+  async prepare(trial: PlannedTrial): Promise<Preparation> {
     const teacher = teacherOf(trial.config)
     if (!teacher) return { status: 'ok', output: {} }
     const trained = teacher.kind === 'trained' ? await this.#teacher(trial) : undefined
@@ -101,7 +105,7 @@ export class Preparations {
     return { status: 'ok', output: { ...embedded.output, ...(known ? { teacher: known } : {}) } }
   }
 
-  #teacher(trial: PlannedTrial): Promise<Outcome<Prepared>> {
+  #teacher(trial: PlannedTrial): Promise<Preparation> {
     const { config, description } = trial
     const { name } = teacherOf(config)!
     const file = teacherFileOf(trial, this.#options.cacheDirectory)
@@ -123,7 +127,7 @@ export class Preparations {
     trial: PlannedTrial,
     what: 'centroids' | 'samples',
     teacherFile: string | undefined,
-  ): Promise<Outcome<Prepared>> {
+  ): Promise<Preparation> {
     const { config, description } = trial
     const { backend, dataset, centroidImages, trainImages } = config
     const { name } = teacherOf(config)!
@@ -161,7 +165,7 @@ export class Preparations {
     return runJob(kind, input, this.#options.limits, this.#options.report)
   }
 
-  #once(key: string, make: () => Promise<Outcome<Prepared>>): Promise<Outcome<Prepared>> {
+  #once(key: string, make: () => Promise<Preparation>): Promise<Preparation> {
     const made = this.#done.get(key) ?? make()
     this.#done.set(key, made)
     return made

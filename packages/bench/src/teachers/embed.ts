@@ -60,7 +60,12 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     for (let i = 0; i < TIMED_BATCHES; i++) await embedBatch(tensors)
     const perBatch = (performance.now() - timed) / 1000 / TIMED_BATCHES
     await backend.dispose()
-    return { seconds: perBatch * batches.length, images, bytes: bytesOf(kept) }
+    return {
+      seconds: perBatch * batches.length,
+      images,
+      bytes: bytesOf(kept),
+      extrapolated: true,
+    }
   }
   const centroids = new CentroidBuilder(dataset.classes, model.width, job.perClass)
   const samples = job.what === 'samples' ? new Float32Array(sizeOf(kept.shape)) : undefined

@@ -16,7 +16,7 @@ export interface TrialJob {
 /** What a trial's child measured: the record's parts that need running. */
 export type TrialResult = Pick<
   BenchRecord,
-  'time' | 'roofline' | 'cost' | 'memory' | 'curves' | 'accuracy' | 'graph' | 'warnings'
+  'time' | 'roofline' | 'cost' | 'memory' | 'energy' | 'curves' | 'accuracy' | 'graph'
 > & { readonly versions: Readonly<Record<string, string>> }
 
 export interface TeacherJob {

@@ -3,13 +3,16 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-import { kernelOomKills, memoryOf } from '../measure/memory.js'
+import { kernelOomKills } from '../measure/memory.js'
 import type { FromChild, JobKind, Jobs, Order, Report } from './protocol.js'
+import { Watch, type Observed } from './watch.js'
 
 export interface JobLimits {
   readonly timeoutSeconds: number
   /** The child is killed once its resident set is larger (Linux). */
   readonly memoryLimitBytes?: number
+  /** Ask the driver for the child's device memory and power (NVIDIA). */
+  readonly watchDevice?: boolean
   /** Aborting it kills the child; the outcome is then `interrupted`. */
   readonly signal?: AbortSignal
 }
@@ -22,14 +25,13 @@ export type Failure = {
 }
 
 export type Outcome<T> =
-  | { readonly status: 'ok'; readonly output: T }
+  | { readonly status: 'ok'; readonly output: T; readonly observed: Observed }
   | Failure
   | { readonly status: 'interrupted' }
 
 /** The built file, from src/ (tests) and dist/ alike: Node cannot run the source. */
 const CHILD = fileURLToPath(new URL('../../dist/trial/child.js', import.meta.url))
 
-const SAMPLE_EVERY_MS = 20
 const HANDSHAKE_SECONDS = 60
 const LAST_WORDS = 4000
 
@@ -52,7 +54,6 @@ export function runJob<K extends JobKind>(
     let verdict: Failure | { status: 'interrupted' } | undefined
     let answer: FromChild | undefined
     let phase = 'starting'
-    let largestRssBytes = 0
 
     const kill = (reason: NonNullable<typeof verdict>) => {
       verdict ??= reason
@@ -70,16 +71,18 @@ export function runJob<K extends JobKind>(
         kill({ status: 'timeout', reason: `not done after ${limits.timeoutSeconds} s (${phase})` }),
       limits.timeoutSeconds * 1000,
     )
-    const sampler = setInterval(() => {
-      const rssBytes = memoryOf(child.pid!)?.rssBytes ?? 0
-      largestRssBytes = Math.max(largestRssBytes, rssBytes)
-      const { memoryLimitBytes = Infinity } = limits
-      if (rssBytes > memoryLimitBytes)
-        kill({
-          status: 'oom',
-          reason: `over the memory limit of ${mebibytes(memoryLimitBytes)}: ${mebibytes(rssBytes)} resident (${phase})`,
-        })
-    }, SAMPLE_EVERY_MS)
+    const { memoryLimitBytes = Infinity, watchDevice = false } = limits
+    const watch = new Watch(child.pid!, {
+      watchDevice,
+      phase: () => phase,
+      onRss: (rssBytes) => {
+        if (rssBytes > memoryLimitBytes)
+          kill({
+            status: 'oom',
+            reason: `over the memory limit of ${mebibytes(memoryLimitBytes)}: ${mebibytes(rssBytes)} resident (${phase})`,
+          })
+      },
+    })
 
     child.on('message', (message: FromChild) => {
       if (message.type === 'ready') {
@@ -95,14 +98,15 @@ export function runJob<K extends JobKind>(
     })
     child.on('close', (code, signal) => {
       for (const timer of [handshake, timeout]) clearTimeout(timer)
-      clearInterval(sampler)
+      const observed = watch.stop()
       limits.signal?.removeEventListener('abort', interrupt)
       if (answer?.type === 'done')
-        resolve({ status: 'ok', output: answer.output as Jobs[K]['output'] })
+        resolve({ status: 'ok', output: answer.output as Jobs[K]['output'], observed })
       else if (verdict?.status === 'interrupted') resolve(verdict)
       else if (verdict) resolve({ ...verdict, ...words() })
       else if (answer?.type === 'failed') resolve(failureOf(answer, words()))
       else {
+        const largestRssBytes = watch.peakRss
         const killedByKernel = (kernelOomKills() ?? 0) > (killsBefore ?? 0)
         resolve({
           ...deathOf({ code, signal, phase, largestRssBytes, killedByKernel, ...words() }),

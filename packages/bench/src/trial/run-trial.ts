@@ -19,8 +19,9 @@ import { trainingBatches, type Batch } from '../data/batches.js'
 import { loadDataset } from '../data/registry.js'
 import type { Subset } from '../data/subsets.js'
 import { costOf } from '../measure/cost.js'
+import { countEnergy } from '../measure/energy.js'
 import { ownMemory, resetPeak } from '../measure/memory.js'
-import { gemmRoofline, isNoisy, type Roofline } from '../measure/roofline.js'
+import { gemmRoofline, isNoisy, warmUp, type Roofline } from '../measure/roofline.js'
 import { median } from '../measure/statistics.js'
 import { measureSteps, summarizeTimes, type StepTimes, type TimingPlan } from '../measure/steps.js'
 import {
@@ -59,10 +60,12 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const feed = new Feed(dataset)
   const backend = await openBackend(config.backend)
   report({ phase: 'roofline', done: 0, total: 1 })
-  const before = await gemmRoofline(backend)
-  // Only now, since a runtime loads much of its code when it first runs.
+  // A runtime loads much of its code when it first runs; the matrices of the roofline, part of which a process keeps once it
+  // has freed them, are not its own.
+  await warmUp(backend)
   collectGarbage()
   const baselineRssBytes = ownMemory().rssBytes
+  const before = await gemmRoofline(backend)
 
   report({ phase: 'compiling', done: 0, total: 1 })
   const trainImages = splits.train.indices.length
@@ -83,7 +86,11 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   }
   const curves = new CurveBook()
   const bench: Bench = { config, splits, backend, feed, training, curves, report, tensorsOf }
+  const energy = countEnergy()
+  const timingFrom = performance.now()
   const times = await timeSteps(bench)
+  const timingSeconds = (performance.now() - timingFrom) / 1000
+  const joules = energy()
   const { rssBytes, peakRssBytes } = ownMemory()
   const deviceBytes = backend.name.endsWith(':cpu') ? undefined : backend.memory().bytes
 
@@ -119,6 +126,15 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
       ...(deviceBytes === undefined ? {} : { deviceResidentBytes: deviceBytes }),
     },
     roofline: rooflineOf(stepCost.stepFlops / time.medianSeconds, before, after),
+    ...(joules === undefined
+      ? {}
+      : {
+          energy: {
+            source: 'rapl',
+            watts: joules / timingSeconds,
+            joulesPerStep: (joules / timingSeconds) * time.medianSeconds,
+          },
+        }),
     curves: curves.finish(),
     graph: { digest: createHash('sha256').update(print(graph)).digest('hex') },
     ...(accuracy === undefined ? {} : { accuracy }),

@@ -1,0 +1,84 @@
+// Watches a child process from outside while it works: its resident set, and on an NVIDIA device its memory there, the
+// device's power, and who else uses it. What the process knows of itself is in run-trial.ts.
+import { memoryOf } from '../measure/memory.js'
+import { nvidiaProcesses, nvidiaWatts } from '../measure/nvidia.js'
+
+export interface Observed {
+  /** Linux only. */
+  readonly sampledPeakRssBytes?: number
+  /** Device memory of the process, NVIDIA only. */
+  readonly devicePeakBytes?: number
+  /** Mean power of the device while steps were timed, NVIDIA only. */
+  readonly deviceWatts?: number
+  /** Processes that used the device too. */
+  readonly othersOnDevice: readonly number[]
+}
+
+const SAMPLE_EVERY_MS = 20
+/** nvidia-smi takes tens of milliseconds of a core. */
+const DEVICE_EVERY_MS = 500
+
+export interface WatchOptions {
+  readonly watchDevice: boolean
+  readonly onRss: (bytes: number) => void
+  /** What the child is at. */
+  readonly phase: () => string
+}
+
+export class Watch {
+  readonly #pid: number
+  readonly #options: WatchOptions
+  readonly #sampler: NodeJS.Timeout
+  #peakRss = 0
+  #deviceTimer: NodeJS.Timeout | undefined
+  #stopped = false
+  #devicePeak = 0
+  #before: ReadonlySet<number> | undefined
+  readonly #others = new Set<number>()
+  readonly #watts: number[] = []
+
+  constructor(pid: number, options: WatchOptions) {
+    this.#pid = pid
+    this.#options = options
+    this.#sampler = setInterval(() => {
+      const rssBytes = memoryOf(pid)?.rssBytes ?? 0
+      this.#peakRss = Math.max(this.#peakRss, rssBytes)
+      options.onRss(rssBytes)
+    }, SAMPLE_EVERY_MS)
+    if (options.watchDevice) void this.#watchDevice()
+  }
+
+  /** Bytes, of what was seen so far. */
+  get peakRss(): number {
+    return this.#peakRss
+  }
+
+  stop(): Observed {
+    this.#stopped = true
+    clearInterval(this.#sampler)
+    clearTimeout(this.#deviceTimer)
+    const watts = this.#watts.reduce((sum, value) => sum + value, 0) / this.#watts.length
+    return {
+      ...(this.#peakRss === 0 ? {} : { sampledPeakRssBytes: this.#peakRss }),
+      ...(this.#devicePeak === 0 ? {} : { devicePeakBytes: this.#devicePeak }),
+      ...(this.#watts.length === 0 ? {} : { deviceWatts: watts }),
+      othersOnDevice: [...this.#others],
+    }
+  }
+
+  async #watchDevice(): Promise<void> {
+    const processes = await nvidiaProcesses()
+    // Who is there before the child has loaded its runtime is somebody else. In a container the driver may know the child by
+    // another number, so that number alone would not tell.
+    this.#before ??= new Set(processes.keys())
+    for (const [pid, bytes] of processes)
+      if (pid !== this.#pid && this.#before.has(pid)) this.#others.add(pid)
+      else this.#devicePeak = Math.max(this.#devicePeak, bytes)
+    if (this.#options.phase().startsWith('timing')) {
+      const watts = await nvidiaWatts()
+      if (watts !== undefined) this.#watts.push(watts)
+    }
+    if (!this.#stopped)
+      this.#deviceTimer = setTimeout(() => void this.#watchDevice(), DEVICE_EVERY_MS)
+  }
+}
