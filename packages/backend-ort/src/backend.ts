@@ -3,6 +3,7 @@
 import {
   checkHostTensor,
   type Backend,
+  type Capabilities,
   type DeviceBuffer,
   type Executable,
   type Graph,
@@ -16,6 +17,7 @@ import { translate } from './translate.js'
 
 export class OrtBackend implements Backend {
   readonly name: string
+  readonly capabilities: Capabilities
   readonly versions: Readonly<Record<string, string>>
   readonly #ort: Ort
   readonly #device: Device
@@ -24,17 +26,18 @@ export class OrtBackend implements Backend {
   readonly #executables = new Set<OrtExecutable>()
   #disposed = false
 
-  constructor(ort: Ort, device: Device) {
+  private constructor(ort: Ort, device: Device, memory: Memory) {
     this.#ort = ort
     this.#device = device
-    this.#memory = device.open(ort)
+    this.#memory = memory
+    this.capabilities = { ...device.capabilities, excuses: memory.excuses }
     this.name = `ort:${device.name}`
     this.versions = { 'onnxruntime-node': ort.env.versions.node ?? 'unknown' }
     this.#heap = new Heap(this.name, (tensor) => this.#memory.free(tensor))
   }
 
-  get capabilities() {
-    return this.#device.capabilities
+  static async open(ort: Ort, device: Device): Promise<OrtBackend> {
+    return new OrtBackend(ort, device, await device.open(ort))
   }
 
   async compile(graph: Graph): Promise<Executable> {

@@ -52,20 +52,28 @@ const as =
     model.add(op, inputs, {}, outputs)
   }
 
-/** Boolean operators of the same name exist for some ops only for numbers: `select` of booleans is logic. */
+/** Where takes no booleans on every device: `select` of them is logic, and Or is not everywhere either. */
 const select: Emitter = (model, { inputs, inputTypes, outputs }) => {
   const [condition, a, b] = inputs as [string, string, string]
   if (inputTypes[1]!.dtype !== 'bool') {
     model.add('Where', inputs, {}, outputs)
     return
   }
-  const yes = model.add('And', [condition, a])
-  const no = model.add('And', [model.add('Not', [condition]), b])
-  model.add('Or', [yes, no], {}, outputs)
+  const notYes = model.add('Not', [model.add('And', [condition, a])])
+  const notNo = model.add('Not', [model.add('And', [model.add('Not', [condition]), b])])
+  model.add('Not', [model.add('And', [notYes, notNo])], {}, outputs)
 }
 
-const identity: Emitter = (model, { inputs, outputs }) => {
-  model.add('Identity', inputs, {}, outputs)
+const reshapeTo = (
+  model: ModelBuilder,
+  x: string,
+  shape: readonly number[],
+  outputs?: readonly string[],
+) => model.add('Reshape', [x, model.indices(shape)], { allowzero: 1 }, outputs)
+
+/** The same tensor again: unlike Identity, Reshape takes every type on every device. */
+const copy: Emitter = (model, { inputs, outputs, outputTypes }) => {
+  reshapeTo(model, inputs[0]!, outputTypes[0]!.shape, outputs)
 }
 
 type Reduction = Emitter<'sum' | 'max'>
@@ -75,7 +83,7 @@ const reduce =
   (op: 'ReduceSum' | 'ReduceMax'): Reduction =>
   (model, application) => {
     const { inputs, outputs, attrs } = application
-    if (attrs.axes.length === 0) identity(model, application)
+    if (attrs.axes.length === 0) copy(model, application)
     else
       model.add(
         op,
@@ -96,13 +104,6 @@ const max: Reduction = (model, application) => {
   reduce('ReduceSum')(model, { ...application, inputs: [traces], outputs: [trace] })
   model.add('Add', [greatest, trace], {}, outputs)
 }
-
-const reshapeTo = (
-  model: ModelBuilder,
-  x: string,
-  shape: readonly number[],
-  outputs?: readonly string[],
-) => model.add('Reshape', [x, model.indices(shape)], { allowzero: 1 }, outputs)
 
 interface Layout {
   readonly transposeA: boolean
@@ -182,11 +183,11 @@ export const asMatrix = (model: ModelBuilder, x: string, { shape }: TensorType):
 
 export const emitters: Emitters = {
   constant: (model, { attrs: { value }, outputs }) => {
-    model.add('Identity', [model.tensor(value.dtype, value.shape, value.data)], {}, outputs)
+    reshapeTo(model, model.tensor(value.dtype, value.shape, value.data), value.shape, outputs)
   },
   iota: (model, { attrs: { size }, outputs }) => {
     const values = Int32Array.from({ length: size }, (_, i) => i)
-    model.add('Identity', [model.tensor('int32', [size], values)], {}, outputs)
+    reshapeTo(model, model.tensor('int32', [size], values), [size], outputs)
   },
   randomUniform: emitRandomUniform,
 
@@ -235,7 +236,7 @@ export const emitters: Emitters = {
     const begins = axes.map((axis) => starts[axis]!)
     const ends = axes.map((axis) => starts[axis]! + sizes[axis]!)
     // Slice refuses scalars.
-    if (axes.length === 0) identity(model, application)
+    if (axes.length === 0) copy(model, application)
     else
       model.add(
         'Slice',
@@ -248,7 +249,7 @@ export const emitters: Emitters = {
     const { inputs, outputs, attrs } = application
     const { low, high } = attrs
     // Pad refuses scalars.
-    if (low.length === 0) identity(model, application)
+    if (low.length === 0) copy(model, application)
     else model.add('Pad', [inputs[0]!, model.indices([...low, ...high])], {}, outputs)
   },
   concat: (model, { inputs, outputs, attrs: { axis } }) => {

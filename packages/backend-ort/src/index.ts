@@ -3,8 +3,9 @@ import type { Availability, Backend, BackendFactory } from '@embed-kd/core'
 import { OrtBackend } from './backend.js'
 import { cpu } from './devices/cpu.js'
 import type { Device } from './devices/device.js'
+import { webgpu } from './devices/webgpu.js'
 
-const devices: readonly Device[] = [cpu]
+const devices: readonly Device[] = [cpu, webgpu]
 
 function deviceOf(name: string): Device {
   const device = devices.find((device) => device.name === name)
@@ -36,7 +37,7 @@ export const ortBackend: BackendFactory = {
     const availability = await device.probe(ort)
     if (!availability.available)
       throw new Error(`ort:${name} cannot be used: ${availability.reason}; ${availability.remedy}`)
-    return new OrtBackend(ort, device)
+    return OrtBackend.open(ort, device)
   },
 }
 

@@ -14,10 +14,10 @@ const elementTypes: Record<ElementType, number> = {
   uint32: 12,
 }
 
-/** The type of an input or output; an axis with a name may have any size. */
+/** The type of an input or output; an axis with a name may have any size, and without a shape there is any rank. */
 export interface ValueType {
   readonly dtype: DType
-  readonly shape: readonly (number | string)[]
+  readonly shape?: readonly (number | string)[]
 }
 
 /** Attributes of a node: integers, lists of integers, strings, and floats marked as such. */
@@ -151,12 +151,15 @@ const arrayOf: Record<ElementType, (values: readonly number[]) => ArrayBufferVie
 }
 
 function valueInfo(name: string, { dtype, shape }: ValueType): Message {
-  const dims = new Message()
-  for (const size of shape)
-    dims.message(
-      1,
-      typeof size === 'string' ? new Message().string(2, size) : new Message().int(1, size),
-    )
-  const tensor = new Message().int(1, elementTypes[dtype]).message(2, dims)
+  const tensor = new Message().int(1, elementTypes[dtype])
+  if (shape) {
+    const dims = new Message()
+    for (const size of shape)
+      dims.message(
+        1,
+        typeof size === 'string' ? new Message().string(2, size) : new Message().int(1, size),
+      )
+    tensor.message(2, dims)
+  }
   return new Message().string(1, name).message(2, new Message().message(1, tensor))
 }

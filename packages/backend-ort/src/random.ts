@@ -1,6 +1,6 @@
 // `randomUniform` from integer operators, because ONNX's RandomUniform keeps a hidden state and has a fixed seed.
 // A pure function of (seed, step, stream): short vectors are hashed well, each element then costs two integer
-// passes that mix the words of its row and column. The bits are this backend's own.
+// passes that mix the words of its row and column. Only what every device has: sums, products and quotients of uint32.
 import { sizeOf, type Shape } from '@embed-kd/core'
 import type { Application } from './emitters.js'
 import type { ModelBuilder } from './model.js'
@@ -16,37 +16,61 @@ export function matrixOf(shape: Shape): { rows: number; columns: number } {
   return { rows, columns: rows === 0 ? 0 : size / rows }
 }
 
+/** Rounds after which every input bit moves half of the output bits. */
+const ROUNDS = 4
+const STEP = 0x9e3779b9
+const ROTATION = 15
+
+/**
+ * A hash of 32-bit words out of what every device has, sums and products: the mixing of RC6 (Rivest et al. 1998), whose
+ * x(2x + 1) makes the high bits depend on all others, and a rotation that brings them down.
+ */
+function hash(word: number): number {
+  let x = word
+  for (let round = 0; round < ROUNDS; round++) {
+    x = (x + STEP) | 0
+    x = Math.imul(x, 2 * x + 1)
+    x = (x << ROTATION) | (x >>> (32 - ROTATION))
+  }
+  return x >>> 0
+}
+
 export function emitRandomUniform(
   model: ModelBuilder,
   { inputs, outputs, attrs: { shape, stream } }: Application<'randomUniform'>,
 ): void {
   const word = (value: number) => model.scalar('uint32', value)
-  const xor = (a: string, b: string) => model.add('BitwiseXor', [a, b])
+  const plus = (a: string, b: string) => model.add('Add', [a, b])
   const times = (a: string, b: string) => model.add('Mul', [a, b])
-  const shifted = (x: string, bits: number) =>
-    model.add('BitShift', [x, word(bits)], { direction: 'RIGHT' })
-  /** A bijection of 32-bit words in which every input bit flips half of the output bits (Wellons, lowbias32). */
-  const hash = (x: string) => {
-    const first = times(xor(x, shifted(x, 16)), word(0x7feb352d))
-    const second = times(xor(first, shifted(first, 15)), word(0x846ca68b))
-    return xor(second, shifted(second, 16))
+  /** The same hash in the model: words stay uint32, and shifts are products and quotients. */
+  const hashed = (value: string) => {
+    let x = value
+    for (let round = 0; round < ROUNDS; round++) {
+      x = plus(x, word(STEP))
+      x = times(x, plus(plus(x, x), word(1)))
+      const high = times(x, word(2 ** ROTATION))
+      x = plus(high, model.add('Div', [x, word(2 ** (32 - ROTATION))]))
+    }
+    return x
   }
-  const counter = (size: number, shape: Shape) =>
+  /** Words of their own for each row or column of each stream; `kind` tells the two apart. */
+  const wordsOf = (kind: number, count: number, shape: Shape) =>
     model.tensor(
       'uint32',
       shape,
-      Uint32Array.from({ length: size }, (_, i) => i),
+      Uint32Array.from({ length: count }, (_, i) => hash(hash(hash(kind) + stream) + i)),
     )
 
   const { rows, columns } = matrixOf(shape)
-  const key = model.cast(inputs[0]!, 'uint32')
-  const part = (index: number) => model.add('Gather', [key, model.scalar('int64', index)])
-  const state = hash(xor(hash(xor(hash(part(0)), part(1))), word(stream)))
-  // Independent words: one for each column, two for each row (an odd multiplier is a bijection).
-  const row = hash(xor(hash(counter(rows, [rows, 1])), hash(xor(state, word(0x9e3779b9)))))
-  const multiplier = model.add('BitwiseOr', [hash(xor(row, word(0x85ebca6b))), word(1)])
-  const column = hash(xor(hash(counter(columns, [1, columns])), state))
-  const bits = times(xor(column, row), multiplier)
+  const part = (index: number) =>
+    model.cast(model.add('Gather', [inputs[0]!, model.scalar('int64', index)]), 'uint32')
+  const state = hashed(plus(hashed(part(0)), part(1)))
+  // The square of an odd sum of a row's word and a column's: squares of odd words are uniform but for their last three
+  // bits, and being quadratic in both words they leave no pattern between rows or columns, as a product would.
+  const row = hashed(plus(wordsOf(1, rows, [rows, 1]), state))
+  const column = hashed(plus(wordsOf(2, columns, [1, columns]), state))
+  const odd = plus(plus(column, column), plus(plus(row, row), word(1)))
+  const bits = times(odd, odd)
   // Just under 2^-32: the largest word, which rounds to 2^32, must stay below 1.
   const scale = model.scalar('float32', 2 ** -32 * (1 - 2 ** -24))
   const uniform = model.add('Mul', [model.cast(bits, 'float32'), scale])

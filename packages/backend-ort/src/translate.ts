@@ -31,6 +31,8 @@ export interface Interface {
 
 const ownInterface: Interface = { inputName, outputName, typeOf: (type) => type }
 
+const noFactors: Factors = { product: 1, bias: 1 }
+
 const isEmpty = ({ shape }: TensorType) => sizeOf(shape) === 0
 
 /** @throws where a node's op has no emitter, which `lower` should have seen to. */
@@ -64,6 +66,16 @@ export function translate(
       if (!names.has(value)) names.set(value, i === 0 || read.has(value) ? `v${value}` : '')
     })
 
+  /** A tensor under another name; reshaping is the one operator that takes every type on every device. */
+  const copy = (from: string, type: TensorType, to: string) =>
+    emitters.reshape(model, {
+      attrs: { shape: type.shape },
+      factors: noFactors,
+      inputs: [from],
+      inputTypes: [type],
+      outputs: [to],
+      outputTypes: [type],
+    })
   for (const node of graph.nodes) {
     model.scope = node.scope
     const types = node.outputs.map((value) => graph.types[value]!)
@@ -72,12 +84,12 @@ export function translate(
       node.outputs.forEach((value, i) => {
         const { dtype, shape } = types[i]!
         const name = names.get(value)!
-        if (name) model.add('Identity', [model.tensor(dtype, shape, new Uint8Array())], {}, [name])
+        if (name) copy(model.tensor(dtype, shape, new Uint8Array()), types[i]!, name)
       })
     else emit(model, graph, node, emitters, names, factors.get(node))
   }
   for (const { name, value } of copies)
-    model.add('Identity', [names.get(value)!], {}, [outputName(name)])
+    copy(names.get(value)!, graph.types[value]!, outputName(name))
   return { model: model.encode(), inputs: new Set(inputs.map((input) => input.name)) }
 }
 
@@ -87,7 +99,7 @@ function emit(
   node: Node,
   emitters: Emitters,
   names: ReadonlyMap<ValueId, string>,
-  factors: Factors = { product: 1, bias: 1 },
+  factors: Factors = noFactors,
 ): void {
   const emitter = (emitters as Partial<Record<string, unknown>>)[node.op] as Emitter | undefined
   if (!emitter) throw new Error(`ort has no operator for ${printNode(graph, node)}`)

@@ -2,5 +2,7 @@
 import { describeConformance } from '@embed-kd/core/conformance'
 import { describe, it } from 'vitest'
 import { ortBackend } from '../src/index.js'
+import { usableDevices } from './devices.js'
 
-describeConformance({ describe, it }, await ortBackend.create('cpu'))
+for (const device of await usableDevices())
+  describeConformance({ describe, it }, await ortBackend.create(device))

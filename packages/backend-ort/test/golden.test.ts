@@ -1,38 +1,48 @@
-// ort:cpu against PyTorch's tensors: student steps with all gradients and five AdamW steps, and operators.
-import { type Backend } from '@embed-kd/core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+// PyTorch's tensors on every device that can be used here: student steps with all gradients and five AdamW steps, and
+// operators.
+import type { Backend } from '@embed-kd/core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { measureStudentCase, type StudentCase } from '../../core/test/golden-student.js'
 import {
   goldenCases,
   goldenOperator,
   relativeError,
   type OperatorEntry,
 } from '../../core/test/golden.js'
-import { measureStudentCase, type StudentCase } from '../../core/test/golden-student.js'
 import { ortBackend } from '../src/index.js'
+import { usableDevices } from './devices.js'
 import { runOn } from './run.js'
 
-let backend: Backend
-beforeAll(async () => {
-  backend = await ortBackend.create('cpu')
-})
-afterAll(() => backend.dispose())
+/**
+ * AdamW divides a gradient by its own size: where one nearly vanishes, its rounding error becomes a step. In the case
+ * student-teacher-kd-logits one weight's gradient is 3e-6 of the greatest, which leaves 1e-4 in any float32.
+ */
+const tolerance = (what: string) => (what.startsWith('trained') ? 5e-4 : 1e-4)
 
-test.each(goldenCases('student-step') as unknown as StudentCase[])(
-  '$entry.name',
-  async (golden) => {
-    const measured = await measureStudentCase(backend, golden)
-    expect(measured.length).toBeGreaterThan(50)
-    expect(measured.filter(({ error }) => !(error <= 1e-4))).toEqual([])
-    expect(backend.memory().buffers).toBe(0)
-  },
-)
+describe.each(await usableDevices())('ort:%s', (device) => {
+  let backend: Backend
+  beforeAll(async () => {
+    backend = await ortBackend.create(device)
+  })
+  afterAll(() => backend.dispose())
 
-test.each(goldenCases<OperatorEntry>('operator'))('$entry.name', async (golden) => {
-  const operator = goldenOperator(golden.entry)
-  const inputs = Object.fromEntries(golden.list('in').map((x, i) => [`in.${i}`, x]))
-  const { out } = await runOn(backend, inputs, (symbols) => ({
-    out: operator(Object.values(symbols)),
-  }))
-  expect(relativeError(out!.values, golden.tensor('out').data)).toBeLessThan(1e-5)
-  expect(out!.shape).toEqual(golden.tensor('out').shape)
+  test.each(goldenCases('student-step') as unknown as StudentCase[])(
+    '$entry.name',
+    async (golden) => {
+      const measured = await measureStudentCase(backend, golden)
+      expect(measured.length).toBeGreaterThan(50)
+      expect(measured.filter(({ what, error }) => !(error <= tolerance(what)))).toEqual([])
+      expect(backend.memory().buffers).toBe(0)
+    },
+  )
+
+  test.each(goldenCases<OperatorEntry>('operator'))('$entry.name', async (golden) => {
+    const operator = goldenOperator(golden.entry)
+    const inputs = Object.fromEntries(golden.list('in').map((x, i) => [`in.${i}`, x]))
+    const { out } = await runOn(backend, inputs, (symbols) => ({
+      out: operator(Object.values(symbols)),
+    }))
+    expect(relativeError(out!.values, golden.tensor('out').data)).toBeLessThan(1e-5)
+    expect(out!.shape).toEqual(golden.tensor('out').shape)
+  })
 })

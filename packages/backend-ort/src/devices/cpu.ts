@@ -53,7 +53,6 @@ export const cpu: Device = {
     deterministic: true,
     reusesDonated: false,
     denormals: true,
-    excuses: [],
   },
   emitters: { ...emitters, matmul: matmulFused, linear, sum },
   // Gemm and FusedMatMul have their alpha.
@@ -68,7 +67,8 @@ export const cpu: Device = {
     extra: { session: { force_spinning_stop: '1' } },
   },
   probe: async () => ({ available: true }),
-  open: (ort) => ({
+  open: async (ort) => ({
+    excuses: [],
     upload: async ({ dtype, shape, data }) => new ort.Tensor(dtype, data.slice(), shape),
     download: async (tensor) => (tensor.data as HostTensor['data']).slice(),
     free: (tensor) => release(tensor.data as HostTensor['data']),

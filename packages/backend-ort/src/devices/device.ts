@@ -1,6 +1,6 @@
 // What a device is to the rest of this package: what it promises, its session options, its emitters, and how its
 // tensors come and go. One file per device beside this one.
-import type { Availability, Capabilities, Graph, HostTensor, Node } from '@embed-kd/core'
+import type { Availability, Capabilities, Excuse, Graph, HostTensor, Node } from '@embed-kd/core'
 import type * as OrtModule from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { Emitters } from '../emitters.js'
@@ -9,18 +9,20 @@ export type Ort = typeof OrtModule
 
 export interface Device {
   readonly name: string
-  readonly capabilities: Capabilities
+  readonly capabilities: Omit<Capabilities, 'excuses'>
   readonly emitters: Emitters
   /** Whether the operator of a product of matrices multiplies by a number too. */
   absorbs(node: Node, graph: Graph): boolean
   readonly sessionOptions: InferenceSession.SessionOptions
   /** Never throws. */
   probe(ort: Ort): Promise<Availability>
-  open(ort: Ort): Memory
+  open(ort: Ort): Promise<Memory>
 }
 
 /** The tensors of a device: inputs and outputs of its sessions. */
 export interface Memory {
+  /** What this very device is found not to keep of the contract. */
+  readonly excuses: readonly Excuse[]
   /** A tensor whose memory is not the caller's. */
   upload(tensor: HostTensor): Promise<Tensor>
   /** A copy on the host. */

@@ -1,0 +1,218 @@
+// The WebGPU execution provider (Dawn: Vulkan, Direct3D 12, Metal): tensors stay in GPU buffers between runs, and no
+// operator may fall back to the CPU. Here is what its operators lack, and how tensors get on and off the device.
+import type { DType, Excuse, HostTensor } from '@embed-kd/core'
+import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import {
+  emitters,
+  isMatrixProduct,
+  nativeComposites,
+  type Emitter,
+  type Emitters,
+} from '../emitters.js'
+import { ModelBuilder } from '../model.js'
+import type { Device, Memory, Ort } from './device.js'
+import { cos, sin } from './sine.js'
+
+const sessionOptions: InferenceSession.SessionOptions = {
+  executionProviders: [
+    {
+      name: 'webgpu',
+      // Buffers of exactly the sizes a step has, not of the next power of two.
+      storageBufferCacheMode: 'simple',
+      // Where it prefers NHWC, transposes move over casts, to types that cannot be transposed.
+      preferredLayout: 'NCHW',
+    },
+  ],
+  preferredOutputLocation: 'gpu-buffer',
+  enableMemPattern: false,
+  enableCpuMemArena: false,
+  extra: { session: { disable_cpu_ep_fallback: '1', intra_op: { allow_spinning: '0' } } },
+}
+
+/** There is no Or. */
+const or: Emitter = (model, { inputs, outputs }) => {
+  const neither = inputs.map((input) => model.add('Not', [input]))
+  model.add('Not', [model.add('And', neither)], {}, outputs)
+}
+
+/** Slices of integers and booleans are gathered, axis after axis; there is no Slice of them. */
+const slice: Emitter<'slice'> = (model, application) => {
+  const { inputs, inputTypes, outputs, attrs } = application
+  const { dtype, shape } = inputTypes[0]!
+  const axes = shape.flatMap((n, axis) => (n === attrs.sizes[axis] ? [] : [axis]))
+  if (dtype === 'float32' || axes.length === 0) {
+    emitters.slice(model, application)
+    return
+  }
+  axes.reduce((x, axis, i) => {
+    const picked = Array.from({ length: attrs.sizes[axis]! }, (_, k) => attrs.starts[axis]! + k)
+    const last = i === axes.length - 1
+    return model.add('Gather', [x, model.indices(picked)], { axis }, last ? outputs : undefined)
+  }, inputs[0]!)
+}
+
+/** Through numbers, for operators that take no booleans. */
+const asNumbers =
+  <K extends 'transpose' | 'concat'>(name: K): Emitter<K> =>
+  (model, application) => {
+    const emit = emitters[name] as Emitter<K>
+    if (application.outputTypes[0]!.dtype !== 'bool') {
+      emit(model, application)
+      return
+    }
+    const inputs = application.inputs.map((input) => model.cast(input, 'int32'))
+    const numbers = model.fresh()
+    emit(model, { ...application, inputs, outputs: [numbers] })
+    model.cast(numbers, 'bool', application.outputs)
+  }
+
+/** The first position of the maximum, found by comparing; there is no ArgMax. */
+const argmax: Emitter<'argmax'> = (model, { inputs, inputTypes, outputs, attrs: { axis } }) => {
+  const [x] = inputs as [string]
+  const { shape } = inputTypes[0]!
+  const n = shape[axis]!
+  const axes = model.indices([axis])
+  const greatest = model.add('ReduceMax', [x, axes], { keepdims: 1 })
+  const positions = model.small(
+    'float32',
+    shape.slice(axis).map((_, i) => (i === 0 ? n : 1)),
+    Array.from({ length: n }, (_, i) => i),
+  )
+  const elsewhere = model.scalar('float32', n)
+  const hits = model.add('Where', [model.add('Equal', [x, greatest]), positions, elsewhere])
+  const first = model.add('ReduceMin', [hits, axes], { keepdims: 0 })
+  model.cast(first, 'int32', outputs)
+}
+
+/**
+ * Its variance is E x² - (E x)², which cancels where the mean is large. The first element of each row, which then is
+ * close to the mean, is taken off before.
+ */
+const layerNorm: Emitter<'layerNorm'> = (model, application) => {
+  const { inputs, inputTypes, outputs } = application
+  const [x, ...rest] = inputs as [string, string, string]
+  const [y, mean, invStd] = outputs as [string, string, string]
+  const axis = inputTypes[0]!.shape.length - 1
+  const range = [[0], [1], [axis]].map((values) => model.indices(values))
+  const first = model.add('Slice', [x, ...range])
+  const shifted = model.add('Sub', [x, first])
+  const shiftedMean = mean && model.fresh()
+  emitters.layerNorm(model, {
+    ...application,
+    inputs: [shifted, ...rest],
+    outputs: [y, shiftedMean, invStd],
+  })
+  if (mean) model.add('Add', [shiftedMean, first], {}, [mean])
+}
+
+/** Identity takes no booleans either. */
+const same = (model: ModelBuilder, dtype: DType, x: string, outputs: readonly string[]) =>
+  dtype === 'bool' ? model.add('And', [x, x], {}, outputs) : model.add('Identity', [x], {}, outputs)
+
+const webgpuEmitters: Emitters = {
+  ...emitters,
+  or,
+  sin,
+  cos,
+  slice,
+  layerNorm,
+  transpose: asNumbers('transpose'),
+  concat: asNumbers('concat'),
+  argmax,
+}
+
+export const webgpu: Device = {
+  name: 'webgpu',
+  capabilities: {
+    // LogSoftmax would run on the CPU.
+    composites: nativeComposites.filter((name) => name !== 'logSoftmax'),
+    dtypes: ['float32', 'int32', 'bool'],
+    precision: { arithmetic: 6e-8, transcendental: 2e-6 },
+    deterministic: true,
+    reusesDonated: false,
+    denormals: false,
+  },
+  emitters: webgpuEmitters,
+  absorbs: isMatrixProduct,
+  sessionOptions,
+  async probe(ort) {
+    try {
+      const memory = await open(ort)
+      await memory.close()
+      return { available: true }
+    } catch (error) {
+      return {
+        available: false,
+        reason: causeOf(error as Error),
+        remedy:
+          'install a Vulkan loader and the driver of your GPU (Debian: libvulkan1 and mesa-vulkan-drivers 24 or newer, ' +
+          "or NVIDIA's). Without a GPU, the software device in Debian's chromium package will do for tests: " +
+          'LD_LIBRARY_PATH=/usr/lib/chromium VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json',
+      }
+    }
+  },
+  open,
+}
+
+/** The runtime's words without the source line that checked them. */
+const causeOf = ({ message }: Error) => message.replace(/^.* was false\. /s, '').trim()
+
+/** Copies go through sessions of one operator; reading a GPU tensor any other way ends the process. */
+async function open(ort: Ort): Promise<Memory> {
+  const sessions = new Map<string, Promise<InferenceSession>>()
+  const run = async (
+    key: string,
+    to: 'cpu' | 'gpu-buffer',
+    tensor: Tensor,
+    emit: (model: ModelBuilder) => void,
+  ): Promise<Tensor> => {
+    let session = sessions.get(`${key} to ${to}`)
+    if (!session) {
+      const dtype = tensor.type as DType
+      const model = new ModelBuilder(key)
+      model.input('x', { dtype })
+      model.output('y', { dtype })
+      emit(model)
+      const options = { ...sessionOptions, preferredOutputLocation: to }
+      session = ort.InferenceSession.create(model.encode(), options)
+      sessions.set(`${key} to ${to}`, session)
+    }
+    const { y } = await (await session).run({ x: tensor })
+    return y!
+  }
+  const copy = (tensor: Tensor, to: 'cpu' | 'gpu-buffer') =>
+    run(`copy ${tensor.type}`, to, tensor, (model) => same(model, tensor.type as DType, 'x', ['y']))
+  const upload = ({ dtype, shape, data }: HostTensor) =>
+    copy(new ort.Tensor(dtype, data, shape), 'gpu-buffer')
+  const download = async (tensor: Tensor) => (await copy(tensor, 'cpu')).data as HostTensor['data']
+
+  const nan = new ort.Tensor('float32', new Float32Array([Number.NaN]), [1])
+  const through = await run('exp', 'cpu', nan, (model) => model.add('Exp', ['x'], {}, ['y']))
+  const excuses = Number.isNaN((through.data as Float32Array)[0]) ? [] : withoutNaN
+  return {
+    excuses,
+    upload,
+    download,
+    free: (tensor) => tensor.dispose(),
+    // The queue is in order: when something put on it now has come back, all else has run.
+    async synchronize() {
+      const marker = await upload({ dtype: 'float32', shape: [1], data: new Float32Array(1) })
+      await download(marker)
+      marker.dispose()
+    },
+    async close() {
+      for (const session of sessions.values()) await (await session).release()
+      sessions.clear()
+    },
+  }
+}
+
+const reason =
+  'exp and log of this GPU do not pass NaN and infinity on; WGSL lets it assume that there are none'
+const withoutNaN: readonly Excuse[] = [
+  'special/exp',
+  'special/log',
+  'special/sigmoid',
+  'composite/softmax/broken rows*',
+  'composite/logSoftmax/broken rows*',
+].map((name) => ({ case: name, reason }))
