@@ -1,11 +1,13 @@
-// ONNX Runtime (onnxruntime-node) as a backend: `ort:cpu`. The runtime is loaded when a device is first asked for.
+// ONNX Runtime (onnxruntime-node) as a backend: `ort:cpu`, `ort:webgpu`, `ort:cuda`. The runtime is loaded when a device
+// is first asked for.
 import type { Availability, Backend, BackendFactory } from '@embed-kd/core'
 import { OrtBackend } from './backend.js'
 import { cpu } from './devices/cpu.js'
+import { cuda } from './devices/cuda.js'
 import type { Device } from './devices/device.js'
 import { webgpu } from './devices/webgpu.js'
 
-const devices: readonly Device[] = [cpu, webgpu]
+const devices: readonly Device[] = [cpu, webgpu, cuda]
 
 function deviceOf(name: string): Device {
   const device = devices.find((device) => device.name === name)

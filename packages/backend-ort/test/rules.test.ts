@@ -104,7 +104,26 @@ test('a disposed executable or backend says so; its buffers are gone', async () 
 
 test('a device that does not exist is refused by name', async () => {
   await expect(ortBackend.create('tpu')).rejects.toThrow(
-    'ort has no device "tpu"; choose one of cpu',
+    'ort has no device "tpu"; choose one of cpu, webgpu, cuda',
   )
   await expect(ortBackend.probe('tpu')).resolves.toMatchObject({ available: false })
 })
+
+test.each(ortBackend.devices)(
+  'ort:%s opens, or says what is missing and where it is',
+  async (device) => {
+    const found = await ortBackend.probe(device)
+    if (found.available) {
+      const backend = await ortBackend.create(device)
+      expect(backend.name).toBe(`ort:${device}`)
+      await backend.dispose()
+      return
+    }
+    // A file, a driver or an adapter, by name.
+    expect(found.reason).toMatch(/lib\w+\.so|adapter|no CUDA provider/)
+    expect(found.remedy).toMatch(/install|download|use ort:/)
+    await expect(ortBackend.create(device)).rejects.toThrow(
+      `ort:${device} cannot be used: ${found.reason}; ${found.remedy}`,
+    )
+  },
+)

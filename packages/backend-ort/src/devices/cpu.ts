@@ -1,9 +1,9 @@
-// The CPU execution provider: tensors are host memory, and a run has finished when it returns.
-import { bytesOf, sizeOf, type HostTensor } from '@embed-kd/core'
+// The CPU execution provider: what is faster in other operators than the usual ones, and options that keep memory small.
+import { bytesOf, sizeOf } from '@embed-kd/core'
 import { asMatrix, emitters, matmulFused, nativeComposites, type Emitter } from '../emitters.js'
 import { OnnxFloat } from '../model.js'
 import type { Device } from './device.js'
-import { release } from './release.js'
+import { hostMemory } from './host-memory.js'
 
 /** A second pass with two threads beats Gemm, which copies the bias with one, where the copy leaves the cache. */
 const linear: Emitter<'linear'> = (model, application) => {
@@ -67,13 +67,5 @@ export const cpu: Device = {
     extra: { session: { force_spinning_stop: '1' } },
   },
   probe: async () => ({ available: true }),
-  open: async (ort) => ({
-    excuses: [],
-    upload: async ({ dtype, shape, data }) => new ort.Tensor(dtype, data.slice(), shape),
-    download: async (tensor) => (tensor.data as HostTensor['data']).slice(),
-    free: (tensor) => release(tensor.data as HostTensor['data']),
-    // A run has finished when it returns.
-    synchronize: async () => {},
-    close: async () => {},
-  }),
+  open: async (ort) => hostMemory(ort),
 }

@@ -1,0 +1,107 @@
+// The CUDA execution provider. Its libraries are not in the npm package: most of this file says which are missing. The
+// binding knows no tensors in CUDA memory, so that state crosses the bus in every step.
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Availability } from '@embed-kd/core'
+import type { InferenceSession } from 'onnxruntime-node'
+import { emitters, matmulFused, nativeComposites } from '../emitters.js'
+import { ModelBuilder } from '../model.js'
+import type { Device, Ort } from './device.js'
+import { hostMemory } from './host-memory.js'
+
+const sessionOptions: InferenceSession.SessionOptions = {
+  executionProviders: ['cuda', 'cpu'],
+  enableMemPattern: false,
+  enableCpuMemArena: false,
+  extra: { session: { force_spinning_stop: '1' } },
+}
+
+export const cuda: Device = {
+  name: 'cuda',
+  capabilities: {
+    composites: nativeComposites,
+    dtypes: ['float32', 'int32', 'bool'],
+    precision: { arithmetic: 1.2e-7, transcendental: 1e-6 },
+    deterministic: false,
+    reusesDonated: false,
+    denormals: true,
+  },
+  emitters: { ...emitters, matmul: matmulFused },
+  absorbs: ({ op }) => op === 'linear' || op === 'matmul',
+  sessionOptions,
+  async probe(ort) {
+    const missing = missingProvider(ort)
+    if (missing) return missing
+    withoutTF32()
+    try {
+      const model = new ModelBuilder('probe')
+      model.input('x', { dtype: 'float32', shape: [1] })
+      model.output('y', { dtype: 'float32', shape: [1] })
+      model.add('Exp', ['x'], {}, ['y'])
+      const session = await ort.InferenceSession.create(model.encode(), sessionOptions)
+      await session.release()
+      return { available: true }
+    } catch (error) {
+      return { available: false, reason: causeOf(error as Error), remedy: cudaRemedy }
+    }
+  },
+  async open(ort) {
+    withoutTF32()
+    return hostMemory(ort)
+  },
+}
+
+/** Products in float32, as everywhere else, not rounded to TF32's 10 bits. cuBLAS reads this when it is loaded. */
+function withoutTF32(): void {
+  process.env.NVIDIA_TF32_OVERRIDE ??= '0'
+}
+
+/** The directory of the runtime's native libraries, beside which it looks for its providers. */
+function libraryDirectory(): string {
+  const entry = createRequire(import.meta.url).resolve('onnxruntime-node')
+  return join(dirname(entry), '..', 'bin', 'napi-v6', process.platform, process.arch)
+}
+
+const providers = [
+  'libonnxruntime_providers_shared.so',
+  'libonnxruntime_providers_cuda.so',
+] as const
+
+/** The provider's own libraries, which must be of the very version of the runtime. */
+function missingProvider(ort: Ort): Availability | undefined {
+  const version = ort.env.versions.node ?? 'unknown'
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return {
+      available: false,
+      reason: `onnxruntime-node has no CUDA provider for ${process.platform}/${process.arch}`,
+      remedy: 'use ort:webgpu here, or Linux on x64',
+    }
+  const directory = libraryDirectory()
+  const missing = providers.filter((file) => !existsSync(join(directory, file)))
+  if (missing.length === 0) return undefined
+  return {
+    available: false,
+    reason: `${missing.join(' and ')} of ONNX Runtime ${version} not found in ${directory}`,
+    remedy:
+      'download with `node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12`, ' +
+      `or copy from the NuGet package Microsoft.ML.OnnxRuntime.Gpu.Linux ${version} (runtimes/linux-x64/native); ${cudaRemedy}`,
+  }
+}
+
+const cudaRemedy =
+  'the provider also needs an NVIDIA driver, CUDA 12 (libcudart.so.12, libcublas.so.12, libcublasLt.so.12, libcurand.so.10, ' +
+  'libcufft.so.11) and cuDNN 9 (libcudnn.so.9) on the path of LD_LIBRARY_PATH'
+
+/** The runtime says only that a library failed to load; the loader says which, when asked for it again. */
+function causeOf(error: Error): string {
+  const file = join(libraryDirectory(), providers[1])
+  try {
+    process.dlopen({ exports: {} }, file, constants.dlopen.RTLD_LAZY)
+  } catch (refused) {
+    const { message } = refused as Error
+    if (message.includes('cannot open shared object file')) return message
+  }
+  return error.message
+}

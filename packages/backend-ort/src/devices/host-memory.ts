@@ -1,0 +1,23 @@
+// Tensors in the host's memory, for providers that take and give them there: a run has finished when it returns.
+import { MessageChannel } from 'node:worker_threads'
+import type { HostTensor } from '@embed-kd/core'
+import type { Memory, Ort } from './device.js'
+
+export const hostMemory = (ort: Ort): Memory => ({
+  excuses: [],
+  upload: async ({ dtype, shape, data }) => new ort.Tensor(dtype, data.slice(), shape),
+  download: async (tensor) => (tensor.data as HostTensor['data']).slice(),
+  free: (tensor) => release(tensor.data as HostTensor['data']),
+  synchronize: async () => {},
+  close: async () => {},
+})
+
+const { port1: nowhere, port2 } = new MessageChannel()
+port2.close()
+
+/**
+ * Frees an array's memory at once: what is transferred to a port that nobody holds is gone. The collector would free it
+ * when it gets to it, and a training step leaves a whole state behind: the few that wait for it add to the peak.
+ */
+const release = (array: ArrayBufferView): void =>
+  nowhere.postMessage(null, [array.buffer as ArrayBuffer])
