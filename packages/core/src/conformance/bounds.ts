@@ -170,7 +170,11 @@ const onFloats = <K extends PrimitiveName>(
     [{ dtype: 'float32', shape }],
   )[0] as Float64Array
 
-const squares = (data: ArrayLike<number>): Float64Array => Float64Array.from(data, (x) => x * x)
+function squares(data: ArrayLike<number>): Float64Array {
+  const squared = new Float64Array(data.length)
+  for (let i = 0; i < squared.length; i++) squared[i] = data[i]! ** 2
+  return squared
+}
 
 /** What n terms of a given sum of squares grow to while they are added up, in an order that is the device's business. */
 const partialSums = (y: ReferenceTensor, sumOfSquares: Float64Array): Float64Array =>

@@ -2,7 +2,7 @@
 import type { Backend, Capabilities, Excuse } from '../backend/backend.js'
 import { isComposite } from '../graph/ops.js'
 import { lower } from '../lower/lower.js'
-import type { CaseResult, ConformanceCase } from './case.js'
+import type { CaseResult, ConformanceCase, NumericCase } from './case.js'
 import { bufferCases } from './cases/buffers.js'
 import { compositeCases } from './cases/composites.js'
 import { contractCases } from './cases/contracts.js'
@@ -30,37 +30,43 @@ const samples = (): NumericDefinition[] =>
     inputs,
   }))
 
+/** Cases of op by op: those with composites that the backend runs natively come a second time, decomposed. */
+function bothWays(
+  definition: NumericDefinition,
+  { composites, ...device }: Capabilities,
+): NumericCase[] {
+  const asIs = numericCase(definition, device)
+  const native = definition.graph.nodes.some(({ op }) => isComposite(op) && composites.includes(op))
+  if (!native) return [asIs]
+  const graph = lower(definition.graph)
+  return [asIs, { ...asIs, name: `${asIs.name}, decomposed`, graph }]
+}
+
 /**
- * Every case for a backend of these capabilities: numeric cases of the dtypes it has; graphs with composites that it runs natively
- * a second time, decomposed; and the procedures of the backend contract.
+ * Every case for a backend of these capabilities: the ops it must run in the dtypes it has, the procedures of the backend contract,
+ * and whole programs.
  */
 export function conformanceCases(capabilities: Capabilities): ConformanceCase[] {
-  const { composites, dtypes } = capabilities
-  const definitions = [
+  const has = ({ graph }: NumericDefinition) =>
+    graph.types.every(({ dtype }) => capabilities.dtypes.includes(dtype))
+  const ops = [
     ...layoutCases(),
     ...elementwiseCases(),
     ...reductionFamilies(),
     ...compositeCases(),
     ...gradientCases(),
     ...samples(),
-    ...programCases(),
-  ].filter(({ graph }) => graph.types.every(({ dtype }) => dtypes.includes(dtype)))
-  const numeric = definitions.flatMap((definition) => {
-    const asIs = numericCase(definition, capabilities)
-    const native = definition.graph.nodes.some(
-      ({ op }) => isComposite(op) && composites.includes(op),
-    )
-    if (!native) return [asIs]
-    const graph = lower(definition.graph)
-    return [asIs, { ...asIs, name: `${asIs.name}, decomposed`, graph }]
-  })
+  ]
   return [
     ...contractCases(),
     ...bufferCases(),
-    ...numeric,
+    ...ops.filter(has).flatMap((definition) => bothWays(definition, capabilities)),
     ...donationCases(),
     ...runCases(),
     ...randomCases(),
+    ...programCases()
+      .filter(has)
+      .map((definition) => numericCase(definition, capabilities)),
     ...programProcedures(),
   ]
 }

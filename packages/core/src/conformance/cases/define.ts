@@ -2,7 +2,7 @@
 import type { Graph } from '../../graph/graph.js'
 import { spec, trace, type Tensor, type Tracer } from '../../graph/trace.js'
 import { Random } from '../../tensor/random.js'
-import { hostTensor, sizeOf, type HostTensor, type Shape } from '../../tensor/tensor.js'
+import { hostTensor, type HostTensor, type Shape } from '../../tensor/tensor.js'
 
 /** A numeric case but for its expected values, which depend on the backend's capabilities. */
 export interface NumericDefinition {
@@ -15,32 +15,27 @@ export interface NumericDefinition {
 /** Values to be drawn. */
 export type Draw = (random: Random) => HostTensor
 
+/** Uniform between two numbers. */
 export const floats =
   (shape: Shape, low = -2, high = 2): Draw =>
   (random) =>
-    hostTensor(
-      'float32',
-      shape,
-      Float32Array.from({ length: sizeOf(shape) }, () => low + (high - low) * random.uniform()),
-    )
+    filled(hostTensor('float32', shape), () => low + (high - low) * random.uniform())
 
+/** Whole numbers from low to high, both inclusive. */
 export const ints =
   (shape: Shape, low = -9, high = 9): Draw =>
   (random) =>
-    hostTensor(
-      'int32',
-      shape,
-      Int32Array.from({ length: sizeOf(shape) }, () => low + random.int(high - low + 1)),
-    )
+    filled(hostTensor('int32', shape), () => low + random.int(high - low + 1))
 
 export const bools =
   (shape: Shape): Draw =>
   (random) =>
-    hostTensor(
-      'bool',
-      shape,
-      Uint8Array.from({ length: sizeOf(shape) }, () => random.int(2)),
-    )
+    filled(hostTensor('bool', shape), () => random.int(2))
+
+function filled(tensor: HostTensor, next: () => number): HostTensor {
+  for (let i = 0; i < tensor.data.length; i++) tensor.data[i] = next()
+  return tensor
+}
 
 /** A vector of just these. */
 export const exactly = (...values: number[]): HostTensor =>

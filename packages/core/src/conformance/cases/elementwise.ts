@@ -266,11 +266,8 @@ function castCases(): NumericDefinition[] {
 
 /** More elements than 65,535 workgroups of 64 invocations reach. */
 const many = (): NumericDefinition =>
-  numeric(
-    'elementwise/add/4.2 million elements',
-    'add',
-    { a: floats([2051, 2049]), b: floats([2049]) },
-    emit('add', {}),
+  numeric('elementwise/add/4.2 million elements', 'add', { x: floats([2051, 2049]) }, ({ x }) =>
+    x.tracer.emit('add', [x, x], {}),
   )
 
 export const elementwiseCases = (): NumericDefinition[] => [
