@@ -88,3 +88,6 @@ const isFactory = (value: unknown): value is BackendFactory =>
   Array.isArray((value as BackendFactory).devices) &&
   typeof (value as BackendFactory).probe === 'function' &&
   typeof (value as BackendFactory).create === 'function'
+
+/** Whether a device computes in the process's own memory; of plug-ins' devices with other names, nobody knows. */
+export const isHostDevice = (name: string): boolean => /:(cpu|wasm|node)$/.test(name)

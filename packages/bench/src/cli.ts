@@ -14,6 +14,7 @@ import { mergeCommand } from './commands/merge.js'
 import { reportCommand } from './commands/report.js'
 import { stepCommand } from './commands/step.js'
 import { trainTeacherCommand } from './commands/train-teacher.js'
+import { verifyCommand } from './commands/verify.js'
 import { describeError } from './errors.js'
 
 const { version } = JSON.parse(
@@ -35,6 +36,7 @@ for (const command of [
   distillCommand,
   reportCommand,
   mergeCommand,
+  verifyCommand,
   doctorCommand,
   conformCommand,
 ])

@@ -15,9 +15,9 @@ import { findProfile, profiles } from '../sweep/profiles.js'
 import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
 import { probeBackends, runSweep, type SweepResult } from '../sweep/run-sweep.js'
 import { readRecords, RecordStore } from '../sweep/store.js'
-import { addGridOptions, addLimitOptions, shard } from './options.js'
+import { addGridOptions, addLimitOptions, limitsOf, shard, type LimitOptions } from './options.js'
 
-interface BenchOptions {
+interface BenchOptions extends LimitOptions {
   readonly profile?: string
   readonly config?: string
   readonly epochs?: number
@@ -29,8 +29,6 @@ interface BenchOptions {
   readonly dryRun?: boolean
   readonly schema?: boolean
   readonly json?: boolean
-  readonly timeout: number
-  readonly memoryLimit?: number
 }
 
 export const benchCommand = (): Command =>
@@ -105,11 +103,7 @@ async function bench(options: BenchOptions): Promise<void> {
       trials,
       store,
       cacheDirectory: cacheDirectoryOf(options),
-      limits: {
-        timeoutSeconds: options.timeout,
-        ...(options.memoryLimit === undefined ? {} : { memoryLimitBytes: options.memoryLimit }),
-        signal: stop.signal,
-      },
+      limits: { ...limitsOf(options), signal: stop.signal },
       display,
     })
     finish(result, trials, store, directory, options)

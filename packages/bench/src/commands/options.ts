@@ -5,6 +5,7 @@ import { METHODS, PRESETS } from '@embed-kd/record'
 import { datasetSpecs } from '../data/registry.js'
 import { students } from '../models/students.js'
 import { teachers } from '../models/teachers.js'
+import type { JobLimits } from '../trial/run-job.js'
 
 export const list = (words: string): string[] => {
   const items = words.split(',').map((word) => word.trim())
@@ -82,6 +83,11 @@ export const addGridOptions = (command: Command): Command =>
     .option('--test-images <n>', 'only the first N of the test split', count)
     .option('--centroid-images <n>', 'images of each class that a centroid is the mean of', count)
 
+export interface LimitOptions {
+  readonly timeout: number
+  readonly memoryLimit?: number
+}
+
 export const addLimitOptions = (command: Command): Command =>
   command
     .option('--timeout <seconds>', 'end a trial that takes longer', count, 3600)
@@ -90,3 +96,8 @@ export const addLimitOptions = (command: Command): Command =>
       'end a trial whose process grows larger, for example 4G (Linux)',
       bytes,
     )
+
+export const limitsOf = ({ timeout, memoryLimit }: LimitOptions): JobLimits => ({
+  timeoutSeconds: timeout,
+  ...(memoryLimit === undefined ? {} : { memoryLimitBytes: memoryLimit }),
+})

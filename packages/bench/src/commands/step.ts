@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import type { BenchRecord } from '@embed-kd/record'
 
+import { isHostDevice } from '../backends.js'
 import { UserError } from '../errors.js'
 import { formatBytes, formatFlops, formatSeconds, formatShare, formatTable } from '../format.js'
 import { captureEnvironment } from '../measure/environment.js'
@@ -10,13 +11,13 @@ import { makeRecord } from '../sweep/make-record.js'
 import { planTrials } from '../sweep/plan.js'
 import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
 import { runJob } from '../trial/run-job.js'
-import { addLimitOptions, count, number } from './options.js'
+import { addLimitOptions, count, limitsOf, number, type LimitOptions } from './options.js'
 import { METHODS, PRESETS } from '@embed-kd/record'
 import { datasetSpecs } from '../data/registry.js'
 import { students } from '../models/students.js'
 import { teachers } from '../models/teachers.js'
 
-interface StepOptions {
+interface StepOptions extends LimitOptions {
   readonly backend: string
   readonly method: string
   readonly teacher: string
@@ -26,8 +27,6 @@ interface StepOptions {
   readonly preset: string
   readonly dropout: number
   readonly samples: number
-  readonly timeout: number
-  readonly memoryLimit?: number
   readonly json?: boolean
 }
 
@@ -74,7 +73,6 @@ async function step(options: StepOptions): Promise<void> {
     steps: samples,
   }
   const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
-  const { timeout, memoryLimit } = options
   const display = new ProgressDisplay()
   const name = describeTrial({ trial: trial!.description })
   display.begin(name)
@@ -83,10 +81,7 @@ async function step(options: StepOptions): Promise<void> {
   const outcome = await runJob(
     'trial',
     { config: trial!.config },
-    {
-      timeoutSeconds: timeout,
-      ...(memoryLimit === undefined ? {} : { memoryLimitBytes: memoryLimit }),
-    },
+    { ...limitsOf(options), watchDevice: !isHostDevice(trial!.description.backend) },
     (progress) => display.update(progress),
   )
   display.end()

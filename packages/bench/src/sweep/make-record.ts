@@ -1,14 +1,12 @@
 // The record of a trial: what it was, what became of it, and where.
-import { isDeepStrictEqual } from 'node:util'
-
 import { SCHEMA_VERSION, type BenchRecord, type Environment } from '@embed-kd/record'
 
-import { students } from '../models/students.js'
-import { isCostOnly, type TrialConfig } from '../trial/config.js'
+import { isCostOnly } from '../trial/config.js'
 import type { EmbedResult, TrialResult } from '../trial/protocol.js'
 import type { Failure } from '../trial/run-job.js'
 import type { Observed } from '../trial/watch.js'
 import { BENCHMARK_VERSION, type PlannedTrial } from './plan.js'
+import { formatRerun } from './rerun.js'
 
 export type TrialOutcome =
   | { readonly status: 'ok'; readonly output: TrialResult; readonly observed: Observed }
@@ -33,7 +31,7 @@ export function makeRecord(
     teacher && description.teacher
       ? { ...description, teacher: { ...description.teacher, ...teacher } }
       : description
-  const rerunCommand = rerunCommandOf(config)
+  const rerunCommand = formatRerun(config)
   const record = {
     schemaVersion: SCHEMA_VERSION,
     id,
@@ -77,18 +75,3 @@ function seenFromOutside(
       : { warnings: [`other processes used the GPU: ${othersOnDevice.join(', ')}`] }),
   }
 }
-
-/** Shell command that runs the trial alone; undefined where the command line cannot say it (a student of a file). */
-function rerunCommandOf(config: TrialConfig): string | undefined {
-  const { student, seed, ...rest } = config
-  if (!students.some((named) => isDeepStrictEqual(named, student))) return undefined
-  const flags = { ...rest, student: student.name, firstSeed: seed, seeds: 1 }
-  const words = Object.entries(flags).map(
-    ([key, value]) =>
-      `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${quote(`${value}`)}`,
-  )
-  return `embed-kd bench ${words.join(' ')}`
-}
-
-const quote = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`

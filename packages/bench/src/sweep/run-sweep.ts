@@ -2,6 +2,7 @@
 // sweep; only the user does.
 import type { BenchRecord } from '@embed-kd/record'
 
+import { isHostDevice } from '../backends.js'
 import { captureEnvironment, refreshEnvironment } from '../measure/environment.js'
 import type { ProbeResult, Progress } from '../trial/protocol.js'
 import { runJob, type JobLimits } from '../trial/run-job.js'
@@ -55,7 +56,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
         ...(teacherFile === undefined ? {} : { teacherFile }),
         ...(embeddingsFile === undefined ? {} : { embeddingsFile }),
       },
-      limits,
+      { ...limits, watchDevice: !isHostDevice(trial.description.backend) },
       report,
     )
     return outcome.status === 'interrupted' ? undefined : outcome

@@ -12,7 +12,7 @@ import {
   type HostTensor,
 } from '@embed-kd/core'
 
-import { openBackend } from '../backends.js'
+import { isHostDevice, openBackend } from '../backends.js'
 import { noAugmentation } from '../data/augment.js'
 import { BackgroundBatches } from '../data/background.js'
 import { trainingBatches, type Batch } from '../data/batches.js'
@@ -92,7 +92,7 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const timingSeconds = (performance.now() - timingFrom) / 1000
   const joules = energy()
   const { rssBytes, peakRssBytes } = ownMemory()
-  const deviceBytes = backend.name.endsWith(':cpu') ? undefined : backend.memory().bytes
+  const deviceBytes = isHostDevice(backend.name) ? undefined : backend.memory().bytes
 
   let trained: Trained | undefined
   if (config.epochs !== undefined) {
