@@ -10,11 +10,14 @@ import { UserError, messageOf } from '../errors.js'
 import { formatBytes, formatDuration, formatFlops, formatTable } from '../format.js'
 import { estimateTrials } from '../sweep/clock.js'
 import { expandGrids, gridSchema, parseGrids, sweepSchema, type Grid } from '../sweep/grid.js'
+import { findMaxBatches } from '../sweep/max-batch.js'
 import { planTrials, shardOf, type PlannedTrial } from '../sweep/plan.js'
+import { Preparations } from '../sweep/prepare.js'
 import { findProfile, profiles } from '../sweep/profiles.js'
 import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
 import { probeBackends, runSweep, type SweepResult } from '../sweep/run-sweep.js'
 import { readRecords, RecordStore } from '../sweep/store.js'
+import type { Progress } from '../trial/protocol.js'
 import { addGridOptions, addLimitOptions, limitsOf, shard, type LimitOptions } from './options.js'
 
 interface BenchOptions extends LimitOptions {
@@ -27,6 +30,7 @@ interface BenchOptions extends LimitOptions {
   readonly resume?: boolean
   readonly shard?: { index: number; count: number }
   readonly dryRun?: boolean
+  readonly findMaxBatch?: boolean
   readonly schema?: boolean
   readonly json?: boolean
 }
@@ -49,6 +53,7 @@ export const benchCommand = (): Command =>
           shard,
         )
         .option('--dry-run', 'print the trials with estimates of time and memory, and stop')
+        .option('--find-max-batch', 'search the largest batch within --memory-limit, and stop')
         .option('--schema', 'print the JSON Schema of a configuration file, and stop')
         .option('--json', 'print the result as JSON'),
     ),
@@ -74,6 +79,7 @@ Examples:
   embed-kd bench --dataset cifar10:data/cifar-10-batches-bin --student paper --teacher trained-m --epochs 20 --seeds 3
   embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
   embed-kd bench --profile cost --out results/cost --shard 2/8 --resume
+  embed-kd bench --find-max-batch --memory-limit 4G --teacher vit-base-16 --student paper --steps 1
 `
 
 const DEFAULT_PROFILE = 'quick'
@@ -85,6 +91,7 @@ async function bench(options: BenchOptions): Promise<void> {
     )
     return
   }
+  if (options.findMaxBatch) return findMaxBatch(options)
   const all = await planTrials(expandGrids(gridsOf(options)))
   const trials = options.shard ? shardOf(all, options.shard) : all
   if (options.dryRun) return dryRun(trials, options)
@@ -225,6 +232,52 @@ function writeReport(directory: string): string {
   const file = join(directory, 'report.html')
   writeFileSync(file, renderReport(readRecords(directory)))
   return file
+}
+
+/** No records: what is searched is a limit, and it is printed. */
+async function findMaxBatch(options: BenchOptions): Promise<void> {
+  if (options.memoryLimit === undefined)
+    throw new UserError(
+      'a search for the largest batch has no limit to keep',
+      'give --memory-limit, for example 4G',
+    )
+  const display = new ProgressDisplay()
+  const stop = stopOnSignal(display)
+  const report = (progress: Progress) => display.update(progress)
+  const onStart = (what: string) => display.begin(what)
+  const limits = { ...limitsOf(options), signal: stop.signal }
+  const cacheDirectory = cacheDirectoryOf(options)
+  const preparations = new Preparations({ cacheDirectory, limits, report, onStart })
+  const configs = expandGrids(gridsOf(options))
+  const found = await findMaxBatches(configs, preparations, limits, onStart, report)
+  display.end()
+  stop.release()
+  if (options.json) {
+    const rows = found.map(({ trial: { description, work }, result, measured }) => ({
+      trial: { ...description, batch: undefined },
+      maxBatch: result.batch,
+      attempts: result.attempts,
+      plannedPeakBytes: work.peakBytes,
+      memory: measured?.memory,
+      time: measured?.time,
+    }))
+    process.stdout.write(
+      `${JSON.stringify({ memoryLimitBytes: options.memoryLimit, configurations: rows })}\n`,
+    )
+    return
+  }
+  const table = formatTable(
+    ['configuration', 'largest batch', 'planned peak', 'measured peak', 'images/s', 'tried'],
+    found.map(({ trial: { description, work }, result, measured }) => [
+      describeTrial({ trial: description }),
+      `${result.batch ?? 'none'}`,
+      formatBytes(work.peakBytes),
+      measured ? formatBytes(measured.memory!.peakRssBytes) : '-',
+      measured ? measured.time!.imagesPerSecond.toFixed(0) : '-',
+      `${result.attempts.length}`,
+    ]),
+  )
+  process.stdout.write(`${table}\nwithin ${formatBytes(options.memoryLimit)} of a process\n`)
 }
 
 /** Time is estimated with each backend's measured speed, where it works here. */

@@ -1,0 +1,127 @@
+// The largest batch of a configuration that fits a memory limit: found by running it, since what a plan leaves out, a
+// runtime may need. The plan only says where to begin.
+import { UserError } from '../errors.js'
+import type { TrialConfig } from '../trial/config.js'
+import type { Report, TrialResult } from '../trial/protocol.js'
+import { runJob, type JobLimits } from '../trial/run-job.js'
+import { planTrials, type PlannedTrial } from './plan.js'
+import type { Preparations } from './prepare.js'
+import { describeTrial } from './progress.js'
+
+export interface Attempt {
+  readonly batch: number
+  readonly fits: boolean
+}
+
+export interface SearchResult {
+  /** Undefined where even one image does not fit. */
+  readonly batch: number | undefined
+  readonly attempts: readonly Attempt[]
+}
+
+/** The answer is known to one part in so many. */
+const PRECISION = 16
+
+/**
+ * Doubles or halves from `guess` until the limit is passed, then halves the interval.
+ * @param largest the most that makes sense: the training split.
+ */
+export async function searchLargestBatch(
+  guess: number,
+  largest: number,
+  tryBatch: (batch: number) => Promise<boolean>,
+): Promise<SearchResult> {
+  const attempts: Attempt[] = []
+  const fits = async (batch: number) => {
+    const result = await tryBatch(batch)
+    attempts.push({ batch, fits: result })
+    return result
+  }
+  let low = 0
+  let high = largest + 1
+  let next = Math.min(Math.max(Math.round(guess), 1), largest)
+  while (high - low > Math.max(1, low / PRECISION)) {
+    if (await fits(next)) low = next
+    else high = next
+    next =
+      high > largest
+        ? Math.min(2 * low, largest)
+        : low === 0
+          ? Math.floor(high / 2)
+          : Math.floor((low + high) / 2)
+    if (next === 0 || next === low) break
+  }
+  return { batch: low === 0 ? undefined : low, attempts }
+}
+
+export interface MaxBatch {
+  readonly trial: PlannedTrial
+  readonly result: SearchResult
+  /** Of the largest batch that fits. */
+  readonly measured: TrialResult | undefined
+}
+
+/** RSS of a process that has loaded a runtime and a small data set; only where the search begins depends on it. */
+const TYPICAL_BASELINE_BYTES = 200 * 2 ** 20
+const SAMPLED_STEPS = 2
+
+/**
+ * Searches for each configuration; its own batch and length do not count.
+ * @throws UserError where a trial ends for another reason than memory.
+ */
+export async function findMaxBatches(
+  configs: readonly TrialConfig[],
+  preparations: Preparations,
+  limits: JobLimits,
+  onStart: (what: string) => void,
+  report: Report,
+): Promise<MaxBatch[]> {
+  const found: MaxBatch[] = []
+  for (const config of distinct(configs)) {
+    const withBatch = async (batch: number) => (await planTrials([{ ...config, batch }]))[0]!
+    const [one, two] = [await withBatch(1), await withBatch(2)]
+    const perImage = two.work.peakBytes - one.work.peakBytes
+    const room = (limits.memoryLimitBytes ?? 0) - TYPICAL_BASELINE_BYTES - one.work.peakBytes
+    const prepared = await preparations.prepare(one)
+    if (prepared.status === 'interrupted') break
+    if (prepared.status !== 'ok') throw failed(one, prepared.reason)
+    const { teacherFile, embeddingsFile } = prepared.output
+    let measured: TrialResult | undefined
+    const result = await searchLargestBatch(
+      room / perImage,
+      one.data.trainImages,
+      async (batch) => {
+        onStart(`batch ${batch}: ${describeTrial({ trial: { ...one.description, batch } })}`)
+        const job = {
+          config: { ...config, batch },
+          ...(teacherFile === undefined ? {} : { teacherFile }),
+          ...(embeddingsFile === undefined ? {} : { embeddingsFile }),
+        }
+        const outcome = await runJob('trial', job, limits, report)
+        if (outcome.status === 'ok') measured = outcome.output
+        else if (outcome.status !== 'oom')
+          throw failed(one, 'reason' in outcome ? outcome.reason : outcome.status)
+        return outcome.status === 'ok'
+      },
+    )
+    found.push({ trial: await withBatch(result.batch ?? 1), result, measured })
+  }
+  return found
+}
+
+/** One seed and a few steps of each configuration, whatever its batch. */
+const distinct = (configs: readonly TrialConfig[]): TrialConfig[] => {
+  const searched = configs.map(({ epochs: _epochs, ...config }) => ({
+    ...config,
+    batch: 1,
+    seed: 0,
+    steps: SAMPLED_STEPS,
+  }))
+  return [...new Map(searched.map((config) => [JSON.stringify(config), config])).values()]
+}
+
+const failed = ({ description }: PlannedTrial, reason: string): UserError =>
+  new UserError(
+    `${describeTrial({ trial: description })}: ${reason}`,
+    'only want of memory ends a search; mend this first',
+  )
