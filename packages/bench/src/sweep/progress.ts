@@ -80,7 +80,7 @@ export function describeTrial({ trial }: Pick<BenchRecord, 'trial'>): string {
 export function describeResult(record: BenchRecord): string {
   const { status, reason, time, memory, accuracy, costOnly } = record
   if (status !== 'ok') return `${status}: ${reason}`
-  const added = memory && formatBytes(memory.peakRssBytes - memory.baselineRssBytes)
+  const added = memory && formatBytes(Math.max(memory.peakRssBytes - memory.baselineRssBytes, 0))
   return [
     ...(accuracy === undefined ? [] : [`accuracy ${formatShare(accuracy)}`]),
     ...(time

@@ -49,6 +49,47 @@ const INDEX = 'model.safetensors.index.json'
  * @throws UserError naming file, cause and remedy.
  */
 export function loadHfTeacher(directory: string, imageSize?: number): HfTeacher {
+  return withCheckpoint(directory, imageSize, ({ config, checkpoint, prefix, model, input }) => {
+    const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
+    const parameters = new Map(
+      [...flattenTree(specs, isParameterSpec)].map(([name, spec]) => [
+        name,
+        readParameter(name, spec, hfNames(config.family, prefix, name), config, checkpoint),
+      ]),
+    )
+    const { classNames } = config
+    const classes = 'classes' in model ? model.classes : 0
+    return {
+      model,
+      parameters,
+      input,
+      classNames: classNames.length === classes ? classNames : [],
+      weightFiles: checkpoint.files,
+    }
+  })
+}
+
+/** What a checkpoint is, without its weights. @throws as loadHfTeacher. */
+export const describeHfTeacher = (
+  directory: string,
+): Pick<HfTeacher, 'model' | 'input' | 'weightFiles'> =>
+  withCheckpoint(directory, undefined, ({ model, input, checkpoint: { files } }) => ({
+    model,
+    input,
+    weightFiles: files,
+  }))
+
+interface OpenTeacher extends Pick<HfTeacher, 'model' | 'input'> {
+  readonly config: HfConfig
+  readonly checkpoint: Checkpoint
+  readonly prefix: string
+}
+
+function withCheckpoint<T>(
+  directory: string,
+  imageSize: number | undefined,
+  use: (teacher: OpenTeacher) => T,
+): T {
   const configFile = join(directory, 'config.json')
   const config = readHfConfig(readJson(configFile, 'give a directory with config.json'), configFile)
   const preprocessingFile = join(directory, 'preprocessor_config.json')
@@ -66,7 +107,6 @@ export function loadHfTeacher(directory: string, imageSize?: number): HfTeacher 
       'give another image size',
     )
   }
-
   const checkpoint = openCheckpoint(directory)
   try {
     const prefix = findPrefix(config.family, (name) => checkpoint.has(name))
@@ -75,23 +115,13 @@ export function loadHfTeacher(directory: string, imageSize?: number): HfTeacher 
         `${directory} has no encoder of type ${config.family} in its weights`,
         'give config.json and weights of the same model',
       )
-    const model = withClassifier(encoder, config, checkpoint)
-    const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
-    const parameters = new Map(
-      [...flattenTree(specs, isParameterSpec)].map(([name, spec]) => [
-        name,
-        readParameter(name, spec, hfNames(config.family, prefix, name), config, checkpoint),
-      ]),
-    )
-    const { classNames } = config
-    const classes = 'classes' in model ? model.classes : 0
-    return {
-      model,
-      parameters,
+    return use({
+      config,
+      checkpoint,
+      prefix,
       input,
-      classNames: classNames.length === classes ? classNames : [],
-      weightFiles: checkpoint.files,
-    }
+      model: withClassifier(encoder, config, checkpoint),
+    })
   } finally {
     checkpoint.close()
   }
