@@ -52,7 +52,7 @@ export class Schedule {
       const isSpent = (value: ValueId) => last[value]! <= index && !held.has(value)
       return {
         node,
-        run: prepare(graph, node, device, workspace, isSpent, constant),
+        run: prepare(graph, node, device, workspace, constant),
         spent: [...new Set([...node.inputs, ...node.outputs])].filter(isSpent),
       }
     })
@@ -104,7 +104,6 @@ function prepare(
   node: Node,
   device: Device,
   workspace: Workspace,
-  isSpent: (value: ValueId) => boolean,
   constant: (value: HostTensor) => TfTensor,
 ): Run {
   const inputs = node.inputs.map((value) => graph.types[value]!)
@@ -115,6 +114,5 @@ function prepare(
     return () => outputs.map(({ dtype, shape }) => workspace.zeros(dtype, shape))
   const rule = device.rules[node.op] as Rule<OpName> | undefined
   if (!rule) throw new Error(`tfjs has no rule for ${printNode(graph, node)}`)
-  const site = { attrs: node.attrs, inputs, outputs, spent: node.inputs.map(isSpent), constant }
-  return rule(site, workspace)
+  return rule({ attrs: node.attrs, inputs, outputs, constant }, workspace)
 }

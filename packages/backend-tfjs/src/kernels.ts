@@ -22,8 +22,6 @@ export interface Site<K extends OpName> {
   readonly attrs: AttrsOf<K>
   readonly inputs: readonly TensorType[]
   readonly outputs: readonly TensorType[]
-  /** For each input, whether nothing reads it later, so that its memory may be written over if nobody shares it. */
-  readonly spent: readonly boolean[]
   /** Puts a tensor on the device for as long as the executable lives. */
   constant(value: HostTensor): TfTensor
 }
@@ -246,6 +244,15 @@ export const rules = {
     withAxisLast(type!, axis, tf, (logits) =>
       tf.run('Softmax', { logits }, { dim: logits.shape.length - 1 }),
     ),
+
+  // In one piece, so that training keeps x alone for its gradient, and not what lies between.
+  quickGelu: ({ constant }, tf) => {
+    const slope = constant(hostScalar(1.702))
+    return ([x]) => {
+      const scaled = tf.run('Multiply', { a: x!, b: slope })
+      return tf.run('Multiply', { a: x!, b: tf.run('Sigmoid', { x: scaled }) })
+    }
+  },
 } satisfies Rules
 
 /** Whether a shape holds no element. */

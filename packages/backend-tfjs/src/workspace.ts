@@ -70,18 +70,6 @@ export class Workspace {
       : this.run('Reshape', { x }, { shape })
   }
 
-  /**
-   * Where the successor of an operand goes: over its own data where nothing reads that later (`spent`) and nobody
-   * else holds it, otherwise into new memory.
-   */
-  successor(operands: readonly TfTensor[], index: number, spent: readonly boolean[]): TfTensor {
-    const x = operands[index]!
-    const alone =
-      this.tf.refCount(x.dataId) === 1 &&
-      operands.every((other, i) => i === index || other.dataId !== x.dataId)
-    return spent[index] && alone ? this.view(x) : this.make(x.dtype as DType, x.shape)
-  }
-
   /** Runs `body` and frees what it made, but for what it returns. */
   scope(body: () => readonly TfTensor[]): readonly TfTensor[] {
     const outer = this.#made

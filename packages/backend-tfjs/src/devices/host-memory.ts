@@ -1,5 +1,5 @@
-// Rules for devices whose tensors the host can see as typed arrays (cpu, wasm): loops over that memory.
-// What must not be computed twice or in several passes, and what tf's kernels copy more often than needed.
+// Rules for devices whose tensors the host can see as typed arrays (cpu, wasm): loops over that memory, where tf's
+// kernels copy more than they need to or are not exact. What is mere arithmetic, tf's SIMD kernels do faster.
 import { sizeOf, stridesOf, type OpName, type Shape } from '@embed-kd/core'
 import { rules, spread, type Broadcast, type Rule, type Rules } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
@@ -11,9 +11,8 @@ export type View = (x: TfTensor) => HostValues
 /** Rules that replace the shared ones where memory is visible. */
 export const hostMemoryRules = (
   view: View,
-): Pick<Rules, 'adamw' | 'broadcastTo' | 'erf' | 'slice' | 'sum'> => ({
+): Pick<Rules, 'broadcastTo' | 'erf' | 'slice' | 'sum'> => ({
   erf: elementwiseOnHost(view, erf),
-  adamw: fusedAdamW(view),
   sum: sumOverRows(view),
   slice: ({ attrs: { starts, sizes }, inputs: [type] }, tf) => {
     const { dtype, shape } = type!
@@ -28,40 +27,6 @@ export const hostMemoryRules = (
     return ([x]) => broadcast(x!, shape, tf)
   },
 })
-
-/**
- * AdamW in one pass instead of twelve. The moments are written over where nobody else holds them; the parameter is a
- * new tensor, because XNNPACK keeps packed copies of weights by tensor and would not see new values in an old one.
- */
-const fusedAdamW =
-  (view: View): Rule<'adamw'> =>
-  ({ attrs: { beta1, beta2, epsilon, weightDecay }, spent, outputs: [type] }, tf) =>
-  (inputs) => {
-    const [parameter, gradient, m, v, ...scalars] = inputs as [
-      TfTensor,
-      TfTensor,
-      TfTensor,
-      TfTensor,
-    ]
-    const next = tf.make('float32', type!.shape)
-    const nextM = tf.successor(inputs, 2, spent)
-    const nextV = tf.successor(inputs, 3, spent)
-    const [learningRate, correction1, correction2] = (scalars as TfTensor[]).map((x) => view(x)[0]!)
-    const rate = learningRate! / correction1!
-    const decay = 1 - learningRate! * weightDecay
-    const scale = 1 / Math.sqrt(correction2!)
-    const [p, g, m0, v0] = [view(parameter), view(gradient), view(m), view(v)]
-    const [p1, m1, v1] = [view(next), view(nextM), view(nextV)]
-    for (let i = 0; i < p1.length; i++) {
-      const gi = g[i]!
-      const mi = beta1 * m0[i]! + (1 - beta1) * gi
-      const vi = beta2 * v0[i]! + (1 - beta2) * gi * gi
-      m1[i] = mi
-      v1[i] = vi
-      p1[i] = decay * p[i]! - (rate * mi) / (Math.sqrt(vi) * scale + epsilon)
-    }
-    return [next, nextM, nextV]
-  }
 
 /** Sums over leading axes go by rows, four at a time, in float64; tf would transpose first. */
 const sumOverRows =

@@ -136,6 +136,28 @@ export function webgpuRules(gpu: WebGPUBackend) {
       )
     },
 
+    quickGelu: elementwise('a * logistic(1.702 * a)', functions.logistic),
+
+    layerNorm: ({ attrs: { epsilon }, outputs: [type, statistics] }, tf) => {
+      const columns = type!.shape.at(-1)!
+      const statistic = (which: 'mean' | 'invStd') => ({
+        key: `${which} ${columns} ${epsilon}`,
+        ...functions.rowStatistic(which, columns, epsilon, workgroup),
+        threads: sizeOf(statistics!.shape) * workgroup,
+      })
+      const [meanRows, invStdRows] = [statistic('mean'), statistic('invStd')]
+      const normalise = {
+        key: `normalise ${columns}`,
+        main: perElement(functions.normalisedRows(columns)),
+      }
+      return ([x, scale, bias]) => {
+        const mean = tf.adopt(runProgram(gpu, [x!], statistics!, meanRows))
+        const invStd = tf.adopt(runProgram(gpu, [x!, mean], statistics!, invStdRows))
+        const operands = [x!, mean, invStd, scale!, bias!]
+        return [tf.adopt(runProgram(gpu, operands, type!, normalise)), mean, invStd]
+      }
+    },
+
     adamw: ({ attrs: { beta1, beta2, epsilon, weightDecay }, outputs: [output] }, tf) => {
       const step = (inputs: readonly TfTensor[], expression: string) =>
         tf.adopt(mapped(gpu, inputs, output!, expression))

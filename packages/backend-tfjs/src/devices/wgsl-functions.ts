@@ -103,39 +103,74 @@ export const threefry = `
   }`
 
 /**
- * Softmax of rows of `columns`, one workgroup of `threads` to a row. Threads meet at barriers, so those beyond the last
- * row work along and only keep their results to themselves.
+ * For programs in which a workgroup of `threads` shares a row: `total` gives each thread the sum (or the greatest) of
+ * what all of them bring. Threads meet at barriers there, so those beyond the last row must work along.
  */
-export const softmaxRows = (columns: number, threads: number) => ({
-  functions: `${exponential}
-    var<workgroup> parts : array<f32, ${threads}>;
-    fn total(part : f32, thread : i32, greatest : bool) -> f32 {
-      parts[thread] = part;
-      workgroupBarrier();
-      for (var half = ${threads} / 2; half > 0; half = half / 2) {
-        if (thread < half) {
-          let other = parts[thread + half];
-          parts[thread] = select(parts[thread] + other, max(parts[thread], other), greatest);
-        }
-        workgroupBarrier();
+const together = (threads: number) => `
+  var<workgroup> parts : array<f32, ${threads}>;
+  fn total(part : f32, thread : i32, greatest : bool) -> f32 {
+    parts[thread] = part;
+    workgroupBarrier();
+    for (var half = ${threads} / 2; half > 0; half = half / 2) {
+      if (thread < half) {
+        let other = parts[thread + half];
+        parts[thread] = select(parts[thread] + other, max(parts[thread], other), greatest);
       }
-      let result = parts[0];
       workgroupBarrier();
-      return result;
-    }`,
+    }
+    let result = parts[0];
+    workgroupBarrier();
+    return result;
+  }`
+
+/** Statements that sum `term`, in terms of the element's place i, over the row into `name`. */
+const summed = (name: string, term: string, columns: number, threads: number) => `
+  var ${name} = 0.0;
+  for (var i = start + thread; i < start + ${columns}; i += ${threads}) { ${name} += ${term}; }
+  ${name} = total(${name}, thread, false);`
+
+/** Softmax of rows of `columns` elements; as many workgroups of `threads` as rows. */
+export const softmaxRows = (columns: number, threads: number) => ({
+  functions: `${exponential} ${together(threads)}`,
   main: `
     let thread = i32(localId.x);
     let row = min(index / ${threads}, uniforms.size / ${columns} - 1);
     let start = row * ${columns};
     var greatest = -3.4028234e38;
-    for (var i = thread; i < ${columns}; i += ${threads}) { greatest = max(greatest, f32(A[start + i])); }
+    for (var i = start + thread; i < start + ${columns}; i += ${threads}) { greatest = max(greatest, f32(A[i])); }
     greatest = total(greatest, thread, true);
-    var sum = 0.0;
-    for (var i = thread; i < ${columns}; i += ${threads}) { sum += exponential(f32(A[start + i]) - greatest); }
-    sum = total(sum, thread, false);
+    ${summed('sum', 'exponential(f32(A[i]) - greatest)', columns, threads)}
     if (index / ${threads} == row) {
-      for (var i = thread; i < ${columns}; i += ${threads}) {
-        result[start + i] = exponential(f32(A[start + i]) - greatest) / sum;
+      for (var i = start + thread; i < start + ${columns}; i += ${threads}) {
+        result[i] = exponential(f32(A[i]) - greatest) / sum;
       }
     }`,
 })
+
+/** Means of rows, or with the means as second input their 1/√(variance + epsilon). */
+export const rowStatistic = (
+  which: 'mean' | 'invStd',
+  columns: number,
+  epsilon: number,
+  threads: number,
+) => {
+  const term = which === 'mean' ? 'f32(A[i])' : '(f32(A[i]) - B[row]) * (f32(A[i]) - B[row])'
+  const mean = `sum / ${columns}`
+  return {
+    functions: together(threads),
+    main: `
+      let thread = i32(localId.x);
+      let row = min(index / ${threads}, uniforms.size - 1);
+      let start = row * ${columns};
+      ${summed('sum', term, columns, threads)}
+      if (thread == 0 && index / ${threads} == row) {
+        result[row] = ${which === 'mean' ? mean : `inverseSqrt(${mean} + f32(${epsilon}))`};
+      }`,
+  }
+}
+
+/** Rows of A, less their means B, times their inverse deviations C, scaled by D and shifted by E. */
+export const normalisedRows = (columns: number): string => `
+  let row = index / ${columns};
+  let column = index - row * ${columns};
+  result[index] = (f32(A[index]) - B[row]) * C[row] * f32(D[column]) + f32(E[column]);`
