@@ -4,7 +4,7 @@ import { METHODS, PRESETS } from '@embed-kd/record'
 
 import { datasetSpecs } from '../data/registry.js'
 import { students } from '../models/students.js'
-import { teachers } from '../models/teachers.js'
+import { teacherSpecs } from '../models/teachers.js'
 import type { JobLimits } from '../trial/run-job.js'
 
 export const list = (words: string): string[] => {
@@ -66,7 +66,7 @@ export const addGridOptions = (command: Command): Command =>
   command
     .option('--backend <list>', 'backend:device, or ./plug-in.js; see embed-kd doctor', list)
     .option('--method <list>', METHODS.join(', '), list)
-    .option('--teacher <list>', teachers.map(({ name }) => name).join(', '), list)
+    .option('--teacher <list>', teacherSpecs.join(', '), list)
     .option('--student <list>', students.map(({ name }) => name).join(', '), list)
     .option('--dataset <list>', datasetSpecs.join(', '), list)
     .option('--batch <list>', 'images a step', counts)

@@ -15,7 +15,7 @@ import { addLimitOptions, count, limitsOf, number, type LimitOptions } from './o
 import { METHODS, PRESETS } from '@embed-kd/record'
 import { datasetSpecs } from '../data/registry.js'
 import { students } from '../models/students.js'
-import { teachers } from '../models/teachers.js'
+import { teacherSpecs } from '../models/teachers.js'
 
 interface StepOptions extends LimitOptions {
   readonly backend: string
@@ -38,7 +38,7 @@ export const stepCommand = (): Command =>
       )
       .option('--backend <name>', 'backend:device, or ./plug-in.js; see embed-kd doctor', 'ort:cpu')
       .option('--method <name>', METHODS.join(', '), 'embed-kd')
-      .option('--teacher <name>', teachers.map(({ name }) => name).join(', '), 'vit-base-16')
+      .option('--teacher <name>', teacherSpecs.join(', '), 'vit-base-16')
       .option('--student <name>', students.map(({ name }) => name).join(', '), 'paper')
       .option('--dataset <spec>', datasetSpecs.join(', '), 'mnist')
       .option('--batch <n>', 'images a step', count, 64)

@@ -122,6 +122,7 @@ function modelOf(options: TrainTeacherOptions, dataset: Dataset): ClassifierConf
   const patchSize = options.patch ?? shape.patchSize
   const model: ClassifierConfig = {
     ...shape,
+    classes: dataset.classes,
     patchSize,
     // Whole patches of about the images' size.
     imageSize: Math.ceil(size / patchSize) * patchSize,

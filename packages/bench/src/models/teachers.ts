@@ -1,8 +1,9 @@
-// The teachers a trial can have, by name: small ones that the sweep itself trains on the data set, and the published
-// shapes with random weights, which cost what the published models cost and teach nothing.
-import { publishedViT, vitShapes, type ClassifierConfig } from '@embed-kd/core'
+// The teachers a trial can have, by name: small ones that the sweep itself trains on the data set, the published shapes
+// with random weights, which cost what the published models cost and teach nothing, and Hugging Face checkpoints.
+import { publishedViT, vitShapes, type ClassifierConfig, type ViTConfig } from '@embed-kd/core'
 
 import { UserError } from '../errors.js'
+import { describeHfTeacher } from '../teachers/hf.js'
 
 /** How a teacher is trained: supervised, AdamW, warm-up and cosine. */
 export interface TeacherTraining {
@@ -30,15 +31,22 @@ export interface TeacherData {
 
 export interface Teacher {
   readonly name: string
-  readonly kind: 'trained' | 'random'
-  model(data: TeacherData): ClassifierConfig
-  /** How it becomes a teacher; absent where its weights stay random. */
+  readonly kind: 'trained' | 'random' | 'pretrained'
+  model(data: TeacherData): ViTConfig | ClassifierConfig
+  /** How the sweep makes it, of kind `trained`. */
   readonly training?: TeacherTraining
+  /** Where its checkpoint is, of kind `pretrained`. */
+  readonly directory?: string
+}
+
+export interface TrainedTeacher extends Teacher {
+  readonly training: TeacherTraining
+  model(data: TeacherData): ClassifierConfig
 }
 
 const TRAINING: TeacherTraining = { epochs: 2, batch: 128, learningRate: 3e-3, weightDecay: 0.05 }
 
-const trained = (name: string, shape: TeacherShape): Teacher => ({
+const trained = (name: string, shape: TeacherShape): TrainedTeacher => ({
   name,
   kind: 'trained',
   training: TRAINING,
@@ -61,7 +69,7 @@ const trained = (name: string, shape: TeacherShape): Teacher => ({
   },
 })
 
-const trainedTeachers: readonly Teacher[] = [
+const trainedTeachers: readonly TrainedTeacher[] = [
   trained('trained-s', { patch: 14, width: 64, layers: 4, heads: 4 }),
   trained('trained-m', { patch: 14, width: 128, layers: 4, heads: 4 }),
 ]
@@ -79,13 +87,49 @@ const publishedTeachers: readonly Teacher[] = Object.keys(vitShapes).flatMap((sh
 
 export const teachers: readonly Teacher[] = [...trainedTeachers, ...publishedTeachers]
 
-/** @throws UserError where there is none of that name. */
-export function findTeacher(name: string): Teacher {
-  const teacher = teachers.find((candidate) => candidate.name === name)
+/** Before the directory of a checkpoint. */
+const PRETRAINED = 'hf:'
+
+/** What `findTeacher` understands, for help texts. */
+export const teacherSpecs: readonly string[] = [
+  ...teachers.map(({ name }) => name),
+  `${PRETRAINED}DIR`,
+]
+
+/**
+ * A teacher the sweep trains.
+ * @throws UserError where there is none of that name.
+ */
+export function findTrainedTeacher(name: string): TrainedTeacher {
+  const teacher = trainedTeachers.find((candidate) => candidate.name === name)
   if (!teacher)
     throw new UserError(
-      `unknown teacher "${name}"`,
-      `choose one of ${teachers.map((t) => t.name).join(', ')}`,
+      `"${name}" is no teacher that a sweep trains`,
+      `choose one of ${trainedTeachers.map((t) => t.name).join(', ')}`,
     )
   return teacher
+}
+
+/** @throws UserError where there is none of that name, or no checkpoint in that directory. */
+export function findTeacher(name: string): Teacher {
+  if (name.startsWith(PRETRAINED)) return pretrained(name, name.slice(PRETRAINED.length))
+  const teacher = teachers.find((candidate) => candidate.name === name)
+  if (!teacher)
+    throw new UserError(`unknown teacher "${name}"`, `choose one of ${teacherSpecs.join(', ')}`)
+  return teacher
+}
+
+function pretrained(name: string, directory: string): Teacher {
+  const { model, input } = describeHfTeacher(directory)
+  // A trial's teacher sees the student's pixels, resized in the graph.
+  if (
+    input.fit !== 'resize' ||
+    input.shorterSide !== undefined ||
+    input.interpolation === 'bicubic'
+  )
+    throw new UserError(
+      `${directory} crops its images or resizes them otherwise than bilinearly, which a sweep does not`,
+      'use embed-kd distill, which gives each teacher its own preprocessing',
+    )
+  return { name, kind: 'pretrained', directory, model: () => model }
 }

@@ -1,12 +1,14 @@
 // From configurations to a plan: each trial with its identity, its description for the record, and its work; and the
 // part of them that one shard runs. Nothing is measured here.
-import { parameterCount, studentSpecs, vitParameters } from '@embed-kd/core'
+import { embeddingWidth, parameterCount, studentSpecs, vitParameters } from '@embed-kd/core'
 import type { Trial } from '@embed-kd/record'
 
 import { resolveBackend } from '../backends.js'
 import type { Dataset } from '../data/dataset.js'
 import { loadDataset } from '../data/registry.js'
+import { findTeacher } from '../models/teachers.js'
 import { hashOf } from '../teachers/files.js'
+import { describeHfTeacher, digestFiles } from '../teachers/hf.js'
 import {
   splitsOf,
   stepsPerEpoch,
@@ -39,6 +41,7 @@ export async function planTrials(configs: readonly TrialConfig[]): Promise<Plann
   const datasets = new Map<string, Dataset>()
   for (const spec of new Set(configs.map(({ dataset }) => dataset)))
     datasets.set(spec, await loadDataset(spec))
+  const digests = await checkpointDigests(configs)
   // Trials that differ in the seed alone have the same work, and tracing large graphs takes a while.
   const works = new Map<string, TrialWork>()
   return configs.map((config) => {
@@ -55,22 +58,43 @@ export async function planTrials(configs: readonly TrialConfig[]): Promise<Plann
     const unseeded = JSON.stringify({ ...config, seed: 0, backend: '' })
     const work = works.get(unseeded) ?? trialWork(config, data, testImages)
     works.set(unseeded, work)
-    const description = describe(config, data, dataset, testImages, backends.get(config.backend)!)
-    return { id: identityOf(config, dataset), config, description, data, work }
+    const backend = backends.get(config.backend)!
+    const digest = digests.get(config.teacher)
+    const description = describe(config, data, dataset, testImages, backend, digest)
+    return { id: identityOf(config, data, dataset, digest), config, description, data, work }
   })
 }
 
-function identityOf(config: TrialConfig, { digest, channels, classes, width }: Dataset): string {
+/** Of the weights of each checkpoint, by the teacher's name. */
+async function checkpointDigests(
+  configs: readonly TrialConfig[],
+): Promise<Map<string | undefined, string>> {
+  const digests = new Map<string | undefined, string>()
+  for (const name of new Set(configs.map(({ teacher }) => teacher))) {
+    const directory = name === undefined ? undefined : findTeacher(name).directory
+    if (directory !== undefined)
+      digests.set(name, await digestFiles(describeHfTeacher(directory).weightFiles))
+  }
+  return digests
+}
+
+/** Paths are no part of it: what lies there is. */
+function identityOf(
+  config: TrialConfig,
+  data: DataFacts,
+  dataset: Dataset,
+  weights: string | undefined,
+): string {
   const teacher = teacherOf(config)
   const { dataset: _where, ...rest } = config
   return hashOf({
     benchmarkVersion: BENCHMARK_VERSION,
     ...rest,
-    dataset: digest,
+    dataset: dataset.digest,
     teacher: teacher && {
-      name: teacher.name,
-      model: teacher.model({ channels, classes, size: width }),
+      model: teacherModelOf(teacher, data),
       training: teacher.training,
+      weights,
     },
   })
 }
@@ -81,6 +105,7 @@ function describe(
   dataset: Dataset,
   testImages: number,
   backend: string,
+  weights: string | undefined,
 ): Trial {
   const { method, preset, student, batch, epochs, steps, seed, learningRate } = config
   const { weightDecay, dropout } = config
@@ -99,7 +124,8 @@ function describe(
             parameterCount: parameterCount(vitParameters(model)),
             imageSize: model.imageSize,
             patch: model.patchSize,
-            embeddingWidth: model.width,
+            embeddingWidth: embeddingWidth(model),
+            ...(weights === undefined ? {} : { digest: weights }),
           },
           kdWeight: trainConfig.settings.kdWeight,
         }

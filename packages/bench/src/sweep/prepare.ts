@@ -1,6 +1,7 @@
 // What a trial needs before it can run and many trials share: a trained teacher, its embeddings. Made when first asked
 // for, in a child process like a trial, and kept in the cache directory for later sweeps.
 import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
 
 import { SafetensorsReader } from '../safetensors-file.js'
 import { cachedFile, digestOf } from '../teachers/files.js'
@@ -27,9 +28,10 @@ const embeddingsFileOf = (
   directory: string,
 ): string => {
   const teacher = teacherOf(config)!
-  return cachedFile(directory, `${what}-${teacher.name}`, {
+  return cachedFile(directory, `${what}-${basename(teacher.name)}`, {
     model: teacherModelOf(teacher, data),
     training: teacher.training,
+    weights: description.teacher!.digest,
     dataset: description.dataset.digest,
     backend: description.backend,
     perClass: what === 'centroids' ? config.centroidImages : undefined,
@@ -130,7 +132,7 @@ export class Preparations {
   ): Promise<Preparation> {
     const { config, description } = trial
     const { backend, dataset, centroidImages, trainImages } = config
-    const { name } = teacherOf(config)!
+    const { name, kind } = teacherOf(config)!
     const file = embeddingsFileOf(trial, what, this.#options.cacheDirectory)
     return this.#once(file, async () => {
       const known = existsSync(file) ? metadataOf(file) : undefined
@@ -144,7 +146,9 @@ export class Preparations {
         }
         return { status: 'ok', output: { embeddingsFile: file, embeddings } }
       }
-      const verb = teacherFile ? 'embedding' : 'timing the embedding of'
+      // Of a teacher with random weights nothing is worth keeping.
+      const kept = kind === 'random' ? {} : { file }
+      const verb = kind === 'random' ? 'timing the embedding of' : 'embedding'
       this.#options.onStart(`${verb} ${description.dataset.name} with ${name} (${what})`)
       const made = await this.#run('embed', {
         backend,
@@ -153,10 +157,11 @@ export class Preparations {
         what,
         perClass: centroidImages,
         ...(trainImages === undefined ? {} : { trainImages }),
-        ...(teacherFile === undefined ? {} : { teacherFile, file }),
+        ...(teacherFile === undefined ? {} : { teacherFile }),
+        ...kept,
       })
       if (made.status !== 'ok') return blame(made, `no embeddings of teacher ${name}`)
-      const embeddingsFile = teacherFile === undefined ? {} : { embeddingsFile: file }
+      const embeddingsFile = kept.file === undefined ? {} : { embeddingsFile: kept.file }
       return { status: 'ok', output: { ...embeddingsFile, embeddings: made.output } }
     })
   }

@@ -3,6 +3,7 @@
 import {
   CentroidBuilder,
   embedGraph,
+  embeddingWidth,
   hostTensor,
   bytesOf,
   sizeOf,
@@ -30,22 +31,28 @@ export const TIMED_IMAGES = (1 + TIMED_BATCHES) * BATCH
 export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult> {
   const dataset = await loadDataset(job.dataset)
   const feed = new Feed(dataset)
-  const model = findTeacher(job.teacher).model({ ...feed.shape, classes: dataset.classes })
+  const teacher = findTeacher(job.teacher)
+  const data = { ...feed.shape, classes: dataset.classes }
+  const model = teacher.model(data)
+  const width = embeddingWidth(model)
   const train = limited(wholeSplit(dataset, 'train'), job.trainImages)
   const subset = job.what === 'centroids' ? firstOfEachClass(train, job.perClass) : train
   const images = subset.indices.length
   const rows = job.what === 'centroids' ? dataset.classes : dataset.train.count
-  const kept = { dtype: 'float32', shape: [rows, model.width] } as const
+  const kept = { dtype: 'float32', shape: [rows, width] } as const
 
   const start = performance.now()
   const backend = await openBackend(job.backend)
   const executable = await backend.compile(embedGraph(model, BATCH, feed.shape))
   const wanted = namesOf(executable.graph)
-  const weights = [...teacherInputs(model, job.teacherFile)].filter(([name]) => wanted.has(name))
-  const teacher = await upload(backend, weights)
+  const weights = [...teacherInputs(teacher, data, job.teacherFile, feed.input)]
+  const held = await upload(
+    backend,
+    weights.filter(([name]) => wanted.has(name)),
+  )
   const embedBatch = async (images: HostTensor): Promise<Float32Array> => {
     const batch = await upload(backend, [['batch.images', images]])
-    const outputs = await executable.run({ ...teacher, ...batch })
+    const outputs = await executable.run({ ...held, ...batch })
     const embeddings = await backend.read(outputs['embeddings']!)
     disposeAll(batch)
     disposeAll(outputs)
@@ -67,17 +74,14 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
       extrapolated: true,
     }
   }
-  const centroids = new CentroidBuilder(dataset.classes, model.width, job.perClass)
+  const centroids = new CentroidBuilder(dataset.classes, width, job.perClass)
   const samples = job.what === 'samples' ? new Float32Array(sizeOf(kept.shape)) : undefined
   let done = 0
   for (const batch of evaluationBatches(subset, BATCH)) {
     const embeddings = await embedBatch(feed.tensors(batch).get('batch.images')!)
     if (samples)
       for (let i = 0; i < batch.count; i++)
-        samples.set(
-          embeddings.subarray(i * model.width, (i + 1) * model.width),
-          batch.indices[i]! * model.width,
-        )
+        samples.set(embeddings.subarray(i * width, (i + 1) * width), batch.indices[i]! * width)
     else centroids.add(embeddings, batch.labels.subarray(0, batch.count))
     done += batch.count
     report({ phase: 'embedding', done, total: images })

@@ -12,7 +12,7 @@ import { openBackend } from '../backends.js'
 import { trainingBatches } from '../data/batches.js'
 import { loadDataset } from '../data/registry.js'
 import { wholeSplit } from '../data/subsets.js'
-import { findTeacher } from '../models/teachers.js'
+import { findTrainedTeacher } from '../models/teachers.js'
 import { trainEpochs } from '../trial/epochs.js'
 import { Evaluation } from '../trial/evaluation.js'
 import { Feed } from '../trial/feed.js'
@@ -26,11 +26,11 @@ const SEED = 0
 export async function trainTeacher(job: TeacherJob, report: Report): Promise<TeacherResult> {
   const dataset = await loadDataset(job.dataset)
   const feed = new Feed(dataset)
-  const teacher = findTeacher(job.teacher)
-  const { epochs, learningRate, weightDecay } = teacher.training!
+  const teacher = findTrainedTeacher(job.teacher)
+  const { epochs, learningRate, weightDecay } = teacher.training
   const model = teacher.model({ ...feed.shape, classes: dataset.classes })
   const subset = wholeSplit(dataset, 'train')
-  const batch = Math.min(teacher.training!.batch, subset.indices.length)
+  const batch = Math.min(teacher.training.batch, subset.indices.length)
   const config: TrainConfig = {
     method: 'supervised',
     student: model,

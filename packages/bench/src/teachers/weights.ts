@@ -1,23 +1,90 @@
-// The weights of a teacher: read from a file that train.ts wrote, or random where only the cost is meant.
+// The weights of a teacher as inputs of a training graph: read from a file that train.ts wrote, random where only the cost
+// is meant, or a checkpoint's, made to fit pixels that were normalised for the student.
 import { readFileSync } from 'node:fs'
 
 import {
   classifierParameters,
+  hostTensor,
   initialParameters,
   parseSafetensors,
   Random,
-  type ClassifierConfig,
+  vitParameters,
   type HostTensor,
 } from '@embed-kd/core'
+
+import type { ChannelStatistics } from '../data/input.js'
+import type { Teacher, TeacherData } from '../models/teachers.js'
+import { loadHfTeacher } from './hf.js'
 
 /** The seed of random teachers: one teacher for all trials. */
 const SEED = 0
 
-/** Inputs `teacher.*` of a live teacher. @param file where it was trained; random weights without. */
-export function teacherInputs(model: ClassifierConfig, file?: string): Map<string, HostTensor> {
-  const parameters =
-    file === undefined
-      ? initialParameters(classifierParameters(model), new Random(SEED))
-      : parseSafetensors(readFileSync(file)).tensors
-  return new Map([...parameters].map(([name, tensor]) => [`teacher.${name}`, tensor]))
+type Weights = ReadonlyMap<string, HostTensor>
+
+/**
+ * Inputs `teacher.*` of a live teacher.
+ * @param file where a trained one was written.
+ * @param seen how the graph's images are normalised.
+ */
+export function teacherInputs(
+  teacher: Teacher,
+  data: TeacherData,
+  file: string | undefined,
+  seen: ChannelStatistics,
+): Map<string, HostTensor> {
+  const weights = weightsOf(teacher, data, file, seen)
+  return new Map([...weights].map(([name, tensor]) => [`teacher.${name}`, tensor]))
+}
+
+function weightsOf(
+  teacher: Teacher,
+  data: TeacherData,
+  file: string | undefined,
+  seen: ChannelStatistics,
+): Weights {
+  if (teacher.directory !== undefined) {
+    const { parameters, input } = loadHfTeacher(teacher.directory)
+    return renormalised(parameters, input, seen)
+  }
+  if (file !== undefined) return parseSafetensors(readFileSync(file)).tensors
+  const model = teacher.model(data)
+  const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
+  return initialParameters(specs, new Random(SEED))
+}
+
+/**
+ * Weights that give on images normalised by `seen` what `weights` give on the same normalised by `meant`: scaling a channel
+ * goes into the patch embedding, and what shifting adds to every patch into the position embeddings. A grey image stands for
+ * all channels.
+ */
+export function renormalised(
+  weights: Weights,
+  meant: ChannelStatistics,
+  seen: ChannelStatistics,
+): Weights {
+  const kernel = weights.get('patch_embed.weight')!
+  const positions = weights.get('pos_embed')!
+  const [width, channels, height, breadth] = kernel.shape as [number, number, number, number]
+  const area = height * breadth
+  const scaled = Float32Array.from(kernel.data)
+  const shift = new Float64Array(width)
+  for (let channel = 0; channel < channels; channel++) {
+    const source = seen.mean.length === 1 ? 0 : channel
+    const scale = seen.std[source]! / meant.std[channel]!
+    const offset = (seen.mean[source]! - meant.mean[channel]!) / meant.std[channel]!
+    for (let out = 0; out < width; out++) {
+      const begin = (out * channels + channel) * area
+      for (let i = begin; i < begin + area; i++) {
+        shift[out]! += offset * kernel.data[i]!
+        scaled[i] = kernel.data[i]! * scale
+      }
+    }
+  }
+  // The first row belongs to the class token, which no pixel reaches.
+  const shifted = Float32Array.from(positions.data, (value, i) =>
+    i < width ? value : value + shift[i % width]!,
+  )
+  return new Map(weights)
+    .set('patch_embed.weight', hostTensor('float32', kernel.shape, scaled))
+    .set('pos_embed', hostTensor('float32', positions.shape, shifted))
 }

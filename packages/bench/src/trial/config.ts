@@ -1,12 +1,13 @@
 // One trial: the configuration a child process runs, and what follows from it without running: models, graphs' settings,
 // splits. Grids of trials are the sweep's business (sweep/grid.ts).
 import {
+  embeddingWidth,
   presets,
   scheduleOf,
-  type ClassifierConfig,
   type ImageShape,
   type TeacherSource,
   type TrainConfig,
+  type ViTConfig,
 } from '@embed-kd/core'
 import { METHODS, PRESETS } from '@embed-kd/record'
 import { z } from 'zod'
@@ -88,17 +89,22 @@ export const teacherOf = ({ teacher }: TrialConfig): Teacher | undefined =>
 export const isCostOnly = (config: TrialConfig): boolean =>
   config.steps !== undefined || teacherOf(config)?.kind === 'random'
 
-export const teacherModelOf = (
-  teacher: Teacher,
-  { images, classes }: DataFacts,
-): ClassifierConfig => teacher.model({ ...images, classes })
+export const teacherModelOf = (teacher: Teacher, { images, classes }: DataFacts) =>
+  teacher.model({ ...images, classes })
 
 /** The training graph's configuration. */
 export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig {
   const { method, preset, batch, epochs, steps, learningRate, weightDecay, kdWeight } = config
   const settings = { ...presets[preset], ...(kdWeight === undefined ? {} : { kdWeight }) }
   const teacher = teacherOf(config)
-  const source = teacher && teacherSource(config, teacherModelOf(teacher, data))
+  const model = teacher && teacherModelOf(teacher, data)
+  if (method === 'logit-kd' && !(model && 'classes' in model && model.classes === data.classes))
+    throw new UserError(
+      `logit-kd needs a teacher that scores the ${data.classes} classes of the data, ` +
+        `${config.teacher} scores ${model && 'classes' in model ? model.classes : 'none'}`,
+      'choose another teacher, or another method',
+    )
+  const source = model && teacherSource(config, model)
   return {
     method,
     batch,
@@ -115,9 +121,9 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
   }
 }
 
-function teacherSource({ method }: TrialConfig, model: ClassifierConfig): TeacherSource {
+function teacherSource({ method }: TrialConfig, model: ViTConfig): TeacherSource {
   return method === 'embed-kd' || method === 'cached-kd'
-    ? { kind: 'stored', width: model.width }
+    ? { kind: 'stored', width: embeddingWidth(model) }
     : { kind: 'live', model }
 }
 

@@ -72,7 +72,7 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const data = { images: feed.shape, classes: dataset.classes, trainImages }
   const trainConfig = trainConfigOf(config, data)
   const parameters = initialParameters(studentSpecs(trainConfig), new Random(config.seed))
-  const { held, samples } = loadSignals(job, data, dataset.train.count)
+  const { held, samples } = loadSignals(job, feed, dataset)
   const training = await Training.create(backend, trainConfig, parameters, held, config.seed)
   // The device has its copy.
   held.clear()

@@ -1,10 +1,18 @@
 // What a trial's student learns from besides labels, as graph inputs: a live teacher's weights, centroids, or stored
 // embeddings of single images. Random where the teacher is, since only the cost is meant then.
-import { hostTensor, parseSafetensors, Random, type HostTensor } from '@embed-kd/core'
+import {
+  embeddingWidth,
+  hostTensor,
+  parseSafetensors,
+  Random,
+  type HostTensor,
+} from '@embed-kd/core'
 import { readFileSync } from 'node:fs'
 
 import { teacherInputs } from '../teachers/weights.js'
-import { storedSignalOf, teacherModelOf, teacherOf, type DataFacts } from './config.js'
+import type { Dataset } from '../data/dataset.js'
+import { storedSignalOf, teacherOf } from './config.js'
+import type { Feed } from './feed.js'
 import type { TrialJob } from './protocol.js'
 
 export interface Signals {
@@ -16,18 +24,18 @@ export interface Signals {
 
 export function loadSignals(
   { config, teacherFile, embeddingsFile }: TrialJob,
-  data: DataFacts,
-  trainImages: number,
+  { shape, input }: Feed,
+  { classes, train }: Dataset,
 ): Signals {
   const teacher = teacherOf(config)
   if (!teacher) return { held: new Map() }
-  const model = teacherModelOf(teacher, data)
+  const data = { ...shape, classes }
   const stored = storedSignalOf(config)
-  if (stored === undefined) return { held: teacherInputs(model, teacherFile) }
-  const rows = stored === 'centroids' ? data.classes : trainImages
+  if (stored === undefined) return { held: teacherInputs(teacher, data, teacherFile, input) }
+  const rows = stored === 'centroids' ? classes : train.count
   const tensor =
     embeddingsFile === undefined
-      ? randomRows(rows, model.width)
+      ? randomRows(rows, embeddingWidth(teacher.model(data)))
       : parseSafetensors(readFileSync(embeddingsFile)).tensors.get(stored)!
   return stored === 'centroids'
     ? { held: new Map([['teacher.centroids', tensor]]) }
