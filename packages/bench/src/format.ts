@@ -21,12 +21,14 @@ export const formatFlops = (flops: number): string =>
 export const formatSeconds = (seconds: number): string =>
   seconds < 1 ? scaled(seconds * 1e6, 1000, ['µs', 'ms']) : `${seconds.toPrecision(3)} s`
 
-/** A time to wait: `45 s`, `3 min 20 s`, `2 h 05 min`. */
+/** A time to wait: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */
 export function formatDuration(seconds: number): string {
   const s = Math.round(seconds)
   if (s < 60) return `${s} s`
   if (s < 3600) return `${Math.floor(s / 60)} min ${`${s % 60}`.padStart(2, '0')} s`
-  return `${Math.floor(s / 3600)} h ${`${Math.floor((s % 3600) / 60)}`.padStart(2, '0')} min`
+  if (s < 86_400)
+    return `${Math.floor(s / 3600)} h ${`${Math.floor((s % 3600) / 60)}`.padStart(2, '0')} min`
+  return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`
 }
 
 export const formatShare = (share: number): string => `${(100 * share).toFixed(1)} %`

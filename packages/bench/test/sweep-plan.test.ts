@@ -42,7 +42,6 @@ describe('grids', () => {
     [{ steps: 1, method: ['magic'] }, 'method'],
     [{ steps: 1, bach: [16] }, 'bach'],
     [{ steps: 1, student: ['giant'] }, 'unknown student "giant"'],
-    [{ steps: 1, method: ['embed-kd'], teacher: ['socrates'] }, 'unknown teacher "socrates"'],
   ])('complain of %j', (fields, message) => {
     const expand = () => expandGrids(grids(tinyGrid(dataset, fields)))
     expect(expand).toThrow(UserError)
@@ -85,6 +84,8 @@ describe('a plan', () => {
     await expect(plan(tinyGrid(dataset, { steps: 1, backend: ['abacus'] }))).rejects.toThrow(
       'unknown backend "abacus"',
     )
+    const taught = { steps: 1, method: ['embed-kd'], teacher: ['socrates'] }
+    await expect(plan(tinyGrid(dataset, taught))).rejects.toThrow('unknown teacher "socrates"')
   })
 
   it('estimates more seconds for more work', async () => {
@@ -92,6 +93,30 @@ describe('a plan', () => {
     const [ten] = await plan(tinyGrid(dataset, { epochs: 10 }))
     const seconds = (work: typeof one) => estimateSeconds(work!.work.parts, 1e11)
     expect(seconds(ten)).toBeGreaterThan(seconds(one))
+  })
+})
+
+describe('a plan of what is not here', () => {
+  const missing = tinyGrid('cifar100:/no/such/data', {
+    method: ['teacher-kd'],
+    teacher: ['hf:/no/such/vit-base-patch16-224'],
+    batch: [64],
+    steps: 1,
+  })
+
+  it('is made for estimates of known data and shapes', async () => {
+    const [trial] = await planTrials(expandGrids(grids(missing)), { assumeMissing: true })
+    expect(trial!.description).toMatchObject({
+      dataset: { classes: 100, trainSize: 50_000, testSize: 10_000 },
+      teacher: { name: 'vit-base-16', embeddingWidth: 768 },
+    })
+    // Forward passes of ViT-Base/16 take 17.6 GMACs an image, so 35 GFLOP, less what the last block spares.
+    expect(trial!.work.flops / 64 / 1e9).toBeGreaterThan(30)
+    expect(trial!.work.flops / 64 / 1e9).toBeLessThan(38)
+  })
+
+  it('is refused to a sweep that would run', async () => {
+    await expect(plan(missing)).rejects.toThrow('/no/such/data')
   })
 })
 

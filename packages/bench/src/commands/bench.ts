@@ -75,6 +75,8 @@ ${profileList}
 Examples:
   embed-kd bench --profile quick
   embed-kd bench --profile cost --dry-run
+  embed-kd bench --profile paper --backend ort:cuda --dataset cifar100:/data/cifar-100-binary \\
+    --teacher hf:/models/vit-base-patch16-224,hf:/models/vit-large-patch16-224 --out results/paper
   embed-kd bench --method embed-kd,teacher-kd --teacher vit-base-16 --batch 16,64 --steps 10 --out results/base
   embed-kd bench --dataset cifar10:data/cifar-10-batches-bin --student paper --teacher trained-m --epochs 20 --seeds 3
   embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
@@ -92,7 +94,9 @@ async function bench(options: BenchOptions): Promise<void> {
     return
   }
   if (options.findMaxBatch) return findMaxBatch(options)
-  const all = await planTrials(expandGrids(gridsOf(options)))
+  const all = await planTrials(expandGrids(gridsOf(options)), {
+    assumeMissing: options.dryRun ?? false,
+  })
   const trials = options.shard ? shardOf(all, options.shard) : all
   if (options.dryRun) return dryRun(trials, options)
 

@@ -4,7 +4,6 @@ import { z } from 'zod'
 
 import { UserError } from '../errors.js'
 import { findStudent, studentSchema } from '../models/students.js'
-import { findTeacher } from '../models/teachers.js'
 import { trialConfigSchema, type TrialConfig } from '../trial/config.js'
 
 const axis = <T extends z.ZodType>(item: T) => z.array(item).min(1)
@@ -89,7 +88,7 @@ function* trialsOf(grid: Grid, seed: number): Generator<TrialConfig> {
                   backend,
                   method,
                   preset,
-                  ...(taught ? { teacher: findTeacher(teacher).name } : {}),
+                  ...(taught ? { teacher } : {}),
                   student: typeof student === 'string' ? findStudent(student) : student,
                   dataset,
                   batch,

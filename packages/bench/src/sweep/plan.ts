@@ -19,6 +19,7 @@ import {
   type TrialConfig,
 } from '../trial/config.js'
 import { squareImages } from '../trial/feed.js'
+import { assumeDataset, assumeTeacher } from './assume.js'
 import { trialWork, type TrialWork } from './work.js'
 
 /** Part of every trial's identity. Raise it when a change of the code changes what is measured or how. */
@@ -33,14 +34,23 @@ export interface PlannedTrial {
   readonly work: TrialWork
 }
 
+export interface PlanOptions {
+  /** Plan with assumed data and shapes where data or checkpoints are missing: for estimates alone. */
+  readonly assumeMissing?: boolean
+}
+
 /** @throws UserError or DatasetError where a trial cannot be made. */
-export async function planTrials(configs: readonly TrialConfig[]): Promise<PlannedTrial[]> {
+export async function planTrials(
+  given: readonly TrialConfig[],
+  { assumeMissing = false }: PlanOptions = {},
+): Promise<PlannedTrial[]> {
+  const configs = assumeMissing ? given.map(assumeTeacher) : given
   const backends = new Map<string, string>()
   for (const spec of new Set(configs.map(({ backend }) => backend)))
     backends.set(spec, (await resolveBackend(spec)).name)
   const datasets = new Map<string, Dataset>()
   for (const spec of new Set(configs.map(({ dataset }) => dataset)))
-    datasets.set(spec, await loadDataset(spec))
+    datasets.set(spec, (assumeMissing && assumeDataset(spec)) || (await loadDataset(spec)))
   const digests = await checkpointDigests(configs)
   // Trials that differ in the seed alone have the same work, and tracing large graphs takes a while.
   const works = new Map<string, TrialWork>()

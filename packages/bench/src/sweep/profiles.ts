@@ -39,7 +39,22 @@ export const profiles: Readonly<Record<string, Profile>> = {
         student: ['paper'],
         batch: [16, 64],
         method: ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cached-kd'],
-        steps: 10,
+        steps: 5,
+      },
+    ],
+  },
+  paper: {
+    description:
+      "the paper's grid on CIFAR-100: 200 epochs, pretrained ViT-Base and ViT-Large, both presets (GPUs)",
+    grids: [
+      {
+        dataset: ['cifar100:data/cifar-100-binary'],
+        method: ['supervised', 'teacher-kd', 'embed-kd'],
+        teacher: ['hf:models/vit-base-patch16-224', 'hf:models/vit-large-patch16-224'],
+        student: ['paper', 'paper-64'],
+        preset: ['paper', 'corrected'],
+        epochs: 200,
+        seeds: 3,
       },
     ],
   },
