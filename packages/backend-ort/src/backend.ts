@@ -11,6 +11,7 @@ import {
 } from '@embed-kd/core'
 import { Heap, holding } from './buffer.js'
 import type { Device, Memory, Ort } from './devices/device.js'
+import { overwritten } from './donation.js'
 import { OrtExecutable } from './executable.js'
 import { lowerForRuntime } from './lowering.js'
 import { translate } from './translate.js'
@@ -46,7 +47,8 @@ export class OrtBackend implements Backend {
     const lowered = lowerForRuntime(graph, capabilities.composites, absorbs)
     const { model, inputs } = translate(lowered, emitters)
     const session = await this.#ort.InferenceSession.create(model, sessionOptions)
-    const executable = new OrtExecutable(graph, session, inputs, this.#heap, (self) =>
+    const given = this.#device.writesOver ? overwritten(lowered.graph) : new Set<string>()
+    const executable = new OrtExecutable(graph, session, inputs, given, this.#heap, (self) =>
       this.#executables.delete(self),
     )
     this.#executables.add(executable)

@@ -14,18 +14,19 @@ import type { Tensor } from 'onnxruntime-node'
 export class Heap {
   readonly #live = new Set<OrtBuffer>()
   readonly #owner: string
-  readonly #free: (tensor: Tensor) => void
+  /** Gives a tensor's memory back. */
+  readonly free: (tensor: Tensor) => void
 
-  /** @param owner the backend's name, for errors; @param free gives a tensor's memory back. */
+  /** @param owner the backend's name, for errors. */
   constructor(owner: string, free: (tensor: Tensor) => void) {
     this.#owner = owner
-    this.#free = free
+    this.free = free
   }
 
   add(type: TensorType, tensor: Tensor): OrtBuffer {
-    const buffer = new OrtBuffer(type, tensor, (disposed) => {
+    const buffer = new OrtBuffer(type, tensor, (disposed, keepsMemory) => {
       this.#live.delete(disposed)
-      this.#free(tensor)
+      if (!keepsMemory) this.free(tensor)
     })
     this.#live.add(buffer)
     return buffer
@@ -55,15 +56,19 @@ export class OrtBuffer implements DeviceBuffer {
   readonly dtype: DType
   readonly shape: Shape
   readonly tensor: Tensor
-  readonly #free: (self: OrtBuffer) => void
+  readonly #onEnd: (self: OrtBuffer, keepsMemory: boolean) => void
   #readers = 0
   #disposed = false
 
-  constructor({ dtype, shape }: TensorType, tensor: Tensor, free: (self: OrtBuffer) => void) {
+  constructor(
+    { dtype, shape }: TensorType,
+    tensor: Tensor,
+    onEnd: (self: OrtBuffer, keepsMemory: boolean) => void,
+  ) {
     this.dtype = dtype
     this.shape = [...shape]
     this.tensor = tensor
-    this.#free = free
+    this.#onEnd = onEnd
   }
 
   get disposed(): boolean {
@@ -73,7 +78,14 @@ export class OrtBuffer implements DeviceBuffer {
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
-    if (this.#readers === 0) this.#free(this)
+    if (this.#readers === 0) this.#onEnd(this, false)
+  }
+
+  /** Ends the buffer and hands its memory over. */
+  take(): Tensor {
+    this.#disposed = true
+    this.#onEnd(this, true)
+    return this.tensor
   }
 
   /** From now on someone reads the memory, which therefore stays until `release`, disposed of or not. */
@@ -83,7 +95,7 @@ export class OrtBuffer implements DeviceBuffer {
 
   release(): void {
     this.#readers--
-    if (this.#disposed && this.#readers === 0) this.#free(this)
+    if (this.#disposed && this.#readers === 0) this.#onEnd(this, false)
   }
 }
 

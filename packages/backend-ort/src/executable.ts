@@ -8,20 +8,23 @@ export class OrtExecutable implements Executable {
   readonly graph: Graph
   readonly #heap: Heap
   readonly #used: ReadonlySet<string>
+  readonly #overwritten: ReadonlySet<string>
   readonly #onDispose: (self: OrtExecutable) => void
   #session: InferenceSession | undefined
 
-  /** @param used names of the inputs that the session has. */
+  /** @param used names of the inputs that the session has; @param overwritten those that outputs take the memory of. */
   constructor(
     graph: Graph,
     session: InferenceSession,
     used: ReadonlySet<string>,
+    overwritten: ReadonlySet<string>,
     heap: Heap,
     onDispose: (self: OrtExecutable) => void,
   ) {
     this.graph = graph
     this.#session = session
     this.#used = used
+    this.#overwritten = overwritten
     this.#heap = heap
     this.#onDispose = onDispose
   }
@@ -38,16 +41,33 @@ export class OrtExecutable implements Executable {
     graph.inputs.forEach(({ name }, i) => {
       if (this.#used.has(name)) feeds[inputName(name)] = buffers[i]!.tensor
     })
-    const results = await holding(buffers, () => session.run(feeds))
-    graph.inputs.forEach(({ donated }, i) => {
-      if (donated) buffers[i]!.dispose()
+    // From here on donated tensors are the run's own, to write over or to free.
+    const donated = new Map<string, Tensor>()
+    graph.inputs.forEach(({ name, donated: isDonated }, i) => {
+      if (isDonated) donated.set(name, buffers[i]!.take())
     })
-    return Object.fromEntries(
-      graph.outputs.map(({ name, value }) => [
-        name,
-        this.#heap.add(graph.types[value]!, results[outputName(name)] as Tensor),
-      ]),
+    const written = new Map([...donated].filter(([name]) => this.#overwritten.has(name)))
+    const fetches = Object.fromEntries(
+      graph.outputs.map(({ name }) => [outputName(name), written.get(name) ?? null]),
     )
+    const kept = buffers.filter((_, i) => !graph.inputs[i]!.donated)
+    try {
+      const results = await holding(kept, () => session.run(feeds, fetches))
+      return Object.fromEntries(
+        graph.outputs.map(({ name, value }) => {
+          const result = results[outputName(name)] as Tensor
+          const inPlace = written.get(name)
+          if (inPlace) {
+            donated.delete(name)
+            // The binding gives a copy back even of what it was given to write to.
+            this.#heap.free(result)
+          }
+          return [name, this.#heap.add(graph.types[value]!, inPlace ?? result)]
+        }),
+      )
+    } finally {
+      for (const tensor of donated.values()) this.#heap.free(tensor)
+    }
   }
 
   async dispose(): Promise<void> {

@@ -66,6 +66,7 @@ export const cpu: Device = {
     // Threads spin while a graph runs, never between runs: idle sessions must not slow the others.
     extra: { session: { force_spinning_stop: '1' } },
   },
+  writesOver: true,
   probe: async () => ({ available: true }),
   open: async (ort) => hostMemory(ort),
 }

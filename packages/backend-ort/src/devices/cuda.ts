@@ -31,6 +31,7 @@ export const cuda: Device = {
   emitters: { ...emitters, matmul: matmulFused },
   absorbs: ({ op }) => op === 'linear' || op === 'matmul',
   sessionOptions,
+  writesOver: true,
   async probe(ort) {
     const missing = missingProvider(ort)
     if (missing) return missing

@@ -14,6 +14,8 @@ export interface Device {
   /** Whether the operator of a product of matrices multiplies by a number too. */
   absorbs(node: Node, graph: Graph): boolean
   readonly sessionOptions: InferenceSession.SessionOptions
+  /** Whether an output can be written where an input was. */
+  readonly writesOver: boolean
   /** Never throws. */
   probe(ort: Ort): Promise<Availability>
   open(ort: Ort): Promise<Memory>

@@ -135,6 +135,7 @@ export const webgpu: Device = {
   emitters: webgpuEmitters,
   absorbs: isMatrixProduct,
   sessionOptions,
+  writesOver: false,
   async probe(ort) {
     try {
       const memory = await open(ort)

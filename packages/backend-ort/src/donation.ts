@@ -1,0 +1,71 @@
+// Which donated inputs may be written over by the outputs that replace them. ONNX Runtime knows nothing of donation: it
+// runs nodes in an order of its own, so only what the graph itself orders is safe.
+import { sameShape, type Graph, type Node, type OpName, type ValueId } from '@embed-kd/core'
+
+/** Ops that read each element of a full-sized operand before they write the element in its place. */
+const elementwise: ReadonlySet<OpName> = new Set<OpName>([
+  ...(['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'select'] as const),
+  ...(['neg', 'exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'erf', 'and', 'or', 'not'] as const),
+])
+
+/** Ops whose output the runtime may keep as a view of their operand, at least where nothing moves. */
+const views: ReadonlySet<OpName> = new Set<OpName>([
+  'reshape',
+  'transpose',
+  'slice',
+  'pad',
+  'broadcastTo',
+  'concat',
+  'cast',
+])
+
+/**
+ * Names of the donated inputs whose memory the output of the same name may take: every node that reads the input is
+ * needed for the output, and has therefore run when it is written, or is the node that writes it, element by element.
+ */
+export function overwritten(graph: Graph): ReadonlySet<string> {
+  const makers = new Map<ValueId, Node>()
+  const readers = new Map<ValueId, Node[]>()
+  for (const node of graph.nodes) {
+    for (const value of node.outputs) makers.set(value, node)
+    for (const value of node.inputs) readers.set(value, [...(readers.get(value) ?? []), node])
+  }
+  /** All that read a value or what may be a view of it. */
+  const readersOf = (value: ValueId): Node[] =>
+    (readers.get(value) ?? []).flatMap((node) => [
+      node,
+      ...(views.has(node.op) ? node.outputs.flatMap(readersOf) : []),
+    ])
+  const isSafe = (input: ValueId, output: ValueId): boolean => {
+    const writer = makers.get(output)
+    if (!writer || views.has(writer.op)) return false
+    const reading = new Set(readersOf(input))
+    if (reading.delete(writer) && !writesInPlace(graph, writer, input)) return false
+    const seen = new Set<Node>()
+    const pending = [writer]
+    while (reading.size > 0 && pending.length > 0)
+      for (const value of pending.pop()!.inputs) {
+        const maker = makers.get(value)
+        if (!maker || seen.has(maker)) continue
+        seen.add(maker)
+        reading.delete(maker)
+        pending.push(maker)
+      }
+    return reading.size === 0
+  }
+  const outputs = new Map(graph.outputs.map(({ name, value }) => [name, value]))
+  const shared = (value: ValueId) => graph.outputs.filter((x) => x.value === value).length > 1
+  return new Set(
+    graph.inputs.flatMap(({ name, value, donated }) => {
+      const output = outputs.get(name)
+      return donated && output !== undefined && !shared(output) && isSafe(value, output)
+        ? [name]
+        : []
+    }),
+  )
+}
+
+const writesInPlace = (graph: Graph, writer: Node, input: ValueId): boolean =>
+  elementwise.has(writer.op) &&
+  writer.inputs.includes(input) &&
+  sameShape(graph.types[input]!.shape, graph.types[writer.outputs[0]!]!.shape)

@@ -1,0 +1,102 @@
+// Which donated inputs are written over, and that the others are not.
+import {
+  gradients,
+  hostTensor,
+  op,
+  spec,
+  trace,
+  trainGraph,
+  paperAdamW,
+  presets,
+  type Tensor,
+} from '@embed-kd/core'
+import { expect, test } from 'vitest'
+import { overwritten } from '../src/donation.js'
+import { nativeComposites } from '../src/emitters.js'
+import { ortBackend } from '../src/index.js'
+import { lowerForRuntime } from '../src/lowering.js'
+
+const donated = (shape: number[]) => spec(shape, { donated: true, role: 'parameter' })
+
+const cases: [string, (x: Tensor, y: Tensor) => Record<string, Tensor>, boolean][] = [
+  ['read element by element where it is written', (x, y) => ({ x: op.add(op.mul(x, 2), y) }), true],
+  ['read by the writer itself', (x, y) => ({ x: op.add(x, y) }), true],
+  ['read by what the output needs', (x, y) => ({ x: op.mul(y, op.sum(op.exp(x))) }), true],
+  ['never read', (_, y) => ({ x: op.exp(y) }), true],
+  ['read by what the output does not need', (x, y) => ({ x: op.add(x, y), z: op.exp(x) }), false],
+  [
+    'read through a view by what the output does not need',
+    (x, y) => ({ x: op.add(x, y), z: op.exp(op.transpose(x, [1, 0])) }),
+    false,
+  ],
+  ['passed through', (x, y) => ({ x, z: op.exp(y) }), false],
+  ['the same as another output', (_, y) => ({ x: op.exp(y), z: op.exp(y) }), false],
+  ['broadcast where it is written', (x) => ({ x: op.matmul(x, x) }), false],
+]
+
+test.each(cases)('a donated input %s', async (_, body, expected) => {
+  const graph = trace('t', { x: donated([2, 2]), y: spec([2, 2]) }, ({ x, y }) => body(x, y))
+  expect([...overwritten(graph)]).toEqual(expected ? ['x'] : [])
+
+  // Whatever is decided, the results are those of fresh memory.
+  const backend = await ortBackend.create('cpu')
+  const executable = await backend.compile(graph)
+  const plain = await backend.compile(
+    trace('t', { x: spec([2, 2]), y: spec([2, 2]) }, ({ x, y }) => body(x, y)),
+  )
+  const upload = async () => ({
+    x: await backend.upload(hostTensor('float32', [2, 2], [1, 2, 3, 4])),
+    y: await backend.upload(hostTensor('float32', [2, 2], [0.5, -1, 2, -3])),
+  })
+  const [got, fresh] = [await executable.run(await upload()), await plain.run(await upload())]
+  for (const [name, buffer] of Object.entries(got))
+    expect((await backend.read(buffer)).data).toEqual((await backend.read(fresh[name]!)).data)
+  await backend.dispose()
+})
+
+test('the moments of AdamW are written over, weights that the backward pass reads are not', () => {
+  const graph = trainGraph({
+    method: 'supervised',
+    student: {
+      imageSize: 8,
+      patchSize: 4,
+      channels: 3,
+      width: 16,
+      layers: 2,
+      heads: 2,
+      classes: 5,
+      activation: 'quickGelu',
+      preNorm: true,
+      epsilon: 1e-5,
+      attentionDropout: 0,
+    },
+    batch: 4,
+    images: { channels: 3, size: 8 },
+    settings: presets.paper,
+    optimizer: paperAdamW,
+    schedule: { kind: 'constant' },
+  })
+  const lowered = lowerForRuntime(graph, nativeComposites, () => true)
+  const names = overwritten(lowered.graph)
+  const state = graph.inputs.flatMap(({ name, donated }) => (donated ? [name] : []))
+  for (const name of state)
+    if (/^state\.[mv]\./.test(name)) expect([...names], name).toContain(name)
+  expect([...names]).toContain('state.parameters.blocks.0.fc1.bias')
+  expect([...names]).not.toContain('state.parameters.blocks.0.fc1.weight')
+})
+
+test('a run that writes over its inputs takes them at once', async () => {
+  const backend = await ortBackend.create('cpu')
+  const graph = trace('t', { x: donated([2, 2]) }, ({ x }) => {
+    const [g] = gradients(op.sum(op.mul(x, x)), [x])
+    return { x: op.sub(x, g!) }
+  })
+  const step = await backend.compile(graph)
+  const x = await backend.upload(hostTensor('float32', [2, 2], [1, 2, 3, 4]))
+  const first = step.run({ x })
+  await expect(step.run({ x })).rejects.toThrow('donated to an earlier run')
+  const { x: next } = await first
+  expect([...(await backend.read(next!)).data]).toEqual([-1, -2, -3, -4])
+  expect(backend.memory()).toEqual({ buffers: 1, bytes: 16 })
+  await backend.dispose()
+})
