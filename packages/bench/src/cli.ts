@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 
 import { benchCommand } from './commands/bench.js'
+import { bundleCommand } from './commands/bundle.js'
 import { conformCommand } from './commands/conform.js'
 import { distillCommand } from './commands/distill.js'
 import { doctorCommand } from './commands/doctor.js'
@@ -38,6 +39,7 @@ for (const command of [
   mergeCommand,
   verifyCommand,
   doctorCommand,
+  bundleCommand,
   conformCommand,
 ])
   program.addCommand(command().copyInheritedSettings(program))

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 
 import { ownBackends, resolveBackend } from '../backends.js'
+import { messageOf } from '../errors.js'
 import { formatFlops } from '../format.js'
 import { captureEnvironment } from '../measure/environment.js'
 import type { ProbeResult } from '../trial/protocol.js'
@@ -29,40 +30,53 @@ Examples:
     .action(doctor)
 
 async function doctor(options: { backend?: string[]; json?: boolean }): Promise<void> {
-  const specs = options.backend ?? (await allDevices())
-  for (const spec of specs) await resolveBackend(spec)
-  const found: { backend: string; result: ProbeResult }[] = []
   if (!options.json) {
     const { cpuModel, cpuCores, os, node, gpu } = await captureEnvironment()
     process.stdout.write(
       `${cpuModel}, ${cpuCores} cores, ${gpu?.name ?? 'no NVIDIA GPU'}, ${os}, Node ${node}\n`,
     )
   }
-  for (const backend of specs) {
-    const outcome = await runJob('probe', { backend }, { timeoutSeconds: TIMEOUT_SECONDS })
-    const result: ProbeResult =
-      outcome.status === 'ok'
-        ? outcome.output
-        : {
-            available: false,
-            reason: 'reason' in outcome ? outcome.reason : outcome.status,
-            remedy: 'its last words may tell: embed-kd step --backend ' + backend,
-          }
-    found.push({ backend, result })
-    if (!options.json) process.stdout.write(`${lineOf(backend, result)}\n`)
+  const found: Finding[] = []
+  const tell = (finding: Finding) => {
+    found.push(finding)
+    if (!options.json) process.stdout.write(`${lineOf(finding)}\n`)
   }
+  for (const spec of options.backend ?? (await allDevices(tell)))
+    tell({ backend: spec, result: await tryBackend(spec) })
   if (options.json) process.stdout.write(`${JSON.stringify(found)}\n`)
   if (!found.some(({ result }) => result.available)) process.exitCode = 1
 }
 
-async function allDevices(): Promise<string[]> {
-  const factories = await Promise.all(ownBackends.map((name) => resolveBackend(name)))
-  return factories.flatMap(({ factory }) =>
-    factory.devices.map((device) => `${factory.name}:${device}`),
-  )
+interface Finding {
+  readonly backend: string
+  readonly result: ProbeResult
 }
 
-function lineOf(backend: string, result: ProbeResult): string {
+async function tryBackend(spec: string): Promise<ProbeResult> {
+  // A name that is wrong is an error, not a backend that does not work.
+  await resolveBackend(spec)
+  const outcome = await runJob('probe', { backend: spec }, { timeoutSeconds: TIMEOUT_SECONDS })
+  if (outcome.status === 'ok') return outcome.output
+  const reason = 'reason' in outcome ? outcome.reason : outcome.status
+  return { available: false, reason, remedy: `embed-kd step --backend ${spec} may tell more` }
+}
+
+/** Of our own backends, as far as their packages are installed; the others are told of at once. */
+async function allDevices(tell: (finding: Finding) => void): Promise<string[]> {
+  const devices: string[] = []
+  for (const name of ownBackends)
+    try {
+      const { factory } = await resolveBackend(name)
+      devices.push(...factory.devices.map((device) => `${factory.name}:${device}`))
+    } catch (error) {
+      const reason = messageOf(error).split('\n')[0]!
+      const remedy = 'install its package, or put it into the bundle'
+      tell({ backend: name, result: { available: false, reason, remedy } })
+    }
+  return devices
+}
+
+function lineOf({ backend, result }: Finding): string {
   const name = backend.padEnd(16)
   if (!result.available) return `${name} no   ${result.reason}; ${result.remedy}`
   const versions = Object.entries(result.versions).map(([key, value]) => `${key} ${value}`)

@@ -1,6 +1,6 @@
 // What a record says about the machine and the software it was measured with. Read once by the sweep, not by each trial.
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -57,8 +57,13 @@ function ownVersion(): Record<string, string> {
   return { [name]: version }
 }
 
+/** In a bundle (embed-kd bundle) the commit it was made from; nobody can ask git there. */
+const PROVENANCE = `${packageDirectory}/provenance.json`
+
 /** Commit and state of the checkout that this code runs from; nothing where it was installed from a package. */
-function commit(): Pick<Environment, 'commit' | 'dirty'> {
+export function commit(): Pick<Environment, 'commit' | 'dirty'> {
+  if (existsSync(PROVENANCE))
+    return JSON.parse(readFileSync(PROVENANCE, 'utf8')) as Pick<Environment, 'commit' | 'dirty'>
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', packageDirectory, ...args], {
       encoding: 'utf8',
