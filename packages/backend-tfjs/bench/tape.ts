@@ -23,6 +23,12 @@ const { values } = parseArgs({
 const student = values.student
 if (!isStudentName(student)) throw new Error(`there is no student "${student}"`)
 
+/** tf's native packages make the outputs of kernels elsewhere than other backends. */
+interface NativeOutputs {
+  createOutputTensor(metadata: object): tf.TensorInfo
+}
+const isNative = (backend: object): backend is NativeOutputs => 'createOutputTensor' in backend
+
 /** Bytes of all tensors of a tf backend, and their greatest sum since `restart`. */
 class TensorBytes {
   #live = 0
@@ -32,13 +38,14 @@ class TensorBytes {
   constructor({ tf: backend }: Device) {
     const write = backend.write.bind(backend)
     const disposeData = backend.disposeData.bind(backend)
-    backend.write = (data, shape, dtype) => {
-      const id = write(data, shape, dtype)
-      const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype)
-      this.#sizes.set(id, bytes)
-      this.#live += bytes
-      this.#peak = Math.max(this.#peak, this.#live)
-      return id
+    backend.write = (data, shape, dtype) => this.#made(write(data, shape, dtype), shape, dtype)
+    if (isNative(backend)) {
+      const createOutputTensor = backend.createOutputTensor.bind(backend)
+      backend.createOutputTensor = (metadata) => {
+        const output = createOutputTensor(metadata)
+        this.#made(output.dataId, output.shape, output.dtype)
+        return output
+      }
     }
     backend.disposeData = (id, force) => {
       const freed = disposeData(id, force)
@@ -48,6 +55,14 @@ class TensorBytes {
       }
       return freed
     }
+  }
+
+  #made(id: object, shape: number[], dtype: tf.DataType): object {
+    const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype)
+    this.#sizes.set(id, bytes)
+    this.#live += bytes
+    this.#peak = Math.max(this.#peak, this.#live)
+    return id
   }
 
   /** Forgets the peak. @returns the bytes alive now. */

@@ -100,9 +100,13 @@ const alignedWith =
     }
   }
 
+/** Multiplications that take XNNPACK and tf's own loop as long, with what a call costs: below, stacks stay stacks. */
+const WORTH_A_CALL = 16_384
+
 /**
  * tf hands a product to XNNPACK only where it is one of plain matrices; it is 10 to 40 times slower where an operand is
- * to be transposed, and 5 times for a stack of matrices. So operands are transposed first, and stacks go matrix by matrix.
+ * to be transposed, and 5 times for a stack of large ones. So operands are transposed first, and such stacks go matrix by
+ * matrix.
  */
 const byPlainMatrices =
   (view: View): Product =>
@@ -119,6 +123,7 @@ const byPlainMatrices =
 
     const [count, m, k] = left.shape as [number, number, number]
     const n = right.shape[2]!
+    if (m * k * n < WORTH_A_CALL) return product(left, right)
     const result = tf.make('float32', [count, m, n])
     const part = (x: TfTensor, i: number, size: number) =>
       view(x).subarray(i * size, (i + 1) * size)
