@@ -84,10 +84,11 @@ class TfjsExecutable implements Executable {
     return Object.fromEntries(this.graph.outputs.map(({ name }, i) => [name, outputs[i]!]))
   }
 
-  dispose(): Promise<void> {
-    if (!this.#disposed) this.#schedule.dispose()
+  async dispose(): Promise<void> {
+    if (this.#disposed) return
     this.#disposed = true
-    return Promise.resolve()
+    this.#schedule.dispose()
+    this.#backend.executables.delete(this)
   }
 }
 
@@ -96,10 +97,11 @@ export class TfjsBackend implements Backend {
   readonly name: string
   readonly capabilities: Capabilities
   readonly versions: Readonly<Record<string, string>>
+  /** Compiled here and not disposed yet. */
+  readonly executables = new Set<Executable>()
   readonly #device: Device
   readonly #workspace: Workspace
   readonly #buffers = new Set<TfjsBuffer>()
-  readonly #executables = new Set<TfjsExecutable>()
   #disposed = false
 
   constructor(name: string, device: Device) {
@@ -121,7 +123,7 @@ export class TfjsBackend implements Backend {
       () => new Schedule(lowered, this.#device, this.#workspace),
     )
     const executable = new TfjsExecutable(graph, this, schedule)
-    this.#executables.add(executable)
+    this.executables.add(executable)
     return executable
   }
 
@@ -162,7 +164,7 @@ export class TfjsBackend implements Backend {
 
   async dispose(): Promise<void> {
     if (this.#disposed) return
-    for (const executable of this.#executables) await executable.dispose()
+    for (const executable of this.executables) await executable.dispose()
     for (const buffer of this.#buffers) buffer.dispose()
     this.#disposed = true
     this.#device.dispose()
