@@ -2,7 +2,7 @@
 // mistakes late and silently; here each run fails with the errors that its own commands caused.
 import { platform } from '#platform'
 import type { Availability } from '@embed-kd/core'
-import type { WebGPUBackend as TfWebGPU } from '@tensorflow/tfjs-backend-webgpu'
+import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
 import { rules } from '../kernels.js'
 import type { HostValues } from '../workspace.js'
 import type { Device } from './device.js'
@@ -61,9 +61,7 @@ export async function open(): Promise<Device> {
   const gpu = await adapter.requestDevice({
     requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
   })
-  // Loaded only now: it looks for navigator.gpu when it is loaded.
-  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu')
-  const tf: TfWebGPU = new WebGPUBackend(gpu, adapter.info)
+  const tf = new WebGPUBackend(gpu, adapter.info)
 
   // What no error scope below has caught, and the loss of the device, fail whatever is asked next.
   let failure: Error | undefined
@@ -104,9 +102,10 @@ export async function open(): Promise<Device> {
     async read(dataId) {
       const values = (await tf.read(dataId)) as HostValues
       check()
-      // tf keeps what it has read, beside the data on the device.
       const stored = tf.tensorMap.get(dataId)
-      if (stored.resource) stored.values = null!
+      if (!stored.resource) return values.slice()
+      // tf keeps what it has read, beside the data on the device.
+      stored.values = null!
       return values
     },
     async attempt(work) {
