@@ -20,7 +20,7 @@ import {
   type Shape,
 } from '@embed-kd/core'
 import { version_core } from '@tensorflow/tfjs-core'
-import { asDtype, type Device } from './devices/device.js'
+import { asDtype, Unavailable, type Device } from './devices/device.js'
 import { deviceModule, deviceNames, openDevice } from './devices/registry.js'
 import { nativeComposites, Schedule } from './executor.js'
 import { dtypes } from './kernels.js'
@@ -233,13 +233,16 @@ export const tfjsBackend: BackendFactory = {
   devices: deviceNames,
   async probe(device): Promise<Availability> {
     try {
-      return await (await deviceModule(device)).probe()
+      const detail = await (await deviceModule(device)).probe()
+      return { available: true, ...(detail === undefined ? {} : { detail }) }
     } catch (error) {
-      return {
-        available: false,
-        reason: (error as Error).message,
-        remedy: `the devices of tfjs are ${deviceNames.join(', ')}`,
-      }
+      return error instanceof Unavailable
+        ? { available: false, reason: error.reason, remedy: error.remedy }
+        : {
+            available: false,
+            reason: (error as Error).message,
+            remedy: 'install the packages of @embed-kd/backend-tfjs again',
+          }
     }
   },
   create: async (device) => new TfjsBackend(`tfjs:${device}`, await openDevice(device)),

@@ -1,12 +1,12 @@
 // tfjs:cpu: tf's plain JavaScript kernels. Slow, always available; tensors are typed arrays on the host.
-import { hostTensor, type Availability, type DType } from '@embed-kd/core'
+import { hostTensor, type DType } from '@embed-kd/core'
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
 import { exactIntegers, rules } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
 import { elementwiseOnHost, hostMemoryRules } from './host-memory.js'
 
-export const probe = (): Promise<Availability> => Promise.resolve({ available: true })
+export const probe = async (): Promise<undefined> => undefined
 
 export function open(): Promise<Device> {
   const tf = new MathBackendCPU()

@@ -1,6 +1,6 @@
 // What a device file provides: tf's backend for it, the rules it runs ops by, and how to talk to its memory.
 // Nothing here knows graphs (executor.ts) or the contract with core (backend.ts).
-import type { Availability, Capabilities, DType, HostTensor } from '@embed-kd/core'
+import type { Capabilities, DType, HostTensor } from '@embed-kd/core'
 import type { KernelBackend, TensorInfo } from '@tensorflow/tfjs-core'
 import type { Rules } from '../kernels.js'
 import type { HostValues } from '../workspace.js'
@@ -27,9 +27,25 @@ export interface Device {
 
 /** What each device file exports. */
 export interface DeviceModule {
-  probe(): Promise<Availability>
-  /** @throws with cause and remedy where the device cannot be used. */
+  /**
+   * Looks whether the device can be used, loading as little as that takes. @returns what is worth telling of it.
+   * @throws Unavailable where it cannot.
+   */
+  probe(): Promise<string | undefined>
+  /** @throws Unavailable where the device cannot be used. */
   open(): Promise<Device>
+}
+
+/** Why a device cannot be used, and what would help. */
+export class Unavailable extends Error {
+  readonly reason: string
+  readonly remedy: string
+
+  constructor(reason: string, remedy: string) {
+    super(`${reason}; ${remedy}`)
+    this.reason = reason
+    this.remedy = remedy
+  }
 }
 
 /** The parts of a device whose kernels run on this thread and whose tensors the host can read at once. */

@@ -4,7 +4,13 @@ import { platform } from '#platform'
 import { findBackend, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core'
 import type { NativePackage } from '../platform/platform.js'
 import { rules } from '../kernels.js'
-import { onThisThread, type Device, type DeviceModule } from './device.js'
+import {
+  availabilityBy,
+  onThisThread,
+  Unavailable,
+  type Device,
+  type DeviceModule,
+} from './device.js'
 
 /** What we use of tf's NodeJSKernelBackend, whose types are in the optional package. */
 interface NativeBackend extends KernelBackend {
@@ -17,15 +23,7 @@ const registry = 'tensorflow'
 
 /** The device of one of the native packages. */
 export const nativeDevice = (name: NativePackage): DeviceModule => ({
-  async probe() {
-    try {
-      const { binding } = await load(name)
-      return { available: true, detail: `TensorFlow ${binding.TF_Version}` }
-    } catch (error) {
-      const [reason = '', ...remedy] = (error as Error).message.split('; ')
-      return { available: false, reason, remedy: remedy.join('; ') }
-    }
-  },
+  probe: async () => `TensorFlow ${(await load(name)).binding.TF_Version}`,
   open: async () => device(await load(name)),
 })
 
@@ -34,14 +32,15 @@ async function load(name: NativePackage): Promise<NativeBackend> {
   const tf = findBackend(registry) as NativeBackend
   const wantsGpu = name === '@tensorflow/tfjs-node-gpu'
   if (tf.isGPUPackage !== wantsGpu)
-    throw new Error(
+    throw new Unavailable(
       `${name} cannot be used beside ${wantsGpu ? '@tensorflow/tfjs-node' : '@tensorflow/tfjs-node-gpu'}, ` +
-        'which this process has loaded; use a process for each',
+        'which this process has loaded',
+      'use a process for each',
     )
   if (wantsGpu && !tf.isUsingGpuDevice)
-    throw new Error(
-      `${name} finds no GPU and would compute on the CPU; install an NVIDIA driver with CUDA 11 and cuDNN 8, or use ` +
-        'tfjs:node',
+    throw new Unavailable(
+      `${name} finds no GPU and would compute on the CPU`,
+      'install an NVIDIA driver with CUDA 11 and cuDNN 8, or use tfjs:node',
     )
   return tf
 }

@@ -1,6 +1,6 @@
 // The devices by name. Each one's file, and with it its part of tf, is loaded when it is asked for.
 import type { NativePackage } from '../platform/platform.js'
-import type { Device, DeviceModule } from './device.js'
+import { Unavailable, type Device, type DeviceModule } from './device.js'
 
 const native = async (name: NativePackage): Promise<DeviceModule> =>
   (await import('./native.js')).nativeDevice(name)
@@ -15,13 +15,13 @@ const modules: Readonly<Record<string, () => Promise<DeviceModule>>> = {
 
 export const deviceNames: readonly string[] = Object.keys(modules)
 
-/** @throws where there is no device of that name. */
+/** @throws Unavailable where there is no device of that name. */
 export async function deviceModule(name: string): Promise<DeviceModule> {
   const load = modules[name]
   if (!load)
-    throw new Error(`tfjs has no device "${name}"; choose one of ${deviceNames.join(', ')}`)
+    throw new Unavailable(`tfjs has no device "${name}"`, `choose one of ${deviceNames.join(', ')}`)
   return load()
 }
 
-/** @throws with cause and remedy where the device cannot be used. */
+/** @throws Unavailable where the device cannot be used. */
 export const openDevice = async (name: string): Promise<Device> => (await deviceModule(name)).open()

@@ -1,24 +1,18 @@
 // tfjs:wasm: tf's WebAssembly kernels (XNNPACK), single-threaded in Node. Tensors live in the module's heap, where
 // JavaScript sees them too: what tf's kernels do badly here is done on that heap, or asked for in another form.
-import { sameShape, sizeOf, type Availability, type OpName } from '@embed-kd/core'
+import { sameShape, sizeOf, type OpName } from '@embed-kd/core'
 import '@tensorflow/tfjs-backend-wasm'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { findBackend, setBackend } from '@tensorflow/tfjs-core'
 import { matmulWith, rules, spread, type Broadcast, type Product, type Rule } from '../kernels.js'
 import type { HostValues, TfTensor } from '../workspace.js'
-import { onThisThread, type Device } from './device.js'
+import { onThisThread, Unavailable, type Device } from './device.js'
 import { broadcastOnHost, elementwiseOnHost, hostMemoryRules, type View } from './host-memory.js'
 
-export const probe = (): Promise<Availability> =>
-  Promise.resolve(
-    'WebAssembly' in globalThis
-      ? { available: true }
-      : {
-          available: false,
-          reason: 'this JavaScript runtime has no WebAssembly',
-          remedy: 'use tfjs:cpu, or a runtime with WebAssembly',
-        },
-  )
+export async function probe(): Promise<undefined> {
+  if (!('WebAssembly' in globalThis))
+    throw new Unavailable('this JavaScript runtime has no WebAssembly', 'use tfjs:cpu')
+}
 
 let heap: Promise<BackendWasm> | undefined
 
@@ -28,9 +22,9 @@ let heap: Promise<BackendWasm> | undefined
  */
 async function openHeap(): Promise<BackendWasm> {
   if (!(await setBackend('wasm')))
-    throw new Error(
-      'tfjs:wasm: tf could not load its WebAssembly module; in a browser, serve its .wasm files and name their ' +
-        "folder with setWasmPaths of '@tensorflow/tfjs-backend-wasm'",
+    throw new Unavailable(
+      'tfjs:wasm: tf could not load its WebAssembly module',
+      "in a browser, serve its .wasm files and name their folder with setWasmPaths of '@tensorflow/tfjs-backend-wasm'",
     )
   const tf = findBackend('wasm') as BackendWasm
   // Where the heap is full tf goes on at address 0, over whatever is there.

@@ -1,27 +1,18 @@
 // tfjs:webgpu: tf's WebGPU kernels on a device of our own, in a browser or in Node through Dawn. WebGPU reports most
 // mistakes late and silently; here each run fails with the errors that its own commands caused.
 import { platform } from '#platform'
-import type { Availability } from '@embed-kd/core'
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
 import { rules } from '../kernels.js'
 import type { HostValues } from '../workspace.js'
-import type { Device } from './device.js'
+import { Unavailable, type Device } from './device.js'
 import { webgpuRules } from './webgpu-rules.js'
 
-export async function probe(): Promise<Availability> {
-  try {
-    const { info } = await findAdapter()
-    return { available: true, detail: describe(info) }
-  } catch (error) {
-    const [reason = '', remedy = platform.adapterRemedy] = (error as Error).message.split('; ', 2)
-    return { available: false, reason, remedy }
-  }
-}
+export const probe = async (): Promise<string> => describe((await findAdapter()).info)
 
 async function findAdapter(): Promise<GPUAdapter> {
   const gpu = await platform.openGpu()
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
-  if (!adapter) throw new Error(`tfjs:webgpu finds no WebGPU adapter; ${platform.adapterRemedy}`)
+  if (!adapter) throw new Unavailable('tfjs:webgpu finds no WebGPU adapter', platform.adapterRemedy)
   return adapter
 }
 

@@ -1,6 +1,7 @@
 // Node's side of platform.ts: WebGPU is Dawn, from the npm package webgpu, and native packages are optional peers.
 import { createRequire } from 'node:module'
 import util from 'node:util'
+import { Unavailable } from '../devices/device.js'
 import type { NativePackage, Platform } from './platform.js'
 
 const require = createRequire(import.meta.url)
@@ -13,23 +14,22 @@ export const platform: Platform = {
     "NVIDIA's). Without a GPU, the software device in Debian's chromium package will do for tests: " +
     'LD_LIBRARY_PATH=/usr/lib/chromium VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json',
   gpuVersions: () => Promise.resolve({ webgpu: versionOf('webgpu') }),
-  loadNative(name) {
+  async loadNative(name) {
     try {
       require.resolve(name)
     } catch {
-      return Promise.reject(new Error(`${name} is not installed; ${installing(name)}`))
+      throw new Unavailable(`${name} is not installed`, installing(name))
     }
     // Node 23 and later lack a function that tfjs-node calls.
-    Object.assign(util, { isNullOrUndefined: (x: unknown) => x === null || x === undefined })
+    if (!('isNullOrUndefined' in util))
+      Object.assign(util, { isNullOrUndefined: (x: unknown) => x === null || x === undefined })
     try {
       require(name)
-      return Promise.resolve()
     } catch (error) {
       const cause = (error as Error).message.split('\n')[0]
-      return Promise.reject(
-        new Error(
-          `${name} is installed but its native library does not load (${cause}); ${installing(name)}`,
-        ),
+      throw new Unavailable(
+        `${name} is installed but its native library does not load (${cause})`,
+        installing(name),
       )
     }
   },
@@ -50,6 +50,7 @@ async function openDawn(): Promise<GPU> {
 const versionOf = (name: string) => (require(`${name}/package.json`) as { version: string }).version
 
 const installing = (name: NativePackage) =>
-  `install it with its native library: npm install --ignore-scripts=false ${name}@4.22.0` +
+  `install it with its native library: npm install --ignore-scripts=false ${name}@` +
+  versionOf('@tensorflow/tfjs-core') +
   (name.endsWith('gpu') ? ' (needs an NVIDIA GPU with CUDA 11 and cuDNN 8)' : '') +
   '; its install script downloads libtensorflow and needs a network'

@@ -2,7 +2,7 @@
 // `#platform` is node.ts or browser.ts, by the conditions in package.json; no Node import reaches a bundle.
 
 export interface Platform {
-  /** The WebGPU entry point, with its global classes defined. @throws where there is none, saying what would help. */
+  /** The WebGPU entry point, with its global classes defined. @throws Unavailable where there is none. */
   openGpu(): Promise<GPU>
   /** What helps where `openGpu` succeeds but finds no adapter. */
   readonly adapterRemedy: string
@@ -10,7 +10,7 @@ export interface Platform {
   gpuVersions(): Promise<Readonly<Record<string, string>>>
   /**
    * Loads one of tf's native packages, at the cost of its whole library.
-   * @throws where it is not installed, or its library does not load; the message says how to install it.
+   * @throws Unavailable where it is not installed, or its library does not load.
    */
   loadNative(name: NativePackage): Promise<void>
 }
