@@ -4,13 +4,7 @@ import { platform } from '#platform'
 import { findBackend, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core'
 import type { NativePackage } from '../platform/platform.js'
 import { rules } from '../kernels.js'
-import {
-  availabilityBy,
-  onThisThread,
-  Unavailable,
-  type Device,
-  type DeviceModule,
-} from './device.js'
+import { onThisThread, Unavailable, type Device, type DeviceModule } from './device.js'
 
 /** What we use of tf's NodeJSKernelBackend, whose types are in the optional package. */
 interface NativeBackend extends KernelBackend {
