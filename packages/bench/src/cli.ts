@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The command `embed-kd`. Each subcommand is a file in commands/; this one only puts them together and turns errors into
 // one line and an exit code.
 import { readFileSync } from 'node:fs'
