@@ -1,14 +1,15 @@
 // The cost part of a record: FLOPs, bytes and planned memory of a training graph, read off the graph.
-import { cost, planMemory, type Capabilities, type Graph } from '@embed-kd/core'
+import { cost, lower, planMemory, type Capabilities, type Graph } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/record'
 
-/** @param graph as the backend executes it. */
+/** @param graph as it was compiled; what counts is what a backend with these capabilities executes. */
 export function costOf(
   graph: Graph,
-  { reusesDonated }: Pick<Capabilities, 'reusesDonated'>,
+  { composites, reusesDonated }: Pick<Capabilities, 'composites' | 'reusesDonated'>,
 ): NonNullable<BenchRecord['cost']> {
-  const { flops, bytes, flopsByScope } = cost(graph)
-  const { residentBytes, peakBytes, activationBytes, inputBytes } = planMemory(graph, {
+  const executed = lower(graph, { composites })
+  const { flops, bytes, flopsByScope } = cost(executed)
+  const { residentBytes, peakBytes, activationBytes, inputBytes } = planMemory(executed, {
     reusesDonated,
   })
   const { parameter, optimizer, teacher, batch } = inputBytes

@@ -2,7 +2,7 @@
 // Their inputs and outputs are named here; backends and the benchmark know nothing else of a model.
 import { gradients } from '../grad/gradients.js'
 import * as op from '../graph/api.js'
-import type { Graph } from '../graph/graph.js'
+import type { Graph, Rematerialise } from '../graph/graph.js'
 import { isTensor, spec, trace, type InputSpec, type Tensor } from '../graph/trace.js'
 import { flattenTree } from '../graph/tree.js'
 import { Dropout } from '../nn/layers.js'
@@ -55,6 +55,8 @@ export interface TrainConfig {
   readonly settings: PresetSettings
   readonly optimizer: AdamWOptions
   readonly schedule: Schedule
+  /** Default: nothing. */
+  readonly rematerialise?: Rematerialise
 }
 
 /** What a training step takes beside the state; `T` is an input's specification, or its tensor. */
@@ -222,19 +224,27 @@ export function trainGraph(config: TrainConfig): Graph {
   const { method, optimizer, schedule, settings } = config
   const specs = studentSpecs(config)
   const inputs = { state: stateInputs(specs), step: stepInputs(config) }
-  return trace(`train ${method}`, { state: inputs.state, ...inputs.step }, ({ state, ...rest }) => {
-    const step = rest as StepInputs<Tensor>
-    const { gradients, metrics } = differentiate(config, state.parameters, state.step, step)
-    return state.step.tracer.scope('optimizer', () => {
-      const rate = learningRate(schedule, optimizer.learningRate, state.step)
-      const decays = (spec: ParameterSpec) => settings.decay === 'all' || spec.decay
-      return {
-        state: adamw(state, specs, gradients, rate, optimizer, decays),
-        metrics: { ...metrics, learning_rate: rate },
-      }
-    })
-  })
+  const graph = trace(
+    `train ${method}`,
+    { state: inputs.state, ...inputs.step },
+    ({ state, ...rest }) => {
+      const step = rest as StepInputs<Tensor>
+      const { gradients, metrics } = differentiate(config, state.parameters, state.step, step)
+      return state.step.tracer.scope('optimizer', () => {
+        const rate = learningRate(schedule, optimizer.learningRate, state.step)
+        const decays = (spec: ParameterSpec) => settings.decay === 'all' || spec.decay
+        return {
+          state: adamw(state, specs, gradients, rate, optimizer, decays),
+          metrics: { ...metrics, learning_rate: rate },
+        }
+      })
+    },
+  )
+  return recomputing(graph, config)
 }
+
+const recomputing = (graph: Graph, { rematerialise }: TrainConfig): Graph =>
+  rematerialise ? { ...graph, rematerialise } : graph
 
 /**
  * Forward and backward alone, to compare backends and frameworks by: takes `state.parameters.*`, `state.step` and what
@@ -247,12 +257,13 @@ export function gradientGraph(config: TrainConfig): Graph {
     parameters: parameterInputs(specs, { role: 'parameter' }),
     step: spec([], { dtype: 'int32', role: 'optimizer' }),
   }
-  return trace(`gradients ${config.method}`, { state, ...stepInputs(config) }, (symbols) => {
+  const graph = trace(`gradients ${config.method}`, { state, ...stepInputs(config) }, (symbols) => {
     const { state, ...rest } = symbols
     const step = rest as StepInputs<Tensor>
     const result = differentiate(config, state.parameters, state.step, step)
     return { ...result, gradients: Object.fromEntries(result.gradients) }
   })
+  return recomputing(graph, config)
 }
 
 /**

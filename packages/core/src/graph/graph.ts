@@ -34,8 +34,17 @@ interface NodeOf<K extends OpName> {
 /** One application of an op. Narrow by `node.op` to get its attributes. */
 export type Node<K extends OpName = OpName> = { [P in K]: NodeOf<P> }[K]
 
+/**
+ * What a gradient reads of the forward pass and is made again for it instead of kept, within transformer blocks:
+ * - `elementwise`: activations, norms and masks, where that saves memory: a few per cent more time.
+ * - `blocks`: everything, so that only what goes from block to block is kept: about a third more time.
+ */
+export type Rematerialise = 'elementwise' | 'blocks'
+
 export interface Graph {
   readonly name: string
+  /** What lowering is to recompute. Default: nothing. */
+  readonly rematerialise?: Rematerialise
   readonly types: readonly TensorType[]
   readonly inputs: readonly GraphInput[]
   readonly nodes: readonly Node[]

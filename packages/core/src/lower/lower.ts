@@ -1,9 +1,10 @@
 // From the graph as traced to the graph a backend runs: composites it lacks become primitives, and local
-// simplifications, common subexpressions and dead code are settled on the way.
+// simplifications, common subexpressions and dead code are settled on the way, and what is to be recomputed is.
 import type { Graph, ValueId } from '../graph/graph.js'
 import { isComposite, type AttrsOf, type CompositeName } from '../graph/ops.js'
 import { Tracer, type Tensor } from '../graph/trace.js'
 import { decompositions } from './decompositions.js'
+import { rematerialise } from './rematerialise.js'
 import { simplify } from './simplify.js'
 
 export interface LowerOptions {
@@ -26,10 +27,12 @@ export function lower(graph: Graph, { composites = [] }: LowerOptions = {}): Gra
     )
     node.outputs.forEach((value, i) => values.set(value, outputs[i]!))
   }
-  return tracer.finish(
+  const lowered = tracer.finish(
     graph.name,
     new Map(graph.outputs.map(({ name, value }) => [name, values.get(value)!])),
   )
+  // Last, for equal nodes are made only once before.
+  return graph.rematerialise ? rematerialise(lowered, graph.rematerialise) : lowered
 }
 
 const decompose = <K extends CompositeName>(

@@ -1,0 +1,124 @@
+// Recomputes instead of keeping (Chen et al. 2016): what a transformer block made going forward, and its gradient reads
+// again, is made a second time there. Less memory for more work, and the same numbers. It sees scopes and ops only.
+import type { Graph, Node, Rematerialise, ValueId } from '../graph/graph.js'
+import type { OpName } from '../graph/ops.js'
+import { bytesOf, type TensorType } from '../tensor/tensor.js'
+
+/** Made again at the cost of a pass over memory. Sums are not: residual streams would be followed back to their start. */
+const elementwise: ReadonlySet<OpName> = new Set<OpName>([
+  ...(['sub', 'mul', 'div', 'neg', 'exp', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'erf'] as const),
+  ...(['cast', 'select', 'layerNorm', 'gelu', 'quickGelu'] as const),
+])
+const isBackward = ({ scope }: Node) => scope.split('/').includes('grad')
+
+/** `student/blocks.3` of a node that belongs to a block's forward pass. */
+function blockOf(node: Node): string | undefined {
+  const path = node.scope.split('/')
+  const index = path.findIndex((part) => /^blocks\.\d+$/.test(part))
+  return index < 0 || isBackward(node) ? undefined : path.slice(0, index + 1).join('/')
+}
+
+/** The graph with what `policy` says recomputed. Its interface stays the same. */
+export function rematerialise(graph: Graph, policy: Rematerialise): Graph {
+  const makers = new Map<ValueId, Node>()
+  for (const node of graph.nodes) for (const value of node.outputs) makers.set(value, node)
+  const again = policy === 'blocks' ? insideBlocks(graph, makers) : cheapInBlocks(graph, makers)
+
+  const types: TensorType[] = [...graph.types]
+  const nodes: Node[] = []
+  const copies = new Map<ValueId, ValueId>()
+  const copyOf = (value: ValueId): ValueId => {
+    const known = copies.get(value)
+    if (known !== undefined) return known
+    const node = makers.get(value)
+    if (!node || !again(value)) return value
+    const inputs = node.inputs.map(copyOf)
+    const outputs = node.outputs.map((output) => types.push(graph.types[output]!) - 1)
+    node.outputs.forEach((output, i) => copies.set(output, outputs[i]!))
+    nodes.push({ ...node, inputs, outputs, scope: `${node.scope}/again` } as Node)
+    return copies.get(value)!
+  }
+  for (const node of graph.nodes)
+    nodes.push(isBackward(node) ? ({ ...node, inputs: node.inputs.map(copyOf) } as Node) : node)
+  return { ...graph, types, nodes }
+}
+
+type Makers = ReadonlyMap<ValueId, Node>
+
+const isConstant = (node: Node) => node.op === 'constant' || node.op === 'iota'
+
+/** All but what leaves a block; the last block is left alone, for its gradient begins where its forward pass ends. */
+function insideBlocks(graph: Graph, makers: Makers): (value: ValueId) => boolean {
+  const leaving = new Set<ValueId>(graph.outputs.map(({ value }) => value))
+  const earlier = new Set<string>()
+  for (const node of graph.nodes) {
+    if (isBackward(node)) continue
+    for (const value of node.inputs) {
+      const block = blockOf(makers.get(value) ?? node)
+      if (block === undefined || block === blockOf(node)) continue
+      leaving.add(value)
+      if (blockOf(node) !== undefined) earlier.add(block)
+    }
+  }
+  return (value) => {
+    const maker = makers.get(value)!
+    const block = blockOf(maker)
+    return block !== undefined && earlier.has(block) && !leaving.has(value) && !isConstant(maker)
+  }
+}
+
+/**
+ * Elementwise results, where keeping what they are made from takes less memory than keeping them. Results made from
+ * the same tensors are decided on together.
+ */
+function cheapInBlocks(graph: Graph, makers: Makers): (value: ValueId) => boolean {
+  const bytes = (value: ValueId) => bytesOf(graph.types[value]!)
+  /** What a view shows. */
+  const viewed = (value: ValueId): ValueId => {
+    const maker = makers.get(value)
+    return maker?.op === 'reshape' ? viewed(maker.inputs[0]!) : value
+  }
+  const isCheap = (value: ValueId): boolean => {
+    const maker = makers.get(value)
+    return maker !== undefined && elementwise.has(maker.op) && blockOf(maker) !== undefined
+  }
+  const late = new Set(graph.nodes.filter(isBackward).flatMap(({ inputs }) => inputs.map(viewed)))
+  /** Inputs of the graph, constants, and what is kept in any case. */
+  const isKept = (value: ValueId): boolean => {
+    const maker = makers.get(value)
+    return maker === undefined || isConstant(maker) || (late.has(value) && !isCheap(value))
+  }
+  const memo = new Map<ValueId, ReadonlySet<ValueId>>()
+  /** The tensors to keep for making `value` again. */
+  const sourcesOf = (value: ValueId): ReadonlySet<ValueId> => {
+    const known = memo.get(value)
+    if (known) return known
+    const inputs = isCheap(value) ? makers.get(value)!.inputs.map(viewed) : undefined
+    const sources = inputs ? inputs.flatMap((input) => [...sourcesOf(input)]) : [value]
+    const additional = new Set(sources.filter((source) => !isKept(source)))
+    memo.set(value, additional)
+    return additional
+  }
+
+  const groups: { readonly results: ValueId[]; readonly sources: Set<ValueId> }[] = []
+  for (const value of late) {
+    if (!isCheap(value)) continue
+    const group = { results: [value], sources: new Set(sourcesOf(value)) }
+    const related = groups.filter(({ sources }) =>
+      [...sources].some((source) => group.sources.has(source)),
+    )
+    for (const { results, sources } of related) {
+      group.results.push(...results)
+      for (const source of sources) group.sources.add(source)
+    }
+    groups.splice(0, groups.length, ...groups.filter((other) => !related.includes(other)), group)
+  }
+  const total = (values: Iterable<ValueId>) => [...values].reduce((sum, x) => sum + bytes(x), 0)
+  const worthIt = new Set(
+    groups.flatMap(({ results, sources }) => (total(results) > total(sources) ? results : [])),
+  )
+  return (value) => {
+    const root = viewed(value)
+    return isCheap(root) && (worthIt.has(root) || !late.has(root))
+  }
+}
