@@ -76,10 +76,12 @@ function absorbFactors(graph: Graph, absorbs: (node: Node, graph: Graph) => bool
       readers.set(value, [...(readers.get(value) ?? []), draft])
   }
 
+  const readersOf = (value: ValueId) => (readers.get(value) ?? []).filter(({ removed }) => !removed)
+
   /** Products that read `value`, itself or reshaped; undefined where anything else does. */
   const productsOf = (value: ValueId): { reader: Draft; value: ValueId }[] | undefined => {
     if (kept.has(value)) return undefined
-    const found = (readers.get(value) ?? []).map((reader) => {
+    const found = readersOf(value).map((reader) => {
       if (reader.node.op === 'reshape') return productsOf(reader.outputs[0]!)
       const isOperand = reader.inputs.slice(0, 2).includes(value) && reader.inputs[2] !== value
       return isOperand && absorbs(reader.node, graph) ? [{ reader, value }] : undefined
@@ -88,7 +90,7 @@ function absorbFactors(graph: Graph, absorbs: (node: Node, graph: Graph) => bool
   }
 
   for (const draft of drafts) {
-    const scaling = scalingOf(draft, constants)
+    const scaling = draft.removed ? undefined : scalingOf(draft, constants)
     if (!scaling) continue
     const { source, factor } = scaling
     const [scaled] = draft.outputs as [ValueId]
@@ -96,22 +98,30 @@ function absorbFactors(graph: Graph, absorbs: (node: Node, graph: Graph) => bool
     if (products && products.length > 0) {
       for (const { reader, value } of products)
         for (const input of reader.inputs) if (input === value) reader.product *= factor
-      for (const reader of readers.get(scaled)!) {
+      for (const reader of readersOf(scaled)) {
         reader.inputs = reader.inputs.map((value) => (value === scaled ? source : value))
         readers.get(source)!.push(reader)
       }
       draft.removed = true
       continue
     }
+    // Where all that read a product scale it, and alike (a recomputed one again), the product is scaled for all of them.
     const maker = makers.get(source)
-    const isOnlyReader = readers.get(source)!.filter((reader) => !reader.removed).length === 1
-    if (maker && absorbs(maker.node, graph) && isOnlyReader && !kept.has(source)) {
-      maker.outputs = [scaled]
-      maker.product *= factor
-      maker.bias *= factor
-      makers.set(scaled, maker)
-      draft.removed = true
-    }
+    if (!maker || !absorbs(maker.node, graph) || kept.has(source)) continue
+    const alike = readersOf(source)
+    const twins = alike.filter((reader) => reader !== draft).map((reader) => reader.outputs[0]!)
+    const isAlike = alike.every((reader) => scalingOf(reader, constants)?.factor === factor)
+    if (!isAlike || twins.some((twin) => kept.has(twin))) continue
+    maker.outputs = [scaled]
+    maker.product *= factor
+    maker.bias *= factor
+    makers.set(scaled, maker)
+    for (const reader of alike) reader.removed = true
+    for (const twin of twins)
+      for (const reader of readersOf(twin)) {
+        reader.inputs = reader.inputs.map((value) => (value === twin ? scaled : value))
+        readers.set(scaled, [...(readers.get(scaled) ?? []), reader])
+      }
   }
 
   const factors = new Map<Node, Factors>()

@@ -49,7 +49,7 @@ const microsoft = 'com.microsoft'
 
 export class ModelBuilder {
   readonly #graph = new Message()
-  readonly #small = new Map<string, string>()
+  readonly #made = new Map<string, string>()
   #fresh = 0
   #scope = ''
 
@@ -97,6 +97,15 @@ export class ModelBuilder {
     return this.add('Cast', [input], { to: elementTypes[to] }, outputs)
   }
 
+  /** What `make` adds, once for each key. */
+  once(key: string, make: () => string): string {
+    const known = this.#made.get(key)
+    if (known) return known
+    const name = make()
+    this.#made.set(key, name)
+    return name
+  }
+
   /** A name no value has yet. */
   fresh(): string {
     return `t${this.#fresh++}`
@@ -114,11 +123,7 @@ export class ModelBuilder {
   /** A small constant, made once for equal contents: `scalar('float32', 2)`, or a vector of indices. */
   small(type: ElementType, shape: Shape, values: readonly number[]): string {
     const key = `${type} ${shape.join()} ${values.map((x) => (Object.is(x, -0) ? '-0' : x)).join()}`
-    const known = this.#small.get(key)
-    if (known) return known
-    const name = this.tensor(type, shape, arrayOf[type](values))
-    this.#small.set(key, name)
-    return name
+    return this.once(key, () => this.tensor(type, shape, arrayOf[type](values)))
   }
 
   scalar(type: ElementType, value: number): string {

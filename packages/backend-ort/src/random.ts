@@ -64,7 +64,10 @@ export function emitRandomUniform(
   const { rows, columns } = matrixOf(shape)
   const part = (index: number) =>
     model.cast(model.add('Gather', [inputs[0]!, model.scalar('int64', index)]), 'uint32')
-  const state = hashed(plus(hashed(part(0)), part(1)))
+  // The same for all draws of a step.
+  const state = model.once(`random state of ${inputs[0]}`, () =>
+    hashed(plus(hashed(part(0)), part(1))),
+  )
   // The square of an odd sum of a row's word and a column's: squares of odd words are uniform but for their last three
   // bits, and being quadratic in both words they leave no pattern between rows or columns, as a product would.
   const row = hashed(plus(wordsOf(1, rows, [rows, 1]), state))

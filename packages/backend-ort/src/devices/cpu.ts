@@ -2,7 +2,7 @@
 import { bytesOf, sizeOf } from '@embed-kd/core'
 import { asMatrix, emitters, matmulFused, nativeComposites, type Emitter } from '../emitters.js'
 import { OnnxFloat } from '../model.js'
-import type { Device } from './device.js'
+import { commonOptions, type Device } from './device.js'
 import { hostMemory } from './host-memory.js'
 
 /** A second pass with two threads beats Gemm, which copies the bias with one, where the copy leaves the cache. */
@@ -57,15 +57,7 @@ export const cpu: Device = {
   emitters: { ...emitters, matmul: matmulFused, linear, sum },
   // Gemm and FusedMatMul have their alpha.
   absorbs: ({ op }) => op === 'linear' || op === 'matmul',
-  sessionOptions: {
-    executionProviders: ['cpu'],
-    executionMode: 'sequential',
-    // Both keep memory for later that a step of fixed shapes does not need: together they double the peak.
-    enableMemPattern: false,
-    enableCpuMemArena: false,
-    // Threads spin while a graph runs, never between runs: idle sessions must not slow the others.
-    extra: { session: { force_spinning_stop: '1' } },
-  },
+  sessionOptions: { ...commonOptions, executionProviders: ['cpu'] },
   writesOver: true,
   probe: async () => ({ available: true }),
   open: async (ort) => hostMemory(ort),

@@ -5,18 +5,12 @@ import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Availability } from '@embed-kd/core'
-import type { InferenceSession } from 'onnxruntime-node'
 import { emitters, matmulFused, nativeComposites } from '../emitters.js'
 import { ModelBuilder } from '../model.js'
-import type { Device, Ort } from './device.js'
+import { commonOptions, type Device, type Ort } from './device.js'
 import { hostMemory } from './host-memory.js'
 
-const sessionOptions: InferenceSession.SessionOptions = {
-  executionProviders: ['cuda', 'cpu'],
-  enableMemPattern: false,
-  enableCpuMemArena: false,
-  extra: { session: { force_spinning_stop: '1' } },
-}
+const sessionOptions = { ...commonOptions, executionProviders: ['cuda', 'cpu'] }
 
 export const cuda: Device = {
   name: 'cuda',

@@ -21,6 +21,20 @@ export interface Device {
   open(ort: Ort): Promise<Memory>
 }
 
+/** What sessions have in common on every device. */
+export const commonOptions = {
+  executionMode: 'sequential',
+  // Both keep memory for later that a step of fixed shapes does not need: together they double the peak.
+  enableMemPattern: false,
+  enableCpuMemArena: false,
+  extra: {
+    // Threads spin while a graph runs, never between runs: idle sessions must not slow the others.
+    session: { force_spinning_stop: '1' },
+    // What is to be recomputed would be found to be there already; all other duplicates are gone before.
+    optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
+  },
+} as const satisfies InferenceSession.SessionOptions
+
 /** The tensors of a device: inputs and outputs of its sessions. */
 export interface Memory {
   /** What this very device is found not to keep of the contract. */

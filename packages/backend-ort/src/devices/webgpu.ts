@@ -10,10 +10,11 @@ import {
   type Emitters,
 } from '../emitters.js'
 import { ModelBuilder } from '../model.js'
-import type { Device, Memory, Ort } from './device.js'
+import { commonOptions, type Device, type Memory, type Ort } from './device.js'
 import { cos, sin } from './sine.js'
 
 const sessionOptions: InferenceSession.SessionOptions = {
+  ...commonOptions,
   executionProviders: [
     {
       name: 'webgpu',
@@ -24,9 +25,10 @@ const sessionOptions: InferenceSession.SessionOptions = {
     },
   ],
   preferredOutputLocation: 'gpu-buffer',
-  enableMemPattern: false,
-  enableCpuMemArena: false,
-  extra: { session: { disable_cpu_ep_fallback: '1', intra_op: { allow_spinning: '0' } } },
+  extra: {
+    ...commonOptions.extra,
+    session: { ...commonOptions.extra.session, disable_cpu_ep_fallback: '1' },
+  },
 }
 
 /** There is no Or. */
