@@ -29,6 +29,7 @@ export class SweepClock {
   readonly #estimates: readonly number[]
   readonly #started = performance.now()
   #done = 0
+  #secondsOfDone = 0
 
   constructor(estimates: readonly (number | undefined)[]) {
     this.#estimates = estimates.map((seconds) => seconds ?? 0)
@@ -36,13 +37,17 @@ export class SweepClock {
 
   trialEnded(): void {
     this.#done++
+    this.#secondsOfDone = this.#elapsed
   }
 
   get secondsLeft(): number {
     const sum = (to?: number) =>
       this.#estimates.slice(0, to).reduce((total, seconds) => total + seconds, 0)
-    const elapsed = (performance.now() - this.#started) / 1000
-    const pace = this.#done === 0 ? 1 : elapsed / Math.max(sum(this.#done), 1)
-    return Math.max(pace * sum() - elapsed, 0)
+    const pace = this.#done === 0 ? 1 : this.#secondsOfDone / Math.max(sum(this.#done), 1)
+    return Math.max(pace * sum() - this.#elapsed, 0)
+  }
+
+  get #elapsed(): number {
+    return (performance.now() - this.#started) / 1000
   }
 }
