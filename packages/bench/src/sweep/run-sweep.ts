@@ -66,16 +66,17 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   for (const trial of pending) {
     const position = `[${store.records.size + 1}/${trials.length}]`
     const name = describeTrial({ trial: trial.description })
-    const probe = probes.get(trial.config.backend)!
-    const preparation = probe.available
-      ? await preparations.prepare(trial)
-      : ({ status: 'ok', output: {} } as const)
+    const probe = probes.get(trial.config.backend)
+    const unavailable = probe?.available === false ? probe : undefined
+    const preparation = unavailable
+      ? ({ status: 'ok', output: {} } as const)
+      : await preparations.prepare(trial)
     if (preparation.status === 'interrupted' || limits.signal?.aborted) break
     display.begin(`${position} ${name}`)
     const startedAt = new Date()
     const began = performance.now()
-    const outcome: TrialOutcome | undefined = !probe.available
-      ? { status: 'skipped', reason: `${probe.reason}; ${probe.remedy}` }
+    const outcome: TrialOutcome | undefined = unavailable
+      ? { status: 'skipped', reason: `${unavailable.reason}; ${unavailable.remedy}` }
       : preparation.status === 'ok'
         ? await run(trial, preparation.output)
         : preparation
@@ -96,7 +97,10 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   return { records, interrupted: records.length < pending.length }
 }
 
-/** Whether each backend of the trials works here, and how fast. */
+/**
+ * Whether each backend of the trials works here, and how fast. One whose probe itself came to grief (killed, crashed) is
+ * left out: its trials find out, each for itself.
+ */
 export async function probeBackends(
   trials: readonly PlannedTrial[],
   limits: JobLimits,
@@ -106,16 +110,7 @@ export async function probeBackends(
   for (const backend of new Set(trials.map(({ config }) => config.backend))) {
     display.begin(`trying ${backend}`)
     const outcome = await runJob('probe', { backend }, limits)
-    probes.set(
-      backend,
-      outcome.status === 'ok'
-        ? outcome.output
-        : {
-            available: false,
-            reason: 'reason' in outcome ? outcome.reason : 'interrupted',
-            remedy: 'embed-kd doctor tells more',
-          },
-    )
+    if (outcome.status === 'ok') probes.set(backend, outcome.output)
   }
   return probes
 }
