@@ -1,5 +1,5 @@
 // `embed-kd bench`: a sweep, from its configuration to records and a report.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { renderReport } from '@embed-kd/report'
@@ -7,6 +7,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 
 import { UserError, messageOf } from '../errors.js'
+import { writeOutputFile } from '../output-file.js'
 import { formatBytes, formatDuration, formatFlops, formatTable } from '../format.js'
 import { estimateTrials } from '../sweep/clock.js'
 import { expandGrids, gridSchema, parseGrids, sweepSchema, type Grid } from '../sweep/grid.js'
@@ -234,7 +235,7 @@ function finish(
 /** All records in the directory, of other shards and earlier runs too, as one report. */
 function writeReport(directory: string): string {
   const file = join(directory, 'report.html')
-  writeFileSync(file, renderReport(readRecords(directory)))
+  writeOutputFile(file, renderReport(readRecords(directory)))
   return file
 }
 

@@ -1,11 +1,10 @@
 // `embed-kd merge`: the shards of a sweep to one file of records.
-import { renameSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { formatRecord } from '@embed-kd/record'
 import { Command } from 'commander'
 
-import { UserError, messageOf } from '../errors.js'
+import { writeOutputFile } from '../output-file.js'
 import { mergeRecords } from '../sweep/merge.js'
 import { readRecords } from '../sweep/store.js'
 
@@ -28,15 +27,7 @@ Example:
       const records = mergeRecords(paths.map((path) => ({ path, records: readRecords(path) })))
       const sorted = records.toSorted((a, b) => (a.id < b.id ? -1 : 1))
       const file = resolve(out)
-      try {
-        writeFileSync(`${file}.tmp`, sorted.map(formatRecord).join(''))
-        renameSync(`${file}.tmp`, file)
-      } catch (error) {
-        throw new UserError(
-          `${file} cannot be written (${messageOf(error)})`,
-          'choose another --out',
-        )
-      }
+      writeOutputFile(file, sorted.map(formatRecord).join(''))
       process.stdout.write(
         json
           ? `${JSON.stringify({ records: file, trials: records.length })}\n`

@@ -1,11 +1,10 @@
 // `embed-kd report`: records to one HTML file.
-import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { renderReport } from '@embed-kd/report'
 import { Command } from 'commander'
 
-import { UserError, messageOf } from '../errors.js'
+import { writeOutputFile } from '../output-file.js'
 import { mergeRecords } from '../sweep/merge.js'
 import { readRecords } from '../sweep/store.js'
 
@@ -40,14 +39,7 @@ Examples:
         ...(before === undefined ? {} : { before: readRecords(before) }),
       })
       const file = resolve(out)
-      try {
-        writeFileSync(file, html)
-      } catch (error) {
-        throw new UserError(
-          `${file} cannot be written (${messageOf(error)})`,
-          'choose another --out',
-        )
-      }
+      writeOutputFile(file, html)
       process.stdout.write(
         json
           ? `${JSON.stringify({ report: file, records: records.length })}\n`
