@@ -16,9 +16,13 @@ export const studentSchema = z.strictObject({
 })
 export type Student = z.infer<typeof studentSchema>
 
-/** `paper` is the paper's student (its section 4), which it also trains at 64 px; `small` is for CPUs. */
+/**
+ * `paper` is the paper's student (its section 4), which it also trains at 64 px; `small-32` sees the same patches at a quarter
+ * of its width; `small` is for CPUs.
+ */
 export const students: readonly Student[] = [
   { name: 'small', imageSize: 28, patch: 14, width: 64, layers: 3, heads: 4 },
+  { name: 'small-32', imageSize: 32, patch: 4, width: 64, layers: 4, heads: 4 },
   { name: 'paper', imageSize: 32, patch: 4, width: 256, layers: 6, heads: 8 },
   { name: 'paper-64', imageSize: 64, patch: 4, width: 256, layers: 6, heads: 8 },
 ]
