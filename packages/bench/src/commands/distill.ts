@@ -1,5 +1,4 @@
 // `embed-kd distill`: a student trained to be used, from embeddings or a teacher, as safetensors and ONNX.
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { hostTensor, presets, type Method, type Preset } from '@embed-kd/core'
@@ -21,6 +20,7 @@ import { openSignal } from '../distill/signal.js'
 import { formatConfusion } from '../distill/summary.js'
 import { formatShare } from '../format.js'
 import { findStudent, studentModel, students } from '../models/students.js'
+import { writeJson } from '../output-file.js'
 import { ProgressDisplay } from '../sweep/progress.js'
 import { openEncoder } from '../teachers/encoder.js'
 import { count, number } from './options.js'
@@ -160,7 +160,7 @@ async function distill(options: DistillOptions): Promise<void> {
     test,
     onnx: agreement,
   }
-  writeFileSync(join(options.out, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`)
+  writeJson(join(options.out, 'summary.json'), summary)
   process.stdout.write(
     options.json
       ? `${JSON.stringify(summary)}\n`

@@ -1,13 +1,11 @@
 // A trained model as files that others read: safetensors with a config.json, and ONNX in the layout that transformers.js and
 // optimum expect. What is written is run again in plain ONNX Runtime before anyone is told of it.
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { exportBatch, exportOnnx } from '@embed-kd/backend-ort'
 import {
   classifierParameters,
   classScores,
-  formatSafetensors,
   hostTensor,
   isParameterSpec,
   mapTree,
@@ -20,6 +18,8 @@ import {
 } from '@embed-kd/core'
 
 import type { ModelInput } from '../data/input.js'
+import { writeJson, writeOutputFile } from '../output-file.js'
+import { writeTensors } from '../teachers/files.js'
 import { writeHfPreprocessing } from '../teachers/hf-preprocessing.js'
 
 export interface TrainedModel {
@@ -56,7 +56,6 @@ export function exportSafetensors(
   { model, parameters, input, classNames }: TrainedModel,
   origin: object,
 ): void {
-  mkdirSync(directory, { recursive: true })
   const kept = mapTree(classifierParameters(model), isParameterSpec, (_, name) => name)
   const names = new Set<string>()
   mapTree(
@@ -65,7 +64,7 @@ export function exportSafetensors(
     (name) => names.add(name),
   )
   const tensors = new Map([...parameters].filter(([name]) => names.has(name)))
-  writeWhole(join(directory, 'model.safetensors'), formatSafetensors(tensors, { format: 'pt' }))
+  writeTensors(join(directory, 'model.safetensors'), tensors, { format: 'pt' })
   writeJson(join(directory, 'config.json'), {
     architectures: ['EmbedKdStudent'],
     model_type: 'embed-kd-student',
@@ -101,9 +100,8 @@ export function exportOnnxModel(
     const embeddings = vitEmbedding(model, tree, pixels)
     return { logits: classScores(tree, embeddings), embeddings }
   })
-  mkdirSync(join(directory, 'onnx'), { recursive: true })
   const file = join(directory, 'onnx', 'model.onnx')
-  writeWhole(file, exportOnnx(graph))
+  writeOutputFile(file, exportOnnx(graph))
   // To transformers.js an image classifier of any architecture runs as a ViT does.
   writeJson(join(directory, 'config.json'), {
     architectures: ['ViTForImageClassification'],
@@ -127,12 +125,4 @@ export async function runOnnx(file: string, images: HostTensor): Promise<Float32
   const scores = (logits!.data as Float32Array).slice()
   await session.release()
   return scores
-}
-
-const writeJson = (path: string, value: unknown): void =>
-  writeWhole(path, new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`))
-
-function writeWhole(path: string, bytes: Uint8Array): void {
-  writeFileSync(`${path}.tmp`, bytes)
-  renameSync(`${path}.tmp`, path)
 }

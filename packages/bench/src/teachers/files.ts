@@ -1,18 +1,12 @@
 // Files that the sweep makes once and uses in many trials: trained teachers and their embeddings. Safetensors with what is
 // known of them as metadata, named by a hash of everything they depend on, and whole or absent: never half written.
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { formatSafetensors, type HostTensor } from '@embed-kd/core'
+
+import { writeOutputFile } from '../output-file.js'
 
 /** JSON with the keys of objects in order, so that equal values have equal text. */
 export function canonicalJson(value: unknown): string {
@@ -31,23 +25,12 @@ export const hashOf = (value: unknown): string =>
 export const cachedFile = (directory: string, name: string, key: unknown): string =>
   join(directory, `${name}-${hashOf(key)}.safetensors`)
 
-/** Writes beside the place and renames, so that whoever looks sees a whole file or none. */
-export function writeTensors(
+/** Writes a safetensors file. @throws UserError where it cannot be written. */
+export const writeTensors = (
   file: string,
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: Readonly<Record<string, string>>,
-): void {
-  mkdirSync(dirname(file), { recursive: true })
-  const unfinished = `${file}.${process.pid}.tmp`
-  const descriptor = openSync(unfinished, 'w')
-  try {
-    writeSync(descriptor, formatSafetensors(tensors, metadata))
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-  renameSync(unfinished, file)
-}
+): void => writeOutputFile(file, formatSafetensors(tensors, metadata))
 
 /** The SHA-256 of a file's bytes. */
 export const digestOf = (file: string): string =>

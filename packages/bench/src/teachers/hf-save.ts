@@ -1,10 +1,10 @@
 // A teacher trained here as a Hugging Face checkpoint, ViTForImageClassification: what hf.ts, transformers and everybody else read.
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { hostTensor, sizeOf, type HostTensor, type Shape } from '@embed-kd/core'
 
 import { labelsOf, sizesOf, type TrainedModel } from '../distill/export.js'
+import { writeJson } from '../output-file.js'
 import { writeTensors } from './files.js'
 import { hfNames } from './hf-names.js'
 import { writeHfPreprocessing } from './hf-preprocessing.js'
@@ -30,9 +30,8 @@ export function saveHfTeacher(
       tensors.set(their, hostTensor('float32', part, values))
     })
   }
-  mkdirSync(directory, { recursive: true })
   writeTensors(join(directory, 'model.safetensors'), tensors, { format: 'pt' })
-  const config = {
+  writeJson(join(directory, 'config.json'), {
     architectures: ['ViTForImageClassification'],
     model_type: 'vit',
     ...sizesOf(model),
@@ -41,10 +40,8 @@ export function saveHfTeacher(
     qkv_bias: true,
     ...labelsOf(classNames),
     embed_kd: origin,
-  }
-  const json = (value: object) => `${JSON.stringify(value, undefined, 2)}\n`
-  writeFileSync(join(directory, 'config.json'), json(config))
-  writeFileSync(join(directory, 'preprocessor_config.json'), json(writeHfPreprocessing(input)))
+  })
+  writeJson(join(directory, 'preprocessor_config.json'), writeHfPreprocessing(input))
 }
 
 /** The class token and the position embeddings have axes of one before. */
