@@ -1,7 +1,8 @@
 // The executable spec of a graph: well-formedness and every op's contract, checked after each pass in tests.
 import { formatType, sameType } from '../tensor/tensor.js'
 import type { Graph, Node, ValueId } from './graph.js'
-import { ContractError, inferTypes, ops } from './ops.js'
+import { ContractError } from './contracts.js'
+import { inferTypes, ops } from './ops.js'
 import { printNode } from './print.js'
 
 /**
