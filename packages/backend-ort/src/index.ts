@@ -6,6 +6,7 @@ import { cpu } from './devices/cpu.js'
 import { cuda } from './devices/cuda.js'
 import type { Device } from './devices/device.js'
 import { webgpu } from './devices/webgpu.js'
+import { loadOrt } from './runtime.js'
 
 const devices: readonly Device[] = [cpu, webgpu, cuda]
 
@@ -24,7 +25,7 @@ export const ortBackend: BackendFactory = {
   async probe(name: string): Promise<Availability> {
     try {
       const device = deviceOf(name)
-      return await device.probe(await import('onnxruntime-node'))
+      return await device.probe(await loadOrt())
     } catch (error) {
       return {
         available: false,
@@ -35,7 +36,7 @@ export const ortBackend: BackendFactory = {
   },
   async create(name: string): Promise<Backend> {
     const device = deviceOf(name)
-    const ort = await import('onnxruntime-node')
+    const ort = await loadOrt()
     const availability = await device.probe(ort)
     if (!availability.available)
       throw new Error(`ort:${name} cannot be used: ${availability.reason}; ${availability.remedy}`)
@@ -44,4 +45,4 @@ export const ortBackend: BackendFactory = {
 }
 
 export { exportOnnx, exportBatch } from './export.js'
-export { ortBackend as backend }
+export { loadOrt, ortBackend as backend }

@@ -2,7 +2,7 @@
 // optimum expect. What is written is run again in plain ONNX Runtime before anyone is told of it.
 import { join } from 'node:path'
 
-import { exportBatch, exportOnnx } from '@embed-kd/backend-ort'
+import { exportBatch, exportOnnx, loadOrt } from '@embed-kd/backend-ort'
 import {
   classifierParameters,
   classScores,
@@ -118,7 +118,7 @@ export function exportOnnxModel(
  * @param images normalised, or from 0 to 1 where the model normalises.
  */
 export async function runOnnx(file: string, images: HostTensor): Promise<Float32Array> {
-  const ort = await import('onnxruntime-node')
+  const ort = await loadOrt()
   const session = await ort.InferenceSession.create(file)
   const feed = new ort.Tensor('float32', images.data as Float32Array, images.shape)
   const { logits } = await session.run({ pixel_values: feed }, ['logits'])

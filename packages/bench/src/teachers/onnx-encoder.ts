@@ -70,7 +70,8 @@ export class OnnxEncoder implements Encoder {
 
   /** @throws UserError where the file is no image encoder, or more than one output could be meant. */
   static async open(file: string, options: EncoderOptions): Promise<OnnxEncoder> {
-    const ort = await import('onnxruntime-node')
+    const { loadOrt } = await import('@embed-kd/backend-ort')
+    const ort = await loadOrt()
     let session: InferenceSession
     try {
       session = await ort.InferenceSession.create(file, { enableMemPattern: false })
