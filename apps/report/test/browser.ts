@@ -1,9 +1,10 @@
 // A real headless Chromium with a report open in it, for the tests that need one.
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll } from 'vitest'
 import type { BenchRecord } from '@embed-kd/record'
 import { renderReport, type ReportOptions } from '../src/index.js'
 
@@ -42,6 +43,10 @@ export interface View {
   readonly fragment?: string
 }
 
+const directory = mkdtempSync(join(tmpdir(), 'embed-kd-report-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+let reports = 0
+
 /** Writes a report of these records to a file and opens it as a reader would. */
 export async function openReport(
   browser: Browser,
@@ -49,7 +54,7 @@ export async function openReport(
   { width = 1280, height = 800, dark = false, fragment = '' }: View = {},
   options: ReportOptions = {},
 ): Promise<Opened> {
-  const file = join(mkdtempSync(join(tmpdir(), 'embed-kd-report-')), 'report.html')
+  const file = join(directory, `${reports++}.html`)
   writeFileSync(file, renderReport(records, options))
   const page = await browser.newPage({
     viewport: { width, height },

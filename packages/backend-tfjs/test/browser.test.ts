@@ -1,5 +1,5 @@
 // core and tfjs:webgpu in a real headless Chromium, bundled by vite and served on loopback: the losses of ort:cpu.
-import { existsSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +21,7 @@ const FLAGS = [
 const STEPS = 5
 
 const outDir = mkdtempSync(join(tmpdir(), 'embed-kd-browser-'))
+afterAll(() => rmSync(outDir, { recursive: true }))
 const config: InlineConfig = {
   configFile: false,
   logLevel: 'error',

@@ -1,9 +1,11 @@
 // Runs the built command as a user would. Tests of it are end to end: nothing of src/ is imported here.
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+import { afterAll } from 'vitest'
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
 
@@ -31,4 +33,8 @@ export function startCli(args: readonly string[]): {
 
 export const runCli = (...args: string[]): Promise<CliResult> => startCli(args).result
 
-export const temporaryDirectory = (): string => mkdtempSync(join(tmpdir(), 'embed-kd-test-'))
+const root = mkdtempSync(join(tmpdir(), 'embed-kd-test-'))
+afterAll(() => rmSync(root, { recursive: true }))
+
+/** Gone when the tests of the file have ended. */
+export const temporaryDirectory = (): string => mkdtempSync(join(root, 'directory-'))
