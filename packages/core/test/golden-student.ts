@@ -1,11 +1,16 @@
-// PyTorch's student steps (kind student-step) on any backend: embeddings, losses, every gradient, and five AdamW steps.
+// PyTorch's student steps (kind student-step) on any backend: embeddings, losses, every gradient, and five AdamW steps, of
+// the whole batch and of micro-batches.
 import {
+  batchInputs,
+  hostTensor,
   initialState,
   gradientGraph,
   presets,
+  stepGraphs,
   trainGraph,
   type Backend,
   type DeviceBuffer,
+  type Executable,
   type HostTensor,
   type Method,
   type TrainConfig,
@@ -103,35 +108,41 @@ export async function measureStudentCase(
   golden: StudentCase,
 ): Promise<Measured[]> {
   const config = trainConfig(golden)
+  const tensors = new Map<string, HostTensor>()
+  const parameters = new Map<string, HostTensor>()
+  for (const { name } of trainGraph(config).inputs) {
+    if (batchTensors[name]) tensors.set(name, golden.tensor(batchTensors[name]))
+    if (!name.startsWith(PARAMETERS)) continue
+    const parameter = name.slice(PARAMETERS.length)
+    parameters.set(parameter, golden.tensor(`param.${parameter}`))
+  }
+  for (const [name, tensor] of initialState(parameters)) tensors.set(name, tensor)
+  const measured = await measureGradients(backend, golden, config, tensors)
+  for (const times of [1, 2, 3, 4].filter((n) => config.batch % n === 0)) {
+    const inParts = { ...config, microBatch: config.batch / times }
+    const errors = await measureTraining(backend, golden, inParts, tensors)
+    measured.push(...errors.map(({ what, error }) => ({ what: `${what}, by ${times}`, error })))
+  }
+  return measured
+}
+
+const PARAMETERS = 'state.parameters.'
+
+/** @param tensors the first state and the batch, by the names of graph inputs. */
+async function measureGradients(
+  backend: Backend,
+  golden: StudentCase,
+  config: TrainConfig,
+  tensors: ReadonlyMap<string, HostTensor>,
+): Promise<Measured[]> {
   const measured: Measured[] = []
   const compare = (what: string, got: HostTensor, name: string) =>
     measured.push({ what, error: relativeError(data(got), data(golden.tensor(name))) })
-
   const gradients = await backend.compile(gradientGraph(config))
-  const train = await backend.compile(trainGraph(config))
   const inputs: Record<string, DeviceBuffer> = {}
-  for (const { name } of train.graph.inputs)
-    if (batchTensors[name]) inputs[name] = await backend.upload(golden.tensor(batchTensors[name]))
-
-  const parameters = new Map(
-    train.graph.inputs.flatMap(({ name }) =>
-      name.startsWith('state.parameters.')
-        ? [
-            [
-              name.slice('state.parameters.'.length),
-              golden.tensor(`param.${name.slice('state.parameters.'.length)}`),
-            ],
-          ]
-        : [],
-    ) as [string, HostTensor][],
-  )
-  let state: Record<string, DeviceBuffer> = {}
-  for (const [name, tensor] of initialState(parameters)) state[name] = await backend.upload(tensor)
-
-  const given = Object.fromEntries(
-    gradients.graph.inputs.map(({ name }) => [name, (inputs[name] ?? state[name])!]),
-  )
-  const first = await gradients.run(given)
+  for (const { name } of gradients.graph.inputs)
+    inputs[name] = await backend.upload(tensors.get(name)!)
+  const first = await gradients.run(inputs)
   const read = async (name: string) => backend.read(first[name]!)
   compare('embedding', await read('outputs.embedding'), 'out.embedding')
   compare('scores', await read('outputs.scores'), 'out.logits')
@@ -149,39 +160,71 @@ export async function measureStudentCase(
     measured.push({ what: `gradient of ${name}`, error: relativeError(got, expected) })
   }
   for (const buffer of Object.values(first)) buffer.dispose()
+  for (const buffer of Object.values(inputs)) buffer.dispose()
+  await gradients.dispose()
+  return measured
+}
+
+/** Trains on the same batch for the golden number of steps. */
+async function measureTraining(
+  backend: Backend,
+  golden: StudentCase,
+  config: TrainConfig,
+  tensors: ReadonlyMap<string, HostTensor>,
+): Promise<Measured[]> {
+  const parts: { executable: Executable; times: number }[] = []
+  for (const { graph, times } of stepGraphs(config))
+    parts.push({ executable: await backend.compile(graph), times })
+  const kept: Record<string, DeviceBuffer> = {}
+  for (const { executable } of parts)
+    for (const { name, value, role } of executable.graph.inputs)
+      if (role !== 'batch')
+        kept[name] ??= await backend.upload(
+          tensors.get(name) ?? hostTensor('float32', executable.graph.types[value]!.shape),
+        )
 
   const losses: number[] = []
   const rates: number[] = []
-  for (let step = 0; step < golden.entry.steps; step++) {
-    const outputs = await train.run({ ...state, ...inputs })
-    losses.push(data(await backend.read(outputs['metrics.loss']!))[0]!)
-    rates.push(data(await backend.read(outputs['metrics.learning_rate']!))[0]!)
-    state = {}
-    for (const [name, buffer] of Object.entries(outputs))
-      if (name.startsWith('state.')) state[name] = buffer
-      else buffer.dispose()
-  }
-  measured.push({
-    what: 'losses',
-    error: relativeError(losses, data(golden.tensor('train.losses'))),
-  })
-  measured.push({
-    what: 'learning rates',
-    error: relativeError(rates, data(golden.tensor('train.lrs'))),
-  })
+  const metrics = new Map([
+    ['metrics.loss', losses],
+    ['metrics.learning_rate', rates],
+  ])
+  for (let step = 0; step < golden.entry.steps; step++)
+    for (const { executable, times } of parts)
+      for (let index = 0; index < times; index++) {
+        const { graph } = executable
+        const batch: Record<string, DeviceBuffer> = {}
+        for (const [name, tensor] of batchInputs(graph, tensors, index))
+          batch[name] = await backend.upload(tensor)
+        const taken = graph.inputs.map(({ name }) => [name, batch[name] ?? kept[name]!])
+        const outputs = await executable.run(Object.fromEntries(taken))
+        for (const [name, buffer] of Object.entries(outputs))
+          if (name in kept) kept[name] = buffer
+          else {
+            metrics.get(name)?.push(data(await backend.read(buffer))[0]!)
+            buffer.dispose()
+          }
+        for (const buffer of Object.values(batch)) buffer.dispose()
+      }
+
+  const expected = (name: string) => data(golden.tensor(name))
+  const measured = [
+    { what: 'losses', error: relativeError(losses, expected('train.losses')) },
+    { what: 'learning rates', error: relativeError(rates, expected('train.lrs')) },
+  ]
   let [leftOut, elements] = [0, 0]
-  for (const name of parameters.keys()) {
-    const got = data(await backend.read(state[`state.parameters.${name}`]!))
-    const expected = data(golden.tensor(`trained.${name}`))
-    const meaningful = meaningfulElements(golden, name, expected.length)
-    leftOut += expected.length - meaningful.length
-    elements += expected.length
+  for (const input of Object.keys(kept).filter((name) => name.startsWith(PARAMETERS))) {
+    const name = input.slice(PARAMETERS.length)
+    const got = data(await backend.read(kept[input]!))
+    const trained = expected(`trained.${name}`)
+    const meaningful = meaningfulElements(golden, name, trained.length)
+    leftOut += trained.length - meaningful.length
+    elements += trained.length
     const select = (values: Float32Array) => meaningful.map((i) => values[i]!)
-    measured.push({ what: `trained ${name}`, error: relativeError(select(got), select(expected)) })
+    measured.push({ what: `trained ${name}`, error: relativeError(select(got), select(trained)) })
   }
-  for (const buffer of [...Object.values(state), ...Object.values(inputs)]) buffer.dispose()
-  await gradients.dispose()
-  await train.dispose()
+  for (const buffer of Object.values(kept)) buffer.dispose()
+  for (const { executable } of parts) await executable.dispose()
   if (leftOut > MOST_LEFT_OUT * elements)
     throw new Error(`${leftOut} of ${elements} trained elements would not be compared`)
   return measured

@@ -16,13 +16,26 @@ import type { LossSettings, Method } from './settings.js'
 const INITIAL_LOGIT_SCALE = Math.log(1 / 0.07)
 const MAX_LOGIT_SCALE = 100
 
+/** The place of images in the batch they are part of. */
+interface Among {
+  /** Of all images of the batch, int32[B]. */
+  readonly labels: Tensor
+  /** The images' own indices, int32[rows]. */
+  readonly indices: Tensor
+}
+
 /** What a teacher gives for a batch (or, as centroids, for the whole data set). */
 export type TeacherSignal =
   | { readonly kind: 'none' }
   /** Teacher probabilities of the classes, [B, classes], already at the settings' temperature. */
   | { readonly kind: 'probabilities'; readonly probabilities: Tensor }
   /** Embeddings of the batch's own images, [B, teacher width]. */
-  | { readonly kind: 'samples'; readonly anchors: Tensor }
+  | {
+      readonly kind: 'samples'
+      readonly anchors: Tensor
+      /** Where the loss is of some of these images only. */
+      readonly among?: Among
+    }
   /** One or more embeddings for each class, [classes · prototypes, teacher width], class by class. */
   | { readonly kind: 'centroids'; readonly anchors: Tensor }
 
@@ -84,12 +97,22 @@ export function contrastive(
   return { loss: crossEntropy(scores, targets), cosine }
 }
 
-/** Targets [B, B] of a batch contrasted with its own images: each with itself, or with all of its class. */
-function sampleTargets(labels: Tensor, sameClass: LossSettings['sameClass']): Tensor {
-  const batch = labels.shape[0]!
-  if (sameClass === 'negative') return op.oneHot(labels.tracer.iota(batch), batch)
+/** The whole batch. */
+const itself = (labels: Tensor): Among => ({
+  labels,
+  indices: labels.tracer.iota(labels.shape[0]!),
+})
+
+/** Targets [rows, B] of images contrasted with all of a batch: each with itself, or with all of its class. */
+function sampleTargets(
+  labels: Tensor,
+  { labels: all, indices }: Among,
+  sameClass: LossSettings['sameClass'],
+): Tensor {
+  const [rows, batch] = [labels.shape[0]!, all.shape[0]!]
+  if (sameClass === 'negative') return op.oneHot(indices, batch)
   const matches = op.cast(
-    op.equal(op.reshape(labels, [batch, 1]), op.reshape(labels, [1, batch])),
+    op.equal(op.reshape(labels, [rows, 1]), op.reshape(all, [1, batch])),
     'float32',
   )
   return op.div(matches, op.sum(matches, { axes: [1], keepDims: true }))
@@ -135,7 +158,7 @@ export function studentLoss(
       op.linear(signal.anchors, teacher_proj.weight, teacher_proj.bias),
       signal.kind === 'centroids'
         ? centroidTargets(targets, signal.anchors.shape[0]!)
-        : sampleTargets(labels, settings.sameClass),
+        : sampleTargets(labels, signal.among ?? itself(labels), settings.sameClass),
       logit_scale,
     )
   }

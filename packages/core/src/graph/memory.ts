@@ -1,6 +1,6 @@
 // How much memory a graph holds while it runs, planned from the graph alone: each buffer lives from the node that
 // makes it to its last use. Exact and the same on every machine; it stands beside every measured peak.
-import { bytesOf } from '../tensor/tensor.js'
+import { bytesOf, type TensorType } from '../tensor/tensor.js'
 import { lastUses, type Graph, type Node, type Role, type ValueId } from './graph.js'
 import type { OpName } from './ops.js'
 
@@ -112,4 +112,31 @@ export function planMemory(graph: Graph, { reusesDonated = true } = {}): MemoryP
     activationBytes: peak.internal,
     peakNode: peak.node,
   }
+}
+
+/**
+ * Plans graphs that run in turn and keep what has the same name in common, such as state: while one of them runs, what only
+ * the others take stays. The plan of the one that needs most.
+ */
+export function planTogether(
+  graphs: readonly Graph[],
+  options?: Parameters<typeof planMemory>[1],
+): MemoryPlan {
+  const kept = new Map<string, { readonly type: TensorType; readonly role: Role }>()
+  for (const { inputs, types } of graphs)
+    for (const { name, value, role } of inputs)
+      if (role !== 'batch') kept.set(name, { type: types[value]!, role })
+  const plans = graphs.map((graph) => {
+    const own = new Set(graph.inputs.map(({ name }) => name))
+    const others = [...kept].filter(([name]) => !own.has(name))
+    const held = others.map(([name, { role }], i) => ({
+      name,
+      value: graph.types.length + i,
+      role,
+      donated: false,
+    }))
+    const types = [...graph.types, ...others.map(([, { type }]) => type)]
+    return planMemory({ ...graph, types, inputs: [...graph.inputs, ...held] }, options)
+  })
+  return plans.reduce((most, plan) => (plan.peakBytes > most.peakBytes ? plan : most))
 }

@@ -1,11 +1,6 @@
 // Cases of whole programs: what this library runs on a backend, at a size that takes milliseconds.
-import {
-  embedGraph,
-  evalGraph,
-  gradientGraph,
-  trainGraph,
-  type TrainConfig,
-} from '../../distill/graphs.js'
+import type { TrainConfig } from '../../distill/config.js'
+import { embedGraph, evalGraph, gradientGraph, trainGraph } from '../../distill/graphs.js'
 import { methods, presets, scheduleOf, type Method, type Preset } from '../../distill/settings.js'
 import type { DeviceBuffer } from '../../backend/backend.js'
 import type { Graph } from '../../graph/graph.js'

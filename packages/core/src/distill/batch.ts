@@ -1,0 +1,194 @@
+// What the training graphs have in common: the inputs of a batch, the teacher's signal in them, forward and backward.
+// Which graphs a step is made of is in graphs.ts and micro-batches.ts.
+import { gradients } from '../grad/gradients.js'
+import * as op from '../graph/api.js'
+import type { Graph } from '../graph/graph.js'
+import { isTensor, spec, type InputSpec, type Tensor } from '../graph/trace.js'
+import { flattenTree } from '../graph/tree.js'
+import { Dropout } from '../nn/layers.js'
+import { parameterInputs, type ParameterSpec } from '../nn/parameters.js'
+import {
+  classifierParameters,
+  classScores,
+  vitEmbedding,
+  vitParameters,
+  type ClassifierConfig,
+  type ClassifierParameters,
+  type ViTConfig,
+  type ViTParameters,
+} from '../nn/vit.js'
+import { adamw, type TrainingState } from '../optim/adamw.js'
+import { learningRate } from '../optim/schedules.js'
+import { studentSpecs, type ImageShape, type TeacherSource, type TrainConfig } from './config.js'
+import {
+  studentLoss,
+  type StudentParameters,
+  type StudentSpecs,
+  type TeacherSignal,
+} from './loss.js'
+import type { Method } from './settings.js'
+
+/** What a training step takes beside the state; `T` is an input's specification, or its tensor. */
+export interface StepInputs<T> {
+  readonly seed: T | undefined
+  /** Parameters of a live teacher, or `{ centroids }`. */
+  readonly teacher: object | undefined
+  readonly batch: {
+    readonly images: T
+    readonly labels: T
+    readonly teacher_embeddings?: T
+    readonly teacher_probabilities?: T
+  }
+}
+
+export const imagesInput = (batch: number, { channels, size }: ImageShape): InputSpec =>
+  spec([batch, channels, size, size])
+export const labelsInput = (batch: number): InputSpec => spec([batch], { dtype: 'int32' })
+
+export const isClassifier = (model: ViTConfig): model is ClassifierConfig => 'classes' in model
+
+/** The kind of teacher a method needs; `logit-kd` takes either. */
+const teacherKind = {
+  supervised: undefined,
+  'logit-kd': undefined,
+  'teacher-kd': 'live',
+  'embed-kd': 'stored',
+  'cached-kd': 'stored',
+} as const satisfies Record<Method, TeacherSource['kind'] | undefined>
+
+function teacherInputs(config: TrainConfig): Pick<StepInputs<InputSpec>, 'teacher'> & {
+  batch?: Partial<StepInputs<InputSpec>['batch']>
+} {
+  const { method, teacher, batch, student } = config
+  if (method === 'supervised') return { teacher: undefined }
+  const kind = teacherKind[method]
+  if (!teacher || (kind && teacher.kind !== kind))
+    throw new Error(
+      `${method} needs a ${kind ?? 'live or stored'} teacher, got ${teacher?.kind ?? 'none'}`,
+    )
+  const role = 'teacher'
+  if (teacher.kind === 'live') {
+    const { model } = teacher
+    if (method !== 'logit-kd') return { teacher: parameterInputs(vitParameters(model), { role }) }
+    if (!isClassifier(model) || model.classes !== student.classes)
+      throw new Error(
+        `logit-kd needs a teacher that scores the student's ${student.classes} classes, ` +
+          (isClassifier(model) ? `this one scores ${model.classes}` : 'this one has no classifier'),
+      )
+    return { teacher: parameterInputs(classifierParameters(model), { role }) }
+  }
+  if (method === 'embed-kd')
+    return {
+      teacher: {
+        centroids: spec([student.classes * (teacher.prototypes ?? 1), teacher.width], { role }),
+      },
+    }
+  return {
+    teacher: undefined,
+    batch:
+      method === 'logit-kd'
+        ? { teacher_probabilities: spec([batch, student.classes]) }
+        : { teacher_embeddings: spec([batch, teacher.width]) },
+  }
+}
+
+export function stepInputs(config: TrainConfig): StepInputs<InputSpec> {
+  const { batch, images, student } = config
+  const { teacher, batch: signals } = teacherInputs(config)
+  return {
+    seed:
+      student.attentionDropout > 0 ? spec([], { dtype: 'int32', role: 'optimizer' }) : undefined,
+    teacher,
+    batch: { images: imagesInput(batch, images), labels: labelsInput(batch), ...signals },
+  }
+}
+
+/** The signal from the inputs that `teacherInputs` asked for. */
+export function teacherSignal(
+  { method, teacher, settings }: TrainConfig,
+  inputs: StepInputs<Tensor>,
+): TeacherSignal {
+  const { images, teacher_embeddings, teacher_probabilities } = inputs.batch
+  if (method === 'supervised') return { kind: 'none' }
+  if (method === 'embed-kd')
+    return { kind: 'centroids', anchors: (inputs.teacher as { centroids: Tensor }).centroids }
+  if (teacher?.kind !== 'live')
+    return method === 'logit-kd'
+      ? { kind: 'probabilities', probabilities: teacher_probabilities! }
+      : { kind: 'samples', anchors: teacher_embeddings! }
+  return images.tracer.scope('teacher', (): TeacherSignal => {
+    const anchors = vitEmbedding(teacher.model, inputs.teacher as ViTParameters, images)
+    if (method !== 'logit-kd') return { kind: 'samples', anchors }
+    const scores = classScores(inputs.teacher as ClassifierParameters, anchors)
+    const probabilities = op.softmax(op.mul(scores, 1 / settings.temperature))
+    return { kind: 'probabilities', probabilities }
+  })
+}
+
+/**
+ * Forward and backward of the images in `inputs`.
+ * @param draw int32 scalar, another one each time: with the seed, what dropout masks are drawn from.
+ */
+export function differentiate(
+  config: TrainConfig,
+  parameters: StudentParameters,
+  inputs: StepInputs<Tensor>,
+  signal: TeacherSignal,
+  draw: Tensor,
+) {
+  const { student, settings } = config
+  const { images, labels } = inputs.batch
+  const { tracer } = images
+  const { embedding, scores, cosine, loss, classLoss, kdLoss } = tracer.scope('student', () => {
+    const dropout =
+      inputs.seed &&
+      new Dropout(
+        op.concat([op.reshape(inputs.seed, [1]), op.reshape(draw, [1])], 0),
+        student.attentionDropout,
+      )
+    const embedding = vitEmbedding(student, parameters, images, dropout)
+    const loss = tracer.scope('loss', () =>
+      studentLoss(parameters, embedding, labels, signal, settings),
+    )
+    return { embedding, ...loss }
+  })
+  const byName = flattenTree(parameters, isTensor)
+  const found = gradients(loss, [...byName.values()])
+  return {
+    gradients: new Map([...byName.keys()].map((name, i) => [name, found[i]])),
+    outputs: { embedding, scores, cosine },
+    metrics: {
+      loss,
+      class_loss: classLoss,
+      kd_loss: kdLoss,
+      correct: tracer.scope('metrics', () => countCorrect(scores, labels)),
+    },
+  }
+}
+
+/** AdamW with what was found of a batch: the next state, and the metrics with the learning rate. */
+export function optimize(
+  config: TrainConfig,
+  state: TrainingState<StudentSpecs, Tensor>,
+  { gradients, metrics }: Pick<ReturnType<typeof differentiate>, 'gradients' | 'metrics'>,
+) {
+  const { optimizer, schedule, settings } = config
+  return state.step.tracer.scope('optimizer', () => {
+    const rate = learningRate(schedule, optimizer.learningRate, state.step)
+    const decays = (spec: ParameterSpec) => settings.decay === 'all' || spec.decay
+    return {
+      state: adamw(state, studentSpecs(config), gradients, rate, optimizer, decays),
+      metrics: { ...metrics, learning_rate: rate },
+    }
+  })
+}
+
+/** Images scored right, a float scalar. */
+export const countCorrect = (scores: Tensor, labels: Tensor, mask?: Tensor): Tensor => {
+  const hits = op.cast(op.equal(op.argmax(scores, 1), labels), 'float32')
+  return op.sum(mask ? op.mul(hits, mask) : hits)
+}
+
+/** Marks a graph with what is to be recomputed in it. */
+export const recomputing = (graph: Graph, { rematerialise }: TrainConfig): Graph =>
+  rematerialise ? { ...graph, rematerialise } : graph

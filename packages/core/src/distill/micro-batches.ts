@@ -1,0 +1,191 @@
+// A training step in micro-batches (gradient accumulation): the same step as trainGraph's, with the memory of a few images.
+// Gradients are added up micro-batch by micro-batch, and AdamW takes their mean at the end.
+import * as op from '../graph/api.js'
+import type { Graph } from '../graph/graph.js'
+import { isTensor, spec, trace, type InputSpec, type Tensor } from '../graph/trace.js'
+import { flattenTree, mapTree } from '../graph/tree.js'
+import { parameterInputs } from '../nn/parameters.js'
+import { embeddingWidth, vitEmbedding, vitParameters, type ViTConfig } from '../nn/vit.js'
+import { stateInputs } from '../optim/adamw.js'
+import { hostScalar, type HostTensor } from '../tensor/tensor.js'
+import {
+  differentiate,
+  imagesInput,
+  labelsInput,
+  optimize,
+  recomputing,
+  stepInputs,
+  teacherSignal,
+  type StepInputs,
+} from './batch.js'
+import { studentSpecs, type TrainConfig } from './config.js'
+import { trainGraph } from './graphs.js'
+import type { TeacherSignal } from './loss.js'
+
+/** One of the graphs that a training step is made of. */
+export interface StepPart {
+  readonly graph: Graph
+  /** How often a step runs it before the next one. */
+  readonly times: number
+}
+
+/**
+ * The graphs of a training step in the order they run. Without micro-batches that is `trainGraph` alone. With them:
+ * - `anchors`, for teacher-kd: the live teacher's embeddings of each micro-batch, put in their rows of `sum.anchors`;
+ * - `accumulate`: adds each micro-batch's gradients and metrics to `sum.gradients.*` and `sum.metrics.*`;
+ * - `apply`: AdamW with their means; gives the state, the metrics of the batch, and sums that are zero again.
+ *
+ * `sum.*` begin as zeros and are donated like the state. `micro_batch` is the micro-batch's index from 0, int32[];
+ * `batch.*` hold its rows, and where its images are contrasted with those of the whole batch, `whole.*` hold all rows.
+ * What goes in for a batch, `batchInputs` tells. The step is that of the whole batch, whatever the method, for every loss is a
+ * mean over images; only dropout masks are others.
+ * @throws where `microBatch` does not divide `batch`.
+ */
+export function stepGraphs(config: TrainConfig): readonly StepPart[] {
+  const { batch, microBatch = batch, method, teacher } = config
+  if (microBatch === batch) return [{ graph: trainGraph(config), times: 1 }]
+  const times = batch / microBatch
+  if (!Number.isInteger(times))
+    throw new Error(`micro-batches of ${microBatch} images do not make up a batch of ${batch}`)
+  const model = method === 'teacher-kd' && teacher?.kind === 'live' ? teacher.model : undefined
+  return [
+    ...(model ? [{ graph: anchorsGraph(config, microBatch, model), times }] : []),
+    { graph: accumulateGraph(config, microBatch, model), times },
+    { graph: applyGraph(config, times, model), times: 1 },
+  ]
+}
+
+/**
+ * The inputs that a part of a step takes of a batch when it runs for the `index`-th time.
+ * @param batch the batch as `trainGraph` takes it: `batch.*`, of as many rows as the step has.
+ */
+export function batchInputs(
+  { inputs, types }: Graph,
+  batch: ReadonlyMap<string, HostTensor>,
+  index: number,
+): Map<string, HostTensor> {
+  const found = new Map<string, HostTensor>()
+  for (const { name, value } of inputs) {
+    const [group, key] = name.split('.')
+    const tensor = batch.get(`batch.${key}`)
+    if (name === 'micro_batch') found.set(name, hostScalar(index, 'int32'))
+    else if (tensor && group === 'whole') found.set(name, tensor)
+    else if (tensor && group === 'batch')
+      found.set(name, rowsOf(tensor, types[value]!.shape[0]!, index))
+  }
+  return found
+}
+
+/** The `index`-th `rows` rows; a view. */
+function rowsOf({ dtype, shape, data }: HostTensor, rows: number, index: number): HostTensor {
+  const size = (data.length / shape[0]!) * rows
+  const part = data.subarray(index * size, (index + 1) * size)
+  return { dtype, shape: [rows, ...shape.slice(1)], data: part } as HostTensor
+}
+
+/** Indices in the batch of a micro-batch's rows, int32[rows]. */
+const indicesOf = (microBatch: Tensor, rows: number): Tensor =>
+  op.add(microBatch.tracer.iota(rows), op.mul(microBatch, rows))
+
+const microBatchInput = spec([], { dtype: 'int32' })
+const anchorsInput = ({ batch }: TrainConfig, model: ViTConfig, donated: boolean): InputSpec =>
+  spec([batch, embeddingWidth(model)], { role: 'teacher', donated })
+
+function anchorsGraph(config: TrainConfig, rows: number, model: ViTConfig): Graph {
+  const inputs = {
+    teacher: parameterInputs(vitParameters(model), { role: 'teacher' }),
+    batch: { images: imagesInput(rows, config.images) },
+    micro_batch: microBatchInput,
+    sum: { anchors: anchorsInput(config, model, true) },
+  }
+  return trace('anchors', inputs, ({ teacher, batch, micro_batch, sum }, tracer) =>
+    tracer.scope('teacher', () => {
+      const embeddings = vitEmbedding(model, teacher, batch.images)
+      const places = op.oneHot(indicesOf(micro_batch, rows), config.batch)
+      const placed = op.matmul(places, embeddings, { transposeA: true })
+      return { sum: { anchors: op.add(sum.anchors, placed) } }
+    }),
+  )
+}
+
+/** What is added up over the micro-batches. */
+function sumInputs(config: TrainConfig) {
+  const rest = { role: 'optimizer', donated: true } as const
+  const metric = spec([], rest)
+  return {
+    gradients: parameterInputs(studentSpecs(config), rest),
+    metrics: {
+      loss: metric,
+      class_loss: metric,
+      kd_loss: config.method === 'supervised' ? undefined : metric,
+      correct: metric,
+    },
+  }
+}
+
+/** @param model of the live teacher whose anchors are in `sum.anchors`, if that is where they are. */
+function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): Graph {
+  const { batch, method } = config
+  const { seed, teacher, batch: own } = stepInputs({ ...config, batch: rows })
+  const { teacher_embeddings: embeddings, ...ownRows } = own
+  const inputs = {
+    state: {
+      parameters: parameterInputs(studentSpecs(config), { role: 'parameter' }),
+      step: spec([], { dtype: 'int32', role: 'optimizer' }),
+    },
+    seed,
+    teacher: model ? undefined : teacher,
+    batch: ownRows,
+    whole: (model || embeddings) && {
+      labels: labelsInput(batch),
+      teacher_embeddings: embeddings && spec([batch, embeddings.shape[1]!]),
+    },
+    micro_batch: microBatchInput,
+    sum: { ...sumInputs(config), anchors: model && anchorsInput(config, model, false) },
+  }
+  const graph = trace(`accumulate ${method}`, inputs, (symbols) => {
+    const { state, whole, micro_batch, sum, ...rest } = symbols
+    const step = rest as StepInputs<Tensor>
+    const anchors = sum.anchors ?? whole?.teacher_embeddings
+    const signal: TeacherSignal =
+      whole && anchors
+        ? {
+            kind: 'samples',
+            anchors,
+            among: { labels: whole.labels, indices: indicesOf(micro_batch, rows) },
+          }
+        : teacherSignal(config, step)
+    // Every micro-batch of every step draws its own dropout masks.
+    const draw = op.add(op.mul(state.step, batch / rows), micro_batch)
+    const found = differentiate(config, state.parameters, step, signal, draw)
+    const metrics = new Map(Object.entries(found.metrics))
+    const adding =
+      (values: ReadonlyMap<string, Tensor | undefined>) => (total: Tensor, name: string) =>
+        op.add(total, values.get(name)!)
+    return {
+      sum: {
+        gradients: mapTree(sum.gradients, isTensor, adding(found.gradients)),
+        metrics: mapTree(sum.metrics, isTensor, adding(metrics)),
+      },
+    }
+  })
+  return recomputing(graph, config)
+}
+
+function applyGraph(config: TrainConfig, times: number, model?: ViTConfig): Graph {
+  const inputs = {
+    state: stateInputs(studentSpecs(config)),
+    sum: { ...sumInputs(config), anchors: model && anchorsInput(config, model, true) },
+  }
+  return trace(`apply ${config.method}`, inputs, ({ state, sum }, tracer) => {
+    const mean = (total: Tensor) => op.mul(total, 1 / times)
+    const { correct, ...losses } = sum.metrics
+    const gradients = flattenTree(mapTree(sum.gradients, isTensor, mean), isTensor)
+    const metrics = { ...mapTree(losses, isTensor, mean), correct }
+    const zero = tracer.constant(hostScalar(0))
+    return {
+      ...optimize(config, state, { gradients, metrics }),
+      sum: mapTree(sum, isTensor, ({ shape }) => op.broadcastTo(zero, shape)),
+    }
+  })
+}
