@@ -8,18 +8,21 @@ import {
   type Executable,
   type Graph,
   type HostTensor,
+  type ProfiledExecutable,
 } from '@embed-kd/core'
 import { Heap, holding } from './buffer.js'
 import type { Device, Memory, Ort } from './devices/device.js'
 import { overwritten } from './donation.js'
 import { OrtExecutable } from './executable.js'
 import { lowerForRuntime } from './lowering.js'
+import { Profile } from './profile.js'
 import { translate } from './translate.js'
 
 export class OrtBackend implements Backend {
   readonly name: string
   readonly capabilities: Capabilities
   readonly versions: Readonly<Record<string, string>>
+  readonly compileProfiled?: (graph: Graph) => Promise<ProfiledExecutable>
   readonly #ort: Ort
   readonly #device: Device
   readonly #memory: Memory
@@ -35,21 +38,37 @@ export class OrtBackend implements Backend {
     this.name = `ort:${device.name}`
     this.versions = { 'onnxruntime-node': ort.env.versions.node ?? 'unknown' }
     this.#heap = new Heap(this.name, (tensor) => this.#memory.free(tensor))
+    if (device.profiles) this.compileProfiled = (graph) => this.#load(graph, true)
   }
 
   static async open(ort: Ort, device: Device): Promise<OrtBackend> {
     return new OrtBackend(ort, device, await device.open(ort))
   }
 
-  async compile(graph: Graph): Promise<Executable> {
+  compile(graph: Graph): Promise<Executable> {
+    return this.#load(graph, false)
+  }
+
+  async #load(graph: Graph, isProfiled: boolean): Promise<OrtExecutable> {
     this.#usable('compile')
     const { capabilities, absorbs, emitters, sessionOptions } = this.#device
     const lowered = lowerForRuntime(graph, capabilities.composites, absorbs)
     const { model, inputs } = translate(lowered, emitters)
-    const session = await this.#ort.InferenceSession.create(model, sessionOptions)
-    const given = this.#device.writesOver ? overwritten(lowered.graph) : new Set<string>()
-    const executable = new OrtExecutable(graph, session, inputs, given, this.#heap, (self) =>
-      this.#executables.delete(self),
+    const profile = isProfiled ? new Profile() : undefined
+    const session = await this.#ort.InferenceSession.create(model, {
+      ...sessionOptions,
+      ...profile?.sessionOptions,
+    })
+    const executable = new OrtExecutable(
+      {
+        graph,
+        session,
+        inputs,
+        overwritten: this.#device.writesOver ? overwritten(lowered.graph) : new Set(),
+        profile,
+      },
+      this.#heap,
+      (self) => this.#executables.delete(self),
     )
     this.#executables.add(executable)
     return executable

@@ -1,32 +1,53 @@
 // A compiled graph: a session, and what it takes and gives under the graph's own names.
-import { checkInputs, type DeviceBuffer, type Executable, type Graph } from '@embed-kd/core'
+import {
+  checkInputs,
+  type DeviceBuffer,
+  type Graph,
+  type OperatorTime,
+  type ProfiledExecutable,
+} from '@embed-kd/core'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { holding, type Heap } from './buffer.js'
+import type { Profile } from './profile.js'
 import { inputName, outputName } from './translate.js'
 
-export class OrtExecutable implements Executable {
+/** What a graph became. */
+export interface Loaded {
+  readonly graph: Graph
+  readonly session: InferenceSession
+  /** Names of the inputs that the session has. */
+  readonly inputs: ReadonlySet<string>
+  /** Names of the donated inputs that outputs take the memory of. */
+  readonly overwritten: ReadonlySet<string>
+  /** Of the session, where it takes one. */
+  readonly profile: Profile | undefined
+}
+
+export class OrtExecutable implements ProfiledExecutable {
   readonly graph: Graph
   readonly #heap: Heap
   readonly #used: ReadonlySet<string>
   readonly #overwritten: ReadonlySet<string>
   readonly #onDispose: (self: OrtExecutable) => void
   #session: InferenceSession | undefined
+  #profile: Profile | undefined
 
-  /** @param used names of the inputs that the session has; @param overwritten those that outputs take the memory of. */
-  constructor(
-    graph: Graph,
-    session: InferenceSession,
-    used: ReadonlySet<string>,
-    overwritten: ReadonlySet<string>,
-    heap: Heap,
-    onDispose: (self: OrtExecutable) => void,
-  ) {
-    this.graph = graph
-    this.#session = session
-    this.#used = used
-    this.#overwritten = overwritten
+  constructor(loaded: Loaded, heap: Heap, onDispose: (self: OrtExecutable) => void) {
+    this.graph = loaded.graph
+    this.#session = loaded.session
+    this.#used = loaded.inputs
+    this.#overwritten = loaded.overwritten
+    this.#profile = loaded.profile
     this.#heap = heap
     this.#onDispose = onDispose
+  }
+
+  async endProfile(): Promise<readonly (readonly OperatorTime[])[]> {
+    const profile = this.#profile
+    if (!profile || !this.#session)
+      throw new Error(`graph ${this.graph.name}: it is not profiled, or its profile was ended`)
+    this.#profile = undefined
+    return profile.end(this.#session)
   }
 
   async run(inputs: Readonly<Record<string, DeviceBuffer>>): Promise<Record<string, DeviceBuffer>> {
@@ -75,5 +96,6 @@ export class OrtExecutable implements Executable {
     this.#session = undefined
     this.#onDispose(this)
     await session?.release()
+    this.#profile?.discard()
   }
 }

@@ -58,6 +58,7 @@ export const cpu: Device = {
   // Gemm and FusedMatMul have their alpha.
   absorbs: ({ op }) => op === 'linear' || op === 'matmul',
   sessionOptions: { ...commonOptions, executionProviders: ['cpu'] },
+  profiles: true,
   writesOver: true,
   probe: async () => ({ available: true }),
   open: async (ort) => hostMemory(ort),

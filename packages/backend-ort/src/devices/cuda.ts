@@ -25,6 +25,7 @@ export const cuda: Device = {
   emitters: { ...emitters, matmul: matmulFused },
   absorbs: ({ op }) => op === 'linear' || op === 'matmul',
   sessionOptions,
+  profiles: false,
   writesOver: true,
   async probe(ort) {
     const missing = missingProvider(ort)

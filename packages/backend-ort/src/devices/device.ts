@@ -14,6 +14,8 @@ export interface Device {
   /** Whether the operator of a product of matrices multiplies by a number too. */
   absorbs(node: Node, graph: Graph): boolean
   readonly sessionOptions: InferenceSession.SessionOptions
+  /** Whether an operator has finished when the runtime's profiler says so; on a GPU it has only been handed over. */
+  readonly profiles: boolean
   /** Whether an output can be written where an input was. */
   readonly writesOver: boolean
   /** Never throws. */

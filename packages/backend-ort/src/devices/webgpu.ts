@@ -137,6 +137,7 @@ export const webgpu: Device = {
   emitters: webgpuEmitters,
   absorbs: isMatrixProduct,
   sessionOptions,
+  profiles: false,
   writesOver: false,
   async probe(ort) {
     try {

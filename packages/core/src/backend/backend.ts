@@ -24,6 +24,26 @@ export interface Executable {
   dispose(): Promise<void>
 }
 
+/** What one operator of the runtime took in one run. */
+export interface OperatorTime {
+  /** The runtime's name for it: `FusedMatMul`. */
+  readonly operator: string
+  /** The scope of the node it was made for (`Node.scope`); empty where the runtime does not tell. */
+  readonly scope: string
+  readonly seconds: number
+  /** Floating-point operations; of matrix products only. */
+  readonly flops?: number
+}
+
+/** An executable that takes the time of its operators. */
+export interface ProfiledExecutable extends Executable {
+  /**
+   * Ends profiling: for each run so far, the operators in the order they ran.
+   * @throws where it was ended before.
+   */
+  endProfile(): Promise<readonly (readonly OperatorTime[])[]>
+}
+
 /** Bytes and buffers that the caller holds on the device (not counting what a run needs in passing). */
 export interface MemoryUse {
   readonly buffers: number
@@ -69,6 +89,8 @@ export interface Backend {
    * @throws where the graph breaks a contract (`verify`) or needs what the device cannot do.
    */
   compile(graph: Graph): Promise<Executable>
+  /** As `compile`, and takes the time of each operator. Absent where the runtime does not tell that time. */
+  compileProfiled?(graph: Graph): Promise<ProfiledExecutable>
   /** Copies a host tensor to the device. */
   upload(tensor: HostTensor): Promise<DeviceBuffer>
   /** Copies a buffer to the host, after everything it depends on has run. */

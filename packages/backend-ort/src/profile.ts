@@ -1,0 +1,76 @@
+// ONNX Runtime's own profile of a session, which it writes to a file as trace events: read once, and removed.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sizeOf, type OperatorTime, type Shape } from '@embed-kd/core'
+import type { InferenceSession } from 'onnxruntime-node'
+
+/** What the runtime executed, and the provider it did so with. */
+export interface ProfiledOperator extends OperatorTime {
+  readonly provider: string
+}
+
+type Typed = Readonly<Record<string, Shape>>
+
+/** Of the trace events, those of whole runs and of single kernels are read here. Times are in microseconds. */
+interface TraceEvent {
+  readonly cat: string
+  readonly name: string
+  readonly ts: number
+  readonly dur: number
+  readonly args?: {
+    readonly op_name: string
+    readonly provider: string
+    readonly input_type_shape: readonly Typed[]
+    readonly output_type_shape: readonly Typed[]
+  }
+}
+
+export class Profile {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'embed-kd-profile-'))
+
+  get sessionOptions(): InferenceSession.SessionOptions {
+    return { enableProfiling: true, profileFilePrefix: join(this.#directory, 'session') }
+  }
+
+  /** Ends it: the operators of each run so far, in the order they ran. */
+  end(session: InferenceSession): ProfiledOperator[][] {
+    session.endProfiling()
+    const [file] = readdirSync(this.#directory)
+    const events = JSON.parse(readFileSync(join(this.#directory, file!), 'utf8')) as TraceEvent[]
+    this.discard()
+    const kernels = events.filter(({ cat, name }) => cat === 'Node' && name.endsWith(KERNEL))
+    return events
+      .filter(({ name }) => name === 'model_run')
+      .map(({ ts, dur }) =>
+        kernels.filter((kernel) => kernel.ts >= ts && kernel.ts <= ts + dur).map(operatorOf),
+      )
+  }
+
+  discard(): void {
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+const KERNEL = '_kernel_time'
+
+function operatorOf({ name, dur, args }: TraceEvent): ProfiledOperator {
+  const { op_name: operator, provider } = args!
+  // As ModelBuilder names nodes; those that the runtime made itself are called otherwise.
+  const [, scope = ''] = /^(.*)\/\w+\/\d+/.exec(name) ?? []
+  const shapesOf = (types: readonly Typed[]) => types.map((type) => Object.values(type)[0]!)
+  const [inputs, outputs] = [shapesOf(args!.input_type_shape), shapesOf(args!.output_type_shape)]
+  return {
+    operator,
+    scope,
+    seconds: dur * 1e-6,
+    provider,
+    ...(products.has(operator) ? { flops: productFlops(inputs, outputs[0]!) } : {}),
+  }
+}
+
+const products: ReadonlySet<string> = new Set(['Gemm', 'MatMul', 'FusedMatMul', 'FusedGemm'])
+
+/** 2·M·N·K a matrix, with K from the sizes, for transposed operands look like others; one of them may be shared by all. */
+const productFlops = ([a, b]: readonly Shape[], output: Shape): number =>
+  2 * Math.max(sizeOf(a!) * output.at(-1)!, sizeOf(b!) * output.at(-2)!)

@@ -1,0 +1,67 @@
+// The profile of an executable: what the runtime says it ran, and for how long.
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { hostTensor, op, sizeOf, spec, trace, type Executable } from '@embed-kd/core'
+import { afterAll, expect, test } from 'vitest'
+import { ortBackend } from '../src/index.js'
+
+const directory = mkdtempSync(join(tmpdir(), 'embed-kd-test-'))
+process.env.TMPDIR = directory
+const backend = await ortBackend.create('cpu')
+afterAll(async () => {
+  await backend.dispose()
+  rmSync(directory, { recursive: true })
+})
+
+const shapes = { x: [3, 4, 5], weight: [6, 5], stack: [3, 6, 7], row: [1, 7] }
+const graph = trace(
+  'products',
+  Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, spec(shape)])),
+  ({ x, weight, stack, row }, tracer) => {
+    const mixed = tracer.scope('first', () => op.matmul(op.linear(x!, weight!), stack!))
+    const shared = tracer.scope('second', () => op.matmul(mixed, row!, { transposeB: true }))
+    return { y: op.exp(shared) }
+  },
+)
+const run = async (executable: Executable) => {
+  const inputs: Parameters<Executable['run']>[0] = Object.fromEntries(
+    await Promise.all(
+      Object.entries(shapes).map(async ([name, shape]) => [
+        name,
+        await backend.upload(hostTensor('float32', shape, new Float32Array(sizeOf(shape)))),
+      ]),
+    ),
+  )
+  const { y } = await executable.run(inputs)
+  for (const buffer of [y!, ...Object.values(inputs)]) buffer.dispose()
+}
+
+test('tells the operators of each run, their scopes, and the work of products', async () => {
+  const executable = await backend.compileProfiled!(graph)
+  await run(executable)
+  await run(executable)
+  const runs = await executable.endProfile()
+  expect(runs).toHaveLength(2)
+  for (const operators of runs) {
+    const products = operators.filter(({ flops }) => flops !== undefined)
+    expect(products.map(({ scope, flops }) => [scope, flops])).toEqual([
+      ['first', 2 * 12 * 5 * 6],
+      ['first', 2 * 3 * 4 * 6 * 7],
+      ['second', 2 * 12 * 7],
+    ])
+    expect(operators.at(-1)).toMatchObject({ operator: 'Exp', scope: '' })
+    for (const { seconds } of operators) expect(seconds).toBeLessThan(1)
+    expect(operators.reduce((sum, { seconds }) => sum + seconds, 0)).toBeGreaterThan(0)
+  }
+  await expect(executable.endProfile()).rejects.toThrow('its profile was ended')
+  await executable.dispose()
+  expect(readdirSync(directory)).toEqual([])
+})
+
+test('leaves no file behind where it is not asked for', async () => {
+  const executable = await backend.compileProfiled!(graph)
+  await run(executable)
+  await executable.dispose()
+  expect(readdirSync(directory)).toEqual([])
+})
