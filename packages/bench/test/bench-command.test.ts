@@ -56,6 +56,7 @@ describe('embed-kd bench', () => {
         // Three bright quarters are easily told apart; a third would be chance.
         expect(record.accuracy).toBeGreaterThan(0.6)
         expect(record.environment.packages).toHaveProperty('onnxruntime-node')
+        expect(record.environment.loadAverage).toHaveLength(3)
       }
       const [supervised, , , embed, cached] = records
       expect(supervised!.trial.teacher).toBeUndefined()
@@ -153,6 +154,23 @@ describe('embed-kd bench', () => {
     })
     expect(records[3]!.reason).toBe('this device is never here; do without it')
   })
+
+  it.runIf(process.platform === 'linux')(
+    'keeps trials within a memory limit, not what is made once for many',
+    async () => {
+      const grid = tinyGrid(dataset, { method: ['embed-kd'], teacher: ['vit-tiny-32'], steps: 1 })
+      const args = ['--config', writeConfig(temporaryDirectory(), grid), '--out', newOut()]
+      // A process that has only loaded the runtime is larger.
+      expect(await runCli('bench', ...args, '--memory-limit', '100M')).toMatchObject({ code: 1 })
+      expect(recordsIn(args.at(-1)!)).toMatchObject([
+        {
+          status: 'oom',
+          reason: expect.stringContaining('over the memory limit of 100 MiB'),
+          embeddings: { images: 120 },
+        },
+      ])
+    },
+  )
 
   it('stops at Ctrl-C after the records so far, and goes on later', async () => {
     const backend = ['works', 'hangs'].map((device) => `${mishaps}:${device}`)

@@ -35,6 +35,16 @@ describe('grids', () => {
     expect([...new Set(seeds)]).toEqual([3, 4, 5, 6])
   })
 
+  it('have methods next to each other within a repetition, so that a drift favours none', () => {
+    const method = ['logit-kd', 'teacher-kd', 'embed-kd']
+    const trials = expandGrids(grids(tinyGrid(dataset, { ...wide, method })))
+    for (let i = 0; i < trials.length; i += method.length) {
+      const block = trials.slice(i, i + method.length)
+      expect(block.map((trial) => trial.method)).toEqual(method)
+      expect(new Set(block.map((trial) => JSON.stringify({ ...trial, method: '' }))).size).toBe(1)
+    }
+  })
+
   it.each([
     [{ epochs: 1, steps: 1 }, 'either epochs'],
     [{}, 'either epochs'],

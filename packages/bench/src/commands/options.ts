@@ -1,6 +1,6 @@
 // How the words of a command line become values, the same for every command; a word that does not is the user's error.
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { METHODS, PRESETS } from '@embed-kd/record'
+import { METHODS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
 
 import { datasetSpecs } from '../data/registry.js'
 import { students } from '../models/students.js'
@@ -70,6 +70,8 @@ export const addGridOptions = (command: Command): Command =>
     .option('--student <list>', students.map(({ name }) => name).join(', '), list)
     .option('--dataset <list>', datasetSpecs.join(', '), list)
     .option('--batch <list>', 'images a step', counts)
+    .option('--micro-batch <n>', 'images whose gradients are computed at a time', count)
+    .option('--rematerialise <list>', `none, ${REMATERIALISATIONS.join(', ')}`, list)
     .option('--preset <list>', PRESETS.join(', '), list)
     .addOption(new Option('--epochs <n>', 'train for accuracy').argParser(count).conflicts('steps'))
     .option('--steps <n>', 'measure the cost alone, with N samples of a step', count)
@@ -90,10 +92,15 @@ export interface LimitOptions {
 
 export const addLimitOptions = (command: Command): Command =>
   command
-    .option('--timeout <seconds>', 'end a trial that takes longer', count, 3600)
+    .option(
+      '--timeout <seconds>',
+      'end a trial, or the making of a teacher or of embeddings, that takes longer',
+      count,
+      3600,
+    )
     .option(
       '--memory-limit <size>',
-      'end a trial whose process grows larger, for example 4G (Linux)',
+      'end a trial whose process grows larger, for example 4G (Linux); not the making of teachers and embeddings',
       bytes,
     )
 

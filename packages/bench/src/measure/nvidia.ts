@@ -22,17 +22,22 @@ async function query(what: string): Promise<string[][]> {
 
 const MEBIBYTE = 2 ** 20
 
+/** Undefined where the driver says [N/A] or [Not Supported], as it does of some devices and inside some containers. */
+const bytesOf = (mebibytes: string | undefined): number | undefined =>
+  Number(mebibytes) > 0 ? Number(mebibytes) * MEBIBYTE : undefined
+
 export interface Gpu {
   readonly name: string
   readonly driver: string
-  readonly memoryBytes: number
+  readonly memoryBytes?: number
 }
 
 export async function nvidiaGpu(): Promise<Gpu | undefined> {
   const [first] = await query('gpu=name,driver_version,memory.total')
   const [name, driver, mebibytes] = first ?? []
   if (!name || !driver) return undefined
-  return { name, driver, memoryBytes: Number(mebibytes) * MEBIBYTE }
+  const memoryBytes = bytesOf(mebibytes)
+  return { name, driver, ...(memoryBytes === undefined ? {} : { memoryBytes }) }
 }
 
 export async function nvidiaWatts(): Promise<number | undefined> {
@@ -40,8 +45,8 @@ export async function nvidiaWatts(): Promise<number | undefined> {
   return Number.isFinite(watts) ? watts : undefined
 }
 
-/** Device memory by process id, of the processes that compute on the device. */
+/** Bytes of device memory by process id, of the processes that compute on the device; 0 where they are not told. */
 export async function nvidiaProcesses(): Promise<Map<number, number>> {
   const rows = await query('compute-apps=pid,used_memory')
-  return new Map(rows.map(([pid, mebibytes]) => [Number(pid), Number(mebibytes) * MEBIBYTE]))
+  return new Map(rows.map(([pid, mebibytes]) => [Number(pid), bytesOf(mebibytes) ?? 0]))
 }

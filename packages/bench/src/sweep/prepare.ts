@@ -79,6 +79,7 @@ type Preparation =
 
 export interface PreparationsOptions {
   readonly cacheDirectory: string
+  /** Of a trial. Its memory limit is for trials alone: what is made once for many may be made where there is more. */
   readonly limits: JobLimits
   /** Told what is made, before it is made. */
   readonly onStart: (what: string) => void
@@ -167,7 +168,8 @@ export class Preparations {
   }
 
   #run<K extends JobKind>(kind: K, input: Jobs[K]['input']): Promise<Outcome<Jobs[K]['output']>> {
-    return runJob(kind, input, this.#options.limits, this.#options.report)
+    const { memoryLimitBytes: _ofTrials, ...limits } = this.#options.limits
+    return runJob(kind, input, limits, this.#options.report)
   }
 
   #once(key: string, make: () => Promise<Preparation>): Promise<Preparation> {

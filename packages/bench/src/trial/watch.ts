@@ -68,11 +68,12 @@ export class Watch {
 
   async #watchDevice(): Promise<void> {
     const processes = await nvidiaProcesses()
-    // Who is there before the child has loaded its runtime is somebody else. In a container the driver may know the child by
-    // another number, so that number alone would not tell.
+    // Who is there before the child has loaded its runtime is somebody else, and all others are where the child is listed. In a
+    // container the driver may know the child by another number, so that number alone would not tell.
     this.#before ??= new Set(processes.keys())
+    const listed = processes.has(this.#pid)
     for (const [pid, bytes] of processes)
-      if (pid !== this.#pid && this.#before.has(pid)) this.#others.add(pid)
+      if (pid !== this.#pid && (listed || this.#before.has(pid))) this.#others.add(pid)
       else this.#devicePeak = Math.max(this.#devicePeak, bytes)
     if (this.#options.phase().startsWith('timing')) {
       const watts = await nvidiaWatts()
