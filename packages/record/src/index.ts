@@ -2,6 +2,7 @@
 export {
   METHODS,
   PRESETS,
+  REMATERIALISATIONS,
   recordJsonSchema,
   recordSchema,
   SCHEMA_VERSION,

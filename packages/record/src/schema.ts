@@ -7,6 +7,8 @@ export const SCHEMA_VERSION = 1
 
 export const METHODS = ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cached-kd'] as const
 export const PRESETS = ['paper', 'corrected'] as const
+/** What a gradient computes again instead of keeping. */
+export const REMATERIALISATIONS = ['elementwise', 'blocks'] as const
 export const STATUSES = ['ok', 'oom', 'timeout', 'error', 'skipped'] as const
 
 const text = z.string().min(1)
@@ -68,6 +70,13 @@ const trial = z
     weightDecay: z.number().nonnegative(),
     kdWeight: z.number().nonnegative().optional().describe('absent for supervised'),
     dropout: share,
+    microBatch: count
+      .optional()
+      .describe('images whose gradients are computed at a time; the whole batch where absent'),
+    rematerialise: z
+      .enum(REMATERIALISATIONS)
+      .optional()
+      .describe('what gradients compute again instead of keeping; nothing where absent'),
   })
   .describe('one configuration and one seed')
 
@@ -120,7 +129,10 @@ const roofline = z
 
 const cost = z
   .strictObject({
-    stepFlops: flops.describe('of the whole training step'),
+    stepFlops: flops.describe('of the whole training step, as executed'),
+    recomputedFlops: flops
+      .optional()
+      .describe('the part of stepFlops that was spent on computing again instead of keeping'),
     studentFlops: flops.optional(),
     teacherFlops: flops.optional(),
     bytesMoved: bytes.optional(),

@@ -67,8 +67,12 @@ const profileList = Object.entries(profiles)
   .join('\n')
 
 const HELP = `
-The axes (backend, method, teacher, student, dataset, batch, preset) take lists with commas. Given beside --profile or
+The axes (backend, method, teacher, student, dataset, batch, rematerialise, preset) take lists with commas. Given beside --profile or
 --config they replace the axis there. Records are JSON lines in --out; interrupted sweeps go on with --resume.
+
+Memory: --micro-batch adds up the gradients of parts of a batch, which gives the step of the whole batch (with dropout: other
+masks) for the activations of one part. --rematerialise has gradients compute again what they need instead of keeping it:
+elementwise results, for a few per cent more time, or all inside transformer blocks, for about a third more.
 
 Profiles:
 ${profileList}
@@ -82,6 +86,8 @@ Examples:
   embed-kd bench --dataset cifar10:data/cifar-10-batches-bin --student paper --teacher trained-m --epochs 20 --seeds 3
   embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
   embed-kd bench --profile cost --out results/cost --shard 2/8 --resume
+  embed-kd bench --method embed-kd --student paper --batch 16,64,256 --rematerialise none,elementwise,blocks --steps 3
+  embed-kd bench --method embed-kd --student paper --batch 64,1024 --micro-batch 64 --steps 3
   embed-kd bench --find-max-batch --memory-limit 4G --teacher vit-base-16 --student paper --steps 1
 `
 
@@ -253,7 +259,9 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
   const limits = { ...limitsOf(options), signal: stop.signal }
   const cacheDirectory = cacheDirectoryOf(options)
   const preparations = new Preparations({ cacheDirectory, limits, report, onStart })
-  const configs = expandGrids(gridsOf(options))
+  // The grid's own batches do not count: any of whole micro-batches will do.
+  const grids = gridsOf(options).map((grid) => ({ ...grid, batch: [2 * (grid.microBatch ?? 1)] }))
+  const configs = expandGrids(grids)
   const found = await findMaxBatches(configs, preparations, limits, onStart, report)
   display.end()
   stop.release()

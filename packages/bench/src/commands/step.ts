@@ -12,7 +12,7 @@ import { planTrials } from '../sweep/plan.js'
 import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
 import { runJob } from '../trial/run-job.js'
 import { addLimitOptions, count, limitsOf, number, type LimitOptions } from './options.js'
-import { METHODS, PRESETS } from '@embed-kd/record'
+import { METHODS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
 import { datasetSpecs } from '../data/registry.js'
 import { students } from '../models/students.js'
 import { teacherSpecs } from '../models/teachers.js'
@@ -26,6 +26,8 @@ interface StepOptions extends LimitOptions {
   readonly batch: number
   readonly preset: string
   readonly dropout: number
+  readonly microBatch?: number
+  readonly rematerialise: string
   readonly samples: number
   readonly json?: boolean
 }
@@ -44,6 +46,8 @@ export const stepCommand = (): Command =>
       .option('--batch <n>', 'images a step', count, 64)
       .option('--preset <name>', PRESETS.join(', '), 'corrected')
       .option('--dropout <share>', 'of attention weights', number, 0.1)
+      .option('--micro-batch <n>', 'images whose gradients are computed at a time', count)
+      .option('--rematerialise <how>', `none, ${REMATERIALISATIONS.join(', ')}`, 'none')
       .option('--samples <n>', 'steps that are timed', count, 20)
       .option('--json', 'print the record as JSON'),
   )
@@ -57,10 +61,12 @@ Examples:
   embed-kd step
   embed-kd step --backend ort:cpu --student paper --method embed-kd --batch 64 --json
   embed-kd step --method teacher-kd --teacher vit-base-32 --batch 16 --samples 5
+  embed-kd step --batch 1024 --micro-batch 64 --rematerialise blocks --samples 3
 `
 
 async function step(options: StepOptions): Promise<void> {
   const { backend, method, teacher, student, dataset, batch, preset, dropout, samples } = options
+  const { microBatch, rematerialise } = options
   const grid = {
     backend: [backend],
     method: [method],
@@ -70,6 +76,8 @@ async function step(options: StepOptions): Promise<void> {
     batch: [batch],
     preset: [preset],
     dropout,
+    ...(microBatch === undefined ? {} : { microBatch }),
+    rematerialise: [rematerialise],
     steps: samples,
   }
   const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
@@ -105,7 +113,7 @@ async function step(options: StepOptions): Promise<void> {
 
 function describe({ time, roofline, cost, memory }: BenchRecord): string {
   const [low, high] = time!.interval95Seconds
-  const { planned, teacherFlops, studentFlops } = cost!
+  const { planned, teacherFlops, studentFlops, recomputedFlops } = cost!
   const split = planned!.peakSplit
   const rows = [
     ['step, median', formatSeconds(time!.medianSeconds)],
@@ -115,6 +123,9 @@ function describe({ time, roofline, cost, memory }: BenchRecord): string {
     ['work of a step', formatFlops(cost!.stepFlops)],
     ['  student', formatFlops(studentFlops!)],
     ...(teacherFlops === undefined ? [] : [['  teacher', formatFlops(teacherFlops)]]),
+    ...(recomputedFlops === undefined
+      ? []
+      : [['  of it computed again', formatFlops(recomputedFlops)]]),
     ['reached', `${formatFlops(cost!.stepFlops / time!.medianSeconds)}/s`],
     [
       '  of matrix products',

@@ -1,5 +1,7 @@
 // The options that embed, distill and train-teacher share: which data, augmented how, and how long to train.
-import { InvalidArgumentError, type Command } from 'commander'
+import type { Rematerialise } from '@embed-kd/core'
+import { REMATERIALISATIONS } from '@embed-kd/record'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import type { Augmentation } from '../data/augment.js'
 import type { Dataset } from '../data/dataset.js'
@@ -47,6 +49,8 @@ export interface TrainingOptions {
   readonly out: string
   readonly backend: string
   readonly batch: number
+  readonly microBatch?: number
+  readonly rematerialise?: Rematerialise
   readonly epochs: number
   readonly seed: number
   readonly learningRate: number
@@ -68,6 +72,17 @@ export const addTrainingOptions = (
     .requiredOption('--out <dir>', 'where checkpoints, curves and the result go')
     .option('--backend <name>', 'backend:device, or ./plug-in.js; see embed-kd doctor', 'ort:cpu')
     .option('--batch <n>', 'images a step', count, defaults.batch)
+    .option(
+      '--micro-batch <n>',
+      'compute gradients of so many images at a time, for less memory',
+      count,
+    )
+    .addOption(
+      new Option(
+        '--rematerialise <how>',
+        'have gradients compute again instead of keeping, for less memory and more time',
+      ).choices(REMATERIALISATIONS),
+    )
     .option('--epochs <n>', 'passes over the training images', count, 10)
     .option('--seed <n>', 'of first values, order, augmentation and dropout', whole, 0)
     .option('--learning-rate <rate>', 'of AdamW', number, defaults.learningRate)
@@ -94,6 +109,8 @@ export function share(word: string): number {
 export const runOptionsOf = (options: TrainingOptions) => ({
   out: options.out,
   batch: options.batch,
+  ...(options.microBatch === undefined ? {} : { microBatch: options.microBatch }),
+  ...(options.rematerialise === undefined ? {} : { rematerialise: options.rematerialise }),
   epochs: options.epochs,
   seed: options.seed,
   learningRate: options.learningRate,

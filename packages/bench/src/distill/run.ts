@@ -15,6 +15,7 @@ import {
   type DeviceBuffer,
   type HostTensor,
   type Preset,
+  type Rematerialise,
   type TrainConfig,
 } from '@embed-kd/core'
 
@@ -23,6 +24,7 @@ import type { Dataset } from '../data/dataset.js'
 import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
 import { UserError, messageOf } from '../errors.js'
 import { writeTensors } from '../teachers/files.js'
+import { microBatchOf } from '../trial/config.js'
 import { trainEpochs } from '../trial/epochs.js'
 import { Evaluation } from '../trial/evaluation.js'
 import { Feed } from '../trial/feed.js'
@@ -47,6 +49,9 @@ export interface RunConfig {
   readonly model: ClassifierConfig
   readonly preset: Preset
   readonly batch: number
+  /** Images whose gradients are computed at a time, a divisor of batch; default all. */
+  readonly microBatch?: number
+  readonly rematerialise?: Rematerialise
   readonly epochs: number
   readonly seed: number
   readonly learningRate: number
@@ -205,11 +210,14 @@ function splitOf({ dataset, heldOut }: RunConfig): { training: Subset; heldOut?:
 }
 
 function trainConfigOf(
-  { model, preset, batch, epochs, learningRate, weightDecay, kdWeight }: RunConfig,
+  config: RunConfig,
   { method, source }: Signal,
   { shape }: Feed,
   stepsPerEpoch: number,
 ): TrainConfig {
+  const { model, preset, batch, epochs, learningRate, weightDecay, kdWeight, rematerialise } =
+    config
+  const microBatch = microBatchOf(batch, config.microBatch)
   const settings = { ...presets[preset], ...(kdWeight === undefined ? {} : { kdWeight }) }
   return {
     method,
@@ -220,6 +228,8 @@ function trainConfigOf(
     settings,
     optimizer: { learningRate, weightDecay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     schedule: scheduleOf(settings, epochs * stepsPerEpoch),
+    ...(microBatch === undefined ? {} : { microBatch }),
+    ...(rematerialise === undefined ? {} : { rematerialise }),
   }
 }
 

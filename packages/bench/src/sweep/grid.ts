@@ -1,10 +1,10 @@
 // The grid of a sweep: its axes as a configuration file or the command line gives them, and the trials they span.
-import { METHODS, PRESETS } from '@embed-kd/record'
+import { METHODS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
 import { z } from 'zod'
 
 import { UserError } from '../errors.js'
 import { findStudent, studentSchema } from '../models/students.js'
-import { trialConfigSchema, type TrialConfig } from '../trial/config.js'
+import { microBatchOf, trialConfigSchema, type TrialConfig } from '../trial/config.js'
 
 const axis = <T extends z.ZodType>(item: T) => z.array(item).min(1)
 const text = z.string().min(1)
@@ -21,6 +21,8 @@ export const gridSchema = z
       .describe('names, or descriptions of students'),
     dataset: axis(text).default(['mnist']),
     batch: axis(shape.batch).default([64]),
+    microBatch: shape.microBatch.describe('of batches that are larger, which it must divide'),
+    rematerialise: axis(z.enum(['none', ...REMATERIALISATIONS])).default(['none']),
     epochs: shape.epochs.describe('either epochs or steps'),
     steps: shape.steps,
     seeds: z.int().positive().default(1).describe('how many, from firstSeed on'),
@@ -81,23 +83,27 @@ function* trialsOf(grid: Grid, seed: number): Generator<TrialConfig> {
       for (const student of grid.student)
         for (const preset of grid.preset)
           for (const batch of grid.batch)
-            for (const teacher of grid.teacher)
-              for (const method of grid.method) {
-                const taught = method !== 'supervised'
-                yield {
-                  backend,
-                  method,
-                  preset,
-                  ...(taught ? { teacher } : {}),
-                  student: typeof student === 'string' ? findStudent(student) : student,
-                  dataset,
-                  batch,
-                  ...given({ epochs, steps, trainImages, testImages }),
-                  ...(taught ? given({ kdWeight }) : {}),
-                  seed,
-                  ...fixed,
+            for (const again of grid.rematerialise)
+              for (const teacher of grid.teacher)
+                for (const method of grid.method) {
+                  const taught = method !== 'supervised'
+                  const microBatch = microBatchOf(batch, grid.microBatch)
+                  const rematerialise = again === 'none' ? undefined : again
+                  yield {
+                    backend,
+                    method,
+                    preset,
+                    ...(taught ? { teacher } : {}),
+                    student: typeof student === 'string' ? findStudent(student) : student,
+                    dataset,
+                    batch,
+                    ...given({ epochs, steps, trainImages, testImages }),
+                    ...(taught ? given({ kdWeight }) : {}),
+                    ...given({ microBatch, rematerialise }),
+                    seed,
+                    ...fixed,
+                  }
                 }
-              }
 }
 
 const given = <T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } =>

@@ -78,9 +78,12 @@ export async function findMaxBatches(
 ): Promise<MaxBatch[]> {
   const found: MaxBatch[] = []
   for (const config of distinct(configs)) {
-    const withBatch = async (batch: number) => (await planTrials([{ ...config, batch }]))[0]!
-    const [one, two] = [await withBatch(1), await withBatch(2)]
-    const perImage = two.work.peakBytes - one.work.peakBytes
+    // A batch of micro-batches grows by whole ones.
+    const { microBatch: unit = 1 } = config
+    const withUnits = async (units: number) =>
+      (await planTrials([{ ...config, batch: units * unit }]))[0]!
+    const [one, two] = [await withUnits(1), await withUnits(2)]
+    const perUnit = two.work.peakBytes - one.work.peakBytes
     const room = (limits.memoryLimitBytes ?? 0) - TYPICAL_BASELINE_BYTES - one.work.peakBytes
     const prepared = await preparations.prepare(one)
     if (prepared.status === 'interrupted') break
@@ -88,9 +91,10 @@ export async function findMaxBatches(
     const { teacherFile, embeddingsFile } = prepared.output
     let measured: TrialResult | undefined
     const result = await searchLargestBatch(
-      room / perImage,
-      one.data.trainImages,
-      async (batch) => {
+      room / perUnit,
+      Math.floor(one.data.trainImages / unit),
+      async (units) => {
+        const batch = units * unit
         onStart(`batch ${batch}: ${describeTrial({ trial: { ...one.description, batch } })}`)
         const job = {
           config: { ...config, batch },
@@ -104,7 +108,14 @@ export async function findMaxBatches(
         return outcome.status === 'ok'
       },
     )
-    found.push({ trial: await withBatch(result.batch ?? 1), result, measured })
+    found.push({
+      trial: await withUnits(result.batch ?? 1),
+      result: {
+        batch: result.batch && result.batch * unit,
+        attempts: result.attempts.map(({ batch, fits }) => ({ batch: batch * unit, fits })),
+      },
+      measured,
+    })
   }
   return found
 }

@@ -118,7 +118,7 @@ function describe(
   weights: string | undefined,
 ): Trial {
   const { method, preset, student, batch, epochs, steps, seed, learningRate } = config
-  const { weightDecay, dropout } = config
+  const { weightDecay, dropout, microBatch, rematerialise } = config
   const trainConfig = trainConfigOf(config, data)
   const teacher = teacherOf(config)
   const model = teacher && teacherModelOf(teacher, data)
@@ -154,6 +154,8 @@ function describe(
     learningRate,
     weightDecay,
     dropout,
+    ...(microBatch === undefined ? {} : { microBatch }),
+    ...(rematerialise === undefined ? {} : { rematerialise }),
   }
 }
 

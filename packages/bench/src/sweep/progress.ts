@@ -70,10 +70,13 @@ export class ProgressDisplay {
 
 /** A trial in a few words: `embed-kd trained-m, small student, batch 64, seed 0, ort:cpu`. */
 export function describeTrial({ trial }: Pick<BenchRecord, 'trial'>): string {
-  const { method, teacher, student, batch, seed, backend, preset } = trial
+  const { method, teacher, student, batch, microBatch, rematerialise, seed, backend, preset } =
+    trial
   const from = teacher ? ` ${teacher.name}` : ''
+  const parts = microBatch === undefined ? '' : ` by ${microBatch}`
+  const again = rematerialise === undefined ? '' : `, rematerialise ${rematerialise}`
   const how = preset === 'corrected' ? '' : `, preset ${preset}`
-  return `${method}${from}, ${student.name} student, batch ${batch}, seed ${seed}, ${backend}${how}`
+  return `${method}${from}, ${student.name} student, batch ${batch}${parts}${again}, seed ${seed}, ${backend}${how}`
 }
 
 /** What became of a trial, in a few words. */

@@ -8,9 +8,17 @@ import { expandGrids, parseGrids } from './grid.js'
 
 const PREFIX = 'embed-kd bench '
 
-/** Fields of a grid that are lists. */
-const AXES = new Set(['backend', 'method', 'preset', 'teacher', 'student', 'dataset', 'batch'])
-const TEXTS = new Set(['backend', 'method', 'preset', 'teacher', 'student', 'dataset'])
+/** Fields of a grid that are lists: of words, and all. */
+const TEXTS = new Set([
+  'backend',
+  'method',
+  'preset',
+  'teacher',
+  'student',
+  'dataset',
+  'rematerialise',
+])
+const AXES = new Set([...TEXTS, 'batch'])
 
 /** Undefined where the command line cannot say the trial: a student of a configuration file, a path with a comma. */
 export function formatRerun(config: TrialConfig): string | undefined {

@@ -1,6 +1,16 @@
 // How much a trial has to do and to hold, known before it runs: from its graphs, the same on every machine. What that
 // means in seconds depends on the machine, and is an estimate.
-import { cost, embedGraph, evalGraph, planMemory, trainGraph, type Graph } from '@embed-kd/core'
+import {
+  cost,
+  embedGraph,
+  evalGraph,
+  isComposite,
+  lower,
+  opNames,
+  planTogether,
+  stepGraphs,
+  type Graph,
+} from '@embed-kd/core'
 
 import {
   stepsPerEpoch,
@@ -36,6 +46,9 @@ const FORWARD_BATCH = 100
 /** Warm-up, and samples beside the training, as in run-trial.ts. */
 const TIMED_STEPS = 30
 
+/** What is executed where all composites are operators: of backends nothing is known here. */
+const whole = (graph: Graph): Graph => lower(graph, { composites: opNames.filter(isComposite) })
+
 const workOf = (graph: Graph): Work => {
   const { flops, bytes } = cost(graph)
   return { flops, bytes, nodes: graph.nodes.length }
@@ -43,10 +56,10 @@ const workOf = (graph: Graph): Work => {
 
 export function trialWork(config: TrialConfig, data: DataFacts, testImages: number): TrialWork {
   const trainConfig = trainConfigOf(config, data)
-  const graph = trainGraph(trainConfig)
+  const graphs = stepGraphs(trainConfig).map(({ graph, times }) => ({ graph: whole(graph), times }))
   const steps =
     config.steps ?? TIMED_STEPS + config.epochs! * stepsPerEpoch(config, data.trainImages)
-  const parts = [{ work: workOf(graph), times: steps }]
+  const parts = graphs.map(({ graph, times }) => ({ work: workOf(graph), times: times * steps }))
   if (config.epochs !== undefined) {
     const work = workOf(evalGraph(trainConfig.student, FORWARD_BATCH, data.images))
     parts.push({ work, times: (config.epochs * testImages) / FORWARD_BATCH })
@@ -54,7 +67,7 @@ export function trialWork(config: TrialConfig, data: DataFacts, testImages: numb
   return {
     parts,
     flops: parts.reduce((sum, { work, times }) => sum + work.flops * times, 0),
-    peakBytes: planMemory(graph).peakBytes,
+    peakBytes: planTogether(graphs.map(({ graph }) => graph)).peakBytes,
   }
 }
 

@@ -9,7 +9,7 @@ import {
   type TrainConfig,
   type ViTConfig,
 } from '@embed-kd/core'
-import { METHODS, PRESETS } from '@embed-kd/record'
+import { METHODS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
 import { z } from 'zod'
 
 import type { Dataset } from '../data/dataset.js'
@@ -36,6 +36,15 @@ export const trialConfigSchema = z.strictObject({
   weightDecay: z.number().nonnegative(),
   kdWeight: z.number().nonnegative().optional().describe("the preset's where absent"),
   dropout: z.number().min(0).max(0.99).describe('of attention weights'),
+  microBatch: count
+    .optional()
+    .describe(
+      'images whose gradients are computed at a time, a divisor of batch; all where absent',
+    ),
+  rematerialise: z
+    .enum(REMATERIALISATIONS)
+    .optional()
+    .describe('what gradients compute again instead of keeping; nothing where absent'),
   trainImages: count.optional().describe('the first of the training split; all where absent'),
   testImages: count.optional().describe('the first of the test split; all where absent'),
   centroidImages: count.describe('images of each class that a centroid is the mean of'),
@@ -82,6 +91,19 @@ export function stepsPerEpoch({ batch }: TrialConfig, trainImages: number): numb
   return Math.floor(trainImages / batch)
 }
 
+/**
+ * The micro-batch of a batch; undefined where one micro-batch is all of it.
+ * @throws UserError where micro-batches do not make up the batch.
+ */
+export function microBatchOf(batch: number, microBatch: number | undefined): number | undefined {
+  if (microBatch === undefined || microBatch >= batch) return undefined
+  if (batch % microBatch === 0) return microBatch
+  throw new UserError(
+    `micro-batches of ${microBatch} images do not make up a batch of ${batch}`,
+    'choose a --micro-batch that divides --batch',
+  )
+}
+
 export const teacherOf = ({ teacher }: TrialConfig): Teacher | undefined =>
   teacher === undefined ? undefined : findTeacher(teacher)
 
@@ -95,6 +117,7 @@ export const teacherModelOf = (teacher: Teacher, { images, classes }: DataFacts)
 /** The training graph's configuration. */
 export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig {
   const { method, preset, batch, epochs, steps, learningRate, weightDecay, kdWeight } = config
+  const { microBatch, rematerialise } = config
   const settings = { ...presets[preset], ...(kdWeight === undefined ? {} : { kdWeight }) }
   const teacher = teacherOf(config)
   const model = teacher && teacherModelOf(teacher, data)
@@ -118,6 +141,8 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
     ...(source ? { teacher: source } : {}),
     optimizer: { learningRate, weightDecay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     schedule: scheduleOf(settings, steps ?? epochs! * stepsPerEpoch(config, data.trainImages)),
+    ...(microBatch === undefined ? {} : { microBatch }),
+    ...(rematerialise === undefined ? {} : { rematerialise }),
   }
 }
 

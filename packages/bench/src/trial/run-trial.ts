@@ -105,8 +105,9 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const { versions } = backend
   await backend.dispose()
 
-  const { graph } = training.executable
-  const stepCost = costOf(graph, backend.capabilities)
+  const stepCost = costOf(training.parts, backend.capabilities)
+  const digest = createHash('sha256')
+  for (const { graph } of training.parts) digest.update(print(graph))
   const time = summarizeTimes(times, config.batch)
   const accuracy = isCostOnly(config) ? undefined : trained?.accuracy
   return {
@@ -136,7 +137,7 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
           },
         }),
     curves: curves.finish(),
-    graph: { digest: createHash('sha256').update(print(graph)).digest('hex') },
+    graph: { digest: digest.digest('hex') },
     ...(accuracy === undefined ? {} : { accuracy }),
   }
 }

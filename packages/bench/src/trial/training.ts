@@ -1,14 +1,17 @@
 // A model in training on a backend: its state stays on the device, batches go up, metrics come down when asked for.
 // It does not know what is trained or why; feed.ts makes its batches.
 import {
+  batchInputs,
   initialState,
-  trainGraph,
+  stepGraphs,
   hostScalar,
+  hostTensor,
   type Backend,
   type DeviceBuffer,
   type Executable,
   type Graph,
   type HostTensor,
+  type StepPart,
   type TrainConfig,
 } from '@embed-kd/core'
 
@@ -36,17 +39,23 @@ export const disposeAll = (buffers: Buffers): void => {
   for (const buffer of Object.values(buffers)) buffer.dispose()
 }
 
-export class Training {
+interface CompiledPart extends StepPart {
   readonly executable: Executable
+}
+
+export class Training {
+  /** What a step runs. */
+  readonly parts: readonly CompiledPart[]
   readonly #backend: Backend
   readonly #held: Buffers
-  #state: Buffers = {}
+  /** `state.*`, and the `sum.*` of micro-batches, which are zeros between steps. */
+  #carried: Buffers = {}
   #metrics: Buffers = {}
   #steps = 0
 
-  private constructor(backend: Backend, executable: Executable, held: Buffers) {
+  private constructor(backend: Backend, parts: readonly CompiledPart[], held: Buffers) {
     this.#backend = backend
-    this.executable = executable
+    this.parts = parts
     this.#held = held
   }
 
@@ -61,15 +70,17 @@ export class Training {
     teacher: Tensors,
     seed: number,
   ): Promise<Training> {
-    const graph = trainGraph(config)
-    const wanted = namesOf(graph)
+    const parts: CompiledPart[] = []
+    for (const { graph, times } of stepGraphs(config))
+      parts.push({ graph, times, executable: await backend.compile(graph) })
+    const wanted = new Set(parts.flatMap(({ graph }) => [...namesOf(graph)]))
     const constants = new Map(teacher)
     constants.set('seed', hostScalar(seed, 'int32'))
     const held = await upload(
       backend,
       [...constants].filter(([name]) => wanted.has(name)),
     )
-    const training = new Training(backend, await backend.compile(graph), held)
+    const training = new Training(backend, parts, held)
     await training.reset(parameters)
     return training
   }
@@ -81,16 +92,21 @@ export class Training {
 
   /** Goes on from a state that `readState` gave. */
   async restore(state: Tensors): Promise<void> {
-    disposeAll(this.#state)
-    this.#state = await upload(this.#backend, state)
+    disposeAll(this.#carried)
+    const tensors = new Map(state)
+    for (const { graph } of this.parts)
+      for (const { name, value } of graph.inputs)
+        if (name.startsWith('sum.'))
+          tensors.set(name, hostTensor('float32', graph.types[value]!.shape))
+    this.#carried = await upload(this.#backend, tensors)
     this.#steps = state.get('state.step')!.data[0]!
   }
 
   /** All that training carries from step to step, by graph input: what a checkpoint must hold. */
   async readState(): Promise<Map<string, HostTensor>> {
     const state = new Map<string, HostTensor>()
-    for (const [name, buffer] of Object.entries(this.#state))
-      state.set(name, await this.#backend.read(buffer))
+    for (const [name, buffer] of Object.entries(this.#carried))
+      if (name.startsWith('state.')) state.set(name, await this.#backend.read(buffer))
     return state
   }
 
@@ -101,14 +117,18 @@ export class Training {
 
   /** Runs one step. The device may still be busy when it returns. @param batch inputs `batch.*`. */
   async step(batch: Tensors): Promise<void> {
-    const buffers = await upload(this.#backend, batch)
-    const outputs = await this.executable.run({ ...this.#state, ...this.#held, ...buffers })
-    disposeAll(buffers)
     disposeAll(this.#metrics)
-    this.#state = {}
     this.#metrics = {}
-    for (const [name, buffer] of Object.entries(outputs))
-      (name.startsWith('state.') ? this.#state : this.#metrics)[name] = buffer
+    for (const { graph, times, executable } of this.parts)
+      for (let index = 0; index < times; index++) {
+        const rows = await upload(this.#backend, batchInputs(graph, batch, index))
+        const all = { ...this.#carried, ...this.#held, ...rows }
+        const inputs = graph.inputs.map(({ name }) => [name, all[name]!])
+        const outputs = await executable.run(Object.fromEntries(inputs))
+        disposeAll(rows)
+        for (const [name, buffer] of Object.entries(outputs))
+          (name in this.#carried ? this.#carried : this.#metrics)[name] = buffer
+      }
     this.#steps++
   }
 
@@ -139,7 +159,7 @@ export class Training {
   /** The parameters as they are now: inputs `state.parameters.*` for evaluation, still owned here. */
   get parameters(): Readonly<Buffers> {
     return Object.fromEntries(
-      Object.entries(this.#state).filter(([name]) => name.startsWith(PARAMETERS)),
+      Object.entries(this.#carried).filter(([name]) => name.startsWith(PARAMETERS)),
     )
   }
 
@@ -152,8 +172,8 @@ export class Training {
   }
 
   async dispose(): Promise<void> {
-    for (const buffers of [this.#state, this.#metrics, this.#held]) disposeAll(buffers)
-    await this.executable.dispose()
+    for (const buffers of [this.#carried, this.#metrics, this.#held]) disposeAll(buffers)
+    for (const { executable } of this.parts) await executable.dispose()
   }
 }
 
