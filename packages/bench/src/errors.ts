@@ -12,9 +12,12 @@ export class UserError extends Error {
   }
 }
 
+/** A user's error from another thread, of which the message is all that comes across. */
+export class RelayedError extends Error {}
+
 /** Errors whose message already says all: cause and remedy. */
 export const isForUser = (error: unknown): error is Error =>
-  error instanceof UserError || error instanceof DatasetError || error instanceof RecordError
+  [UserError, RelayedError, DatasetError, RecordError].some((type) => error instanceof type)
 
 /** What the terminal shows of an error. */
 export const describeError = (error: unknown): string =>

@@ -7,15 +7,15 @@ import { augmentImage, drawAugmentation } from '../src/data/augment.js'
 import { evaluationBatches, trainingBatches } from '../src/data/batches.js'
 import type { Batch } from '../src/data/batches.js'
 import { createDataset } from '../src/data/dataset.js'
-import type { Dataset } from '../src/data/dataset.js'
-import { channelStatistics, createInputWriter } from '../src/data/input.js'
+import { createInputWriter } from '../src/data/input.js'
+import { PixelStatistics } from '../src/data/statistics.js'
 import { firstOfEachClass, holdOut, wholeSplit } from '../src/data/subsets.js'
 
 const shape = { channels: 2, height: 3, width: 4 }
 const imageBytes = 24
 
 /** Images whose bytes name them: byte j of image i is (7 i + j) mod 256, its label i mod classes. */
-function dataset(trainCount: number, testCount = 1, classes = 3): Dataset {
+function dataset(trainCount: number, testCount = 1, classes = 3) {
   const split = (count: number) => ({
     images: Uint8Array.from({ length: count * imageBytes }, (_, at) => {
       const image = Math.floor(at / imageBytes)
@@ -33,21 +33,24 @@ function dataset(trainCount: number, testCount = 1, classes = 3): Dataset {
   })
 }
 
-const copied = (batches: Iterable<Batch>): Batch[] =>
-  Array.from(batches, (batch) => structuredClone(batch))
+async function copied(batches: AsyncIterable<Batch>): Promise<Batch[]> {
+  const all: Batch[] = []
+  for await (const batch of batches) all.push(structuredClone(batch))
+  return all
+}
 
-const imageOf = (data: Dataset, index: number) =>
+const imageOf = (data: ReturnType<typeof dataset>, index: number) =>
   data.train.images.subarray(index * imageBytes, (index + 1) * imageBytes)
 
 describe('training batches', () => {
   const train = wholeSplit(dataset(10), 'train')
   const options = { size: 4, seed: 1, epoch: 0 }
 
-  it('have each image at most once, with its label and pixels', () => {
+  it('have each image at most once, with its label and pixels', async () => {
     const batches = trainingBatches(train, options)
     expect(batches).toHaveLength(2)
     const seen: number[] = []
-    for (const batch of batches) {
+    for await (const batch of batches) {
       expect(batch.count).toBe(4)
       expect([...batch.mask]).toEqual([1, 1, 1, 1])
       for (const [i, index] of batch.indices.entries()) {
@@ -60,28 +63,30 @@ describe('training batches', () => {
     expect(new Set(seen).size).toBe(8)
   })
 
-  it('repeat from seed and epoch, and differ between them', () => {
-    const order = (seed: number, epoch: number) =>
-      copied(trainingBatches(train, { ...options, seed, epoch })).map(({ indices }) => [...indices])
-    expect(order(1, 2)).toEqual(order(1, 2))
-    expect(order(1, 2)).not.toEqual(order(1, 3))
-    expect(order(1, 2)).not.toEqual(order(2, 2))
+  it('repeat from seed and epoch, and differ between them', async () => {
+    const order = async (seed: number, epoch: number) => {
+      const batches = await copied(trainingBatches(train, { ...options, seed, epoch }))
+      return batches.map(({ indices }) => [...indices])
+    }
+    expect(await order(1, 2)).toEqual(await order(1, 2))
+    expect(await order(1, 2)).not.toEqual(await order(1, 3))
+    expect(await order(1, 2)).not.toEqual(await order(2, 2))
   })
 
-  it('can be read at any step, as an interrupted epoch must', () => {
+  it('can be read at any step, as an interrupted epoch must', async () => {
     const augmentation = { flip: true, cropPadding: 1 }
     const batches = trainingBatches(train, { ...options, augmentation })
-    const all = copied(batches)
-    expect(batches.read(1)).toEqual(all[1])
-    expect(batches.read(0)).toEqual(all[0])
-    expect(() => batches.read(2)).toThrow(/batches 0 to 1, not 2/)
-    expect(() => batches.read(-1)).toThrow(/batches 0 to 1, not -1/)
+    const all = await copied(batches)
+    expect(await batches.read(1)).toEqual(all[1])
+    expect(await batches.read(0)).toEqual(all[0])
+    await expect(batches.read(2)).rejects.toThrow(/batches 0 to 1, not 2/)
+    await expect(batches.read(-1)).rejects.toThrow(/batches 0 to 1, not -1/)
   })
 
-  it('augment each image by (seed, epoch, index) alone', () => {
+  it('augment each image by (seed, epoch, index) alone', async () => {
     const augmentation = { flip: true, cropPadding: 2 }
     const data = dataset(10)
-    for (const batch of trainingBatches(train, { ...options, epoch: 5, augmentation }))
+    for await (const batch of trainingBatches(train, { ...options, epoch: 5, augmentation }))
       for (const [i, index] of batch.indices.entries()) {
         const expected = new Uint8Array(imageBytes)
         const draw = drawAugmentation(augmentation, 1, 5, index)
@@ -98,14 +103,14 @@ describe('training batches', () => {
 })
 
 describe('evaluation batches', () => {
-  it('have every image once in order, and pad the last', () => {
-    fc.assert(
-      fc.property(
+  it('have every image once in order, and pad the last', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.integer({ min: 1, max: 20 }),
         fc.integer({ min: 1, max: 9 }),
-        (count, size) => {
+        async (count, size) => {
           const data = dataset(count)
-          const batches = copied(evaluationBatches(wholeSplit(data, 'train'), size))
+          const batches = await copied(evaluationBatches(wholeSplit(data, 'train'), size))
           expect(batches).toHaveLength(Math.ceil(count / size))
           const real = batches.flatMap(({ indices, count }) => [...indices.subarray(0, count)])
           expect(real).toEqual(Array.from({ length: count }, (_, i) => i))
@@ -276,10 +281,11 @@ describe('model input', () => {
     expect(() => createInputWriter({ ...grey, ...source }, full)).toThrow(message)
   })
 
-  it('statistics are those of the subset, per channel', () => {
-    const subset = wholeSplit(dataset(9), 'train')
-    const some = { ...subset, indices: Int32Array.of(2, 5) }
-    const { mean, std } = channelStatistics(some)
+  it('statistics are those of the images, per channel', () => {
+    const data = dataset(9)
+    const some = new PixelStatistics(shape)
+    for (const index of [2, 5]) some.add(imageOf(data, index))
+    const { mean, std } = some.finish()
     for (const channel of [0, 1]) {
       const values = [2, 5].flatMap((index) =>
         Array.from({ length: 12 }, (_, i) => (7 * index + 12 * channel + i) / 255),

@@ -8,6 +8,8 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -21,10 +23,12 @@ import { parquetWriteBuffer } from 'hyparquet-writer'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-import { decodedOnce } from '../src/data/cache.js'
+import { BackgroundBatches } from '../src/data/background.js'
 import { fetchArchive } from '../src/data/cifar-download.js'
-import { createDataset, type Dataset } from '../src/data/dataset.js'
-import { loadDataset } from '../src/data/registry.js'
+import { loadDataset, type DatasetOptions } from '../src/data/registry.js'
+import { wholeSplit } from '../src/data/subsets.js'
+import { describeError } from '../src/errors.js'
+import { pixelsOf } from './pixels-of.js'
 
 let directory: string
 beforeEach(() => {
@@ -69,6 +73,8 @@ describe('parquet', () => {
           { name: 'path', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
           { name: label, type: 'INT64', repetition_type: 'OPTIONAL' },
         ],
+        // Images are read by groups.
+        rowGroupSize: 2,
         ...(names ? { kvMetadata: [{ key: 'huggingface', value: JSON.stringify(info) }] } : {}),
       }),
     )
@@ -82,8 +88,9 @@ describe('parquet', () => {
     const data = await load()
     expect(data).toMatchObject({ classes: 2, classNames: ['cat', 'dog'], channels: 3, height: 2 })
     expect([...data.train.labels]).toEqual([1, 0, 1])
-    expect([0, 12, 24].map((at) => data.train.images[at])).toEqual([10, 20, 30])
-    expect([data.test.count, data.test.images[0]]).toEqual([1, 40])
+    const pixels = await pixelsOf(data, 'train')
+    expect([0, 12, 24].map((at) => pixels[at])).toEqual([10, 20, 30])
+    expect([data.test.count, (await pixelsOf(data, 'test'))[0]]).toEqual([1, 40])
   })
 
   it('knows other names of columns and splits, and does without class names', async () => {
@@ -111,62 +118,75 @@ describe('parquet', () => {
   })
 })
 
-describe('decodedOnce', () => {
-  const dataset = (value: number): Dataset =>
-    createDataset({
-      name: 'tiny',
-      classes: 2,
-      classNames: ['a', 'b'],
-      channels: 1,
-      height: 1,
-      width: 1,
-      train: { images: Uint8Array.of(value, 2), labels: Int32Array.of(0, 1), count: 2 },
-      test: { images: Uint8Array.of(3), labels: Int32Array.of(1), count: 1 },
-    })
+describe('encoded images', () => {
+  const folder = async (each = 3) => {
+    for (const [label, name] of ['cat', 'dog'].entries())
+      for (let i = 0; i < each; i++) {
+        write(`d/train/${name}/${i}.png`, await png(10 * i + label, 4))
+        write(`d/test/${name}/${i}.png`, await png(100 + 10 * i + label, 4))
+      }
+    return `images:${directory}/d`
+  }
+  const cache = () => join(directory, 'cache')
+  const warnings: string[] = []
+  beforeEach(() => void warnings.splice(0))
+  const load = (spec: string, options: DatasetOptions = {}) =>
+    loadDataset(spec, { cache: cache(), warn: (message) => warnings.push(message), ...options })
 
-  it('decodes again only where a file has changed, or what was kept is damaged', async () => {
-    const image = write('d/train/a/1.png', 'one')
-    const cache = join(directory, 'cache')
-    let decoded = 0
-    const warnings: string[] = []
-    const load = (settings: unknown[] = []) =>
-      decodedOnce(
-        cache,
-        join(directory, 'd'),
-        'tiny',
-        settings,
-        async (warn) => {
-          warn(`warning ${++decoded}`)
-          return dataset(decoded)
-        },
-        (message) => warnings.push(message),
-      )
-    const first = await load()
-    expect(await load()).toEqual(first)
-    expect([decoded, warnings]).toEqual([1, ['warning 1', 'warning 1']])
-    await load([64])
-    expect(decoded).toBe(2)
-    utimesSync(image, 1, 1)
-    expect((await load()).train.images[0]).toBe(3)
-    for (const file of readdirSync(cache)) {
-      const bytes = readFileSync(join(cache, file))
-      bytes[bytes.length - 1]! ^= 1
-      writeFileSync(join(cache, file), bytes)
-    }
-    expect((await load()).train.images[0]).toBe(4)
-    for (const file of readdirSync(cache))
-      writeFileSync(join(cache, file), readFileSync(join(cache, file)).subarray(0, 20))
-    expect((await load()).train.images[0]).toBe(5)
+  it('are decoded again only where a file has changed, or what was kept is not whole', async () => {
+    const spec = await folder()
+    write('d/train/cat/notes.txt', 'about cats')
+    const first = await load(spec)
+    const kept = readdirSync(cache()).map((file) => join(cache(), file))
+    expect(kept).toHaveLength(1)
+    const decodedAt = () => statSync(kept[0]!).ino
+    const before = decodedAt()
+    expect(await load(spec)).toEqual(first)
+    expect(decodedAt()).toBe(before)
+    expect(warnings.map((warning) => warning.slice(-7))).toEqual(['ignored', 'ignored'])
+    truncateSync(kept[0]!, 20)
+    expect(await load(spec)).toEqual(first)
+    expect(decodedAt()).not.toBe(before)
+    expect((await load(spec, { imageSize: 1 })).height).toBe(1)
+    utimesSync(write('d/train/cat/0.png', await png(77, 4)), 1, 1)
+    const changed = await load(spec)
+    expect(changed.digest).not.toBe(first.digest)
+    expect((await pixelsOf(changed, 'train'))[0]).toBe(77)
+    expect(readdirSync(cache())).toHaveLength(3)
   })
 
-  it('is used for image folders', async () => {
-    for (const split of ['train', 'test']) write(`d/${split}/cat/1.png`, await png(50))
-    const load = () => loadDataset(`images:${directory}/d`, { cache: join(directory, 'cache') })
-    const first = await load()
-    expect(readdirSync(join(directory, 'cache'))).toHaveLength(1)
-    expect(await load()).toEqual(first)
-    const smaller = { imageSize: 1, cache: join(directory, 'cache') }
-    expect((await loadDataset(`images:${directory}/d`, smaller)).height).toBe(1)
+  it('are the same where there is no room to keep them decoded, and each is decoded when it is read', async () => {
+    const spec = await folder()
+    const kept = await load(spec)
+    // 12 images of 48 bytes.
+    const read = await load(spec, { cacheLimit: 575, cache: join(directory, 'small') })
+    expect(readdirSync(join(directory, 'small'))).toEqual([])
+    expect(warnings.at(-1)).toMatch(
+      /small: decoded images are not kept \(they take 576 B, and 575 B may be taken\), so each is decoded whenever/,
+    )
+    for (const which of ['train', 'test'] as const)
+      expect(await pixelsOf(read, which)).toEqual(await pixelsOf(kept, which))
+    const { train, test, digest, ...facts } = read
+    expect(kept).toMatchObject(facts)
+    expect(digest).not.toBe(kept.digest)
+    expect([train.labels, test.labels]).toEqual([kept.train.labels, kept.test.labels])
+    write('d/train/dog/1.png', 'no image')
+    const input = { channels: 3, height: 4, width: 4, ...read.statistics, fit: 'resize' as const }
+    const subset = wholeSplit(read, 'train')
+    const augmentation = { flip: false, cropPadding: 0 }
+    const batches = new BackgroundBatches({ subset, size: 6, seed: 0, augmentation, input })
+    const error = await batches.epoch(0).read(0).catch(describeError)
+    expect(error).toMatch(/^error: .*dog\/1\.png: it cannot be decoded/)
+    await batches.dispose()
+  })
+
+  it('are read as they are where the cache cannot be written', async () => {
+    const spec = await folder()
+    await load(spec, { cache: join(write('blocked', 'a file'), 'x') })
+    expect(warnings.at(-1)).toMatch(/decoded images are not kept \(.*ENOTDIR|EEXIST/)
+    await expect(load(spec, { cacheLimit: 1, corrupt: 'skip' })).rejects.toThrow(
+      'corrupt images can only be left out where the decoded ones are kept',
+    )
   })
 })
 

@@ -8,9 +8,8 @@ import { hostTensor, Random, type Backend, type Method } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { openBackend } from '../src/backends.js'
-import { createDataset, type Dataset } from '../src/data/dataset.js'
-import { channelStatistics, createInputWriter, type ModelInput } from '../src/data/input.js'
-import { wholeSplit } from '../src/data/subsets.js'
+import { createDataset } from '../src/data/dataset.js'
+import { createInputWriter, type ModelInput } from '../src/data/input.js'
 import { exportOnnxModel, exportSafetensors, runOnnx } from '../src/distill/export.js'
 import { runTraining, type RunConfig } from '../src/distill/run.js'
 import { openSignal, type SignalOptions } from '../src/distill/signal.js'
@@ -19,6 +18,7 @@ import { crc32c, EventWriter } from '../src/distill/tensorboard.js'
 import { makeCentroids, makeSamples } from '../src/embeddings/make.js'
 import { studentModel } from '../src/models/students.js'
 import type { Encoder } from '../src/teachers/encoder.js'
+import type { Progress } from '../src/trial/protocol.js'
 import { SafetensorsReader } from '../src/safetensors-file.js'
 
 const side = 8
@@ -38,7 +38,7 @@ function splitOf(count: number, seed: number) {
   return { images, labels, count }
 }
 
-const dataset: Dataset = createDataset({
+const dataset = createDataset({
   name: 'bars',
   classes,
   classNames,
@@ -87,8 +87,8 @@ const student = { name: 'tiny', imageSize: side, patch: 4, width: 16, layers: 2,
 const run = async (
   signalOptions: Partial<SignalOptions> = {},
   options: Partial<RunConfig> = {},
-  /** The epoch, from 0, in whose third batch the machine goes down. */
-  failIn = Infinity,
+  /** Steps since the beginning of the training after which the machine goes down. */
+  failAfter = Infinity,
 ) => {
   const signal = await openSignal({
     method: 'supervised',
@@ -96,13 +96,8 @@ const run = async (
     augmentation: undefined,
     ...signalOptions,
   })
-  let batches = 0
-  const mortal: typeof signal = {
-    ...signal,
-    tensors: async (batch, epoch) => {
-      if (epoch >= failIn && ++batches === 3) throw new Error('the machine went down')
-      return signal.tensors(batch, epoch)
-    },
+  const mortal = ({ phase, done }: Progress) => {
+    if (phase === 'training' && done >= failAfter) throw new Error('the machine went down')
   }
   const config: RunConfig = {
     out: newPath(),
@@ -119,8 +114,7 @@ const run = async (
     ...options,
   }
   try {
-    const quiet = () => {}
-    const result = await runTraining(backend, config, mortal, quiet, quiet)
+    const result = await runTraining(backend, config, signal, mortal, () => {})
     return { config, result }
   } finally {
     await signal.dispose()
@@ -149,12 +143,17 @@ describe('runTraining', () => {
     ['cached-kd', async () => ({ embeddings: await samplesFile() })],
   ])('resumes %s to the bits of an uninterrupted run', async (method, options) => {
     const given = { method, ...(await options()) }
-    const ema = { emaDecay: 0.9 }
-    const whole = await run(given, ema)
+    const whole = await run(given, { emaDecay: 0.9 })
     const out = newPath()
-    for (const epoch of [1, 2])
-      await expect(run(given, { ...ema, out, resume: true }, epoch)).rejects.toThrow('went down')
-    await run(given, { ...ema, out, resume: true })
+    const again = { emaDecay: 0.9, out, resume: true, checkpointEvery: 2 }
+    const random = new Random(method.length)
+    // Five steps are an epoch; before the second there is nothing to go on from.
+    for (const step of [random.int(4) + 2, random.int(7) + 6, random.int(7) + 13])
+      await expect(run(given, again, step)).rejects.toThrow('went down')
+    const { result } = await run(given, again)
+    const curve = ({ progress }: typeof result) =>
+      progress.epochs.map(({ trainLoss, heldOutAccuracy }) => [trainLoss, heldOutAccuracy])
+    expect(curve(result)).toEqual(curve(whole.result))
     for (const file of ['last.safetensors', 'best.safetensors']) {
       const [a, b] = [tensorsOf(whole.config.out, file), tensorsOf(out, file)]
       expect([...b.keys()]).toEqual([...a.keys()])
@@ -227,7 +226,7 @@ describe('an exported student', () => {
     channels: 3,
     height: side,
     width: side,
-    ...channelStatistics(wholeSplit(dataset, 'train')),
+    ...dataset.statistics,
     fit: 'resize',
   }
 

@@ -17,7 +17,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { trainingBatches } from '../src/data/batches.js'
-import { createDataset, type Dataset } from '../src/data/dataset.js'
+import { createDataset } from '../src/data/dataset.js'
 import { wholeSplit } from '../src/data/subsets.js'
 import { loadCentroids } from '../src/embeddings/centroids.js'
 import { encodeFloat16 } from '../src/embeddings/float16.js'
@@ -28,7 +28,7 @@ import type { Encoder } from '../src/teachers/encoder.js'
 const images = 23
 const side = 4
 
-const dataset: Dataset = createDataset({
+const dataset = createDataset({
   name: 'tiny',
   classes: 3,
   classNames: ['ant', 'bee', 'cat'],
@@ -93,7 +93,7 @@ async function compare(store: SampleStore, epoch: number): Promise<void> {
   const { augmentation } = store.metadata
   const view = store.viewOf(epoch)
   const options = { size: 6, seed: 99, epoch, augmentation, view }
-  for (const batch of trainingBatches(wholeSplit(dataset, 'train'), options)) {
+  for await (const batch of trainingBatches(wholeSplit(dataset, 'train'), options)) {
     const { embeddings } = await pixelEncoder().embed(batch.pixels, batch.count)
     expect(store.read(batch, view).data).toEqual(embeddings)
   }
@@ -155,7 +155,7 @@ describe('per-sample embeddings', () => {
     const store = SampleStore.open(file)
     const subset = wholeSplit(dataset, 'train')
     const view = store.viewOf(0)
-    const plain = trainingBatches(subset, { size: 6, seed: 5, epoch: 0 }).read(0)
+    const plain = await trainingBatches(subset, { size: 6, seed: 5, epoch: 0 }).read(0)
     expect(() => store.read(plain, view)).toThrow(
       'are not those the teacher saw (flip and crop with 1',
     )

@@ -6,8 +6,9 @@ import { METHODS, PRESETS } from '@embed-kd/record'
 import { Command, Option } from 'commander'
 
 import { openBackend } from '../backends.js'
+import { evaluationBatches } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
-import { channelStatistics, createInputWriter, type ModelInput } from '../data/input.js'
+import { createInputWriter, type ModelInput } from '../data/input.js'
 import { wholeSplit } from '../data/subsets.js'
 import {
   exportOnnxModel,
@@ -173,8 +174,7 @@ async function distill(options: DistillOptions): Promise<void> {
 
 /** As Feed prepares the images. */
 const inputOf = (dataset: Dataset): ModelInput => {
-  const { channels, height, width } = dataset
-  const statistics = channelStatistics(wholeSplit(dataset, 'train'))
+  const { channels, height, width, statistics } = dataset
   return { channels, height, width, ...statistics, fit: 'resize' }
 }
 
@@ -195,7 +195,8 @@ async function onnxAccuracy(
   const images = hostTensor('float32', [count, channels, height, width])
   const nothing = { mean: input.mean.map(() => 0), std: input.std.map(() => 1) }
   const write = createInputWriter(dataset, normalise ? { ...input, ...nothing } : input)
-  write(dataset.test.images, count, images.data)
+  const { pixels } = await evaluationBatches(wholeSplit(dataset, 'test'), count).read(0)
+  write(pixels, count, images.data)
   const scores = await runOnnx(file, images)
   let right = 0
   for (let i = 0; i < count; i++) {

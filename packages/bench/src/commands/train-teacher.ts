@@ -7,8 +7,6 @@ import { Command } from 'commander'
 import { openBackend } from '../backends.js'
 import { noAugmentation } from '../data/augment.js'
 import type { Dataset } from '../data/dataset.js'
-import { channelStatistics } from '../data/input.js'
-import { wholeSplit } from '../data/subsets.js'
 import { runTraining } from '../distill/run.js'
 import { openSignal } from '../distill/signal.js'
 import { UserError, messageOf } from '../errors.js'
@@ -85,8 +83,7 @@ async function trainTeacher(options: TrainTeacherOptions): Promise<void> {
     display.end()
   })
   const directory = join(options.out, 'teacher')
-  const { channels, height, width, name, classes } = dataset
-  const statistics = channelStatistics(wholeSplit(dataset, 'train'))
+  const { channels, height, width, name, classes, statistics } = dataset
   saveHfTeacher(
     directory,
     {

@@ -7,26 +7,37 @@ import type { Augmentation } from '../data/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import { datasetSpecs, loadDataset } from '../data/registry.js'
 import type { ProgressDisplay } from '../sweep/progress.js'
-import { count, number, whole } from './options.js'
+import { bytes, count, number, whole } from './options.js'
 
 export interface DataOptions {
   readonly dataset: string
   readonly dataSize?: number
   readonly skipCorrupt?: boolean
+  readonly cacheLimit?: number
 }
 
 export const addDataOptions = (command: Command): Command =>
   command
     .requiredOption('--dataset <spec>', datasetSpecs.join(', '))
-    .option('--data-size <pixels>', 'resize the files of images:DIR to squares of this side', count)
+    .option(
+      '--data-size <pixels>',
+      'resize encoded images (images:DIR, parquet:DIR) to squares of this side',
+      count,
+    )
     .option('--skip-corrupt', 'leave out image files that cannot be decoded, and name them')
+    .option(
+      '--cache-limit <size>',
+      'decode images again whenever they are needed rather than keep more than this; default what is free',
+      bytes,
+    )
 
 export const openDataset = (
-  { dataset, dataSize, skipCorrupt }: DataOptions,
+  { dataset, dataSize, skipCorrupt, cacheLimit }: DataOptions,
   display: ProgressDisplay,
 ): Promise<Dataset> =>
   loadDataset(dataset, {
     ...(dataSize === undefined ? {} : { imageSize: dataSize }),
+    ...(cacheLimit === undefined ? {} : { cacheLimit }),
     corrupt: skipCorrupt ? 'skip' : 'fail',
     warn: (message) => display.line(message),
   })
@@ -59,6 +70,7 @@ export interface TrainingOptions {
   readonly heldOut: number
   readonly ema?: number
   readonly patience?: number
+  readonly checkpointEvery?: number
   readonly resume?: boolean
   readonly json?: boolean
 }
@@ -96,6 +108,7 @@ export const addTrainingOptions = (
     )
     .option('--ema <decay>', 'keep an average of the parameters, such as 0.999', share)
     .option('--patience <epochs>', 'stop after so many epochs without a better one', count)
+    .option('--checkpoint-every <steps>', 'also within epochs; default after each alone', count)
     .option('--resume', 'go on with the run in --out')
     .option('--json', 'print the result as JSON')
 
@@ -118,5 +131,6 @@ export const runOptionsOf = (options: TrainingOptions) => ({
   heldOut: options.heldOut,
   ...(options.ema === undefined ? {} : { emaDecay: options.ema }),
   ...(options.patience === undefined ? {} : { patience: options.patience }),
+  ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
   resume: options.resume ?? false,
 })

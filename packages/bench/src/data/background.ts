@@ -1,10 +1,11 @@
-// Training batches made ahead in a thread of their own, so that the step does not wait for augmenting, resizing and normalising: a
-// backend may block this thread for all of a step. The batches are those of batches.ts, to the byte.
+// Training batches made ahead in a thread of their own, so that the step does not wait for reading, augmenting, resizing and
+// normalising: a backend may block this thread for all of a step. The batches are those of batches.ts, to the byte.
 
 import { Worker } from 'node:worker_threads'
 
+import { RelayedError } from '../errors.js'
 import type { Augmentation } from './augment.js'
-import type { Batch, View } from './batches.js'
+import type { Batch } from './batches.js'
 import type { ModelInput } from './input.js'
 import type { Subset } from './subsets.js'
 
@@ -16,18 +17,19 @@ export interface Loading {
   readonly augmentation: Augmentation
   /** What the model sees; each batch has it as `input`. */
   readonly input: ModelInput
+  /** A store of embeddings (embeddings/samples.ts), whose views are trained on; each batch has its own as `embeddings`. */
+  readonly store?: string
 }
 
 export interface BatchRequest {
   readonly id: number
   readonly epoch: number
   readonly step: number
-  readonly view: View
 }
 
 export type BatchReply =
   | { readonly id: number; readonly batch: Batch }
-  | { readonly id: number; readonly error: string }
+  | { readonly id: number; readonly error: string; readonly forUser: boolean }
 
 /** The built file, from src/ (tests) and dist/ alike: Node cannot run the source. */
 const worker = new URL('../../dist/data/batch-worker.js', import.meta.url)
@@ -38,7 +40,6 @@ const ahead = 3
 export class BackgroundBatches {
   readonly #worker: Worker
   readonly #length: number
-  readonly #seed: number
   /** By epoch and step. */
   readonly #asked = new Map<string, Promise<Batch>>()
   readonly #waiting = new Map<number, { resolve(batch: Batch): void; reject(error: Error): void }>()
@@ -46,10 +47,13 @@ export class BackgroundBatches {
 
   /** The thread needs a moment to start: make it before what else takes time, such as compiling. */
   constructor(loading: Loading) {
-    const { subset, size, seed } = loading
+    const { subset, size } = loading
     this.#length = Math.floor(subset.indices.length / size)
-    this.#seed = seed
-    const split = { ...subset.split, images: shared(subset.split.images) }
+    const { images } = subset.split
+    const split = {
+      ...subset.split,
+      images: images instanceof Uint8Array ? shared(images) : images,
+    }
     this.#worker = new Worker(worker, {
       // Not ours: those of a test runner would have it load sources.
       execArgv: [],
@@ -60,7 +64,7 @@ export class BackgroundBatches {
       const waiting = this.#waiting.get(reply.id)
       this.#waiting.delete(reply.id)
       if ('batch' in reply) waiting?.resolve(reply.batch)
-      else waiting?.reject(new Error(reply.error))
+      else waiting?.reject(new (reply.forUser ? RelayedError : Error)(reply.error))
     })
     this.#worker.on('error', (error) => {
       for (const { reject } of this.#waiting.values()) reject(error)
@@ -68,14 +72,14 @@ export class BackgroundBatches {
     })
   }
 
-  /** The batches of an epoch, augmented as `view` has them; default the run's seed and the epoch. */
-  epoch(epoch: number, view: View = { seed: this.#seed, epoch }) {
+  /** The batches of an epoch. */
+  epoch(epoch: number) {
     return {
       length: this.#length,
       read: (step: number): Promise<Batch> => {
         // One that does not exist is asked for too: the answer is the error.
         const last = Math.max(Math.min(step + ahead, this.#length - 1), step)
-        for (let next = step; next <= last; next++) this.#ask(epoch, next, view)
+        for (let next = step; next <= last; next++) this.#ask(epoch, next)
         const batch = this.#asked.get(`${epoch} ${step}`)!
         this.#asked.delete(`${epoch} ${step}`)
         return batch
@@ -87,7 +91,7 @@ export class BackgroundBatches {
     await this.#worker.terminate()
   }
 
-  #ask(epoch: number, step: number, view: View): void {
+  #ask(epoch: number, step: number): void {
     const key = `${epoch} ${step}`
     if (this.#asked.has(key)) return
     const id = this.#requests++
@@ -98,7 +102,7 @@ export class BackgroundBatches {
     batch.catch(() => {})
     this.#asked.set(key, batch)
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- to a thread, not a window
-    this.#worker.postMessage({ id, epoch, step, view } satisfies BatchRequest)
+    this.#worker.postMessage({ id, epoch, step } satisfies BatchRequest)
   }
 }
 

@@ -4,6 +4,7 @@
 import { augmentImage, drawAugmentation, noAugmentation } from './augment.js'
 import type { Augmentation } from './augment.js'
 import type { ImageShape } from './dataset.js'
+import { readImages } from './pixels.js'
 import { shuffled } from './subsets.js'
 import type { Subset } from './subsets.js'
 
@@ -21,6 +22,8 @@ export interface Batch {
   readonly indices: Int32Array
   /** What the model sees of the pixels, where that was made ahead (background.ts). */
   readonly input?: Float32Array
+  /** `[size, width]`: what a teacher gave of these very pixels, where that was read ahead. */
+  readonly embeddings?: Float32Array
 }
 
 export function createBatch({ channels, height, width }: ImageShape, size: number): Batch {
@@ -34,13 +37,16 @@ export function createBatch({ channels, height, width }: ImageShape, size: numbe
 }
 
 /** The batches of one pass over a subset. */
-export interface Batches extends Iterable<Batch> {
+export interface Batches extends AsyncIterable<Batch> {
   /** How many. */
   readonly length: number
-  /** Fills `into`, or a new batch, with the batch at `step`, from 0 to length - 1. Any step can be read at any time. */
-  read(step: number, into?: Batch): Batch
+  /**
+   * Fills `into`, or a new batch, with the batch at `step`, from 0 to length - 1. Any step can be read at any time.
+   * @throws DatasetError at an image that cannot be decoded, where they are decoded as they are read.
+   */
+  read(step: number, into?: Batch): Promise<Batch>
   /** All in turn, **in the same arrays**: a batch is valid until the next is asked for. */
-  [Symbol.iterator](): Iterator<Batch>
+  [Symbol.asyncIterator](): AsyncIterator<Batch>
 }
 
 export interface TrainingOptions {
@@ -100,16 +106,18 @@ function sequence(
 ): Batches {
   const imageBytes = shape.channels * shape.height * shape.width
 
-  const read = (step: number, into = createBatch(shape, size)): Batch => {
+  const read = async (step: number, into = createBatch(shape, size)): Promise<Batch> => {
     if (!(step >= 0 && step < length))
       throw new Error(`there are batches 0 to ${length - 1}, not ${step}`)
     const { pixels, labels, mask, indices } = into
     into.count = Math.min(size, order.length - step * size)
+    indices.set(order.subarray(step * size, step * size + into.count))
+    const images = new Uint8Array(into.count * imageBytes)
+    await readImages(split, shape, indices.subarray(0, into.count), images)
     for (let i = 0; i < into.count; i++) {
-      const index = order[step * size + i]!
-      indices[i] = index
+      const index = indices[i]!
       labels[i] = split.labels[index]!
-      augmentImage(shape, drawFor(index), split.images, index * imageBytes, pixels, i * imageBytes)
+      augmentImage(shape, drawFor(index), images, i * imageBytes, pixels, i * imageBytes)
     }
     mask.fill(1, 0, into.count).fill(0, into.count)
     labels.fill(0, into.count)
@@ -121,9 +129,9 @@ function sequence(
   return {
     length,
     read,
-    *[Symbol.iterator]() {
+    async *[Symbol.asyncIterator]() {
       const batch = createBatch(shape, size)
-      for (let step = 0; step < length; step++) yield read(step, batch)
+      for (let step = 0; step < length; step++) yield await read(step, batch)
     },
   }
 }

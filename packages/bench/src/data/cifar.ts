@@ -61,7 +61,11 @@ export function loadCifar(name: 'cifar10' | 'cifar100', directory: string): Data
   })
 }
 
-function readSplit(paths: readonly string[], format: CifarFormat, remedy: string): Split {
+function readSplit(
+  paths: readonly string[],
+  format: CifarFormat,
+  remedy: string,
+): Split & { images: Uint8Array } {
   const recordBytes = format.labelBytes + imageBytes
   const files = paths.map((path) => ({ path, bytes: readBytes(path, remedy) }))
   for (const { path, bytes } of files) {

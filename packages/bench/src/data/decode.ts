@@ -1,12 +1,11 @@
-// Encoded images (JPEG, PNG, …) as the pixels of a split, many at a time. Every image becomes RGB. Where they come from, files or the
+// Encoded images (JPEG, PNG, …) as pixels, some at a time and in order. Every image becomes RGB. Where they come from, files or the
 // rows of a table, is the formats' business.
 
 import { availableParallelism } from 'node:os'
 
 import sharp from 'sharp'
 
-import { DatasetError, pixelArray } from './dataset.js'
-import type { Split } from './dataset.js'
+import { DatasetError } from './dataset.js'
 import { planeResize } from './resize.js'
 import type { Size } from './resize.js'
 
@@ -27,97 +26,75 @@ export interface EncodedImage {
   read(): Promise<Uint8Array>
 }
 
+export interface EncodedSplit {
+  /** For errors. */
+  readonly source: string
+  readonly files: readonly EncodedImage[]
+}
+
+/** A data set of encoded images. */
+export interface EncodedSplits {
+  readonly classes: number
+  readonly classNames?: readonly string[]
+  readonly train: EncodedSplit
+  readonly test: EncodedSplit
+  /** What to do where there are no images. */
+  readonly remedy: string
+}
+
 export const decodedChannels = 3
 const channels = decodedChannels
 
-interface Decoded extends Size {
+export interface Decoded extends Size {
   /** `[3, height, width]` */
   readonly pixels: Uint8Array
 }
 
-export interface DecodedSplit extends Size {
-  readonly split: Split
-  /** An image of that size, to name when another differs. */
-  readonly example: string
+/** @throws DatasetError naming the image, where it cannot be decoded. */
+export async function decodeImage(
+  { name, read }: EncodedImage,
+  imageSize: number | undefined,
+): Promise<Decoded> {
+  try {
+    return await decode(await read(), imageSize)
+  } catch (error) {
+    const lines = new Set((error as Error).message.trim().split('\n'))
+    throw new DatasetError(
+      name,
+      `it cannot be decoded (${[...lines].join(', ')})`,
+      'repair or remove it, or have corrupt files skipped',
+    )
+  }
 }
 
 /**
- * Decodes all images; those that cannot be are named.
- * @param source where they are, for errors. @param sized a split whose size they must have.
- * @throws DatasetError
+ * Decodes images many at a time, and gives them in their order.
+ * @throws DatasetError at the first that cannot be decoded, unless such are skipped.
  */
-export async function decodeImages(
-  source: string,
+export async function* decodeInOrder(
   files: readonly EncodedImage[],
-  options: DecodeOptions,
-  remedy: string,
-  sized?: DecodedSplit,
-): Promise<DecodedSplit> {
-  const { imageSize, corrupt = 'fail', warn = () => {} } = options
-
-  const decode = async ({ name, read }: EncodedImage): Promise<Decoded | undefined> => {
-    try {
-      return await decodeImage(await read(), imageSize)
-    } catch (error) {
-      const lines = new Set((error as Error).message.trim().split('\n'))
-      const cause = `it cannot be decoded (${[...lines].join(', ')})`
-      if (corrupt === 'fail')
-        throw new DatasetError(name, cause, 'repair or remove it, or have corrupt files skipped')
-      warn(`${name}: ${cause}; skipped`)
-      return undefined
+  { imageSize, corrupt = 'fail', warn = () => {} }: DecodeOptions,
+): AsyncGenerator<{ readonly file: EncodedImage; readonly image: Decoded }> {
+  const begun: { file: EncodedImage; image: Promise<Decoded> }[] = []
+  const ahead = 4 * availableParallelism()
+  for (let next = 0; next < files.length || begun.length > 0;) {
+    while (begun.length < ahead && next < files.length) {
+      const file = files[next++]!
+      const image = decodeImage(file, imageSize)
+      // Whoever awaits it hears of an error; until then it is not unhandled.
+      image.catch(() => {})
+      begun.push({ file, image })
     }
+    const { file, image } = begun.shift()!
+    const decoded = await image.catch((error: unknown) => {
+      if (corrupt === 'fail' || !(error instanceof DatasetError)) throw error
+      warn(`${error.complaint}; skipped`)
+    })
+    if (decoded) yield { file, image: decoded }
   }
-
-  // The first image that can be decoded says how large they are.
-  let next = 0
-  let first: Decoded | undefined
-  while (first === undefined && next < files.length) first = await decode(files[next++]!)
-  if (first === undefined)
-    throw new DatasetError(source, 'there is no image that can be decoded', remedy)
-  const start = next - 1
-  const { height, width, example } = sized ?? {
-    height: first.height,
-    width: first.width,
-    example: files[start]!.name,
-  }
-
-  const imageBytes = channels * height * width
-  const images = pixelArray((files.length - start) * imageBytes)
-  const decoded = new Uint8Array(files.length - start)
-  const place = (index: number, image: Decoded): void => {
-    if (image.height !== height || image.width !== width)
-      throw new DatasetError(
-        files[index]!.name,
-        `it is ${image.height}x${image.width}, but ${example} is ${height}x${width}`,
-        'give an image size to resize all images to',
-      )
-    images.set(image.pixels, (index - start) * imageBytes)
-    decoded[index - start] = 1
-  }
-  place(start, first)
-  const worker = async (): Promise<void> => {
-    while (next < files.length) {
-      const index = next++
-      const image = await decode(files[index]!)
-      if (image !== undefined) place(index, image)
-    }
-  }
-  await Promise.all(Array.from({ length: 4 * availableParallelism() }, worker))
-
-  // Close the gaps that skipped files left.
-  const kept = Array.from(decoded.keys()).filter((i) => decoded[i] === 1)
-  for (const [to, from] of kept.entries())
-    if (to !== from) images.copyWithin(to * imageBytes, from * imageBytes, (from + 1) * imageBytes)
-  const labels = Int32Array.from(kept, (i) => files[start + i]!.label)
-  const split = {
-    images: images.subarray(0, kept.length * imageBytes),
-    labels,
-    count: kept.length,
-  }
-  return { split, height, width, example }
 }
 
-async function decodeImage(bytes: Uint8Array, imageSize: number | undefined): Promise<Decoded> {
+async function decode(bytes: Uint8Array, imageSize: number | undefined): Promise<Decoded> {
   // 'error': a truncated file is corrupt, an oddity that every viewer forgives is not.
   const { data, info } = await sharp(bytes, { failOn: 'error' })
     .toColourspace('srgb')

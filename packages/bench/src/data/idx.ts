@@ -50,7 +50,7 @@ export function loadIdx(directory: string, { name, remedy, classNames }: IdxOpti
 }
 
 interface IdxSplit {
-  readonly split: Split
+  readonly split: Split & { images: Uint8Array }
   readonly height: number
   readonly width: number
   readonly imageFile: string

@@ -4,20 +4,18 @@
 import { readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 
-import { createDataset, DatasetError } from './dataset.js'
-import type { Dataset } from './dataset.js'
-import { decodeImages, decodedChannels } from './decode.js'
-import type { DecodeOptions, EncodedImage } from './decode.js'
+import { DatasetError } from './dataset.js'
+import type { EncodedImage, EncodedSplit, EncodedSplits } from './decode.js'
 import { isDirectory, isFile, listDirectory, requireDirectory } from './files.js'
 
 const extensions = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif'])
 const layout = 'lay the images out as train/<class>/<image> and test/<class>/<image>'
 
 /** @throws DatasetError */
-export async function loadImageFolder(
+export async function listImageFolder(
   directory: string,
-  options: DecodeOptions = {},
-): Promise<Dataset> {
+  warn: (message: string) => void,
+): Promise<EncodedSplits> {
   requireDirectory(directory, layout)
   const trainDirectory = join(directory, 'train')
   const testDirectory = join(directory, 'test')
@@ -34,22 +32,13 @@ export async function loadImageFolder(
       `there is no class of that name in ${trainDirectory}`,
       'give both splits the same classes',
     )
-
-  const { warn = () => {} } = options
-  const files = listImages(trainDirectory, classNames, warn)
-  const train = await decodeImages(trainDirectory, files, options, layout)
-  const testFiles = listImages(testDirectory, classNames, warn)
-  const test = await decodeImages(testDirectory, testFiles, options, layout, train)
-  return createDataset({
-    name: `images:${directory}`,
+  return {
     classes: classNames.length,
     classNames,
-    channels: decodedChannels,
-    height: train.height,
-    width: train.width,
-    train: train.split,
-    test: test.split,
-  })
+    train: listImages(trainDirectory, classNames, warn),
+    test: listImages(testDirectory, classNames, warn),
+    remedy: layout,
+  }
 }
 
 const classesOf = (directory: string): string[] =>
@@ -62,7 +51,7 @@ function listImages(
   directory: string,
   classNames: readonly string[],
   warn: (message: string) => void,
-): EncodedImage[] {
+): EncodedSplit {
   const files: EncodedImage[] = []
   for (const [label, name] of classNames.entries()) {
     const classDirectory = join(directory, name)
@@ -80,5 +69,5 @@ function listImages(
       `there is no image in it (a file that ends in ${[...extensions].join(', ')})`,
       layout,
     )
-  return files
+  return { source: directory, files }
 }

@@ -3,13 +3,7 @@
 import type { ImageShape } from './dataset.js'
 import { planeResize } from './resize.js'
 import type { Interpolation, Size } from './resize.js'
-import type { Subset } from './subsets.js'
-
-export interface ChannelStatistics {
-  /** One per channel, of pixels from 0 to 1. */
-  readonly mean: readonly number[]
-  readonly std: readonly number[]
-}
+import type { ChannelStatistics } from './statistics.js'
 
 export interface ModelInput extends ImageShape, ChannelStatistics {
   /** How images of another size come to the model's: resized (antialiased), or set in the middle of black. */
@@ -44,31 +38,6 @@ export function createInputWriter(source: ImageShape, target: ModelInput): Input
   const sameSize =
     source.height === height && source.width === width && (target.shorterSide ?? height) === height
   return fit === 'pad' || sameSize ? padded(source, target) : resized(source, target)
-}
-
-/** Mean and standard deviation of each channel over all pixels of a subset, from 0 to 1; of a channel that never varies 1. */
-export function channelStatistics({ shape, split, indices }: Subset): ChannelStatistics {
-  const area = shape.height * shape.width
-  const mean: number[] = []
-  const std: number[] = []
-  for (let channel = 0; channel < shape.channels; channel++) {
-    const histogram = new Float64Array(256)
-    for (const index of indices) {
-      const begin = (index * shape.channels + channel) * area
-      for (let i = begin; i < begin + area; i++) histogram[split.images[i]!]!++
-    }
-    let sum = 0
-    let squares = 0
-    for (let value = 0; value < 256; value++) {
-      sum += histogram[value]! * value
-      squares += histogram[value]! * value * value
-    }
-    const count = indices.length * area
-    mean.push(sum / count / 255)
-    const variance = squares / count - (sum / count) ** 2
-    std.push(variance > 0 ? Math.sqrt(variance) / 255 : 1)
-  }
-  return { mean, std }
 }
 
 function padded(

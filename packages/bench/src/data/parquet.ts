@@ -14,8 +14,8 @@ import {
 } from 'hyparquet'
 import { z } from 'zod'
 
-import { checkLabels, createDataset, DatasetError, type Dataset } from './dataset.js'
-import { decodedChannels, decodeImages, type DecodeOptions, type EncodedImage } from './decode.js'
+import { checkLabels, DatasetError } from './dataset.js'
+import type { EncodedImage, EncodedSplits } from './decode.js'
 import { listDirectory, requireDirectory } from './files.js'
 
 const layout =
@@ -29,42 +29,28 @@ const imageColumns = ['image', 'img', 'images', 'picture']
 const labelColumns = ['label', 'labels', 'fine_label', 'class']
 
 /** @throws DatasetError */
-export async function loadParquet(
-  directory: string,
-  options: DecodeOptions = {},
-): Promise<Dataset> {
+export async function listParquet(directory: string): Promise<EncodedSplits> {
   requireDirectory(directory, layout)
   const paths = listDirectory(directory, layout, { recursive: true }).filter((path) =>
     path.endsWith('.parquet'),
   )
-  const train = await openTables(directory, paths, 'train')
-  const test = await openTables(directory, paths, 'test')
-  const names = classNamesOf(train[0]!.metadata, train[0]!.label)
-  const trainFiles = await encodedImages(train)
-  const testFiles = await encodedImages(test)
-  const classes = names?.length ?? Math.max(...trainFiles.map(({ label }) => label)) + 1
+  const tables = {
+    train: await openTables(directory, paths, 'train'),
+    test: await openTables(directory, paths, 'test'),
+  }
+  const { metadata, label, path } = tables.train[0]!
+  const names = classNamesOf(metadata, label)
+  const train = { source: directory, files: await encodedImages(tables.train) }
+  const test = { source: directory, files: await encodedImages(tables.test) }
+  const labels = train.files.map((file) => file.label)
+  const classes = names?.length ?? labels.reduce((most, label) => Math.max(most, label), 0) + 1
+  checkLabels(labels, classes, path)
   checkLabels(
-    trainFiles.map(({ label }) => label),
+    test.files.map((file) => file.label),
     classes,
-    train[0]!.path,
+    tables.test[0]!.path,
   )
-  checkLabels(
-    testFiles.map(({ label }) => label),
-    classes,
-    test[0]!.path,
-  )
-  const decodedTrain = await decodeImages(directory, trainFiles, options, layout)
-  const decodedTest = await decodeImages(directory, testFiles, options, layout, decodedTrain)
-  return createDataset({
-    name: `parquet:${directory}`,
-    classes,
-    ...(names ? { classNames: names } : {}),
-    channels: decodedChannels,
-    height: decodedTrain.height,
-    width: decodedTrain.width,
-    train: decodedTrain.split,
-    test: decodedTest.split,
-  })
+  return { classes, ...(names ? { classNames: names } : {}), train, test, remedy: layout }
 }
 
 interface Table {
@@ -123,17 +109,13 @@ const imageSchema = z.union([
   z.object({ bytes: z.instanceof(Uint8Array) }).transform(({ bytes }) => bytes),
 ])
 
-/** The images of all tables; encoded ones are small enough to be held while they are decoded. */
+/** The images of all tables: their labels now, their bytes when they are asked for. */
 async function encodedImages(tables: readonly Table[]): Promise<EncodedImage[]> {
   const images: EncodedImage[] = []
-  for (const { path, buffer, metadata, image, label } of tables) {
-    let rows: Row[]
-    try {
-      const columns = [image, label]
-      rows = await parquetReadObjects({ file: buffer, metadata, columns, utf8: false, compressors })
-    } catch (error) {
-      throw new DatasetError(path, `it cannot be read (${(error as Error).message})`, layout)
-    }
+  for (const table of tables) {
+    const { path, image, label } = table
+    const groups = new RowGroups(table)
+    const rows = await readRows(table, label, 0, Number(table.metadata.num_rows))
     rows.forEach((row, i) => {
       const number = Number(row[label])
       if (!Number.isInteger(number) || number < 0)
@@ -146,7 +128,7 @@ async function encodedImages(tables: readonly Table[]): Promise<EncodedImage[]> 
         name: `${path}, row ${i}`,
         label: number,
         async read() {
-          const encoded = imageSchema.safeParse(row[image])
+          const encoded = imageSchema.safeParse((await groups.row(i))[image])
           if (!encoded.success) throw new Error(`its column ${image} has no bytes`)
           return encoded.data
         },
@@ -154,6 +136,53 @@ async function encodedImages(tables: readonly Table[]): Promise<EncodedImage[]> 
     })
   }
   return images
+}
+
+/** One column of rows [begin, end). */
+async function readRows(table: Table, column: string, begin: number, end: number): Promise<Row[]> {
+  const { path, buffer, metadata } = table
+  try {
+    return await parquetReadObjects({
+      file: buffer,
+      metadata,
+      columns: [column],
+      rowStart: begin,
+      rowEnd: end,
+      utf8: false,
+      compressors,
+    })
+  } catch (error) {
+    throw new DatasetError(path, `it cannot be read (${(error as Error).message})`, layout)
+  }
+}
+
+/** Enough for images in order, where those that are decoded at a time may be of two. */
+const GROUPS_HELD = 2
+
+/** The images of a table by row. A table is read by groups of rows; in another order than theirs each image costs a group. */
+class RowGroups {
+  readonly #table: Table
+  /** By first row; the one used last comes last. */
+  readonly #held = new Map<number, Promise<Row[]>>()
+
+  constructor(table: Table) {
+    this.#table = table
+  }
+
+  async row(index: number): Promise<Row> {
+    let begin = 0
+    let end = 0
+    for (const { num_rows } of this.#table.metadata.row_groups) {
+      begin = end
+      end += Number(num_rows)
+      if (index < end) break
+    }
+    const rows = this.#held.get(begin) ?? readRows(this.#table, this.#table.image, begin, end)
+    this.#held.delete(begin)
+    this.#held.set(begin, rows)
+    if (this.#held.size > GROUPS_HELD) this.#held.delete(this.#held.keys().next().value!)
+    return (await rows)[index - begin]!
+  }
 }
 
 const hubMetadata = z.object({

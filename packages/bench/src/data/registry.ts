@@ -3,15 +3,12 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
-import { decodedOnce, defaultCacheDirectory } from './cache.js'
+import { defaultCacheDirectory, openEncoded, type EncodedOptions } from './cache.js'
 import { cifarArchives, fetchArchive } from './cifar-download.js'
 import { loadCifar } from './cifar.js'
 import { DatasetError } from './dataset.js'
 import type { Dataset } from './dataset.js'
-import type { DecodeOptions } from './decode.js'
 import { loadIdx } from './idx.js'
-import { loadImageFolder } from './image-folder.js'
-import { loadParquet } from './parquet.js'
 
 /** Where the Debian package dataset-fashion-mnist puts it. */
 const fashionMnistDirectory = '/usr/share/datasets/fashion-mnist'
@@ -30,10 +27,8 @@ const garments = [
   'Ankle boot',
 ]
 
-export interface DatasetOptions extends DecodeOptions {
-  /** Where decoded images and downloads are kept; default the user's cache directory. */
-  readonly cache?: string
-}
+/** For encoded images; downloads are kept in the same cache. */
+export type DatasetOptions = EncodedOptions
 
 /** Data sets that are where they are, or can be downloaded. */
 const named: Record<string, (options: DatasetOptions) => Dataset | Promise<Dataset>> = {
@@ -60,17 +55,6 @@ async function downloaded(
   return loadCifar(name, await fetchArchive(cifarArchives[name], cache, { tell: warn }))
 }
 
-/** Decodes the images of a directory, or takes them from the cache. */
-const decoded =
-  (format: string, load: (directory: string, options: DecodeOptions) => Promise<Dataset>) =>
-  (directory: string, options: DatasetOptions): Promise<Dataset> => {
-    const { cache = defaultCacheDirectory(), imageSize = null, corrupt = 'fail' } = options
-    const name = `${format}:${directory}`
-    const { warn = () => {} } = options
-    const decode = (tell: (message: string) => void) => load(directory, { ...options, warn: tell })
-    return decodedOnce(cache, directory, name, [format, imageSize, corrupt], decode, warn)
-  }
-
 /** Data sets from a directory. */
 const formats: Record<
   string,
@@ -83,8 +67,8 @@ const formats: Record<
     }),
   cifar10: (directory) => loadCifar('cifar10', directory),
   cifar100: (directory) => loadCifar('cifar100', directory),
-  images: decoded('images', loadImageFolder),
-  parquet: decoded('parquet', loadParquet),
+  images: (directory, options) => openEncoded('images', directory, options),
+  parquet: (directory, options) => openEncoded('parquet', directory, options),
 }
 
 /** What `loadDataset` understands, for help texts. */
@@ -95,7 +79,6 @@ export const datasetSpecs: readonly string[] = [
 
 /**
  * A data set by its specification, one of `datasetSpecs`: `mnist`, `cifar10:data/cifar-10-batches-bin`, `images:photos` …
- * @param options for encoded images and downloads.
  * @throws DatasetError naming file, cause and remedy.
  */
 export async function loadDataset(spec: string, options: DatasetOptions = {}): Promise<Dataset> {

@@ -21,6 +21,10 @@ export const wholeSplit = (dataset: Dataset, which: 'train' | 'test'): Subset =>
   indices: Int32Array.from({ length: dataset[which].count }, (_, i) => i),
 })
 
+/** The first `limit` images; undefined for all. */
+export const firstImages = (subset: Subset, limit: number | undefined): Subset =>
+  limit === undefined ? subset : { ...subset, indices: subset.indices.subarray(0, limit) }
+
 /**
  * Parts a subset in two, for choosing a checkpoint on images that neither train nor test it. `fraction` of each class, rounded
  * down, is held out; which ones depends on the seed alone.

@@ -24,6 +24,15 @@ const progressSchema = z.object({
   epochs: z.array(epochSchema),
   /** The epoch of the best checkpoint, from 1. */
   bestEpoch: z.int().nonnegative(),
+  /** The epoch that is not over; absent between two. */
+  within: z
+    .object({
+      steps: z.int().positive(),
+      losses: z.array(z.number()).readonly(),
+      seconds: z.number(),
+      dataSeconds: z.number(),
+    })
+    .optional(),
 })
 export type RunProgress = z.infer<typeof progressSchema>
 

@@ -1,5 +1,5 @@
-// Trains a classifier to be used: a student with any method, or a teacher. Epoch by epoch, with a checkpoint after each, the best
-// chosen on images held out of the training split, and the test split looked at once, at the end.
+// Trains a classifier to be used: a student with any method, or a teacher. Epoch by epoch, with a checkpoint after each or more often,
+// the best chosen on images held out of the training split, and the test split looked at once, at the end.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -25,18 +25,12 @@ import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
 import { UserError, messageOf } from '../errors.js'
 import { writeTensors } from '../teachers/files.js'
 import { microBatchOf } from '../trial/config.js'
-import { trainEpochs } from '../trial/epochs.js'
+import { trainEpochs, type EpochPosition } from '../trial/epochs.js'
 import { Evaluation } from '../trial/evaluation.js'
 import { Feed } from '../trial/feed.js'
 import type { Report } from '../trial/protocol.js'
 import { disposeAll, Training, upload } from '../trial/training.js'
-import {
-  readCheckpoint,
-  writeCheckpoint,
-  type Checkpoint,
-  type EpochNote,
-  type RunProgress,
-} from './checkpoint.js'
+import { readCheckpoint, writeCheckpoint, type EpochNote, type RunProgress } from './checkpoint.js'
 import { Ema } from './ema.js'
 import type { Signal } from './signal.js'
 import { classification, type Classification } from './summary.js'
@@ -64,6 +58,8 @@ export interface RunConfig {
   readonly emaDecay?: number
   /** Epochs without a better checkpoint after which training ends; default never. */
   readonly patience?: number
+  /** Steps between checkpoints within an epoch; default none. */
+  readonly checkpointEvery?: number
   /** Go on from the last checkpoint, if there is one. */
   readonly resume: boolean
 }
@@ -89,7 +85,7 @@ export async function runTraining(
   report: Report,
   tell: (message: string) => void,
 ): Promise<RunResult> {
-  const { out, dataset, model, batch, epochs, seed, emaDecay } = config
+  const { out, dataset, model, batch, epochs, seed, emaDecay, checkpointEvery } = config
   const { training: subset, heldOut } = splitOf(config)
   if (subset.indices.length < batch)
     throw new UserError(
@@ -108,19 +104,23 @@ export async function runTraining(
 
   const feed = new Feed(dataset)
   const trainConfig = trainConfigOf(config, signal, feed, Math.floor(subset.indices.length / batch))
-  const { augmentation } = signal
+  const { augmentation, store } = signal
   const loader = new BackgroundBatches({
     subset,
     size: batch,
     seed,
     augmentation,
     input: feed.input,
+    ...(store === undefined ? {} : { store }),
   })
   const first = initialParameters(studentSpecs(trainConfig), new Random(seed))
   const training = await Training.create(backend, trainConfig, first, signal.held, seed)
   if (found) {
     await training.restore(found.state)
-    tell(`going on after epoch ${found.progress.epochs.length} of ${epochs}`)
+    const { epochs: over, within } = found.progress
+    tell(
+      `going on after epoch ${over.length} of ${epochs}${within ? ` and ${within.steps} steps` : ''}`,
+    )
   }
   const ema =
     emaDecay === undefined
@@ -128,6 +128,14 @@ export async function runTraining(
       : await Ema.create(backend, training.parameters, emaDecay, found?.average ?? byInput(first))
   const evaluation = await Evaluation.create(backend, feed, model)
   const events = new EventWriter(join(out, 'tensorboard'), Date.now())
+  const writeLast = async (progress: RunProgress) => {
+    const average = ema ? { average: await ema.read() } : {}
+    writeCheckpoint(
+      files.last,
+      { state: await training.readState(), ...average, progress },
+      identity,
+    )
+  }
   const progress: { epochs: EpochNote[]; bestEpoch: number } = found
     ? { epochs: [...found.progress.epochs], bestEpoch: found.progress.bestEpoch }
     : { epochs: [], bestEpoch: 0 }
@@ -137,21 +145,24 @@ export async function runTraining(
       await trainEpochs({
         training,
         epochs,
-        done: progress.epochs.length,
-        batchesOf: (epoch) => loader.epoch(epoch, signal.viewOf?.(epoch)),
-        async tensorsOf(images, epoch) {
-          const tensors = feed.tensors(images)
-          return signal.live
-            ? tensors
-            : new Map([...tensors, ...(await signal.tensors(images, epoch))])
-        },
-        ...(signal.live ? { liveTeacher: signal.tensors } : {}),
+        ...(found ? { from: positionOf(found.progress) } : {}),
+        batchesOf: (epoch) => loader.epoch(epoch),
+        tensorsOf: (images) => feed.tensors(images),
+        ...(signal.liveTeacher ? { liveTeacher: signal.liveTeacher } : {}),
         ...(ema ? { afterStep: () => ema.update(training.parameters) } : {}),
         onMetrics(step, { loss, classLoss, kdLoss, correct }) {
           const kd = kdLoss === undefined ? {} : { 'loss/distillation': kdLoss }
           const values = { 'loss/total': loss, 'loss/class': classLoss, ...kd }
           events.scalars(step, { ...values, 'accuracy/batch': correct / batch }, Date.now())
         },
+        ...(checkpointEvery === undefined
+          ? {}
+          : {
+              within: {
+                steps: checkpointEvery,
+                call: ({ epochs: _, ...within }) => writeLast({ ...progress, within }),
+              },
+            }),
         async afterEpoch(epoch, { trainLoss, seconds, dataSeconds }) {
           const model = ema ? ema.parameters : training.parameters
           const accuracy = heldOut && (await evaluation.accuracy(model, heldOut))
@@ -168,12 +179,7 @@ export async function runTraining(
             const best = ema ? await ema.read() : byInput(await training.readParameters())
             writeTensors(files.best, byName(best), { epoch: `${epoch}`, identity })
           }
-          const checkpoint: Checkpoint = {
-            state: await training.readState(),
-            ...(ema ? { average: await ema.read() } : {}),
-            progress,
-          }
-          writeCheckpoint(files.last, checkpoint, identity)
+          await writeLast(progress)
           const curves = {
             'epoch/train loss': trainLoss,
             'epoch/data wait share': note.dataWaitShare,
@@ -235,7 +241,15 @@ function trainConfigOf(
 
 /** What the numbers of a run depend on. */
 const identityOf = (
-  { dataset, model, out: _out, resume: _resume, patience: _patience, ...rest }: RunConfig,
+  {
+    dataset,
+    model,
+    out: _out,
+    resume: _resume,
+    patience: _patience,
+    checkpointEvery: _checkpointEvery,
+    ...rest
+  }: RunConfig,
   { method, augmentation, identity }: Signal,
 ): string =>
   JSON.stringify({
@@ -246,6 +260,15 @@ const identityOf = (
     augmentation,
     teacher: identity,
   })
+
+const positionOf = ({ epochs, within }: RunProgress): EpochPosition => ({
+  steps: 0,
+  losses: [],
+  seconds: 0,
+  dataSeconds: 0,
+  ...within,
+  epochs: epochs.length,
+})
 
 /** Without held-out images the last is the best. */
 const isBest = ({ epochs }: RunProgress, { heldOutAccuracy }: EpochNote): boolean =>

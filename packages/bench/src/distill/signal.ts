@@ -4,7 +4,7 @@ import type { HostTensor, Method, TeacherSource } from '@embed-kd/core'
 import { hostTensor } from '@embed-kd/core'
 
 import type { Augmentation } from '../data/augment.js'
-import type { Batch, View } from '../data/batches.js'
+import type { Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { loadCentroids } from '../embeddings/centroids.js'
 import { describeAugmentation } from '../embeddings/metadata.js'
@@ -20,12 +20,10 @@ export interface Signal {
   /** Graph inputs that stay: `teacher.*`. */
   readonly held: ReadonlyMap<string, HostTensor>
   readonly augmentation: Augmentation
-  /** What augmentations of an epoch are drawn from; default the run's seed and the epoch. */
-  readonly viewOf?: (epoch: number) => View
-  /** Whether `tensors` runs a teacher, rather than look up what one gave. */
-  readonly live: boolean
-  /** Graph inputs of a batch, beside images and labels. */
-  readonly tensors: (batch: Batch, epoch: number) => Promise<ReadonlyMap<string, HostTensor>>
+  /** A store of embeddings that batches are given theirs of when they are made. */
+  readonly store?: string
+  /** Graph inputs that a live teacher computes of a batch. */
+  readonly liveTeacher?: (batch: Batch) => Promise<ReadonlyMap<string, HostTensor>>
   /** What the result depends on: settings of another teacher or file cannot be resumed. */
   readonly identity: string
   dispose(): Promise<void>
@@ -67,10 +65,8 @@ export async function openSignal(options: SignalOptions): Promise<Signal> {
         : 'make its embeddings with embed-kd embed and give them with --embeddings',
     )
   switch (method) {
-    case 'supervised': {
-      const base = { method, held: none, augmentation, live: false, identity: 'none' }
-      return { ...base, tensors: async () => none, dispose: async () => {} }
-    }
+    case 'supervised':
+      return { method, held: none, augmentation, identity: 'none', dispose: async () => {} }
     case 'embed-kd':
       return centroidSignal(required(embeddings, method, '--embeddings'), options, augmentation)
     case 'cached-kd':
@@ -102,9 +98,7 @@ async function centroidSignal(
     source: { kind: 'stored', width: centroids.shape[1]!, prototypes },
     held: new Map([['teacher.centroids', centroids]]),
     augmentation,
-    live: false,
     identity: await digestFiles([path]),
-    tensors: async () => none,
     dispose: async () => {},
   }
 }
@@ -114,8 +108,9 @@ async function sampleSignal(
   { dataset, augmentation }: SignalOptions,
 ): Promise<Signal> {
   const store = SampleStore.open(path)
+  store.close()
   store.requireDataset(dataset)
-  const { metadata } = store
+  const { metadata, width } = store
   if (augmentation && JSON.stringify(augmentation) !== JSON.stringify(metadata.augmentation))
     throw new UserError(
       `${path} has embeddings of images with ${describeAugmentation(metadata.augmentation)}, but training asks for ${describeAugmentation(augmentation)}`,
@@ -123,15 +118,12 @@ async function sampleSignal(
     )
   return {
     method: 'cached-kd',
-    source: { kind: 'stored', width: store.width },
+    source: { kind: 'stored', width },
     held: none,
     augmentation: metadata.augmentation,
-    viewOf: (epoch) => store.viewOf(epoch),
-    live: false,
+    store: path,
     identity: JSON.stringify({ ...metadata, shard: '', counts: [] }),
-    tensors: async (batch, epoch) =>
-      new Map([['batch.teacher_embeddings', store.read(batch, store.viewOf(epoch))]]),
-    dispose: async () => store.close(),
+    dispose: async () => {},
   }
 }
 
@@ -152,9 +144,8 @@ function liveSignal(
     source: { kind: 'stored', width: encoder.width },
     held: none,
     augmentation,
-    live: true,
     identity: encoder.digest,
-    async tensors({ pixels, labels, count }) {
+    async liveTeacher({ pixels, labels, count }) {
       const { embeddings, probabilities } = await encoder.embed(pixels, count)
       return method === 'teacher-kd'
         ? new Map([

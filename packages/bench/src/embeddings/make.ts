@@ -1,15 +1,13 @@
 // Runs a teacher over training images and writes what a student needs of it: centroids, or an embedding for each image. Images
 // stream through; what is held at a time is a batch.
-import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-
-import { formatSafetensors } from '@embed-kd/core'
+import { statSync } from 'node:fs'
 
 import type { Augmentation } from '../data/augment.js'
 import { evaluationBatches, type Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
-import { firstOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
+import { firstImages, firstOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
 import type { Encoder } from '../teachers/encoder.js'
+import { writeTensors } from '../teachers/files.js'
 import { Centroids } from './centroids.js'
 import { encodeFloat16 } from './float16.js'
 import { formatMetadata, originOf } from './metadata.js'
@@ -31,6 +29,8 @@ export interface MakeOptions {
   /** Images read and embedded at a time. */
   readonly batch: number
   readonly seed: number
+  /** Only the first so many of the training split; default all. */
+  readonly trainImages?: number
   readonly progress: (done: number, total: number) => void
 }
 
@@ -44,12 +44,12 @@ export interface CentroidOptions extends MakeOptions {
 export async function makeCentroids(options: CentroidOptions): Promise<Made> {
   const { encoder, dataset, file, batch, seed, progress, perClass, normalise, prototypes } = options
   const start = performance.now()
-  const all = wholeSplit(dataset, 'train')
+  const all = firstImages(wholeSplit(dataset, 'train'), options.trainImages)
   const subset = perClass === undefined ? all : firstOfEachClass(all, perClass)
   const { classes } = dataset
   const centroids = new Centroids({ classes, width: encoder.width, normalise, prototypes, seed })
   let done = 0
-  for (const { pixels, labels, count } of evaluationBatches(subset, batch)) {
+  for await (const { pixels, labels, count } of evaluationBatches(subset, batch)) {
     const { embeddings } = await encoder.embed(realPixels(pixels, labels.length, count), count)
     centroids.add(embeddings, labels.subarray(0, count))
     progress((done += count), subset.indices.length)
@@ -62,9 +62,7 @@ export async function makeCentroids(options: CentroidOptions): Promise<Made> {
     per_class: perClass ?? null,
     prototypes,
   })
-  mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(`${file}.tmp`, formatSafetensors(new Map([['centroids', tensor]]), metadata))
-  renameSync(`${file}.tmp`, file)
+  writeTensors(file, new Map([['centroids', tensor]]), metadata)
   return madeOf(file, done, start)
 }
 
@@ -84,7 +82,11 @@ export async function makeSamples(options: SampleOptions): Promise<Made> {
     options
   const start = performance.now()
   const file = shardFile(options.file, shard, shards)
-  const subset = partOf(wholeSplit(dataset, 'train'), shard, shards)
+  const subset = partOf(
+    firstImages(wholeSplit(dataset, 'train'), options.trainImages),
+    shard,
+    shards,
+  )
   const images = subset.indices.length
   const metadata = formatMetadata({
     ...originOf(encoder, dataset, countsOf(subset, dataset.classes), seed),
@@ -102,7 +104,7 @@ export async function makeSamples(options: SampleOptions): Promise<Made> {
       // Rows go view by view; a batch begins where the file ends, wherever that is.
       const view = { seed, epoch: Math.floor(writer.done / images) }
       const rest = { ...subset, indices: subset.indices.subarray(writer.done % images) }
-      for (const part of evaluationBatches(rest, batch, augmentation, view)) {
+      for await (const part of evaluationBatches(rest, batch, augmentation, view)) {
         const { count, pixels, indices, labels } = part
         const { embeddings } = await encoder.embed(realPixels(pixels, labels.length, count), count)
         writer.append(count, {

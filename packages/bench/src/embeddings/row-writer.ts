@@ -114,6 +114,11 @@ export class RowWriter {
     rmSync(this.#progress)
   }
 
+  /** Removes what was begun under that name. */
+  static discard(path: string): void {
+    for (const file of [`${path}.partial`, `${path}.progress`]) rmSync(file, { force: true })
+  }
+
   /** Leaves the file to be resumed. */
   interrupt(): void {
     this.#note()

@@ -21,7 +21,7 @@ const known: Readonly<Record<string, Facts>> = {
   cifar100: { ...cifar, classes: 100 },
 }
 
-/** Black images with the shape of a known data set, where its directory is missing; undefined otherwise. */
+/** A data set without images, with the shape of a known data set, where its directory is missing; undefined otherwise. */
 export function assumeDataset(spec: string): Dataset | undefined {
   const [format = '', directory = ''] = spec.split(':')
   const facts = known[format]
@@ -29,13 +29,14 @@ export function assumeDataset(spec: string): Dataset | undefined {
   const { classes, size, channels } = facts
   const split = (count: number) => ({
     count,
-    images: new Uint8Array(count * channels * size * size),
+    images: new Uint8Array(),
     labels: Int32Array.from({ length: count }, (_, i) => i % classes),
   })
   const name = `${format} (not here)`
   const shape = { channels, height: size, width: size }
   const splits = { train: split(facts.train), test: split(facts.test) }
-  return { name, classes, ...shape, ...splits, digest: name }
+  const statistics = { mean: [], std: [] }
+  return { name, classes, ...shape, ...splits, statistics, digest: name }
 }
 
 /** A configuration whose checkpoint is missing, with the published shape that its name tells in place of it. */

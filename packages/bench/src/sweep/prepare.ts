@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 
 import { SafetensorsReader } from '../safetensors-file.js'
 import { cachedFile, digestOf } from '../teachers/files.js'
-import { TIMED_IMAGES } from '../teachers/embed.js'
+import { embeddingCost, TIMED_IMAGES } from '../teachers/embed.js'
 import { storedSignalOf, teacherModelOf, teacherOf } from '../trial/config.js'
 import type { EmbedResult, JobKind, Jobs, Report } from '../trial/protocol.js'
 import { runJob, type Failure, type JobLimits, type Outcome } from '../trial/run-job.js'
@@ -136,17 +136,12 @@ export class Preparations {
     const { name, kind } = teacherOf(config)!
     const file = embeddingsFileOf(trial, what, this.#options.cacheDirectory)
     return this.#once(file, async () => {
-      const known = existsSync(file) ? metadataOf(file) : undefined
+      const teacherDigest =
+        teacherFile === undefined ? description.teacher!.digest : digestOf(teacherFile)
+      const embeddings = existsSync(file) ? embeddingCost(file) : undefined
       // A teacher that was trained again is another teacher.
-      if (known && known['teacher_digest'] === (teacherFile && digestOf(teacherFile))) {
-        const { seconds, images, bytes } = known
-        const embeddings = {
-          seconds: Number(seconds),
-          images: Number(images),
-          bytes: Number(bytes),
-        }
+      if (embeddings && metadataOf(file)['teacher_digest'] === teacherDigest)
         return { status: 'ok', output: { embeddingsFile: file, embeddings } }
-      }
       // Of a teacher with random weights nothing is worth keeping.
       const kept = kind === 'random' ? {} : { file }
       const verb = kind === 'random' ? 'timing the embedding of' : 'embedding'
@@ -159,6 +154,7 @@ export class Preparations {
         perClass: centroidImages,
         ...(trainImages === undefined ? {} : { trainImages }),
         ...(teacherFile === undefined ? {} : { teacherFile }),
+        ...(teacherDigest === undefined ? {} : { teacherDigest }),
         ...kept,
       })
       if (made.status !== 'ok') return blame(made, `no embeddings of teacher ${name}`)

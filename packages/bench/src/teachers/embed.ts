@@ -1,25 +1,22 @@
-// Runs a teacher over training images once and keeps what a student needs of it: a centroid for each class, or an
-// embedding for each image. This is what embed-kd and cached-kd pay instead of a teacher in every step.
-import {
-  CentroidBuilder,
-  embedGraph,
-  embeddingWidth,
-  hostTensor,
-  bytesOf,
-  sizeOf,
-  type HostTensor,
-} from '@embed-kd/core'
+// The job of a sweep that embeds the training images once, which is what embed-kd and cached-kd pay instead of a teacher in every
+// step: the sweep's teachers as encoders, and what it cost. The files are those of embeddings/make.ts.
+import { readFileSync } from 'node:fs'
+
+import { z } from 'zod'
 
 import { openBackend } from '../backends.js'
+import { noAugmentation } from '../data/augment.js'
 import { evaluationBatches } from '../data/batches.js'
 import { loadDataset } from '../data/registry.js'
-import { firstOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
+import { firstImages, firstOfEachClass, wholeSplit } from '../data/subsets.js'
+import { makeCentroids, makeSamples } from '../embeddings/make.js'
+import { RowWriter } from '../embeddings/row-writer.js'
 import { findTeacher } from '../models/teachers.js'
+import { writeJson } from '../output-file.js'
 import { Feed } from '../trial/feed.js'
 import type { EmbedJob, EmbedResult, Report } from '../trial/protocol.js'
-import { disposeAll, namesOf, upload } from '../trial/training.js'
-import { digestOf, writeTensors } from './files.js'
-import { teacherInputs } from './weights.js'
+import { GraphEncoder } from './graph-encoder.js'
+import { teacherWeights } from './weights.js'
 
 const BATCH = 64
 /** Without a file only this much is run, and the rest extrapolated. */
@@ -27,78 +24,72 @@ const TIMED_BATCHES = 2
 /** Those and the first, which is not timed. */
 export const TIMED_IMAGES = (1 + TIMED_BATCHES) * BATCH
 
+const costFile = (file: string): string => `${file}.json`
+const costSchema = z.object({ seconds: z.number(), images: z.number(), bytes: z.number() })
+
+/** What making the file cost; undefined where it was not made to the end. */
+export function embeddingCost(file: string): EmbedResult | undefined {
+  try {
+    return costSchema.parse(JSON.parse(readFileSync(costFile(file), 'utf8')))
+  } catch {
+    return undefined
+  }
+}
+
 /** @throws where the teacher gives values that are not finite. */
 export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult> {
+  const { what, perClass, file, trainImages } = job
   const dataset = await loadDataset(job.dataset)
   const feed = new Feed(dataset)
   const teacher = findTeacher(job.teacher)
   const data = { ...feed.shape, classes: dataset.classes }
-  const model = teacher.model(data)
-  const width = embeddingWidth(model)
-  const train = limited(wholeSplit(dataset, 'train'), job.trainImages)
-  const subset = job.what === 'centroids' ? firstOfEachClass(train, job.perClass) : train
+  const train = firstImages(wholeSplit(dataset, 'train'), trainImages)
+  const subset = what === 'centroids' ? firstOfEachClass(train, perClass) : train
   const images = subset.indices.length
-  const rows = job.what === 'centroids' ? dataset.classes : dataset.train.count
-  const kept = { dtype: 'float32', shape: [rows, width] } as const
 
   const start = performance.now()
   const backend = await openBackend(job.backend)
-  const executable = await backend.compile(embedGraph(model, BATCH, feed.shape))
-  const wanted = namesOf(executable.graph)
-  const weights = [...teacherInputs(teacher, data, job.teacherFile, feed.input)]
-  const held = await upload(
-    backend,
-    weights.filter(([name]) => wanted.has(name)),
+  const encoder = await GraphEncoder.open(
+    {
+      name: job.teacher,
+      digest: job.teacherDigest ?? '',
+      model: teacher.model(data),
+      parameters: new Map(teacherWeights(teacher, data, job.teacherFile, feed.input)),
+      // As the live teacher of a trial sees them: the student's pixels.
+      input: feed.input,
+    },
+    { backend, source: dataset, batch: BATCH },
   )
-  const embedBatch = async (images: HostTensor): Promise<Float32Array> => {
-    const batch = await upload(backend, [['batch.images', images]])
-    const outputs = await executable.run({ ...held, ...batch })
-    const embeddings = await backend.read(outputs['embeddings']!)
-    disposeAll(batch)
-    disposeAll(outputs)
-    return embeddings.data as Float32Array
-  }
-
-  if (job.file === undefined) {
+  const bytes = 4 * encoder.width * (what === 'centroids' ? dataset.classes : images)
+  if (file === undefined) {
     const batches = evaluationBatches(subset, BATCH)
-    const tensors = feed.tensors(batches.read(0)).get('batch.images')!
-    await embedBatch(tensors)
+    const { pixels, count } = await batches.read(0)
+    await encoder.embed(pixels, count)
     const timed = performance.now()
-    for (let i = 0; i < TIMED_BATCHES; i++) await embedBatch(tensors)
+    for (let i = 0; i < TIMED_BATCHES; i++) await encoder.embed(pixels, count)
     const perBatch = (performance.now() - timed) / 1000 / TIMED_BATCHES
     await backend.dispose()
-    return {
-      seconds: perBatch * batches.length,
-      images,
-      bytes: bytesOf(kept),
-      extrapolated: true,
-    }
+    return { seconds: perBatch * batches.length, images, bytes, extrapolated: true }
   }
-  const centroids = new CentroidBuilder(dataset.classes, width, job.perClass)
-  const samples = job.what === 'samples' ? new Float32Array(sizeOf(kept.shape)) : undefined
-  let done = 0
-  for (const batch of evaluationBatches(subset, BATCH)) {
-    const embeddings = await embedBatch(feed.tensors(batch).get('batch.images')!)
-    if (samples)
-      for (let i = 0; i < batch.count; i++)
-        samples.set(embeddings.subarray(i * width, (i + 1) * width), batch.indices[i]! * width)
-    else centroids.add(embeddings, batch.labels.subarray(0, batch.count))
-    done += batch.count
-    report({ phase: 'embedding', done, total: images })
+  const options = {
+    encoder,
+    dataset,
+    file,
+    batch: BATCH,
+    seed: 0,
+    ...(trainImages === undefined ? {} : { trainImages }),
+    progress: (done: number, total: number) => report({ phase: 'embedding', done, total }),
+  }
+  if (what === 'centroids')
+    await makeCentroids({ ...options, perClass, normalise: false, prototypes: 1 })
+  else {
+    // Half a file would be gone on with, and its cost lost.
+    RowWriter.discard(file)
+    const whole = { augmentation: noAugmentation, views: 1, half: false, shard: 1, shards: 1 }
+    await makeSamples({ ...options, ...whole })
   }
   await backend.dispose()
-  const seconds = (performance.now() - start) / 1000
-  const tensor = samples ? hostTensor('float32', kept.shape, samples) : centroids.finish()
-  writeTensors(job.file, new Map([[job.what, tensor]]), {
-    teacher: job.teacher,
-    ...(job.teacherFile === undefined ? {} : { teacher_digest: digestOf(job.teacherFile) }),
-    dataset_digest: dataset.digest,
-    seconds: `${seconds}`,
-    images: `${images}`,
-    bytes: `${bytesOf(kept)}`,
-  })
-  return { seconds, images, bytes: bytesOf(kept) }
+  const result = { seconds: (performance.now() - start) / 1000, images, bytes }
+  writeJson(costFile(file), result)
+  return result
 }
-
-const limited = (subset: Subset, limit: number | undefined): Subset =>
-  limit === undefined ? subset : { ...subset, indices: subset.indices.subarray(0, limit) }

@@ -1,5 +1,5 @@
 // A teacher as everybody else sees it: pixels in, embeddings out. What it is made of, a Hugging Face checkpoint on one of our
-// backends or an ONNX file, is in hf-encoder.ts and onnx-encoder.ts.
+// backends or an ONNX file, is in graph-encoder.ts and onnx-encoder.ts.
 import { statSync } from 'node:fs'
 
 import type { Backend } from '@embed-kd/core'
@@ -76,8 +76,8 @@ export async function openEncoder(teacher: string, options: EncoderOptions): Pro
       'give the directory of a checkpoint, an .onnx file, or namespace/name on the Hugging Face Hub',
     )
   const directory = found ? teacher : await fetchCheckpoint(teacher, options.tell)
-  const { HfEncoder } = await import('./hf-encoder.js')
-  return HfEncoder.open(teacher, directory, options)
+  const { openHfEncoder } = await import('./graph-encoder.js')
+  return openHfEncoder(teacher, directory, options)
 }
 
 /** @throws UserError at the first embedding that holds NaN or an infinity. */

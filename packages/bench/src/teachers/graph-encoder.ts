@@ -1,15 +1,18 @@
-// A Hugging Face checkpoint at work: its weights on a backend, one compiled graph, its own preprocessing.
+// A vision transformer of ours at work as a teacher: its weights on a backend, one compiled graph, images prepared as it wants them.
 import {
   embeddingWidth,
   embedGraph,
   hostTensor,
   type Backend,
+  type ClassifierConfig,
   type DeviceBuffer,
   type Executable,
+  type HostTensor,
+  type ViTConfig,
 } from '@embed-kd/core'
 
 import type { InputWriter, ModelInput } from '../data/input.js'
-import { disposeAll, upload } from '../trial/training.js'
+import { disposeAll, namesOf, upload } from '../trial/training.js'
 import {
   checkFinite,
   inputWriterOf,
@@ -19,7 +22,29 @@ import {
 } from './encoder.js'
 import { digestFiles, loadHfTeacher } from './hf.js'
 
-export class HfEncoder implements Encoder {
+export interface GraphTeacher {
+  readonly name: string
+  readonly model: ViTConfig | ClassifierConfig
+  /** By name; each is let go of once the device has it. */
+  readonly parameters: Map<string, HostTensor>
+  /** SHA-256 (hex) of the weights. */
+  readonly digest: string
+  /** Images of another size than the model's are resized in the graph. */
+  readonly input: ModelInput
+}
+
+/** A Hugging Face checkpoint in a directory. @throws UserError where it cannot be used. */
+export async function openHfEncoder(
+  name: string,
+  directory: string,
+  options: EncoderOptions,
+): Promise<Encoder> {
+  const { weightFiles, ...teacher } = loadHfTeacher(directory, options.imageSize)
+  const digest = await digestFiles(weightFiles)
+  return GraphEncoder.open({ name, digest, ...teacher }, options)
+}
+
+export class GraphEncoder implements Encoder {
   readonly name: string
   readonly digest: string
   readonly pooling: string
@@ -33,19 +58,19 @@ export class HfEncoder implements Encoder {
   readonly #write: InputWriter
 
   private constructor(
-    facts: Pick<Encoder, 'name' | 'digest' | 'pooling' | 'width' | 'classes' | 'input'>,
+    { name, digest, model, input }: GraphTeacher,
     backend: Backend,
     executable: Executable,
     weights: Record<string, DeviceBuffer>,
     batch: number,
     write: InputWriter,
   ) {
-    this.name = facts.name
-    this.digest = facts.digest
-    this.pooling = facts.pooling
-    this.width = facts.width
-    if (facts.classes !== undefined) this.classes = facts.classes
-    this.input = facts.input
+    this.name = name
+    this.digest = digest
+    this.pooling = model.projection === undefined ? 'class token' : 'projected class token'
+    this.width = embeddingWidth(model)
+    if ('classes' in model) this.classes = model.classes
+    this.input = input
     this.#backend = backend
     this.#executable = executable
     this.#weights = weights
@@ -53,30 +78,24 @@ export class HfEncoder implements Encoder {
     this.#write = write
   }
 
+  /** @throws UserError where the images cannot become its input. */
   static async open(
-    name: string,
-    directory: string,
-    { backend, source, batch, imageSize, temperature }: EncoderOptions,
-  ): Promise<HfEncoder> {
-    const { model, parameters, input, weightFiles } = loadHfTeacher(directory, imageSize)
+    teacher: GraphTeacher,
+    { backend, source, batch, temperature }: EncoderOptions,
+  ): Promise<GraphEncoder> {
+    const { name, model, parameters, input } = teacher
     const write = inputWriterOf(name, source, input)
     const shape = { channels: input.channels, size: input.height }
     const executable = await backend.compile(embedGraph(model, batch, shape, temperature))
+    const wanted = namesOf(executable.graph)
     const weights: Record<string, DeviceBuffer> = {}
     for (const [parameter, tensor] of parameters) {
-      weights[`teacher.${parameter}`] = await backend.upload(tensor)
+      const input = `teacher.${parameter}`
+      if (wanted.has(input)) weights[input] = await backend.upload(tensor)
       // The device has its copy; two of all weights would be the most memory of the whole run.
       parameters.delete(parameter)
     }
-    const facts = {
-      name,
-      digest: await digestFiles(weightFiles),
-      pooling: model.projection === undefined ? 'class token' : 'projected class token',
-      width: embeddingWidth(model),
-      ...('classes' in model ? { classes: model.classes } : {}),
-      input,
-    }
-    return new HfEncoder(facts, backend, executable, weights, batch, write)
+    return new GraphEncoder(teacher, backend, executable, weights, batch, write)
   }
 
   async embed(pixels: Uint8Array, count: number): Promise<Embedded> {

@@ -12,7 +12,7 @@ import {
   type HostTensor,
 } from '@embed-kd/core'
 
-import type { ChannelStatistics } from '../data/input.js'
+import type { ChannelStatistics } from '../data/statistics.js'
 import type { Teacher, TeacherData } from '../models/teachers.js'
 import { loadHfTeacher } from './hf.js'
 
@@ -32,11 +32,12 @@ export function teacherInputs(
   file: string | undefined,
   seen: ChannelStatistics,
 ): Map<string, HostTensor> {
-  const weights = weightsOf(teacher, data, file, seen)
+  const weights = teacherWeights(teacher, data, file, seen)
   return new Map([...weights].map(([name, tensor]) => [`teacher.${name}`, tensor]))
 }
 
-function weightsOf(
+/** As `teacherInputs`, by their own names. */
+export function teacherWeights(
   teacher: Teacher,
   data: TeacherData,
   file: string | undefined,

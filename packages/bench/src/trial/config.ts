@@ -13,7 +13,7 @@ import { METHODS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
 import { z } from 'zod'
 
 import type { Dataset } from '../data/dataset.js'
-import { holdOut, wholeSplit } from '../data/subsets.js'
+import { firstImages, holdOut, wholeSplit } from '../data/subsets.js'
 import type { Subset } from '../data/subsets.js'
 import { UserError } from '../errors.js'
 import { studentModel, studentSchema } from '../models/students.js'
@@ -71,15 +71,12 @@ export interface TrialSplits {
 }
 
 export function splitsOf(dataset: Dataset, config: TrialConfig): TrialSplits {
-  const all = first(wholeSplit(dataset, 'train'), config.trainImages)
-  const test = first(wholeSplit(dataset, 'test'), config.testImages)
+  const all = firstImages(wholeSplit(dataset, 'train'), config.trainImages)
+  const test = firstImages(wholeSplit(dataset, 'test'), config.testImages)
   if (config.preset === 'paper' || config.epochs === undefined) return { train: all, test }
   const { training, heldOut } = holdOut(all, HELD_OUT, HELD_OUT_SEED)
   return { train: training, validation: heldOut, test }
 }
-
-const first = (subset: Subset, limit: number | undefined): Subset =>
-  limit === undefined ? subset : { ...subset, indices: subset.indices.subarray(0, limit) }
 
 /** @throws UserError where the training split does not fill one batch. */
 export function stepsPerEpoch({ batch }: TrialConfig, trainImages: number): number {

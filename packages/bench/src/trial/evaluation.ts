@@ -55,7 +55,7 @@ export class Evaluation {
     )
     const predictions = new Int32Array(subset.indices.length)
     let done = 0
-    for (const batch of evaluationBatches(subset, BATCH)) {
+    for await (const batch of evaluationBatches(subset, BATCH)) {
       const tensors: Map<string, HostTensor> = this.#feed.tensors(batch)
       tensors.set('batch.mask', hostTensor('float32', [BATCH], batch.mask.slice()))
       const inputs = await upload(this.#backend, tensors)

@@ -37,6 +37,8 @@ export interface EmbedJob {
   readonly backend: string
   readonly teacher: string
   readonly teacherFile?: string
+  /** SHA-256 of the teacher's weights, for the file. */
+  readonly teacherDigest?: string
   readonly dataset: string
   readonly what: 'centroids' | 'samples'
   /** Images of each class that count; all for samples. */

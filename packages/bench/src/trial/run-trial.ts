@@ -35,7 +35,7 @@ import {
 import { CurveBook } from './curves.js'
 import { trainEpochs } from './epochs.js'
 import { Evaluation } from './evaluation.js'
-import { Feed, gatherRows } from './feed.js'
+import { Feed } from './feed.js'
 import type { Report, TrialJob, TrialResult } from './protocol.js'
 import { loadSignals } from './signals.js'
 import { Training } from './training.js'
@@ -50,6 +50,8 @@ interface Bench {
   readonly curves: CurveBook
   readonly report: Report
   readonly tensorsOf: (batch: Batch) => Map<string, HostTensor>
+  /** Of embeddings, for batches made in the background. */
+  readonly store?: string
 }
 
 export async function runTrial(job: TrialJob, report: Report): Promise<TrialResult> {
@@ -72,7 +74,7 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const data = { images: feed.shape, classes: dataset.classes, trainImages }
   const trainConfig = trainConfigOf(config, data)
   const parameters = initialParameters(studentSpecs(trainConfig), new Random(config.seed))
-  const { held, samples } = loadSignals(job, feed, dataset)
+  const { held, store, embeddingsOf } = loadSignals(job, feed, dataset)
   const training = await Training.create(backend, trainConfig, parameters, held, config.seed)
   // The device has its copy.
   held.clear()
@@ -81,11 +83,23 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
 
   const tensorsOf = (batch: Batch) => {
     const tensors = feed.tensors(batch)
-    if (samples) tensors.set('batch.teacher_embeddings', gatherRows(samples, batch))
+    if (embeddingsOf && !batch.embeddings)
+      tensors.set('batch.teacher_embeddings', embeddingsOf(batch))
     return tensors
   }
   const curves = new CurveBook()
-  const bench: Bench = { config, splits, backend, feed, training, curves, report, tensorsOf }
+  const loading = store === undefined ? {} : { store }
+  const bench: Bench = {
+    config,
+    splits,
+    backend,
+    feed,
+    training,
+    curves,
+    report,
+    tensorsOf,
+    ...loading,
+  }
   const energy = countEnergy()
   const timingFrom = performance.now()
   const times = await timeSteps(bench)
@@ -165,7 +179,7 @@ async function timeSteps(bench: Bench): Promise<StepTimes> {
     {
       async prepare() {
         await look()
-        tensors = tensorsOf(batches.read(training.steps % batches.length))
+        tensors = tensorsOf(await batches.read(training.steps % batches.length))
         const total = plan.warmupSteps + plan.samples
         report({ phase: 'timing', done: Math.min(training.steps, total), total })
       },
@@ -188,15 +202,21 @@ interface Trained {
 }
 
 async function trainForAccuracy(
-  { config, splits, backend, feed, training, curves, report, tensorsOf }: Bench,
+  { config, splits, backend, feed, training, curves, report, tensorsOf, store }: Bench,
   model: ClassifierConfig,
   epochs: number,
 ): Promise<Trained> {
   curves.clear()
   const { batch: size, seed } = config
   const { input } = feed
-  const loading = { subset: splits.train, size, seed, augmentation: noAugmentation, input }
-  const batches = new BackgroundBatches(loading)
+  const batches = new BackgroundBatches({
+    subset: splits.train,
+    size,
+    seed,
+    augmentation: noAugmentation,
+    input,
+    ...(store === undefined ? {} : { store }),
+  })
   const evaluation = await Evaluation.create(backend, feed, model)
   const score = (subset: Subset) => evaluation.accuracy(training.parameters, subset)
   const chosen = { score: -1, accuracy: 0 }

@@ -1,16 +1,12 @@
-// What a trial's student learns from besides labels, as graph inputs: a live teacher's weights, centroids, or stored
-// embeddings of single images. Random where the teacher is, since only the cost is meant then.
-import {
-  embeddingWidth,
-  hostTensor,
-  parseSafetensors,
-  Random,
-  type HostTensor,
-} from '@embed-kd/core'
-import { readFileSync } from 'node:fs'
+// What a trial's student learns from besides labels, as graph inputs: a live teacher's weights, centroids, or a store of embeddings
+// of single images, which stays on the disk. Random where the teacher is, since only the cost is meant then.
+import { embeddingWidth, hostTensor, Random, type HostTensor } from '@embed-kd/core'
 
-import { teacherInputs } from '../teachers/weights.js'
+import type { Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
+import { loadCentroids } from '../embeddings/centroids.js'
+import { SampleStore } from '../embeddings/samples.js'
+import { teacherInputs } from '../teachers/weights.js'
 import { storedSignalOf, teacherOf } from './config.js'
 import type { Feed } from './feed.js'
 import type { TrialJob } from './protocol.js'
@@ -18,28 +14,40 @@ import type { TrialJob } from './protocol.js'
 export interface Signals {
   /** Inputs `teacher.*`, the same for all steps. */
   readonly held: Map<string, HostTensor>
-  /** Embeddings [images of the training split, width], for cached-kd. */
-  readonly samples?: HostTensor
+  /** For cached-kd: the store that batches made in the background are given their embeddings of. */
+  readonly store?: string
+  /** For cached-kd: embeddings [size, width] of a batch that was not given its own when it was made. */
+  readonly embeddingsOf?: (batch: Batch) => HostTensor
 }
 
 export function loadSignals(
   { config, teacherFile, embeddingsFile }: TrialJob,
   { shape, input }: Feed,
-  { classes, train }: Dataset,
+  dataset: Dataset,
 ): Signals {
   const teacher = teacherOf(config)
   if (!teacher) return { held: new Map() }
-  const data = { ...shape, classes }
+  const data = { ...shape, classes: dataset.classes }
   const stored = storedSignalOf(config)
   if (stored === undefined) return { held: teacherInputs(teacher, data, teacherFile, input) }
-  const rows = stored === 'centroids' ? classes : train.count
-  const tensor =
-    embeddingsFile === undefined
-      ? randomRows(rows, embeddingWidth(teacher.model(data)))
-      : parseSafetensors(readFileSync(embeddingsFile)).tensors.get(stored)!
-  return stored === 'centroids'
-    ? { held: new Map([['teacher.centroids', tensor]]) }
-    : { held: new Map(), samples: tensor }
+  const width = embeddingWidth(teacher.model(data))
+  if (stored === 'centroids') {
+    const centroids =
+      embeddingsFile === undefined
+        ? randomRows(dataset.classes, width)
+        : loadCentroids(embeddingsFile, dataset).centroids
+    return { held: new Map([['teacher.centroids', centroids]]) }
+  }
+  if (embeddingsFile === undefined) {
+    const rows = randomRows(config.batch, width)
+    return { held: new Map(), embeddingsOf: () => rows }
+  }
+  const store = SampleStore.open(embeddingsFile)
+  return {
+    held: new Map(),
+    store: embeddingsFile,
+    embeddingsOf: (batch) => store.read(batch, store.viewOf(0)),
+  }
 }
 
 function randomRows(rows: number, width: number): HostTensor {
