@@ -61,8 +61,8 @@ export function augmentImage(
       if (flip) {
         const end = row + width - 1
         for (let x = firstColumn; x < lastColumn; x++) target[end - x] = source[from + x]!
-      } else {
-        for (let x = firstColumn; x < lastColumn; x++) target[row + x] = source[from + x]!
+      } else if (firstColumn < lastColumn) {
+        target.set(source.subarray(from + firstColumn, from + lastColumn), row + firstColumn)
       }
     }
 }

@@ -160,7 +160,7 @@ export async function runTraining(
           : {
               within: {
                 steps: checkpointEvery,
-                call: ({ epochs: _, ...within }) => writeLast({ ...progress, within }),
+                call: ({ epochs: _epochs, ...within }) => writeLast({ ...progress, within }),
               },
             }),
         async afterEpoch(epoch, { trainLoss, seconds, dataSeconds }) {
