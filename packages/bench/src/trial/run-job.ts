@@ -32,6 +32,15 @@ export type Outcome<T> =
 /** The built file, from src/ (tests) and dist/ alike: Node cannot run the source. */
 const CHILD = fileURLToPath(new URL('../../dist/trial/child.js', import.meta.url))
 
+/**
+ * glibc gives the top of its heap back to the kernel as soon as a step has freed it, and the next step faults every page in
+ * again: up to half of a step's time. Neither variable means anything elsewhere. 32 MiB is the most it accepts.
+ */
+const KEEP_HEAP = {
+  MALLOC_TRIM_THRESHOLD_: `${2 ** 40}`,
+  MALLOC_MMAP_THRESHOLD_: `${32 * 2 ** 20}`,
+}
+
 const HANDSHAKE_SECONDS = 60
 const LAST_WORDS = 4000
 
@@ -44,6 +53,7 @@ export function runJob<K extends JobKind>(
   const killsBefore = kernelOomKills()
   const child = fork(CHILD, [], {
     execArgv: ['--expose-gc'],
+    env: { ...KEEP_HEAP, ...process.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
   })
