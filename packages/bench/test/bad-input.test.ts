@@ -2,8 +2,9 @@
 import { existsSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 
+import { formatTable } from '../src/format.js'
 import { runCli, temporaryDirectory } from './cli.js'
 import { writeTinyDataset } from './tiny.js'
 
@@ -55,11 +56,18 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
   ['a size that is none', ['--memory-limit', 'lots'], /Give a size such as 900M or 2G/],
 ]
 
+const answers: string[][] = []
+// The table that shows what each of them prints.
+afterAll(() => console.log(formatTable(['bad input', 'what is printed'], answers)))
+const note = (what: string, stderr: string) =>
+  answers.push([what, stderr.trim().replaceAll('\n', ' ').replaceAll(`${directory}/`, '')])
+
 describe('embed-kd bench', () => {
-  it.each(cases)('complains of %s', async (_, args, message) => {
+  it.each(cases)('complains of %s', async (what, args, message) => {
     const length = args.includes('--profile') || args.includes('--config') ? [] : ['--steps', '1']
     const where = args.includes('--out') ? [] : ['--out', out]
     const { code, stdout, stderr } = await runCli('bench', ...length, ...where, ...args)
+    note(what, stderr)
     expect(stderr).toMatch(message)
     expect(stderr).toMatch(/^error: /)
     expect(stderr).not.toMatch(/^\s+at /m)
@@ -81,6 +89,7 @@ describe('the other commands', () => {
     [['frobnicate'], /unknown command 'frobnicate'/],
   ] as [string[], RegExp][])('complain: %j', async (args, message) => {
     const { code, stderr } = await runCli(...args)
+    note(args.join(' ').replaceAll(`${directory}/`, ''), stderr)
     expect(stderr).toMatch(message)
     expect(stderr).not.toMatch(/^\s+at /m)
     expect(code).toBe(1)

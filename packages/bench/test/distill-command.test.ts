@@ -16,6 +16,7 @@ import { formatSafetensors, hostTensor, parseSafetensors } from '@embed-kd/core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { formatTable } from '../src/format.js'
 import { runCli, temporaryDirectory } from './cli.js'
 
 const directory = temporaryDirectory()
@@ -224,6 +225,20 @@ const cases: readonly Case[] = [
     /the vector of red has 5 elements, that of blue 4/,
   ],
   [
+    'shards of different widths',
+    withEmbeddings(() => {
+      const { tensors, metadata } = parseSafetensors(readFileSync(samples))
+      for (const [shard, width] of [64, 32].entries()) {
+        const narrow = new Map(tensors)
+        narrow.set('embeddings', hostTensor('float32', [96, width]))
+        const file = at(`sh-0000${shard + 1}-of-00002.safetensors`)
+        writeFileSync(file, formatSafetensors(narrow, metadata))
+      }
+      return at('sh.safetensors')
+    }, 'cached-kd'),
+    /sh-00002-of-00002\.safetensors: embeddings is of shape \[96, 32\], where \[96, 64\] is needed/,
+  ],
+  [
     'a pickle as embeddings',
     withEmbeddings(() => {
       writeFileSync(at('e.pt'), 'PK\x03\x04 and more')
@@ -293,6 +308,24 @@ const cases: readonly Case[] = [
   ],
   ['a directory that is no teacher', withTeacher(() => images), /config\.json cannot be read/],
   [
+    'class folders with no images',
+    () => {
+      for (const split of ['train', 'test'])
+        mkdirSync(at('empty', split, 'red'), { recursive: true })
+      return [...withTeacher(() => teacher)(), '--dataset', `images:${at('empty')}`]
+    },
+    /train: there is no image in it \(a file that ends in \.jpg/,
+  ],
+  [
+    'centroids of whole numbers',
+    withEmbeddings(() => {
+      const whole = hostTensor('int32', [2, 4])
+      writeFileSync(at('whole.safetensors'), formatSafetensors(new Map([['c', whole]])))
+      return at('whole.safetensors')
+    }),
+    /the tensor c is not a matrix of finite floats/,
+  ],
+  [
     'a directory with no images',
     () => [
       'embed',
@@ -356,8 +389,13 @@ const cases: readonly Case[] = [
 ]
 
 describe('bad inputs', () => {
-  it.each(cases)('%s', async (_, args, message) => {
+  const answers: string[][] = []
+  // The table that shows what each of them prints.
+  afterAll(() => console.log(formatTable(['bad input', 'what is printed'], answers)))
+
+  it.each(cases)('%s', async (what, args, message) => {
     const { code, stdout, stderr } = await runCli(...(await args()))
+    answers.push([what, stderr.trim().replaceAll(`${directory}/`, '')])
     expect(stderr).toMatch(message)
     expect(stderr).toMatch(/^error: /)
     expect(stderr).not.toMatch(/^\s+at /m)

@@ -74,6 +74,7 @@ export class SampleStore {
     this.#home = new Int16Array(images * views).fill(-1)
     this.#row = new Int32Array(images * views)
     readers.forEach((reader, home) => {
+      requireShapes(reader, this.width)
       const indices = reader.read('indices').data as Int32Array
       for (let row = 0; row < indices.length / 2; row++) {
         const [index, view] = [indices[2 * row]!, indices[2 * row + 1]!]
@@ -161,6 +162,19 @@ export class SampleStore {
 
   close(): void {
     for (const reader of this.#readers) reader.close()
+  }
+}
+
+/** @throws UserError where a file's tensors are not rows of embeddings as wide as those of the others. */
+function requireShapes(reader: SafetensorsReader, width: number): void {
+  const rows = reader.entry('embeddings').shape[0]!
+  for (const [name, { shape }] of sampleColumns(width, false)) {
+    const [found, wanted] = [reader.entry(name).shape, [rows, ...shape]]
+    if (found.join() !== wanted.join())
+      throw new UserError(
+        `${reader.path}: ${name} is of shape [${found.join(', ')}], where [${wanted.join(', ')}] is needed`,
+        'make the file again with embed-kd embed, all shards with one teacher',
+      )
   }
 }
 
