@@ -1,8 +1,22 @@
-// Records in, one self-contained HTML file out. It only puts the records into the built page; the page computes.
+// Records in, one self-contained HTML file out. It only puts the records into the built page; the page computes. What it
+// computes with is exported too, so that others say the same.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { BenchRecord } from '@embed-kd/record'
 import { pack } from './model/payload.js'
+
+export { configurationsOf, type Configuration } from './model/corpus.js'
+export {
+  accuracy,
+  devicePeakBytes,
+  finished,
+  hostPeakBytes,
+  type Measure,
+  plannedPeakBytes,
+  ratioOf,
+  stepSeconds,
+  summaryOf,
+} from './model/measures.js'
 
 export interface ReportOptions {
   /** Heading of the report. */

@@ -18,6 +18,7 @@ import { findProfile, profiles } from '../sweep/profiles.js'
 import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
 import { probeBackends, runSweep, type SweepResult } from '../sweep/run-sweep.js'
 import { readRecords, RecordStore } from '../sweep/store.js'
+import { summaryTables } from '../sweep/summary.js'
 import type { Progress } from '../trial/protocol.js'
 import { addGridOptions, addLimitOptions, limitsOf, shard, type LimitOptions } from './options.js'
 
@@ -228,6 +229,8 @@ function finish(
       })}\n`,
     )
   else {
+    const summary = summaryTables(mine)
+    if (summary !== '') process.stdout.write(`${summary}\n\n`)
     const statuses = [...counted].map(([status, n]) => `${n} ${status}`).join(', ')
     process.stdout.write(`${mine.length} of ${trials.length} trials have a record: ${statuses}\n`)
     process.stdout.write(`records: ${store.file}\n`)

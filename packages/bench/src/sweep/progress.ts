@@ -68,15 +68,18 @@ export class ProgressDisplay {
   }
 }
 
-/** A trial in a few words: `embed-kd trained-m, small student, batch 64, seed 0, ort:cpu`. */
-export function describeTrial({ trial }: Pick<BenchRecord, 'trial'>): string {
-  const { method, teacher, student, batch, microBatch, rematerialise, seed, backend, preset } =
-    trial
+/** A trial in a few words: `embed-kd trained-m, small student, batch 64, ort:cpu, seed 0`. */
+export const describeTrial = ({ trial }: Pick<BenchRecord, 'trial'>): string =>
+  `${describeConfiguration(trial)}, seed ${trial.seed}`
+
+/** The same of all seeds. */
+export function describeConfiguration(trial: BenchRecord['trial']): string {
+  const { method, teacher, student, batch, microBatch, rematerialise, backend, preset } = trial
   const from = teacher ? ` ${teacher.name}` : ''
   const parts = microBatch === undefined ? '' : ` by ${microBatch}`
   const again = rematerialise === undefined ? '' : `, rematerialise ${rematerialise}`
   const how = preset === 'corrected' ? '' : `, preset ${preset}`
-  return `${method}${from}, ${student.name} student, batch ${batch}${parts}${again}, seed ${seed}, ${backend}${how}`
+  return `${method}${from}, ${student.name} student, batch ${batch}${parts}${again}, ${backend}${how}`
 }
 
 /** What became of a trial, in a few words. */
