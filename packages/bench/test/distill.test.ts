@@ -178,6 +178,33 @@ describe('runTraining', () => {
     )
   })
 
+  it("takes the schedule it is told, the preset's otherwise", async () => {
+    const last = async (options: Partial<RunConfig>) => {
+      const { config } = await run({}, { epochs: 2, ...options })
+      return tensorsOf(config.out, 'last.safetensors')
+    }
+    const [own, cosine, constant] = [
+      await last({}),
+      await last({ schedule: 'cosine' }),
+      await last({ schedule: 'constant' }),
+    ]
+    expect(cosine).toEqual(own)
+    expect(constant).not.toEqual(own)
+  })
+
+  it('ends where no epoch is better for so long, and gives the best', async () => {
+    // So large a rate that nothing is learnt for long.
+    const { config, result } = await run({}, { epochs: 40, learningRate: 0.3, patience: 2 })
+    const { epochs, bestEpoch } = result.progress
+    expect(epochs.length).toBe(bestEpoch + 2)
+    expect(epochs.length).toBeLessThan(40)
+    const best = Math.max(...epochs.map(({ heldOutAccuracy }) => heldOutAccuracy!))
+    expect(epochs[bestEpoch - 1]!.heldOutAccuracy).toBe(best)
+    const reader = new SafetensorsReader(join(config.out, 'best.safetensors'))
+    reader.close()
+    expect(reader.metadata['epoch']).toBe(`${bestEpoch}`)
+  })
+
   it('learns, counts each test image once, and draws curves', async () => {
     const { config, result } = await run(
       { method: 'embed-kd', embeddings: await centroidsFile() },

@@ -66,6 +66,7 @@ export interface TrainingOptions {
   readonly seed: number
   readonly learningRate: number
   readonly weightDecay: number
+  readonly schedule?: 'constant' | 'cosine'
   readonly augment?: Augmentation
   readonly heldOut: number
   readonly ema?: number
@@ -99,6 +100,12 @@ export const addTrainingOptions = (
     .option('--seed <n>', 'of first values, order, augmentation and dropout', whole, 0)
     .option('--learning-rate <rate>', 'of AdamW', number, defaults.learningRate)
     .option('--weight-decay <rate>', 'of AdamW', number, defaults.weightDecay)
+    .addOption(
+      new Option(
+        '--schedule <name>',
+        "of the learning rate: constant, or warm-up and cosine; default the preset's",
+      ).choices(['constant', 'cosine']),
+    )
     .option('--augment <how>', 'flip, crop:PIXELS of padding, or both with a comma', augmentation)
     .option(
       '--held-out <share>',
@@ -129,6 +136,7 @@ export const runOptionsOf = (options: TrainingOptions) => ({
   learningRate: options.learningRate,
   weightDecay: options.weightDecay,
   heldOut: options.heldOut,
+  ...(options.schedule === undefined ? {} : { schedule: options.schedule }),
   ...(options.ema === undefined ? {} : { emaDecay: options.ema }),
   ...(options.patience === undefined ? {} : { patience: options.patience }),
   ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),

@@ -72,14 +72,20 @@ export class BackgroundBatches {
     })
   }
 
+  /** Has a batch and those after it made, whatever epoch they are of, before anyone waits for them. */
+  prepare(epoch: number, step: number): void {
+    // One that does not exist is asked for too: the answer is the error.
+    this.#ask(epoch, step)
+    for (let next = step + 1; next <= step + ahead; next++)
+      this.#ask(epoch + Math.floor(next / this.#length), next % this.#length)
+  }
+
   /** The batches of an epoch. */
   epoch(epoch: number) {
     return {
       length: this.#length,
       read: (step: number): Promise<Batch> => {
-        // One that does not exist is asked for too: the answer is the error.
-        const last = Math.max(Math.min(step + ahead, this.#length - 1), step)
-        for (let next = step; next <= last; next++) this.#ask(epoch, next)
+        this.prepare(epoch, step)
         const batch = this.#asked.get(`${epoch} ${step}`)!
         this.#asked.delete(`${epoch} ${step}`)
         return batch

@@ -15,6 +15,7 @@ import {
   type DeviceBuffer,
   type HostTensor,
   type Preset,
+  type PresetSettings,
   type Rematerialise,
   type TrainConfig,
 } from '@embed-kd/core'
@@ -52,6 +53,8 @@ export interface RunConfig {
   readonly weightDecay: number
   /** Default the preset's. */
   readonly kdWeight?: number
+  /** Of the learning rate; default the preset's. */
+  readonly schedule?: PresetSettings['schedule']
   /** Share of each class of the training split that checkpoints are chosen on; 0 trains on all and takes the last. */
   readonly heldOut: number
   /** Average of the parameters that is evaluated and kept in their place, such as 0.999; default none. */
@@ -113,6 +116,8 @@ export async function runTraining(
     input: feed.input,
     ...(store === undefined ? {} : { store }),
   })
+  const from = found && positionOf(found.progress)
+  loader.prepare(from?.epochs ?? 0, from?.steps ?? 0)
   const first = initialParameters(studentSpecs(trainConfig), new Random(seed))
   const training = await Training.create(backend, trainConfig, first, signal.held, seed)
   if (found) {
@@ -145,7 +150,7 @@ export async function runTraining(
       await trainEpochs({
         training,
         epochs,
-        ...(found ? { from: positionOf(found.progress) } : {}),
+        ...(from ? { from } : {}),
         batchesOf: (epoch) => loader.epoch(epoch),
         tensorsOf: (images) => feed.tensors(images),
         ...(signal.liveTeacher ? { liveTeacher: signal.liveTeacher } : {}),
@@ -187,6 +192,10 @@ export async function runTraining(
           const held = accuracy === undefined ? {} : { 'epoch/held-out accuracy': accuracy }
           events.scalars(training.steps, { ...curves, ...held }, Date.now())
           tell(describeEpoch(note, epochs))
+          if (note.dataWaitShare > 0.5)
+            tell(
+              'most of the time is spent waiting for images: smaller ones, or a cache for decoded ones, would help',
+            )
           return isOver(progress, config) ? 'stop' : undefined
         },
         report,
@@ -221,10 +230,14 @@ function trainConfigOf(
   { shape }: Feed,
   stepsPerEpoch: number,
 ): TrainConfig {
-  const { model, preset, batch, epochs, learningRate, weightDecay, kdWeight, rematerialise } =
-    config
+  const { model, preset, batch, epochs, learningRate, weightDecay, rematerialise } = config
+  const { kdWeight, schedule } = config
   const microBatch = microBatchOf(batch, config.microBatch)
-  const settings = { ...presets[preset], ...(kdWeight === undefined ? {} : { kdWeight }) }
+  const settings = {
+    ...presets[preset],
+    ...(kdWeight === undefined ? {} : { kdWeight }),
+    ...(schedule === undefined ? {} : { schedule }),
+  }
   return {
     method,
     student: model,

@@ -217,6 +217,7 @@ async function trainForAccuracy(
     input,
     ...(store === undefined ? {} : { store }),
   })
+  batches.prepare(0, 0)
   const evaluation = await Evaluation.create(backend, feed, model)
   const score = (subset: Subset) => evaluation.accuracy(training.parameters, subset)
   const chosen = { score: -1, accuracy: 0 }
