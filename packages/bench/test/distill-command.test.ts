@@ -12,12 +12,13 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 
-import { formatSafetensors, hostTensor, parseSafetensors } from '@embed-kd/core'
+import { formatSafetensors, hostTensor, parseSafetensors, Random } from '@embed-kd/core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { formatTable } from '../src/format.js'
-import { runCli, temporaryDirectory } from './cli.js'
+import { runCli, startCli, temporaryDirectory } from './cli.js'
+import { writeTinyDataset } from './tiny.js'
 
 const directory = temporaryDirectory()
 const at = (...path: string[]) => join(directory, ...path)
@@ -106,6 +107,68 @@ describe('embed-kd train-teacher, embed, distill', () => {
     expect(refused.stderr).toMatch(/several outputs.*logits \[batch, 2\], embeddings \[batch, 64\]/)
     await run(...embed, '--output', 'embeddings', '--json')
     expect(parseSafetensors(readFileSync(out)).tensors.get('centroids')!.shape).toEqual([2, 64])
+  })
+})
+
+describe('embed-kd distill --resume', () => {
+  it('goes on from the step it was killed at, to the bits of an uninterrupted run', async () => {
+    const args = (out: string) => [
+      ...distill(out, '--embeddings', centroids, '--epochs', '30', '--ema', '0.9'),
+      ...['--checkpoint-every', '1', '--resume'],
+    ]
+    await run(...args('whole'))
+    const last = at('killed', 'last.safetensors')
+    const written = () => statSync(last, { throwIfNoEntry: false })?.mtimeMs
+    const random = new Random(6)
+    const where: string[] = []
+    while (where.length < 3) {
+      const before = written()
+      const { child, result } = startCli(args('killed'))
+      while (child.exitCode === null && written() === before) await sleep(5)
+      await sleep(random.int(200))
+      child.kill('SIGKILL')
+      expect((await result).code).toBeNull()
+      const { progress } = metadataOf(last)
+      const { epochs, within } = JSON.parse(progress!) as {
+        epochs: object[]
+        within?: { steps: number }
+      }
+      where.push(`${epochs.length} epochs and ${within?.steps ?? 0} steps`)
+    }
+    console.log(`killed after ${where.join(', ')}`)
+    await run(...args('killed'))
+    for (const file of ['last.safetensors', 'best.safetensors', 'student/model.safetensors']) {
+      const [whole, killed] = ['whole', 'killed'].map((out) =>
+        parseSafetensors(readFileSync(at(out, file))),
+      )
+      expect(killed!.tensors).toEqual(whole!.tensors)
+    }
+  })
+
+  const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+  const metadataOf = (file: string) => parseSafetensors(readFileSync(file)).metadata
+})
+
+describe("the README's way", () => {
+  it('from a data set to a student that no teacher was near goes as it says', async () => {
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+    const commands = [...readme.matchAll(/^npx embed-kd ((?:train-teacher|embed|distill) .*)$/gm)]
+    const small = ['--batch', '8']
+    const dataset = writeTinyDataset(at('tiny'))
+    const printed: string[] = []
+    for (const [, words] of commands) {
+      const args = words!.replaceAll('runs/', at('runs/')).replace('mnist', dataset).split(' ')
+      const { code, stdout, stderr } = await runCli(...args, ...small)
+      if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`)
+      printed.push(stdout)
+      // What the next command needs is the file alone.
+      if (args[0] === 'embed') rmSync(at('runs', 'teacher'), { recursive: true })
+    }
+    expect(printed).toHaveLength(3)
+    const [bytes] = /\d+(?= bytes)/.exec(printed[1]!)!
+    expect(Number(bytes)).toBe(statSync(at('runs', 'centroids.safetensors')).size)
+    expect(printed[2]).toMatch(/accuracy on 60 test images: [\d.]+ %/)
+    expect(printed[2]).toMatch(/the ONNX file in ONNX Runtime: [\d.]+ % of the first 60/)
   })
 })
 
