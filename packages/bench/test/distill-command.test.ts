@@ -112,10 +112,8 @@ describe('embed-kd train-teacher, embed, distill', () => {
 
 describe('embed-kd distill --resume', () => {
   it('goes on from the step it was killed at, to the bits of an uninterrupted run', async () => {
-    const args = (out: string) => [
-      ...distill(out, '--embeddings', centroids, '--epochs', '30', '--ema', '0.9'),
-      ...['--checkpoint-every', '1', '--resume'],
-    ]
+    const more = '--epochs 30 --ema 0.9 --checkpoint-every 1 --resume'.split(' ')
+    const args = (out: string) => distill(out, '--embeddings', centroids, ...more)
     await run(...args('whole'))
     const last = at('killed', 'last.safetensors')
     const written = () => statSync(last, { throwIfNoEntry: false })?.mtimeMs
