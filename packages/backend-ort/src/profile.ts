@@ -30,7 +30,12 @@ export class Profile {
   readonly #directory = mkdtempSync(join(tmpdir(), 'embed-kd-profile-'))
 
   get sessionOptions(): InferenceSession.SessionOptions {
-    return { enableProfiling: true, profileFilePrefix: join(this.#directory, 'session') }
+    return {
+      enableProfiling: true,
+      profileFilePrefix: join(this.#directory, 'session'),
+      // The profiler's notes would settle in the gaps that tensors leave, and each tensor ask for new memory.
+      enableCpuMemArena: true,
+    }
   }
 
   /** Ends it: the operators of each run so far, in the order they ran. */
@@ -71,6 +76,9 @@ function operatorOf({ name, dur, args }: TraceEvent): ProfiledOperator {
 
 const products: ReadonlySet<string> = new Set(['Gemm', 'MatMul', 'FusedMatMul', 'FusedGemm'])
 
-/** 2·M·N·K a matrix, with K from the sizes, for transposed operands look like others; one of them may be shared by all. */
-const productFlops = ([a, b]: readonly Shape[], output: Shape): number =>
-  2 * Math.max(sizeOf(a!) * output.at(-1)!, sizeOf(b!) * output.at(-2)!)
+/**
+ * 2·M·N·K a matrix, with K from the sizes, since transposed operands look like others. One operand may be shared by all
+ * matrices; a constant second one is not told of.
+ */
+const productFlops = ([a, b = []]: readonly Shape[], output: Shape): number =>
+  2 * Math.max(sizeOf(a!) * output.at(-1)!, sizeOf(b) * output.at(-2)!)

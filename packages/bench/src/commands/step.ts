@@ -1,11 +1,12 @@
 // `embed-kd step`: one training step, measured well. What peers are compared with.
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { BenchRecord } from '@embed-kd/record'
 
 import { isHostDevice } from '../backends.js'
 import { UserError } from '../errors.js'
 import { formatBytes, formatFlops, formatSeconds, formatShare, formatTable } from '../format.js'
 import { captureEnvironment } from '../measure/environment.js'
+import { describeProfile } from '../measure/operators.js'
 import { expandGrids, parseGrids } from '../sweep/grid.js'
 import { makeRecord } from '../sweep/make-record.js'
 import { planTrials } from '../sweep/plan.js'
@@ -30,6 +31,7 @@ interface StepOptions extends LimitOptions {
   readonly rematerialise: string
   readonly samples: number
   readonly json?: boolean
+  readonly profileOps?: boolean
 }
 
 export const stepCommand = (): Command =>
@@ -49,7 +51,13 @@ export const stepCommand = (): Command =>
       .option('--micro-batch <n>', 'images whose gradients are computed at a time', count)
       .option('--rematerialise <how>', `none, ${REMATERIALISATIONS.join(', ')}`, 'none')
       .option('--samples <n>', 'steps that are timed', count, 20)
-      .option('--json', 'print the record as JSON'),
+      .option('--json', 'print the record as JSON')
+      .addOption(
+        new Option(
+          '--profile-ops',
+          'also print where the time goes, by operator and by part of the model',
+        ).conflicts('json'),
+      ),
   )
     .addHelpText('after', HELP)
     .action(step)
@@ -60,6 +68,7 @@ Teachers have random weights here, trained ones too: only time and memory are me
 Examples:
   embed-kd step
   embed-kd step --backend ort:cpu --student paper --method embed-kd --batch 64 --json
+  embed-kd step --profile-ops
   embed-kd step --method teacher-kd --teacher vit-base-32 --batch 16 --samples 5
   embed-kd step --batch 1024 --micro-batch 64 --rematerialise blocks --samples 3
 `
@@ -83,16 +92,28 @@ async function step(options: StepOptions): Promise<void> {
   const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
   const display = new ProgressDisplay()
   const name = describeTrial({ trial: trial!.description })
-  display.begin(name)
+  const run = async <K extends 'trial' | 'profile'>(kind: K) => {
+    display.begin(name)
+    const limits = {
+      ...limitsOf(options),
+      watchDevice: !isHostDevice(trial!.description.backend),
+    }
+    const outcome = await runJob(kind, { config: trial!.config }, limits, (progress) =>
+      display.update(progress),
+    )
+    display.end()
+    return outcome
+  }
+  const profile = options.profileOps ? await run('profile') : undefined
+  if (profile?.status === 'interrupted') return
+  if (profile && profile.status !== 'ok')
+    throw new UserError(
+      `${name}: ${profile.reason}`,
+      'embed-kd doctor tells which backends work here',
+    )
   const startedAt = new Date()
   const began = performance.now()
-  const outcome = await runJob(
-    'trial',
-    { config: trial!.config },
-    { ...limitsOf(options), watchDevice: !isHostDevice(trial!.description.backend) },
-    (progress) => display.update(progress),
-  )
-  display.end()
+  const outcome = await run('trial')
   if (outcome.status === 'interrupted') return
   const record = makeRecord(trial!, outcome, {
     startedAt,
@@ -101,6 +122,7 @@ async function step(options: StepOptions): Promise<void> {
   })
   if (options.json) process.stdout.write(`${JSON.stringify(record)}\n`)
   else if (record.status === 'ok') process.stdout.write(`${name}\n${describe(record)}\n`)
+  if (profile) process.stdout.write(`\n${describeProfile(profile.output)}\n`)
   if (record.status !== 'ok') {
     if (!options.json)
       throw new UserError(

@@ -6,6 +6,8 @@ import type { FromChild, Handlers, JobKind, Order, Report } from './protocol.js'
 
 const handlers: Handlers = {
   trial: async (input, report) => (await import('./run-trial.js')).runTrial(input, report),
+  profile: async (input, report) =>
+    (await import('./profile-trial.js')).profileTrial(input, report),
   'train-teacher': async (input, report) =>
     (await import('../teachers/train.js')).trainTeacher(input, report),
   embed: async (input, report) => (await import('../teachers/embed.js')).embed(input, report),

@@ -1,6 +1,6 @@
 // What parent and child process say to each other. The child says `ready`, gets one job, reports progress, and ends with
 // `done` or `failed`; a child that ends without either was killed or crashed.
-import type { Availability } from '@embed-kd/core'
+import type { Availability, OperatorTime } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/record'
 
 import type { TrialConfig } from './config.js'
@@ -18,6 +18,12 @@ export type TrialResult = Pick<
   BenchRecord,
   'time' | 'roofline' | 'cost' | 'memory' | 'energy' | 'curves' | 'accuracy' | 'graph'
 > & { readonly versions: Readonly<Record<string, string>> }
+
+/** The operators of some steps. */
+export interface StepProfile {
+  readonly steps: number
+  readonly operators: readonly OperatorTime[]
+}
 
 export interface TeacherJob {
   readonly backend: string
@@ -66,6 +72,7 @@ export type ProbeResult =
 
 export interface Jobs {
   trial: { input: TrialJob; output: TrialResult }
+  profile: { input: TrialJob; output: StepProfile }
   'train-teacher': { input: TeacherJob; output: TeacherResult }
   embed: { input: EmbedJob; output: EmbedResult }
   probe: { input: ProbeJob; output: ProbeResult }

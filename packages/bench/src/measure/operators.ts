@@ -1,0 +1,75 @@
+// What a profile of single operators says of a step: how long each kind takes, and each part of the model.
+import type { OperatorTime } from '@embed-kd/core'
+
+import { formatFlops, formatSeconds, formatShare, formatTable } from '../format.js'
+import type { StepProfile } from '../trial/protocol.js'
+
+/** All operators of a group, in an average step. */
+export interface OperatorShare {
+  readonly name: string
+  readonly calls: number
+  readonly seconds: number
+  /** Of all operators together. */
+  readonly share: number
+  /** Of the group's matrix products, where it has some. */
+  readonly flopsPerSecond?: number
+}
+
+/** Groups the operators of a step; those that take the most time come first. */
+export function sharesOf(
+  { steps, operators }: StepProfile,
+  groupOf: (operator: OperatorTime) => string,
+): OperatorShare[] {
+  const groups = new Map<string, OperatorTime[]>()
+  for (const operator of operators) {
+    const name = groupOf(operator)
+    const group = groups.get(name)
+    if (group) group.push(operator)
+    else groups.set(name, [operator])
+  }
+  const all = sumOf(operators, 'seconds')
+  return [...groups]
+    .map(([name, group]) => {
+      const seconds = sumOf(group, 'seconds')
+      const products = group.filter(({ flops }) => flops !== undefined)
+      return {
+        name,
+        calls: group.length / steps,
+        seconds: seconds / steps,
+        share: seconds / all,
+        ...(products.length > 0
+          ? { flopsPerSecond: sumOf(products, 'flops') / sumOf(products, 'seconds') }
+          : {}),
+      }
+    })
+    .toSorted((a, b) => b.seconds - a.seconds)
+}
+
+const sumOf = (operators: readonly OperatorTime[], key: 'seconds' | 'flops'): number =>
+  operators.reduce((sum, operator) => sum + operator[key]!, 0)
+
+/** Repeated layers are one part: `student/blocks.N/mlp/grad`. */
+const partOf = ({ scope }: OperatorTime): string =>
+  scope.replaceAll(/\.\d+/g, '.N') || '(outside the model)'
+
+const table = (title: string, shares: readonly OperatorShare[]): string =>
+  formatTable(
+    [title, 'calls', 'time', 'share', 'matrix products'],
+    shares.map(({ name, calls, seconds, share, flopsPerSecond }) => [
+      name,
+      `${calls}`,
+      formatSeconds(seconds),
+      formatShare(share),
+      flopsPerSecond === undefined ? '' : `${formatFlops(flopsPerSecond)}/s`,
+    ]),
+  )
+
+/** Where the time of a step goes, as two tables. */
+export const describeProfile = (profile: StepProfile): string =>
+  [
+    table(
+      'operator',
+      sharesOf(profile, ({ operator }) => operator),
+    ),
+    table('part', sharesOf(profile, partOf)),
+  ].join('\n\n')
