@@ -1,10 +1,16 @@
+import { stepGraphs } from '@embed-kd/core'
 import { describe, expect, it } from 'vitest'
 
+import { openBackend } from '../src/backends.js'
 import { UserError } from '../src/errors.js'
+import { costOf } from '../src/measure/cost.js'
+import { findStudent } from '../src/models/students.js'
 import { expandGrids, parseGrids } from '../src/sweep/grid.js'
 import { planTrials, shardOf } from '../src/sweep/plan.js'
 import { profiles } from '../src/sweep/profiles.js'
+import { formatRerun, parseRerun } from '../src/sweep/rerun.js'
 import { estimateSeconds } from '../src/sweep/work.js'
+import { trainConfigOf } from '../src/trial/config.js'
 import { temporaryDirectory } from './cli.js'
 import { tinyGrid, writeTinyDataset } from './tiny.js'
 
@@ -52,10 +58,29 @@ describe('grids', () => {
     [{ steps: 1, method: ['magic'] }, 'method'],
     [{ steps: 1, bach: [16] }, 'bach'],
     [{ steps: 1, student: ['giant'] }, 'unknown student "giant"'],
+    [{ steps: 1, microBatch: 5 }, 'micro-batches of 5 images do not make up a batch of 16'],
   ])('complain of %j', (fields, message) => {
     const expand = () => expandGrids(grids(tinyGrid(dataset, fields)))
     expect(expand).toThrow(UserError)
     expect(expand).toThrow(message)
+  })
+
+  it('take micro-batches where the batch is larger, and say nothing of keeping everything', () => {
+    const fields = { steps: 1, batch: [4, 16], microBatch: 8, rematerialise: ['none', 'blocks'] }
+    const trials = expandGrids(grids(tinyGrid(dataset, fields)))
+    expect(
+      trials.map(({ batch, microBatch, rematerialise }) => [batch, microBatch, rematerialise]),
+    ).toEqual([
+      [4, undefined, undefined],
+      [4, undefined, 'blocks'],
+      [16, 8, undefined],
+      [16, 8, 'blocks'],
+    ])
+    for (const trial of trials)
+      expect(parseRerun(formatRerun({ ...trial, student: findStudent('small') })!)).toEqual({
+        ...trial,
+        student: findStudent('small'),
+      })
   })
 
   it('of all profiles are valid', () => {
@@ -69,7 +94,15 @@ describe('a plan', () => {
     const [here] = await plan(tinyGrid(dataset, { steps: 2 }))
     const elsewhere = writeTinyDataset(temporaryDirectory())
     expect((await plan(tinyGrid(elsewhere, { steps: 2 })))[0]!.id).toBe(here!.id)
-    for (const change of [{ steps: 3 }, { batch: [8] }, { learningRate: 0.02 }, { firstSeed: 1 }])
+    const changes = [
+      { steps: 3 },
+      { batch: [8] },
+      { learningRate: 0.02 },
+      { firstSeed: 1 },
+      { microBatch: 4 },
+      { rematerialise: ['blocks'] },
+    ]
+    for (const change of changes)
       expect((await plan(tinyGrid(dataset, { steps: 2, ...change })))[0]!.id).not.toBe(here!.id)
   })
 
@@ -87,6 +120,23 @@ describe('a plan', () => {
     expect(trial!.description.teacher!.parameterCount / 1e6).toBeCloseTo(87.5, 0)
   })
 
+  it('tells the work and the memory of micro-batches and rematerialisation', async () => {
+    const work = async (rest: object) =>
+      (await plan(tinyGrid(dataset, { student: ['paper'], batch: [64], steps: 1, ...rest })))[0]!
+        .work
+    const [whole, micro, again] = [
+      await work({}),
+      await work({ microBatch: 8 }),
+      await work({ rematerialise: ['blocks'] }),
+    ]
+    expect(micro.parts.map(({ times }) => times)).toEqual([8, 1])
+    expect(micro.flops / whole.flops).toBeGreaterThan(1)
+    expect(micro.flops / whole.flops).toBeLessThan(1.05)
+    expect(micro.peakBytes / whole.peakBytes).toBeLessThan(0.4)
+    expect(again.flops / whole.flops).toBeGreaterThan(1.1)
+    expect(again.peakBytes / whole.peakBytes).toBeLessThan(0.7)
+  })
+
   it('complains of a batch that the data cannot fill, and of a backend that is not there', async () => {
     await expect(plan(tinyGrid(dataset, { steps: 1, batch: [1000] }))).rejects.toThrow(
       'a batch of 1000 needs as many images',
@@ -96,6 +146,15 @@ describe('a plan', () => {
     )
     const taught = { steps: 1, method: ['embed-kd'], teacher: ['socrates'] }
     await expect(plan(tinyGrid(dataset, taught))).rejects.toThrow('unknown teacher "socrates"')
+  })
+
+  it('plans the peak of memory that records of ort:cpu plan, with what that backend executes', async () => {
+    const { capabilities } = await openBackend('ort:cpu')
+    for (const { config, data, work } of await plan(...profiles['quick']!.grids)) {
+      const { planned } = costOf(stepGraphs(trainConfigOf(config, data)), capabilities)
+      expect(work.peakBytes / planned!.peakBytes).toBeGreaterThan(0.85)
+      expect(work.peakBytes / planned!.peakBytes).toBeLessThan(1.15)
+    }
   })
 
   it('estimates more seconds for more work', async () => {

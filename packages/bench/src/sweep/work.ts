@@ -48,6 +48,8 @@ const TIMED_STEPS = 30
 
 /** What is executed where all composites are operators: of backends nothing is known here. */
 const whole = (graph: Graph): Graph => lower(graph, { composites: opNames.filter(isComposite) })
+/** Nor whether they write new state over the old; where they do, the plan is too large by that. */
+const MEMORY = { reusesDonated: false }
 
 const workOf = (graph: Graph): Work => {
   const { flops, bytes } = cost(graph)
@@ -67,7 +69,10 @@ export function trialWork(config: TrialConfig, data: DataFacts, testImages: numb
   return {
     parts,
     flops: parts.reduce((sum, { work, times }) => sum + work.flops * times, 0),
-    peakBytes: planTogether(graphs.map(({ graph }) => graph)).peakBytes,
+    peakBytes: planTogether(
+      graphs.map(({ graph }) => graph),
+      MEMORY,
+    ).peakBytes,
   }
 }
 
