@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { isDirectory } from '../src/data/files.js'
 import { pixelsOf } from './pixels-of.js'
+import { planeResize } from '../src/data/resize.js'
 import { loadDataset } from '../src/data/registry.js'
 
 let directory = ''
@@ -303,6 +304,23 @@ describe('images', () => {
     const pixels = await pixelsOf(data, 'train')
     const planes = Array.from({ length: 9 }, (_, plane) => pixels[25 * plane + 24])
     expect(planes).toEqual([9, 9, 9, 1, 2, 3, 4, 5, 6])
+  })
+
+  it('are resized as PyTorch does it (data-resize.test.ts), to the nearest whole level', async () => {
+    const pixels = Uint8Array.from({ length: 28 * 28 * 3 }, (_, i) => (i * i * 31 + (i >> 2)) % 256)
+    const file = await sharp(pixels, { raw: { height: 28, width: 28, channels: 3 } })
+      .png()
+      .toBuffer()
+    write({ 'train/a/x.png': file, 'test/a/x.png': file })
+    const data = await loadDataset(`images:${directory}`, { imageSize: 20 })
+    const resize = planeResize({ height: 28, width: 28 }, { height: 20, width: 20 })
+    const expected = [0, 1, 2].flatMap((channel) => {
+      const plane = Float32Array.from({ length: 784 }, (_, i) => pixels[3 * i + channel]!)
+      const resized = new Float32Array(400)
+      resize(plane, 0, resized, 0)
+      return Array.from(resized, Math.round)
+    })
+    expect([...(await pixelsOf(data, 'train'))]).toEqual(expected)
   })
 
   it('refuses a test image that differs from the training images', async () => {

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openBackend } from '../src/backends.js'
 import { createDataset } from '../src/data/dataset.js'
 import { createInputWriter, type ModelInput } from '../src/data/input.js'
+import { Ema } from '../src/distill/ema.js'
 import { exportOnnxModel, exportSafetensors, runOnnx } from '../src/distill/export.js'
 import { runTraining, type RunConfig } from '../src/distill/run.js'
 import { openSignal, type SignalOptions } from '../src/distill/signal.js'
@@ -214,6 +215,19 @@ describe('runTraining', () => {
     expect(result.test.confusion.flat().reduce((sum, n) => sum + n, 0)).toBe(30)
     expect(result.progress.epochs).toHaveLength(20)
     expect(readdirSync(join(config.out, 'tensorboard'))).toHaveLength(1)
+  })
+})
+
+describe('Ema', () => {
+  it('is decay of what it was and the rest of what is', async () => {
+    const upload = (...values: number[]) => backend.upload(hostTensor('float32', [2], values))
+    const name = 'state.parameters.x'
+    const first = new Map([[name, hostTensor('float32', [2], [1, 2])]])
+    const ema = await Ema.create(backend, { [name]: await upload(1, 2) }, 0.75, first)
+    await ema.update({ [name]: await upload(5, 2) })
+    await ema.update({ [name]: await upload(2, 6) })
+    expect([...(await ema.read()).get(name)!.data]).toEqual([2, 3])
+    await ema.dispose()
   })
 })
 
