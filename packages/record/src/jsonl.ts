@@ -56,19 +56,19 @@ export function formatRecord(record: BenchRecord): string {
 }
 
 function checkRecord(value: unknown, line: number): BenchRecord {
-  checkVersion(value, line)
-  const result = recordSchema.safeParse(value)
+  const result = recordSchema.safeParse(migrated(value, line))
   if (!result.success) throw new RecordError(line, complaints(result.error))
   return result.data
 }
 
-// Version 1 is the first, so there is nothing to migrate yet; a later version turns its elders into itself here.
-function checkVersion(value: unknown, line: number): void {
+/** The record in the form of today. Version 2 only added fields: micro-batches, rematerialisation, recomputed FLOPs. */
+function migrated(value: unknown, line: number): unknown {
   const version =
     typeof value === 'object' && value !== null && 'schemaVersion' in value
       ? value.schemaVersion
       : undefined
-  if (version === SCHEMA_VERSION) return
+  if (version === SCHEMA_VERSION) return value
+  if (version === 1) return { ...(value as object), schemaVersion: SCHEMA_VERSION }
   if (typeof version !== 'number') {
     throw new RecordError(line, 'has no schemaVersion, so it is no embed-kd record')
   }

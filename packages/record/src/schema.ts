@@ -3,7 +3,7 @@
 import { z } from 'zod'
 
 /** Version of the record's form. Any change of the form, an added field included, raises it. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 export const METHODS = ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cached-kd'] as const
 export const PRESETS = ['paper', 'corrected'] as const

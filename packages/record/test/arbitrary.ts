@@ -4,6 +4,7 @@ import {
   type BenchRecord,
   METHODS,
   PRESETS,
+  REMATERIALISATIONS,
   recordSchema,
   SCHEMA_VERSION,
   STATUSES,
@@ -64,6 +65,8 @@ const trial = fc
       weightDecay: amount,
       kdWeight: amount,
       dropout: share,
+      microBatch: count,
+      rematerialise: fc.constantFrom(...REMATERIALISATIONS),
     },
     {
       requiredKeys: [

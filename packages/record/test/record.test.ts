@@ -8,11 +8,12 @@ import {
   RecordError,
   recordJsonSchema,
   recordSchema,
+  SCHEMA_VERSION,
 } from '../src/index.js'
 import { anyRecord } from './arbitrary.js'
 
 const record: BenchRecord = {
-  schemaVersion: 1,
+  schemaVersion: SCHEMA_VERSION,
   id: '3f9c',
   benchmarkVersion: '0.1.0',
   trial: {
@@ -147,11 +148,21 @@ describe('JSON lines', () => {
 
   test('refuse other schema versions and say what to do', () => {
     const good = formatRecord(record)
-    const version = (text: string) => errorOf(good.replace('"schemaVersion":1', text)).message
-    expect(version('"schemaVersion":2')).toContain('update embed-kd')
+    const version = (text: string) =>
+      errorOf(good.replace(`"schemaVersion":${SCHEMA_VERSION}`, text)).message
+    expect(version('"schemaVersion":3')).toContain('update embed-kd')
     expect(version('"schemaVersion":0')).toContain('run its trial again')
     expect(version('"version":1')).toContain('no embed-kd record')
     expect(errorOf('null\n').message).toContain('no embed-kd record')
+  })
+
+  test('of version 1 are read in the form of today', () => {
+    const old = formatRecord(record).replace(
+      `"schemaVersion":${SCHEMA_VERSION}`,
+      '"schemaVersion":1',
+    )
+    expect(old).not.toBe(formatRecord(record))
+    expect(parseRecords(old).records).toEqual([record])
   })
 
   test('are not written for a record that breaks the schema', () => {

@@ -130,12 +130,16 @@ function measured(record: BenchRecord): HTMLElement | undefined {
         : ` (${measure.format(interval[0])} to ${measure.format(interval[1])})`
     return [[capital(measure.label), measure.format(value) + within] as const]
   })
-  const { memory, embeddings, time } = record
+  const { cost, memory, embeddings, time } = record
   const absolute: Facts = [
     ['95th percentile of a step', time && formatSeconds(time.p95Seconds)],
     [
       'Share of time waiting for data',
       time?.dataWaitShare === undefined ? undefined : formatPercent(time.dataWaitShare),
+    ],
+    [
+      'FLOPs of a step spent on computing again',
+      cost?.recomputedFlops === undefined ? undefined : formatFlops(cost.recomputedFlops),
     ],
     ['Baseline of the process', memory && formatBytes(memory.baselineRssBytes)],
     ['Peak of the process, baseline included', memory && formatBytes(memory.peakRssBytes)],
@@ -324,7 +328,11 @@ function configurationFacts({ trial, id, benchmarkVersion, costOnly }: BenchReco
       'Data',
       `${dataset.name}, ${dataset.classes} classes, ${dataset.trainSize.toLocaleString('en')} training and ${dataset.testSize.toLocaleString('en')} test images`,
     ],
-    ['Length', `${length}, batch ${trial.batch}`],
+    [
+      'Length',
+      `${length}, batch ${trial.batch}${trial.microBatch === undefined ? '' : ` by ${trial.microBatch}`}`,
+    ],
+    ['Computed again, not kept', trial.rematerialise],
     ['Learning rate', String(trial.learningRate)],
     ['Weight decay', String(trial.weightDecay)],
     ['Weight of distillation', trial.kdWeight === undefined ? undefined : String(trial.kdWeight)],

@@ -99,9 +99,12 @@ function distinct(rows: readonly Row[]): Row[] {
   for (const { label } of rows) counts.set(label, (counts.get(label) ?? 0) + 1)
   return rows.map((row) => {
     if (counts.get(row.label) === 1) return row
-    const { epochs, steps, learningRate, weightDecay, dropout } = row.comparison.embedKd.trial
+    const { epochs, steps, learningRate, weightDecay, dropout, microBatch, rematerialise } =
+      row.comparison.embedKd.trial
     const length = epochs === undefined ? `${steps} steps` : `${epochs} epochs`
-    const detail = `${length}, rate ${learningRate}, decay ${weightDecay}, dropout ${dropout}`
+    const parts = microBatch === undefined ? '' : `, by ${microBatch}`
+    const again = rematerialise === undefined ? '' : `, rematerialise ${rematerialise}`
+    const detail = `${length}, rate ${learningRate}, decay ${weightDecay}, dropout ${dropout}${parts}${again}`
     return { ...row, label: `${row.label} · ${detail}` }
   })
 }
