@@ -1,10 +1,16 @@
 // tfjs:cpu: tf's plain JavaScript kernels. Slow, always available; tensors are typed arrays on the host.
 import { hostTensor, type DType } from '@embed-kd/core'
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
-import { exactIntegers, rules } from '../kernels.js'
-import type { HostValues, TfTensor } from '../workspace.js'
+import { exactIntegers, matmulWith, rules, type Product } from '../kernels.js'
+import type { HostValues } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
-import { elementwiseOnHost, hostMemoryRules } from './host-memory.js'
+import {
+  broadcastOnHost,
+  elementwiseOnHost,
+  hostMemoryRules,
+  swapLastTwo,
+  type View,
+} from './host-memory.js'
 
 export const probe = async (): Promise<undefined> => undefined
 
@@ -13,7 +19,7 @@ export function open(): Promise<Device> {
   // tf would greet Node users on first use, on stderr, and send them to tfjs-node.
   Object.assign(tf, { firstUse: false })
   // A tensor made without values has no memory until something is to be written there.
-  const view = ({ dataId, dtype, shape }: TfTensor): HostValues => {
+  const view: View = ({ dataId, dtype, shape }) => {
     const stored = tf.data.get(dataId)
     stored.values ??= hostTensor(dtype as DType, shape).data
     return stored.values as HostValues
@@ -25,8 +31,14 @@ export function open(): Promise<Device> {
     rules: {
       ...rules,
       ...hostMemoryRules(view),
-      // tf multiplies integers as float64, which has no room for their product.
-      mul: exactIntegers(rules.mul, elementwiseOnHost(view, Math.imul)),
+      // tf's take longer, several times so where they broadcast; their product of integers is one of float64.
+      add: elementwiseOnHost(view, (a, b) => a + b),
+      sub: elementwiseOnHost(view, (a, b) => a - b),
+      mul: exactIntegers(
+        elementwiseOnHost(view, (a, b) => a * b),
+        elementwiseOnHost(view, Math.imul),
+      ),
+      matmul: matmulWith(byRows(view), broadcastOnHost(view)),
     },
     traits: {
       // Each result is rounded to float32 when it is stored; tf's erf is an approximation.
@@ -39,4 +51,41 @@ export function open(): Promise<Device> {
     versions: {},
     dispose: () => undefined,
   })
+}
+
+/** Each row of the result is a sum of rows of `b`, taken four at a time, in float64. */
+const byRows = (view: View): Product => {
+  const swap = swapLastTwo(view)
+  return (a, b, { transposeA, transposeB }, tf) => {
+    const [left, right] = [transposeA ? swap(a, tf) : a, transposeB ? swap(b, tf) : b]
+    const [rows, inner] = left.shape.slice(-2) as [number, number]
+    const columns = right.shape.at(-1)!
+    const result = tf.make('float32', [...left.shape.slice(0, -1), columns])
+    const [p, q, y] = [view(left), view(right), view(result)]
+    const sums = new Float64Array(columns)
+    for (let row = 0; row * columns < y.length; row++) {
+      const weights = row * inner
+      let start = Math.floor(row / rows) * inner * columns
+      sums.fill(0)
+      let i = 0
+      for (; i + 3 < inner; i += 4, start += 4 * columns) {
+        const [w0, w1, w2, w3] = [
+          p[weights + i]!,
+          p[weights + i + 1]!,
+          p[weights + i + 2]!,
+          p[weights + i + 3]!,
+        ]
+        for (let j = 0; j < columns; j++)
+          sums[j]! +=
+            w0 * q[start + j]! +
+            w1 * q[start + columns + j]! +
+            w2 * q[start + 2 * columns + j]! +
+            w3 * q[start + 3 * columns + j]!
+      }
+      for (; i < inner; i++, start += columns)
+        for (let j = 0; j < columns; j++) sums[j]! += p[weights + i]! * q[start + j]!
+      y.set(sums, row * columns)
+    }
+    return result
+  }
 }

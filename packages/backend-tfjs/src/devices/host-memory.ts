@@ -2,7 +2,7 @@
 // kernels copy more than they need to or are not exact. What is mere arithmetic, tf's SIMD kernels do faster.
 import { sizeOf, stridesOf, type OpName, type Shape } from '@embed-kd/core'
 import { rules, spread, type Broadcast, type Rule, type Rules } from '../kernels.js'
-import type { HostValues, TfTensor } from '../workspace.js'
+import type { HostValues, TfTensor, Workspace } from '../workspace.js'
 import { erf } from './erf.js'
 
 /** The memory of a tensor. Valid until the next tensor is made: making one may move the heap. */
@@ -11,7 +11,8 @@ export type View = (x: TfTensor) => HostValues
 /** Rules that replace the shared ones where memory is visible. */
 export const hostMemoryRules = (
   view: View,
-): Pick<Rules, 'broadcastTo' | 'erf' | 'slice' | 'sum'> => ({
+): Required<Pick<Rules, 'adamw' | 'broadcastTo' | 'erf' | 'slice' | 'sum'>> => ({
+  adamw: inOnePass(view),
   erf: elementwiseOnHost(view, erf),
   sum: sumOverRows(view),
   slice: ({ attrs: { starts, sizes }, inputs: [type] }, tf) => {
@@ -52,6 +53,70 @@ const sumOverRows =
       return y
     }
   }
+
+/** AdamW reads and writes each element once; as primitives it would take a pass over memory for each operation. */
+const inOnePass =
+  (view: View): Rule<'adamw'> =>
+  ({ attrs: { beta1, beta2, epsilon, weightDecay }, outputs: types }, tf) =>
+  (inputs) => {
+    const outputs = types.map(({ shape }) => tf.make('float32', shape))
+    const [parameter, g, m, v] = inputs.map(view) as [
+      HostValues,
+      HostValues,
+      HostValues,
+      HostValues,
+    ]
+    const [learningRate, correction1, correction2] = inputs.slice(4).map((x) => view(x)[0]!) as [
+      number,
+      number,
+      number,
+    ]
+    const [nextParameter, nextM, nextV] = outputs.map(view) as [HostValues, HostValues, HostValues]
+    const [keptM, keptV, newM, newV] = [beta1, beta2, 1 - beta1, 1 - beta2]
+    const kept = 1 - learningRate * weightDecay
+    // √v̂ = √v / √correction2, with one division an element.
+    const root = Math.sqrt(correction2)
+    const rate = (learningRate / correction1) * root
+    const least = epsilon * root
+    for (let i = 0; i < g.length; i++) {
+      const x = g[i]!
+      const mean = keptM * m[i]! + newM * x
+      const square = keptV * v[i]! + newV * x * x
+      nextM[i] = mean
+      nextV[i] = square
+      nextParameter[i] = parameter[i]! * kept - (rate * mean) / (Math.sqrt(square) + least)
+    }
+    return outputs
+  }
+
+/** Swaps the last two axes, four rows at a time and few columns, so that each line of the cache is fetched once. */
+export const swapLastTwo =
+  (view: View) =>
+  (x: TfTensor, tf: Workspace): TfTensor => {
+    const [rows, columns] = x.shape.slice(-2) as [number, number]
+    const y = tf.make('float32', [...x.shape.slice(0, -2), columns, rows])
+    const [from, to] = [view(x), view(y)]
+    const size = rows * columns
+    for (let start = 0; start < from.length; start += size)
+      for (let first = 0; first < columns; first += COLUMNS) {
+        const end = Math.min(columns, first + COLUMNS)
+        let row = 0
+        for (; row + 3 < rows; row += 4)
+          for (let column = first; column < end; column++) {
+            const source = start + row * columns + column
+            const target = start + column * rows + row
+            to[target] = from[source]!
+            to[target + 1] = from[source + columns]!
+            to[target + 2] = from[source + 2 * columns]!
+            to[target + 3] = from[source + 3 * columns]!
+          }
+        for (; row < rows; row++)
+          for (let column = first; column < end; column++)
+            to[start + column * rows + row] = from[start + row * columns + column]!
+      }
+    return y
+  }
+const COLUMNS = 64
 
 /** Elementwise by a JavaScript function of up to three operands, where tf's kernel gives something else. */
 export const elementwiseOnHost =
