@@ -1,26 +1,71 @@
-// tfjs:wasm: tf's WebAssembly kernels (XNNPACK), single-threaded in Node. Tensors live in the module's heap, where
-// JavaScript sees them too: what tf's kernels do badly here is done on that heap, or asked for in another form.
+// tfjs:wasm: tf's WebAssembly kernels (XNNPACK), with threads where they can be had. Tensors live in the module's heap,
+// where JavaScript sees them too: what tf's kernels do badly here is done on that heap, or asked for in another form.
+import { platform } from '#platform'
 import { sameShape, sizeOf, type OpName } from '@embed-kd/core'
-import '@tensorflow/tfjs-backend-wasm'
-import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
-import { findBackend, setBackend } from '@tensorflow/tfjs-core'
-import { matmulWith, rules, spread, type Broadcast, type Product, type Rule } from '../kernels.js'
-import type { HostValues, TfTensor } from '../workspace.js'
+import { getThreadsCount, version_wasm, type BackendWasm } from '@tensorflow/tfjs-backend-wasm'
+import {
+  engine,
+  findBackend,
+  findBackendFactory,
+  registerBackend,
+  removeBackend,
+  setBackend,
+} from '@tensorflow/tfjs-core'
+import {
+  matmulWith,
+  rules,
+  spread,
+  type Broadcast,
+  type Product,
+  type Rule,
+  type Site,
+} from '../kernels.js'
+import type { ThreadedWasm } from '../platform/platform.js'
+import type { HostValues } from '../workspace.js'
 import { onThisThread, Unavailable, type Device } from './device.js'
-import { broadcastOnHost, elementwiseOnHost, hostMemoryRules, type View } from './host-memory.js'
+import {
+  broadcastOnHost,
+  elementwiseOnHost,
+  hostMemoryRules,
+  swapLastTwo,
+  type View,
+} from './host-memory.js'
 
-export async function probe(): Promise<undefined> {
+export async function probe(): Promise<string> {
   if (!('WebAssembly' in globalThis))
     throw new Unavailable('this JavaScript runtime has no WebAssembly', 'use tfjs:cpu')
+  await (heap ??= openHeap())
+  return threads() === 1 ? 'one thread' : `${threads()} threads, for large products`
 }
 
 let heap: Promise<BackendWasm> | undefined
+
+/** Ours, where this process opened tf's backend with threads that wait to be started. */
+let threaded: ThreadedWasm | undefined
+
+/** Replaces tf's way of opening its backend, unless the program has done that already: its own is used then. */
+function preferThreads(): void {
+  const single = findBackendFactory('wasm')
+  if (!platform.openThreadedWasm || !single || 'wasm' in engine().registry) return
+  removeBackend('wasm')
+  registerBackend('wasm', async () => {
+    try {
+      threaded = await platform.openThreadedWasm!()
+      return threaded.tf
+    } catch {
+      return single()
+    }
+  })
+}
+
+const threads = () => threaded?.threads ?? getThreadsCount()
 
 /**
  * tf's kernels are bound once per process to the module they were last set up with, so there is one module, and all
  * devices share its heap. setBackend is how tf makes and binds it; which backend is current does not matter to us.
  */
 async function openHeap(): Promise<BackendWasm> {
+  preferThreads()
   if (!(await setBackend('wasm')))
     throw new Unavailable(
       'tfjs:wasm: tf could not load its WebAssembly module',
@@ -42,11 +87,19 @@ async function openHeap(): Promise<BackendWasm> {
   return tf
 }
 
+/** The module, with what Emscripten gives each; tf's types take that from a package that we have no use for. */
+const emscripten = ({ wasm }: BackendWasm) =>
+  wasm as typeof wasm & {
+    readonly HEAPU8: Uint8Array
+    cwrap(name: string, returns: null, takes: readonly 'number'[]): (...args: number[]) => void
+  }
+
 export async function open(): Promise<Device> {
   const tf = await (heap ??= openHeap())
   const view: View = (x) => tf.typedArrayFromHeap(x) as HostValues
   const broadcast = broadcastOnHost(view)
   const aligned = alignedWith(broadcast)
+  const product = matmulWith(byPlainMatrices(tf, view), broadcast)
   return {
     ...onThisThread(tf),
     tf,
@@ -54,7 +107,10 @@ export async function open(): Promise<Device> {
     rules: {
       ...rules,
       ...hostMemoryRules(view),
-      matmul: matmulWith(byPlainMatrices(view), broadcast),
+      matmul: (site, workspace) => {
+        if (multiplications(site) >= WORTH_THREADS) threaded?.start()
+        return product(site, workspace)
+      },
       // tf's own takes every element for four bytes, and writes past the end of booleans.
       select: elementwiseOnHost(view, (condition, a, b) => (condition ? a : b)),
       // tf's own lose a NaN in their second operand.
@@ -73,8 +129,8 @@ export async function open(): Promise<Device> {
       denormals: true,
       excuses: [],
     },
-    versions: {},
-    reservedBytes: () => (tf as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8.length,
+    versions: { '@tensorflow/tfjs-backend-wasm': version_wasm, threads: `up to ${threads()}` },
+    reservedBytes: () => emscripten(tf).HEAPU8.length,
     dispose: () => undefined,
   }
 }
@@ -94,42 +150,50 @@ const alignedWith =
     }
   }
 
+/**
+ * Multiplications of a product, about a millisecond of one thread's work, from which on threads pay. They meet after every
+ * operation: for a graph of small ones that costs what they bring, and many times more where cores are busy.
+ */
+const WORTH_THREADS = 2 ** 24
+const multiplications = ({ attrs, inputs: [a], outputs: [y] }: Site<'matmul'>) =>
+  sizeOf(y!.shape) * a!.shape.at(attrs.transposeA ? -2 : -1)!
+
+/** Ids under which parts of tensors are known to the module while they are multiplied; tf counts its own from 1. */
+const [LEFT, RIGHT, RESULT] = [2 ** 31, 2 ** 31 + 1, 2 ** 31 + 2]
+
 /** Multiplications that take XNNPACK and tf's own loop as long, with what a call costs: below, stacks stay stacks. */
 const WORTH_A_CALL = 16_384
 
 /**
  * tf hands a product to XNNPACK only where it is one of plain matrices; it is 10 to 40 times slower where an operand is
  * to be transposed, and 5 times for a stack of large ones. So operands are transposed first, and such stacks go matrix by
- * matrix.
+ * matrix, each where it lies.
  */
-const byPlainMatrices =
-  (view: View): Product =>
-  (a, b, { transposeA, transposeB }, tf) => {
-    const swapped = (x: TfTensor, transpose: boolean): TfTensor => {
-      if (!transpose) return x
-      const perm = x.shape.length === 2 ? [1, 0] : [0, 2, 1]
-      return tf.run('Transpose', { x }, { perm })
-    }
-    const [left, right] = [swapped(a, transposeA), swapped(b, transposeB)]
+const byPlainMatrices = (heap: BackendWasm, view: View): Product => {
+  const swap = swapLastTwo(view)
+  const { tfjs, cwrap } = emscripten(heap)
+  const multiply = cwrap('BatchMatMul', null, Array<'number'>(9).fill('number'))
+  return (a, b, { transposeA, transposeB }, tf) => {
+    const left = transposeA ? swap(a, tf) : a
+    const right = transposeB ? swap(b, tf) : b
     const attrs = { transposeA: false, transposeB: false }
-    const product = (a: TfTensor, b: TfTensor) => tf.run('BatchMatMul', { a, b }, attrs)
-    if (left.shape.length === 2) return product(left, right)
-
     const [count, m, k] = left.shape as [number, number, number]
-    const n = right.shape[2]!
-    if (m * k * n < WORTH_A_CALL) return product(left, right)
+    const n = right.shape[2]
+    if (n === undefined || m * k * n < WORTH_A_CALL)
+      return tf.run('BatchMatMul', { a: left, b: right }, attrs)
+
     const result = tf.make('float32', [count, m, n])
-    const part = (x: TfTensor, i: number, size: number) =>
-      view(x).subarray(i * size, (i + 1) * size)
-    for (let i = 0; i < count; i++)
-      tf.scope(() => {
-        const p = tf.make('float32', [m, k])
-        const q = tf.make('float32', [k, n])
-        view(p).set(part(left, i, m * k))
-        view(q).set(part(right, i, k * n))
-        const y = product(p, q)
-        part(result, i, m * n).set(view(y))
-        return []
-      })
+    const shapes = tf.make('int32', [6], Int32Array.of(1, m, k, 1, k, n))
+    const [p, q, y, shape] = [left, right, result, shapes].map((x) =>
+      heap.getMemoryOffset(x.dataId),
+    ) as [number, number, number, number]
+    for (let i = 0; i < count; i++) {
+      tfjs.registerTensor(LEFT, m * k, p + 4 * i * m * k)
+      tfjs.registerTensor(RIGHT, k * n, q + 4 * i * k * n)
+      tfjs.registerTensor(RESULT, m * n, y + 4 * i * m * n)
+      multiply(LEFT, shape, 3, RIGHT, shape + 12, 3, 0, 0, RESULT)
+      for (const id of [LEFT, RIGHT, RESULT]) tfjs.disposeData(id)
+    }
     return result
   }
+}
