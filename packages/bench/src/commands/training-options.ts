@@ -27,7 +27,7 @@ export const addDataOptions = (command: Command): Command =>
     .option('--skip-corrupt', 'leave out image files that cannot be decoded, and name them')
     .option(
       '--cache-limit <size>',
-      'decode images again whenever they are needed rather than keep more than this; default what is free',
+      'decode images again whenever they are needed rather than keep more than this; default half of what is free',
       bytes,
     )
 

@@ -45,7 +45,7 @@ export const defaultCacheDirectory = (): string =>
 export interface EncodedOptions extends DecodeOptions {
   /** Where decoded images are kept; default the user's cache directory. */
   readonly cache?: string
-  /** Bytes that the decoded images of a data set may take there; default what is free. */
+  /** Bytes that the decoded images of a data set may take there; default half of what is free. */
   readonly cacheLimit?: number
 }
 
@@ -198,10 +198,9 @@ function requireRoom(
 ): void {
   const needed = (train.files.length + test.files.length) * pixels.length
   const { bavail, bsize } = statfsSync(cache)
-  if (needed > Math.min(bavail * bsize, limit ?? Infinity))
-    throw new NotKept(
-      `they take ${formatBytes(needed)}, and ${formatBytes(Math.min(bavail * bsize, limit ?? Infinity))} may be taken`,
-    )
+  const room = Math.min((bavail * bsize) / 2, limit ?? Infinity)
+  if (needed > room)
+    throw new NotKept(`they take ${formatBytes(needed)}, and ${formatBytes(room)} may be taken`)
 }
 
 /** Of a training split that is not kept, the images whose statistics are taken for those of all, evenly spaced. */
