@@ -3,30 +3,28 @@
 //   node packages/bench/experiments/planned-against-measured.js RECORDS...
 // RECORDS are directories that bench wrote, or files of JSON lines.
 import { formatBytes, formatTable } from '../dist/format.js'
+import { describeTrial } from '../dist/sweep/progress.js'
 import { readRecords } from '../dist/sweep/store.js'
 
 const rows = process.argv
   .slice(2)
   .flatMap(readRecords)
   .filter(({ status }) => status === 'ok')
-  .map(({ trial, cost, memory }) => {
-    const { devicePeakBytes, peakRssBytes, baselineRssBytes } = memory
+  .map((record) => {
+    const { devicePeakBytes, peakRssBytes, baselineRssBytes } = record.memory
     const baseline = devicePeakBytes === undefined ? baselineRssBytes : 0
     const measured = (devicePeakBytes ?? peakRssBytes) - baseline
-    return { trial, planned: cost.planned.peakBytes, baseline, measured }
+    const planned = record.cost.planned.peakBytes
+    return { trial: describeTrial(record), planned, baseline, measured }
   })
   .toSorted((a, b) => b.planned - a.planned)
 if (rows.length === 0) throw new Error('give records with a trial that is ok')
 
 console.log(
   formatTable(
-    ['method', 'teacher', 'student', 'batch', 'backend', 'baseline', 'planned', 'measured', 'm/p'],
+    ['trial', 'baseline', 'planned', 'measured', 'measured / planned'],
     rows.map(({ trial, planned, baseline, measured }) => [
-      trial.method,
-      trial.teacher?.name ?? '-',
-      trial.student.name,
-      `${trial.batch}`,
-      trial.backend,
+      trial,
       formatBytes(baseline),
       formatBytes(planned),
       formatBytes(measured),

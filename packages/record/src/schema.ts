@@ -162,7 +162,6 @@ const memory = z
     sampledPeakRssBytes: bytes
       .optional()
       .describe('the most that was seen from outside over the whole trial, at intervals'),
-    cgroupPeakBytes: bytes.optional().describe('of a control group that held the trial alone'),
     deviceResidentBytes: bytes.optional(),
     devicePeakBytes: bytes.optional(),
   })
