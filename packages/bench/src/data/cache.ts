@@ -77,7 +77,8 @@ export async function openEncoded(
   const found = readKept(file)
   if (found) {
     found.warnings.forEach(tell)
-    return found.dataset
+    // It may have been given by another path.
+    return { ...found.dataset, name: `${format}:${directory}` }
   }
   const warnings: string[] = []
   const warn = (message: string) => {
