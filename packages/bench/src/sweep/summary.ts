@@ -75,9 +75,13 @@ function meanOf(
   return interval ? `${format(mean)} ± ${format(interval[1] - mean)}` : format(mean)
 }
 
+/** With its interval over pairs; that over the steps of a single pair would say nothing of the next. */
 function formatRatio(ratio: ReturnType<typeof ratioOf>): string {
   if (!ratio) return '-'
-  const { value, interval } = ratio
-  const range = interval ? ` (${interval.map((bound) => bound.toPrecision(3)).join(' to ')})` : ''
+  const { value, over, interval } = ratio
+  const range =
+    interval && over === 'runs'
+      ? ` (${interval.map((bound) => bound.toPrecision(3)).join(' to ')})`
+      : ''
   return `${value.toPrecision(3)}x${range}`
 }
