@@ -137,12 +137,13 @@ const samplesFile = async (augmentation = { flip: true, cropPadding: 1 }) => {
 }
 
 describe('runTraining', () => {
-  it.each<[Method, () => Promise<Partial<SignalOptions>>]>([
+  it.each<[Method, () => Promise<Partial<SignalOptions>>, Partial<RunConfig>?]>([
     ['supervised', async () => ({ augmentation: { flip: true, cropPadding: 1 } })],
     ['embed-kd', async () => ({ embeddings: await centroidsFile() })],
     ['teacher-kd', async () => ({ encoder: teacher })],
     ['cached-kd', async () => ({ embeddings: await samplesFile() })],
-  ])('resumes %s to the bits of an uninterrupted run', async (method, options) => {
+    ['cached-kd', async () => ({ embeddings: await samplesFile() }), { microBatch: 5 }],
+  ])('resumes %s to the bits of an uninterrupted run', async (method, options, rest) => {
     const given = { method, ...(await options()) }
     const whole = await run(given, { emaDecay: 0.9 })
     const out = newPath()
