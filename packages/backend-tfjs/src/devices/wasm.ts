@@ -31,11 +31,9 @@ import {
   type View,
 } from './host-memory.js'
 
-export async function probe(): Promise<string> {
+export async function probe(): Promise<undefined> {
   if (!('WebAssembly' in globalThis))
     throw new Unavailable('this JavaScript runtime has no WebAssembly', 'use tfjs:cpu')
-  await (heap ??= openHeap())
-  return threads() === 1 ? 'one thread' : `${threads()} threads, for large products`
 }
 
 let heap: Promise<BackendWasm> | undefined
@@ -57,8 +55,6 @@ function preferThreads(): void {
     }
   })
 }
-
-const threads = () => threaded?.threads ?? getThreadsCount()
 
 /**
  * tf's kernels are bound once per process to the module they were last set up with, so there is one module, and all
@@ -129,7 +125,10 @@ export async function open(): Promise<Device> {
       denormals: true,
       excuses: [],
     },
-    versions: { '@tensorflow/tfjs-backend-wasm': version_wasm, threads: `up to ${threads()}` },
+    versions: {
+      '@tensorflow/tfjs-backend-wasm': version_wasm,
+      threads: `up to ${threaded?.threads ?? getThreadsCount()}`,
+    },
     reservedBytes: () => emscripten(tf).HEAPU8.length,
     dispose: () => undefined,
   }
