@@ -145,9 +145,9 @@ describe('runTraining', () => {
     ['cached-kd', async () => ({ embeddings: await samplesFile() }), { microBatch: 5 }],
   ])('resumes %s to the bits of an uninterrupted run', async (method, options, rest) => {
     const given = { method, ...(await options()) }
-    const whole = await run(given, { emaDecay: 0.9 })
+    const whole = await run(given, { emaDecay: 0.9, ...rest })
     const out = newPath()
-    const again = { emaDecay: 0.9, out, resume: true, checkpointEvery: 2 }
+    const again = { emaDecay: 0.9, out, resume: true, checkpointEvery: 2, ...rest }
     const random = new Random(method.length)
     // Five steps are an epoch; before the second there is nothing to go on from.
     for (const step of [random.int(4) + 2, random.int(7) + 6, random.int(7) + 13])

@@ -73,9 +73,10 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const trainImages = splits.train.indices.length
   const data = { images: feed.shape, classes: dataset.classes, trainImages }
   const trainConfig = trainConfigOf(config, data)
-  const parameters = initialParameters(studentSpecs(trainConfig), new Random(config.seed))
+  // Drawn anew where they are needed: a copy kept on the host would count as memory of the trial.
+  const first = () => initialParameters(studentSpecs(trainConfig), new Random(config.seed))
   const { held, store, embeddingsOf } = loadSignals(job, feed, dataset)
-  const training = await Training.create(backend, trainConfig, parameters, held, config.seed)
+  const training = await Training.create(backend, trainConfig, first(), held, config.seed)
   // The device has its copy.
   held.clear()
   collectGarbage()
@@ -110,7 +111,7 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
 
   let trained: Trained | undefined
   if (config.epochs !== undefined) {
-    await training.reset(parameters)
+    await training.reset(first())
     trained = await trainForAccuracy(bench, trainConfig.student, config.epochs)
   }
   await training.dispose()
