@@ -70,45 +70,49 @@ describe('BackgroundBatches', () => {
     },
   )
 
-  it('reads images of a file, without ever holding more than a few batches of them', async () => {
-    const path = join(directory, 'many')
-    const shape = { channels: 3, height: 224, width: 224 }
-    const imageBytes = 3 * 224 * 224
-    const [count, size] = [3000, 16]
-    // Of most images the file has a hole; some begin with their number.
-    const file = openSync(path, 'w')
-    ftruncateSync(file, count * imageBytes)
-    for (let i = 0; i < count; i += 10)
-      writeSync(file, Uint32Array.of(i), 0, 4, 1000 + i * imageBytes)
-    closeSync(file)
-    const images = { path, begin: 0 }
-    const split = { images, labels: new Int32Array(count), count }
-    const indices = Int32Array.from({ length: count }, (_, i) => i)
-    const augmentation = { flip: false, cropPadding: 0 }
-    const input = { ...shape, mean: [0, 0, 0], std: [1, 1, 1], fit: 'resize' as const }
-    const subset = { shape, split, indices }
-    const background = new BackgroundBatches({ subset, size, seed: 0, augmentation, input })
-    const { length, read } = background.epoch(0)
-    const before = process.memoryUsage().rss
-    let peak = 0
-    const right = new Set<number>()
-    for (let step = 0; step < length; step++) {
-      const batch = await read(step)
-      for (const [i, index] of batch.indices.entries()) {
-        const begin = i * imageBytes + 1000
-        const number = Buffer.from(batch.pixels.buffer, begin, 4).readUInt32LE()
-        if (number === (index % 10 === 0 ? index : 0)) right.add(index)
+  it(
+    'reads images of a file, without ever holding more than a few batches of them',
+    { timeout: 180_000 },
+    async () => {
+      const path = join(directory, 'many')
+      const shape = { channels: 3, height: 224, width: 224 }
+      const imageBytes = 3 * 224 * 224
+      const [count, size] = [3000, 16]
+      // Of most images the file has a hole; some begin with their number.
+      const file = openSync(path, 'w')
+      ftruncateSync(file, count * imageBytes)
+      for (let i = 0; i < count; i += 10)
+        writeSync(file, Uint32Array.of(i), 0, 4, 1000 + i * imageBytes)
+      closeSync(file)
+      const images = { path, begin: 0 }
+      const split = { images, labels: new Int32Array(count), count }
+      const indices = Int32Array.from({ length: count }, (_, i) => i)
+      const augmentation = { flip: false, cropPadding: 0 }
+      const input = { ...shape, mean: [0, 0, 0], std: [1, 1, 1], fit: 'resize' as const }
+      const subset = { shape, split, indices }
+      const background = new BackgroundBatches({ subset, size, seed: 0, augmentation, input })
+      const { length, read } = background.epoch(0)
+      const before = process.memoryUsage().rss
+      let peak = 0
+      const right = new Set<number>()
+      for (let step = 0; step < length; step++) {
+        const batch = await read(step)
+        for (const [i, index] of batch.indices.entries()) {
+          const begin = i * imageBytes + 1000
+          const number = Buffer.from(batch.pixels.buffer, begin, 4).readUInt32LE()
+          if (number === (index % 10 === 0 ? index : 0)) right.add(index)
+        }
+        peak = Math.max(peak, process.memoryUsage().rss)
       }
-      peak = Math.max(peak, process.memoryUsage().rss)
-    }
-    await background.dispose()
-    expect(right.size).toBe(size * length)
-    const megabytes = (bytes: number) => Math.round(bytes / 1e6)
-    console.log(
-      `an epoch over ${megabytes(count * imageBytes)} MB of images: resident set grew by ${megabytes(peak - before)} MB`,
-    )
-    expect(peak - before).toBeLessThan(0.4 * count * imageBytes)
-  })
+      await background.dispose()
+      expect(right.size).toBe(size * length)
+      const megabytes = (bytes: number) => Math.round(bytes / 1e6)
+      console.log(
+        `an epoch over ${megabytes(count * imageBytes)} MB of images: resident set grew by ${megabytes(peak - before)} MB`,
+      )
+      expect(peak - before).toBeLessThan(0.4 * count * imageBytes)
+    },
+  )
 
   it('passes on what went wrong', async () => {
     const broken = { ...loading, input: { ...loading.input, channels: 2 } }

@@ -99,6 +99,16 @@ describe('embed-kd train-teacher, embed, distill', () => {
     expect(test.accuracy).toBeGreaterThan(0.8)
   })
 
+  it('train to the same bits where there is no room to keep images decoded', async () => {
+    const supervised = ['--method', 'supervised', '--augment', 'flip,crop:1']
+    await run(...distill('kept', ...supervised))
+    await run(...distill('decoded-as-read', ...supervised, '--cache-limit', '1K'))
+    const [kept, read] = ['kept', 'decoded-as-read'].map((out) =>
+      parseSafetensors(readFileSync(at(out, 'last.safetensors'))),
+    )
+    expect(read!.tensors).toEqual(kept!.tensors)
+  })
+
   it('take an exported student as an ONNX teacher', async () => {
     const file = at('a', 'student-onnx', 'onnx', 'model.onnx')
     const out = at('from-onnx.safetensors')
@@ -111,63 +121,71 @@ describe('embed-kd train-teacher, embed, distill', () => {
 })
 
 describe('embed-kd distill --resume', () => {
-  it('goes on from the step it was killed at, to the bits of an uninterrupted run', async () => {
-    const more = '--epochs 30 --ema 0.9 --checkpoint-every 1 --resume'.split(' ')
-    const args = (out: string) => distill(out, '--embeddings', centroids, ...more)
-    await run(...args('whole'))
-    const last = at('killed', 'last.safetensors')
-    const written = () => statSync(last, { throwIfNoEntry: false })?.mtimeMs
-    const random = new Random(6)
-    const where: string[] = []
-    while (where.length < 3) {
-      const before = written()
-      const { child, result } = startCli(args('killed'))
-      while (child.exitCode === null && written() === before) await sleep(5)
-      await sleep(random.int(200))
-      child.kill('SIGKILL')
-      expect((await result).code).toBeNull()
-      const { progress } = metadataOf(last)
-      const { epochs, within } = JSON.parse(progress!) as {
-        epochs: object[]
-        within?: { steps: number }
+  it(
+    'goes on from the step it was killed at, to the bits of an uninterrupted run',
+    { timeout: 180_000 },
+    async () => {
+      const more = '--epochs 30 --ema 0.9 --checkpoint-every 1 --resume'.split(' ')
+      const args = (out: string) => distill(out, '--embeddings', centroids, ...more)
+      await run(...args('whole'))
+      const last = at('killed', 'last.safetensors')
+      const written = () => statSync(last, { throwIfNoEntry: false })?.mtimeMs
+      const random = new Random(6)
+      const where: string[] = []
+      while (where.length < 3) {
+        const before = written()
+        const { child, result } = startCli(args('killed'))
+        while (child.exitCode === null && written() === before) await sleep(5)
+        await sleep(random.int(200))
+        child.kill('SIGKILL')
+        expect((await result).code).toBeNull()
+        const { progress } = metadataOf(last)
+        const { epochs, within } = JSON.parse(progress!) as {
+          epochs: object[]
+          within?: { steps: number }
+        }
+        where.push(`${epochs.length} epochs and ${within?.steps ?? 0} steps`)
       }
-      where.push(`${epochs.length} epochs and ${within?.steps ?? 0} steps`)
-    }
-    console.log(`killed after ${where.join(', ')}`)
-    await run(...args('killed'))
-    for (const file of ['last.safetensors', 'best.safetensors', 'student/model.safetensors']) {
-      const [whole, killed] = ['whole', 'killed'].map((out) =>
-        parseSafetensors(readFileSync(at(out, file))),
-      )
-      expect(killed!.tensors).toEqual(whole!.tensors)
-    }
-  })
+      console.log(`killed after ${where.join(', ')}`)
+      await run(...args('killed'))
+      for (const file of ['last.safetensors', 'best.safetensors', 'student/model.safetensors']) {
+        const [whole, killed] = ['whole', 'killed'].map((out) =>
+          parseSafetensors(readFileSync(at(out, file))),
+        )
+        expect(killed!.tensors).toEqual(whole!.tensors)
+      }
+    },
+  )
 
   const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
   const metadataOf = (file: string) => parseSafetensors(readFileSync(file)).metadata
 })
 
 describe("the README's way", () => {
-  it('from a data set to a student that no teacher was near goes as it says', async () => {
-    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
-    const commands = [...readme.matchAll(/^npx embed-kd ((?:train-teacher|embed|distill) .*)$/gm)]
-    const small = ['--batch', '8']
-    const dataset = writeTinyDataset(at('tiny'))
-    const printed: string[] = []
-    for (const [, words] of commands) {
-      const args = words!.replaceAll('runs/', at('runs/')).replace('mnist', dataset).split(' ')
-      const { code, stdout, stderr } = await runCli(...args, ...small)
-      if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`)
-      printed.push(stdout)
-      // What the next command needs is the file alone.
-      if (args[0] === 'embed') rmSync(at('runs', 'teacher'), { recursive: true })
-    }
-    expect(printed).toHaveLength(3)
-    const [bytes] = /\d+(?= bytes)/.exec(printed[1]!)!
-    expect(Number(bytes)).toBe(statSync(at('runs', 'centroids.safetensors')).size)
-    expect(printed[2]).toMatch(/accuracy on 60 test images: [\d.]+ %/)
-    expect(printed[2]).toMatch(/the ONNX file in ONNX Runtime: [\d.]+ % of the first 60/)
-  })
+  it(
+    'from a data set to a student that no teacher was near goes as it says',
+    { timeout: 180_000 },
+    async () => {
+      const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+      const commands = [...readme.matchAll(/^npx embed-kd ((?:train-teacher|embed|distill) .*)$/gm)]
+      const small = ['--batch', '8']
+      const dataset = writeTinyDataset(at('tiny'))
+      const printed: string[] = []
+      for (const [, words] of commands) {
+        const args = words!.replaceAll('runs/', at('runs/')).replace('mnist', dataset).split(' ')
+        const { code, stdout, stderr } = await runCli(...args, ...small)
+        if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`)
+        printed.push(stdout)
+        // What the next command needs is the file alone.
+        if (args[0] === 'embed') rmSync(at('runs', 'teacher'), { recursive: true })
+      }
+      expect(printed).toHaveLength(3)
+      const [bytes] = /\d+(?= bytes)/.exec(printed[1]!)!
+      expect(Number(bytes)).toBe(statSync(at('runs', 'centroids.safetensors')).size)
+      expect(printed[2]).toMatch(/accuracy on 60 test images: [\d.]+ %/)
+      expect(printed[2]).toMatch(/the ONNX file in ONNX Runtime: [\d.]+ % of the first 60/)
+    },
+  )
 })
 
 /** A safetensors file of a header as it is given, and so many bytes of data. */
