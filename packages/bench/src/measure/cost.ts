@@ -18,7 +18,7 @@ export function costOf(
   const executed = parts.map(lowered)
   const flops = total(executed, (part) => part.flops)
   const teacherFlops = total(executed, ({ flopsByScope }) => flopsByScope['teacher'] ?? 0)
-  const keeping = parts.map(({ graph: { rematerialise: _, ...graph }, times }) => ({
+  const keeping = parts.map(({ graph: { rematerialise: _again, ...graph }, times }) => ({
     graph,
     times,
   }))
