@@ -146,7 +146,7 @@ export function differentiate(
         op.concat([op.reshape(inputs.seed, [1]), op.reshape(draw, [1])], 0),
         student.attentionDropout,
       )
-    const embedding = vitEmbedding(student, parameters, images, dropout)
+    const embedding = vitEmbedding(student, parameters, images, { dropout })
     const loss = tracer.scope('loss', () =>
       studentLoss(parameters, embedding, labels, signal, settings),
     )

@@ -79,6 +79,19 @@ const arithmetic =
     return unbroadcast(name)(inputs, attrs, tracer)
   }
 
+/** The gradient of a layer norm makes (x - mean) · invStd again: the norm itself, where it neither scales nor shifts. */
+function standardized([centred, invStd]: readonly Tensor[]): Tensor | undefined {
+  const norm = madeBy(invStd!, 'layerNorm')
+  const difference = madeBy(centred!, 'sub')
+  if (!norm || !difference) return undefined
+  const [x, scale, bias] = norm.inputs.map((id) => invStd!.tracer.tensor(id))
+  const [y, mean, right] = norm.outputs
+  const isIts =
+    right === invStd!.id && difference.inputs[0] === x!.id && difference.inputs[1] === mean
+  const isPlain = uniform(scale!) === 1 && uniform(bias!) === 0
+  return isIts && isPlain ? invStd!.tracer.tensor(y!) : undefined
+}
+
 const isIdentity = (permutation: readonly number[]) => permutation.every((axis, i) => axis === i)
 
 /** Whether a transpose only swaps the last two axes. */
@@ -97,7 +110,8 @@ const elementwise = ['maximum', 'minimum', 'equal', 'less', 'lessEqual', 'select
 const rules: { [K in OpName]?: Rule<K> } = {
   add: arithmetic('add', -0, true),
   sub: arithmetic('sub', 0, false),
-  mul: arithmetic('mul', 1, true),
+  mul: (inputs, attrs, tracer) =>
+    standardized(inputs) ?? arithmetic('mul', 1, true)(inputs, attrs, tracer),
   div: arithmetic('div', 1, false),
   ...Object.fromEntries(elementwise.map((name) => [name, unbroadcast(name)])),
   neg: ([x]) => {

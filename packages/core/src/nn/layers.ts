@@ -1,6 +1,7 @@
 // The layers a vision transformer is made of, as functions of their parameters.
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
+import { hostScalar } from '../tensor/tensor.js'
 
 /** Draws dropout masks: one key (seed, step) for the whole graph, one stream for each place that drops. */
 export class Dropout {
@@ -18,6 +19,31 @@ export class Dropout {
   apply(x: Tensor): Tensor {
     const kept = op.lessEqual(this.#rate, op.randomUniform(this.#key, x.shape, this.#streams++))
     return op.mul(x, op.mul(op.cast(kept, 'float32'), 1 / (1 - this.#rate)))
+  }
+}
+
+/** (x - mean) / √(variance + epsilon) along the last axis: a layer norm without scale and bias. */
+export function standardize(x: Tensor, epsilon: number): Tensor {
+  const everywhere = (value: number) =>
+    op.broadcastTo(x.tracer.constant(hostScalar(value)), [x.shape.at(-1)!])
+  // Adding -0 is what changes nothing.
+  return op.layerNorm(x, everywhere(1), everywhere(-0), epsilon)
+}
+
+export interface AffineParameters {
+  readonly weight: Tensor
+  readonly bias: Tensor
+}
+
+/**
+ * A linear layer of a layer norm's output, as one of the standardized input: W·(s ∘ x + b) + c = (W ∘ s)·x + (W·b + c).
+ * Scale and bias then get their gradients from small matrices, not from sums over [B,T,D].
+ */
+export function absorbNorm(norm: AffineParameters, { weight, bias }: AffineParameters) {
+  const row = op.reshape(norm.bias, [1, norm.bias.shape[0]!])
+  return {
+    weight: op.mul(weight, norm.weight),
+    bias: op.reshape(op.linear(row, weight, bias), bias.shape),
   }
 }
 

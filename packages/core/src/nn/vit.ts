@@ -3,7 +3,14 @@
 // DINOv2's, with neither ViT's.
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
-import { attention, patches, type Dropout } from './layers.js'
+import {
+  absorbNorm,
+  attention,
+  patches,
+  standardize,
+  type AffineParameters,
+  type Dropout,
+} from './layers.js'
 import {
   linearParameters,
   normParameters,
@@ -121,6 +128,11 @@ export const classifierParameters = (config: ClassifierConfig) => ({
 export type ViTParameters = Parameters<ReturnType<typeof vitParameters>>
 export type ClassifierParameters = Parameters<ReturnType<typeof classifierParameters>>
 
+/** In training the same function, dropout apart, is computed so that its gradients cost less. */
+export interface ViTTraining {
+  readonly dropout: Dropout | undefined
+}
+
 /**
  * The embedding [B, embeddingWidth]: the class token after the last norm, projected where the model does. Images [B,C,H,W] of another size are resized first, and
  * a single channel stands for all.
@@ -129,7 +141,7 @@ export function vitEmbedding(
   config: ViTConfig,
   parameters: ViTParameters,
   images: Tensor,
-  dropout?: Dropout,
+  training?: ViTTraining,
 ): Tensor {
   const { patchSize, width, heads, activation, epsilon } = config
   const { tracer } = images
@@ -151,21 +163,36 @@ export function vitEmbedding(
   })
   const activate = activation === 'gelu' ? op.gelu : op.quickGelu
   const scaled = (x: Tensor, scale: Tensor | undefined) => (scale ? op.mul(x, scale) : x)
+  const normalise = (x: Tensor, { weight, bias }: AffineParameters) =>
+    training ? standardize(x, epsilon) : op.layerNorm(x, weight, bias, epsilon)
+  /** The layer that reads what `normalise` gives. */
+  const after = (norm: AffineParameters, layer: AffineParameters) =>
+    training ? absorbNorm(norm, layer) : layer
   blocks.forEach(({ norm1, attn, scale1, norm2, fc1, fc2, scale2 }, index) => {
     x = tracer.scope(`blocks.${index}`, () => {
-      const context = op.layerNorm(x, norm1.weight, norm1.bias, epsilon)
+      const context = normalise(x, norm1)
+      const { in_proj_weight, in_proj_bias, out_proj } = attn
+      const projections = after(norm1, { weight: in_proj_weight, bias: in_proj_bias })
+      const attnParameters = {
+        in_proj_weight: projections.weight,
+        in_proj_bias: projections.bias,
+        out_proj,
+      }
       // Only the class token leaves the last block, so only it asks there.
       const last = index === blocks.length - 1
       const first = (tokens: Tensor) => (last ? op.sliceAxis(tokens, 1, 0, 1) : tokens)
       const attended = op.add(
         first(x),
         tracer.scope('attn', () =>
-          scaled(attention(attn, first(context), context, heads, dropout), scale1),
+          scaled(
+            attention(attnParameters, first(context), context, heads, training?.dropout),
+            scale1,
+          ),
         ),
       )
       return tracer.scope('mlp', () => {
-        const normed = op.layerNorm(attended, norm2.weight, norm2.bias, epsilon)
-        const hidden = activate(op.linear(normed, fc1.weight, fc1.bias))
+        const { weight, bias } = after(norm2, fc1)
+        const hidden = activate(op.linear(normalise(attended, norm2), weight, bias))
         return op.add(attended, scaled(op.linear(hidden, fc2.weight, fc2.bias), scale2))
       })
     })
