@@ -79,11 +79,15 @@ it.runIf(process.platform === 'linux')(
       const parent = child.pid!
       const orphans = new Set<number>()
       while (done() < kills && child.exitCode === null && child.signalCode === null) {
-        await sleep(random.int(LATEST_MS))
-        const children = childrenOf(parent)
         const victim = (['parent', 'child', 'both'] as const)[random.int(3)]!
+        await sleep(random.int(LATEST_MS))
+        let children = childrenOf(parent)
         // Between two trials there is no child.
-        if (victim !== 'parent' && children.length === 0) continue
+        while (children.length === 0 && victim !== 'parent' && isAlive(parent)) {
+          await sleep(1)
+          children = childrenOf(parent)
+        }
+        if (!isAlive(parent)) break
         if (victim !== 'parent') children.forEach(kill)
         if (victim !== 'child') {
           children.forEach((pid) => orphans.add(pid))
