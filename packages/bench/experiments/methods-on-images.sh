@@ -5,7 +5,7 @@
 # IMAGES has train/CLASS/FILE and test/CLASS/FILE. It can be interrupted and repeated: every step goes on where it stopped.
 set -eu
 images=$1 out=$2 teacher_epochs=${3:-20} epochs=${4:-20} student=${5:-paper}
-embed_kd="node $(dirname "$0")/../dist/cli.js"
+embed_kd=$(dirname "$0")/../bin/embed-kd.js
 data="--dataset images:$images"
 
 $embed_kd train-teacher $data --shape trained-m --patch 4 --augment flip,crop:4 --epochs "$teacher_epochs" --out "$out/teacher" --resume

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 
 import {
   classifierParameters,
+  drawParameters,
   hostTensor,
-  initialParameters,
   parseSafetensors,
   Random,
   vitParameters,
@@ -20,20 +20,22 @@ import { loadHfTeacher } from './hf.js'
 const SEED = 0
 
 type Weights = ReadonlyMap<string, HostTensor>
+/** One by one: random weights are drawn as they are asked for. */
+export type Tensors = Iterable<readonly [string, HostTensor]>
 
 /**
  * Inputs `teacher.*` of a live teacher.
  * @param file where a trained one was written.
  * @param seen how the graph's images are normalised.
  */
-export function teacherInputs(
+export function* teacherInputs(
   teacher: Teacher,
   data: TeacherData,
   file: string | undefined,
   seen: ChannelStatistics,
-): Map<string, HostTensor> {
-  const weights = teacherWeights(teacher, data, file, seen)
-  return new Map([...weights].map(([name, tensor]) => [`teacher.${name}`, tensor]))
+): Generator<readonly [string, HostTensor]> {
+  for (const [name, tensor] of teacherWeights(teacher, data, file, seen))
+    yield [`teacher.${name}`, tensor]
 }
 
 /** As `teacherInputs`, by their own names. */
@@ -42,7 +44,7 @@ export function teacherWeights(
   data: TeacherData,
   file: string | undefined,
   seen: ChannelStatistics,
-): Weights {
+): Tensors {
   if (teacher.directory !== undefined) {
     const { parameters, input } = loadHfTeacher(teacher.directory)
     return renormalised(parameters, input, seen)
@@ -50,7 +52,7 @@ export function teacherWeights(
   if (file !== undefined) return parseSafetensors(readFileSync(file)).tensors
   const model = teacher.model(data)
   const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
-  return initialParameters(specs, new Random(SEED))
+  return drawParameters(specs, new Random(SEED))
 }
 
 /**

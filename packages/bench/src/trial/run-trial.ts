@@ -77,8 +77,6 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const first = () => initialParameters(studentSpecs(trainConfig), new Random(config.seed))
   const { held, store, embeddingsOf } = loadSignals(job, feed, dataset)
   const training = await Training.create(backend, trainConfig, first(), held, config.seed)
-  // The device has its copy.
-  held.clear()
   collectGarbage()
   resetPeak()
 

@@ -6,14 +6,14 @@ import type { Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { loadCentroids } from '../embeddings/centroids.js'
 import { SampleStore } from '../embeddings/samples.js'
-import { teacherInputs } from '../teachers/weights.js'
+import { teacherInputs, type Tensors } from '../teachers/weights.js'
 import { storedSignalOf, teacherOf } from './config.js'
 import type { Feed } from './feed.js'
 import type { TrialJob } from './protocol.js'
 
 export interface Signals {
   /** Inputs `teacher.*`, the same for all steps. */
-  readonly held: Map<string, HostTensor>
+  readonly held: Tensors
   /** For cached-kd: the store that batches made in the background are given their embeddings of. */
   readonly store?: string
   /** For cached-kd: embeddings [size, width] of a batch that was not given its own when it was made. */
@@ -26,7 +26,7 @@ export function loadSignals(
   dataset: Dataset,
 ): Signals {
   const teacher = teacherOf(config)
-  if (!teacher) return { held: new Map() }
+  if (!teacher) return { held: [] }
   const data = { ...shape, classes: dataset.classes }
   const stored = storedSignalOf(config)
   if (stored === undefined) return { held: teacherInputs(teacher, data, teacherFile, input) }
@@ -36,15 +36,15 @@ export function loadSignals(
       embeddingsFile === undefined
         ? randomRows(dataset.classes, width)
         : loadCentroids(embeddingsFile, dataset).centroids
-    return { held: new Map([['teacher.centroids', centroids]]) }
+    return { held: [['teacher.centroids', centroids]] }
   }
   if (embeddingsFile === undefined) {
     const rows = randomRows(config.batch, width)
-    return { held: new Map(), embeddingsOf: () => rows }
+    return { held: [], embeddingsOf: () => rows }
   }
   const store = SampleStore.open(embeddingsFile)
   return {
-    held: new Map(),
+    held: [],
     store: embeddingsFile,
     embeddingsOf: (batch) => store.read(batch, store.viewOf(0)),
   }

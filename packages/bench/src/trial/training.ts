@@ -29,7 +29,10 @@ export interface StepMetrics {
   readonly correct: number
 }
 
-export const upload = async (backend: Backend, tensors: Iterable<[string, HostTensor]>) => {
+export const upload = async (
+  backend: Backend,
+  tensors: Iterable<readonly [string, HostTensor]>,
+) => {
   const buffers: Buffers = {}
   for (const [name, tensor] of tensors) buffers[name] = await backend.upload(tensor)
   return buffers
@@ -61,25 +64,23 @@ export class Training {
 
   /**
    * Compiles the step and uploads what it keeps.
-   * @param teacher inputs `teacher.*`; those the graph does not take are left out.
+   * @param teacher inputs `teacher.*`, taken one by one; those the graph does not take are left out.
    */
   static async create(
     backend: Backend,
     config: TrainConfig,
     parameters: Tensors,
-    teacher: Tensors,
+    teacher: Iterable<readonly [string, HostTensor]>,
     seed: number,
   ): Promise<Training> {
     const parts: CompiledPart[] = []
     for (const { graph, times } of stepGraphs(config))
       parts.push({ graph, times, executable: await backend.compile(graph) })
     const wanted = new Set(parts.flatMap(({ graph }) => [...namesOf(graph)]))
-    const constants = new Map(teacher)
-    constants.set('seed', hostScalar(seed, 'int32'))
-    const held = await upload(
-      backend,
-      [...constants].filter(([name]) => wanted.has(name)),
-    )
+    const held: Buffers = {}
+    for (const [name, tensor] of teacher)
+      if (wanted.has(name)) held[name] = await backend.upload(tensor)
+    if (wanted.has('seed')) held['seed'] = await backend.upload(hostScalar(seed, 'int32'))
     const training = new Training(backend, parts, held)
     await training.reset(parameters)
     return training

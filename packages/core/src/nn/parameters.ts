@@ -51,17 +51,22 @@ export const parameterInputs = <S>(
   mapTree(specs, isParameterSpec, ({ shape }) => ({ dtype: 'float32' as const, shape, ...rest }))
 
 /** First values of all parameters by dotted name, drawn in order of definition. */
-export function initialParameters(specs: object, random: Random): Map<string, HostTensor> {
-  const parameters = new Map<string, HostTensor>()
+export const initialParameters = (specs: object, random: Random): Map<string, HostTensor> =>
+  new Map(drawParameters(specs, random))
+
+/** The same one by one, for models of which the host need not hold a copy. */
+export function* drawParameters(
+  specs: object,
+  random: Random,
+): Generator<readonly [string, HostTensor]> {
   for (const [name, { shape, initial }] of flattenTree(specs, isParameterSpec)) {
     const data = new Float32Array(sizeOf(shape))
     if (typeof initial === 'number') data.fill(initial)
     else if ('bound' in initial)
       for (let i = 0; i < data.length; i++) data[i] = (2 * random.uniform() - 1) * initial.bound
     else for (let i = 0; i < data.length; i++) data[i] = random.normal() * initial.std
-    parameters.set(name, hostTensor('float32', shape, data))
+    yield [name, hostTensor('float32', shape, data)]
   }
-  return parameters
 }
 
 export const parameterCount = (specs: object): number =>
