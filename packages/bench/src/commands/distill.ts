@@ -167,7 +167,7 @@ async function distill(options: DistillOptions): Promise<void> {
       ? `${JSON.stringify(summary)}\n`
       : `${formatConfusion(test, trained.classNames)}\n` +
           `accuracy on ${test.images} test images: ${formatShare(test.accuracy)} (epoch ${progress.bestEpoch})\n` +
-          `the ONNX file in ONNX Runtime: ${formatShare(agreement.accuracy)} of the first ${agreement.images}\n` +
+          `the ONNX file in ONNX Runtime: ${formatShare(agreement.accuracy)} of ${agreement.images} of them\n` +
           `written: ${options.out}\n`,
   )
 }
@@ -195,14 +195,19 @@ async function onnxAccuracy(
   const images = hostTensor('float32', [count, channels, height, width])
   const nothing = { mean: input.mean.map(() => 0), std: input.std.map(() => 1) }
   const write = createInputWriter(dataset, normalise ? { ...input, ...nothing } : input)
-  const { pixels } = await evaluationBatches(wholeSplit(dataset, 'test'), count).read(0)
+  // Spread over the split, for folders of images come class after class.
+  const indices = Int32Array.from({ length: count }, (_, i) =>
+    Math.floor((i * dataset.test.count) / count),
+  )
+  const spread = { ...wholeSplit(dataset, 'test'), indices }
+  const { pixels, labels } = await evaluationBatches(spread, count).read(0)
   write(pixels, count, images.data)
   const scores = await runOnnx(file, images)
   let right = 0
   for (let i = 0; i < count; i++) {
     const row = scores.subarray(i * dataset.classes, (i + 1) * dataset.classes)
     const best = row.indexOf(row.reduce((a, b) => Math.max(a, b)))
-    if (best === dataset.test.labels[i]) right++
+    if (best === labels[i]) right++
   }
   return { images: count, accuracy: right / count }
 }
