@@ -96,6 +96,7 @@ async function step(options: StepOptions): Promise<void> {
     display.begin(name)
     const limits = {
       ...limitsOf(options),
+      plannedBytes: trial!.work.peakBytes,
       watchDevice: !isHostDevice(trial!.description.backend),
     }
     const outcome = await runJob(kind, { config: trial!.config }, limits, (progress) =>

@@ -95,13 +95,14 @@ export async function findMaxBatches(
       Math.floor(one.data.trainImages / unit),
       async (units) => {
         const batch = units * unit
+        const plannedBytes = one.work.peakBytes + (units - 1) * perUnit
         onStart(`batch ${batch}: ${describeTrial({ trial: { ...one.description, batch } })}`)
         const job = {
           config: { ...config, batch },
           ...(teacherFile === undefined ? {} : { teacherFile }),
           ...(embeddingsFile === undefined ? {} : { embeddingsFile }),
         }
-        const outcome = await runJob('trial', job, limits, report)
+        const outcome = await runJob('trial', job, { ...limits, plannedBytes }, report)
         if (outcome.status === 'ok') measured = outcome.output
         else if (outcome.status !== 'oom')
           throw failed(one, 'reason' in outcome ? outcome.reason : outcome.status)

@@ -56,7 +56,11 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
         ...(teacherFile === undefined ? {} : { teacherFile }),
         ...(embeddingsFile === undefined ? {} : { embeddingsFile }),
       },
-      { ...limits, watchDevice: !isHostDevice(trial.description.backend) },
+      {
+        ...limits,
+        plannedBytes: trial.work.peakBytes,
+        watchDevice: !isHostDevice(trial.description.backend),
+      },
       report,
     )
     return outcome.status === 'interrupted' ? undefined : outcome

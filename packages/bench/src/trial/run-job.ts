@@ -11,6 +11,8 @@ export interface JobLimits {
   readonly timeoutSeconds: number
   /** The child is killed once its resident set is larger (Linux). */
   readonly memoryLimitBytes?: number
+  /** What the job is planned to hold at once; default: any amount. */
+  readonly plannedBytes?: number
   /** Ask the driver for the child's device memory and power (NVIDIA). */
   readonly watchDevice?: boolean
   /** Aborting it kills the child; the outcome is then `interrupted`. */
@@ -34,12 +36,16 @@ const CHILD = fileURLToPath(new URL('../../dist/trial/child.js', import.meta.url
 
 /**
  * glibc gives the top of its heap back to the kernel as soon as a step has freed it, and the next step faults every page in
- * again: up to half of a step's time. Neither variable means anything elsewhere. 32 MiB is the most it accepts.
+ * again: up to half of a step's time. So a job keeps what it is planned to hold, twice over, and no more: what was freed
+ * before a small trial must not count as memory of its steps. Neither variable means anything elsewhere.
  */
-const KEEP_HEAP = {
-  MALLOC_TRIM_THRESHOLD_: `${2 ** 40}`,
-  MALLOC_MMAP_THRESHOLD_: `${32 * 2 ** 20}`,
-}
+const keepHeap = (plannedBytes: number) => ({
+  MALLOC_TRIM_THRESHOLD_: `${Math.max(2 * plannedBytes, LEAST_HEAP_BYTES)}`,
+  MALLOC_MMAP_THRESHOLD_: `${Math.min(Math.max(plannedBytes, LEAST_HEAP_BYTES), MOST_IN_HEAP_BYTES)}`,
+})
+const LEAST_HEAP_BYTES = 2 ** 20
+/** glibc accepts no more. */
+const MOST_IN_HEAP_BYTES = 32 * 2 ** 20
 
 const HANDSHAKE_SECONDS = 60
 const LAST_WORDS = 4000
@@ -53,7 +59,7 @@ export function runJob<K extends JobKind>(
   const killsBefore = kernelOomKills()
   const child = fork(CHILD, [], {
     execArgv: ['--expose-gc'],
-    env: { ...KEEP_HEAP, ...process.env },
+    env: { ...process.env, ...keepHeap(limits.plannedBytes ?? 2 ** 40) },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
   })
