@@ -1,8 +1,9 @@
-// The reference gives what PyTorch gives, operators and their gradients, within what float32 allows PyTorch.
+// The reference gives what PyTorch gives: operators with their gradients, and student steps of all methods and both class
+// losses.
 import { describe, it } from 'vitest'
 import { describeConformance } from '../src/conformance/index.js'
 import { referenceBackend } from '../src/index.js'
-import { goldenOperatorCases } from './golden-operators.js'
+import { goldenConformance } from './golden-cases.js'
 
 const reference = await referenceBackend.create('cpu')
-describeConformance({ describe, it }, reference, goldenOperatorCases(reference.capabilities))
+describeConformance({ describe, it }, reference, goldenConformance(reference.capabilities))
