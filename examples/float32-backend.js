@@ -67,7 +67,7 @@ class Float32Backend {
 
   /** @type {Backend['upload']} */
   async upload(tensor) {
-    checkHostTensor(tensor)
+    checkHostTensor(tensor, this.capabilities)
     return new Buffer(this.live, { ...tensor, data: tensor.data.slice() })
   }
 
@@ -79,7 +79,7 @@ class Float32Backend {
 
   /** @type {Backend['compile']} */
   async compile(graph) {
-    return new Interpreter(this, lower(verify(graph), this.capabilities))
+    return new Interpreter(this, lower(verify(graph, this.capabilities), this.capabilities))
   }
 
   async synchronize() {}

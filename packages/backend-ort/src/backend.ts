@@ -2,6 +2,7 @@
 // lowering.ts and translate.ts, what a run does in executable.ts.
 import {
   checkHostTensor,
+  verify,
   type Backend,
   type Capabilities,
   type DeviceBuffer,
@@ -51,8 +52,9 @@ export class OrtBackend implements Backend {
 
   async #load(graph: Graph, isProfiled: boolean): Promise<OrtExecutable> {
     this.#usable('compile')
-    const { capabilities, absorbs, emitters, sessionOptions } = this.#device
-    const lowered = lowerForRuntime(graph, capabilities.composites, absorbs)
+    const { absorbs, emitters, sessionOptions } = this.#device
+    const { composites } = this.capabilities
+    const lowered = lowerForRuntime(verify(graph, this.capabilities), composites, absorbs)
     const { model, inputs } = translate(lowered, emitters)
     const profile = isProfiled ? new Profile() : undefined
     const session = await this.#ort.InferenceSession.create(model, {
@@ -76,7 +78,7 @@ export class OrtBackend implements Backend {
 
   async upload(tensor: HostTensor): Promise<DeviceBuffer> {
     this.#usable('upload')
-    checkHostTensor(tensor)
+    checkHostTensor(tensor, this.capabilities)
     return this.#heap.add(tensor, await this.#memory.upload(tensor))
   }
 

@@ -95,9 +95,9 @@ const reduce =
 
 /** ReduceMax skips NaN except in first place: a sum that is 0, or NaN where any element is, puts that right. */
 const max: Reduction = (model, application) => {
-  const { inputs, outputs } = application
+  const { inputs, inputTypes, outputs } = application
   const [x] = inputs as [string]
-  const [zero, nan] = [0, Number.NaN].map((value) => model.scalar('float32', value))
+  const [zero, nan] = [0, Number.NaN].map((value) => model.scalar(inputTypes[0]!.dtype, value))
   const traces = model.add('Where', [model.add('Equal', [x, x]), zero!, nan!])
   const [greatest, trace] = [model.fresh(), model.fresh()]
   reduce('ReduceMax')(model, { ...application, outputs: [greatest] })
@@ -287,3 +287,43 @@ export const emitters: Emitters = {
     else reshapeTo(model, gemm(model, operands, layout, factors), shape, outputs)
   },
 }
+
+/** Ops that compute nothing, so that float16 needs no other way through them. */
+const moving: ReadonlySet<OpName> = new Set<OpName>([
+  ...(['constant', 'reshape', 'transpose', 'broadcastTo', 'slice', 'pad', 'concat'] as const),
+  ...(['cast', 'select'] as const),
+])
+
+/** The op in float32 where its operands are float16: they are cast up, and what it makes of them is rounded once. */
+export const widened =
+  <K extends OpName>(emit: Emitter<K>): Emitter<K> =>
+  (model, application) => {
+    const { inputs, inputTypes, outputs, outputTypes } = application
+    const wide = (types: readonly TensorType[]) =>
+      types.map((type): TensorType =>
+        type.dtype === 'float16' ? { ...type, dtype: 'float32' } : type,
+      )
+    const isHalf = (type: TensorType) => type.dtype === 'float16'
+    const made = outputs.map((name, i) => (name && isHalf(outputTypes[i]!) ? model.fresh() : name))
+    emit(model, {
+      ...application,
+      inputs: inputs.map((name, i) =>
+        isHalf(inputTypes[i]!) ? model.cast(name, 'float32') : name,
+      ),
+      inputTypes: wide(inputTypes),
+      outputs: made,
+      outputTypes: wide(outputTypes),
+    })
+    made.forEach((name, i) => {
+      if (name !== outputs[i]) model.cast(name, 'float16', [outputs[i]!])
+    })
+  }
+
+/** Emitters for a provider that does not compute in float16 itself, or not well. */
+export const widenedEmitters = (table: Emitters): Emitters =>
+  Object.fromEntries(
+    Object.entries(table).map(([op, emit]) => [
+      op,
+      moving.has(op as OpName) ? emit : widened(emit as Emitter),
+    ]),
+  ) as unknown as Emitters

@@ -1,6 +1,6 @@
 // Builds one ONNX ModelProto: nodes, initializers, typed inputs and outputs. It knows ONNX's schema
 // (onnx/onnx.proto: field numbers, element types) and nothing of our graph; emitters.ts speaks both languages.
-import type { DType, Shape } from '@embed-kd/core'
+import { hostTensor, type DType, type Shape } from '@embed-kd/core'
 import { Message } from './protobuf.js'
 
 /** Element types of initializers; models may use more than graphs do, for indices and random bits. */
@@ -8,6 +8,7 @@ export type ElementType = DType | 'int64' | 'uint32'
 
 const elementTypes: Record<ElementType, number> = {
   float32: 1,
+  float16: 10,
   int32: 6,
   int64: 7,
   bool: 9,
@@ -149,6 +150,7 @@ export class ModelBuilder {
 
 const arrayOf: Record<ElementType, (values: readonly number[]) => ArrayBufferView> = {
   float32: (values) => Float32Array.from(values),
+  float16: (values) => hostTensor('float16', [values.length], values).data,
   int32: (values) => Int32Array.from(values),
   uint32: (values) => Uint32Array.from(values),
   int64: (values) => BigInt64Array.from(values, BigInt),

@@ -10,7 +10,8 @@ export interface TapeStep {
   dispose(): void
 }
 
-const fromHost = ({ data, shape, dtype }: HostTensor) => tf.tensor(data, shape as number[], dtype)
+const fromHost = ({ data, shape, dtype }: HostTensor) =>
+  tf.tensor(data, shape as number[], dtype as 'float32' | 'int32')
 
 export function tapeStep({ config, parameters, inputs }: Workload): TapeStep {
   const { student, batch, optimizer, settings } = config

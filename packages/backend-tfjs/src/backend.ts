@@ -24,7 +24,7 @@ import { asDtype, Unavailable, type Device } from './devices/device.js'
 import { deviceModule, deviceNames, openDevice } from './devices/registry.js'
 import { nativeComposites, Schedule } from './executor.js'
 import { dtypes } from './kernels.js'
-import { Workspace, type TfTensor } from './workspace.js'
+import { Workspace, type HostValues, type TfDType, type TfTensor } from './workspace.js'
 
 /** Alive until it is disposed, or consumed as a donated input. */
 class TfjsBuffer implements DeviceBuffer {
@@ -118,7 +118,9 @@ export class TfjsBackend implements Backend {
 
   async compile(graph: Graph): Promise<Executable> {
     this.#mustBeOpen()
-    const lowered = lower(verify(graph), { composites: this.capabilities.composites })
+    const lowered = lower(verify(graph, this.capabilities), {
+      composites: this.capabilities.composites,
+    })
     const schedule = await this.#device.attempt(
       () => new Schedule(lowered, this.#device, this.#workspace),
     )
@@ -129,10 +131,10 @@ export class TfjsBackend implements Backend {
 
   async upload(tensor: HostTensor): Promise<DeviceBuffer> {
     this.#mustBeOpen()
-    checkHostTensor(tensor)
+    checkHostTensor(tensor, this.capabilities)
     const { dtype, shape } = tensor
     const dataId = await this.#device.attempt(() => this.#device.upload(tensor))
-    return this.#keep({ dataId, shape: shape as number[], dtype })
+    return this.#keep({ dataId, shape: shape as number[], dtype: dtype as TfDType })
   }
 
   async read(buffer: DeviceBuffer): Promise<HostTensor> {
@@ -142,7 +144,7 @@ export class TfjsBackend implements Backend {
     const tensor = this.#workspace.retain(this.own(buffer, 'read').tensor)
     try {
       const values = shape.includes(0) ? [] : await this.#device.read(tensor.dataId)
-      return { dtype, shape, data: asDtype(values as HostTensor['data'], dtype) } as HostTensor
+      return { dtype, shape, data: asDtype(values as HostValues, dtype as TfDType) } as HostTensor
     } finally {
       this.#workspace.free(tensor)
     }

@@ -13,7 +13,7 @@ import {
 } from '@embed-kd/core'
 import type { Device } from './devices/device.js'
 import { isEmpty, type Rule, type Rules, type Run } from './kernels.js'
-import type { TfTensor, Workspace } from './workspace.js'
+import type { TfDType, TfTensor, Workspace } from './workspace.js'
 
 /** The composites that a device has a rule for, hence runs itself. */
 export const nativeComposites = (rules: Rules): CompositeName[] =>
@@ -44,7 +44,8 @@ export class Schedule {
     ])
     const constant = (value: HostTensor): TfTensor => {
       const { dtype, shape } = value
-      const resident = { dataId: device.upload(value), shape: shape as number[], dtype }
+      const dataId = device.upload(value)
+      const resident = { dataId, shape: shape as number[], dtype: dtype as TfDType }
       this.#constants.push(resident)
       return resident
     }

@@ -13,7 +13,9 @@ import {
 export type TfTensor = TensorInfo
 
 /** The typed arrays tf keeps host values in. */
-export type HostValues = HostTensor['data']
+/** tf's dtypes that core has; `verify` and `checkHostTensor` refuse float16. */
+export type TfDType = Exclude<DType, 'float16'>
+export type HostValues = Extract<HostTensor, { dtype: TfDType }>['data']
 
 /** tf's kernels on one tf backend. */
 export class Workspace {
@@ -53,14 +55,15 @@ export class Workspace {
   }
 
   /** A tensor over `values`, or over memory not yet written. */
-  make(dtype: DType, shape: Shape, values?: HostValues): TfTensor {
+  make(type: DType, shape: Shape, values?: HostValues): TfTensor {
+    const dtype = type as TfDType
     const dataId = this.tf.write((values ?? null)!, shape as number[], dtype)
     return this.adopt({ dataId, shape: shape as number[], dtype })
   }
 
   /** Zeros of any dtype. */
   zeros(dtype: DType, shape: Shape): TfTensor {
-    return this.make(dtype, shape, hostTensor(dtype, shape).data)
+    return this.make(dtype, shape, hostTensor(dtype as TfDType, shape).data)
   }
 
   /** The same data seen with another shape, or the same. */

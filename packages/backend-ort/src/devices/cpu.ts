@@ -1,6 +1,13 @@
 // The CPU execution provider: what is faster in other operators than the usual ones, and options that keep memory small.
 import { bytesOf, sizeOf } from '@embed-kd/core'
-import { asMatrix, emitters, matmulFused, nativeComposites, type Emitter } from '../emitters.js'
+import {
+  asMatrix,
+  emitters,
+  matmulFused,
+  nativeComposites,
+  widenedEmitters,
+  type Emitter,
+} from '../emitters.js'
 import { OnnxFloat } from '../model.js'
 import { commonOptions, type Device } from './device.js'
 import { hostMemory } from './host-memory.js'
@@ -48,13 +55,14 @@ export const cpu: Device = {
   name: 'cpu',
   capabilities: {
     composites: nativeComposites,
-    dtypes: ['float32', 'int32', 'bool'],
+    dtypes: ['float32', 'float16', 'int32', 'bool'],
     precision: { arithmetic: 6e-8, transcendental: 3e-7 },
     deterministic: true,
     reusesDonated: false,
     denormals: true,
   },
-  emitters: { ...emitters, matmul: matmulFused, linear, sum },
+  // The runtime would go from operator to operator in float32, and not round in between.
+  emitters: widenedEmitters({ ...emitters, matmul: matmulFused, linear, sum }),
   // Gemm and FusedMatMul have their alpha.
   absorbs: ({ op }) => op === 'linear' || op === 'matmul',
   sessionOptions: { ...commonOptions, executionProviders: ['cpu'] },

@@ -1,8 +1,8 @@
 // tfjs:cpu: tf's plain JavaScript kernels. Slow, always available; tensors are typed arrays on the host.
-import { hostTensor, type DType } from '@embed-kd/core'
+import { hostTensor } from '@embed-kd/core'
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
 import { exactIntegers, matmulWith, rules, type Product } from '../kernels.js'
-import type { HostValues } from '../workspace.js'
+import type { HostValues, TfDType } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
 import {
   broadcastOnHost,
@@ -21,7 +21,7 @@ export function open(): Promise<Device> {
   // A tensor made without values has no memory until something is to be written there.
   const view: View = ({ dataId, dtype, shape }) => {
     const stored = tf.data.get(dataId)
-    stored.values ??= hostTensor(dtype as DType, shape).data
+    stored.values ??= hostTensor(dtype as TfDType, shape).data
     return stored.values as HostValues
   }
   return Promise.resolve({

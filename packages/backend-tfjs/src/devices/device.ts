@@ -1,9 +1,9 @@
 // What a device file provides: tf's backend for it, the rules it runs ops by, and how to talk to its memory.
 // Nothing here knows graphs (executor.ts) or the contract with core (backend.ts).
-import type { Capabilities, DType, HostTensor } from '@embed-kd/core'
+import type { Capabilities, HostTensor } from '@embed-kd/core'
 import type { KernelBackend, TensorInfo } from '@tensorflow/tfjs-core'
 import type { Rules } from '../kernels.js'
-import type { HostValues } from '../workspace.js'
+import type { HostValues, TfDType } from '../workspace.js'
 
 export interface Device {
   readonly tf: KernelBackend
@@ -53,7 +53,8 @@ export const onThisThread = (
   tf: KernelBackend,
 ): Pick<Device, 'upload' | 'read' | 'attempt' | 'synchronize'> => ({
   // Copies both ways: tf keeps the array it is given, and may hand out the one it computes with.
-  upload: ({ data, shape, dtype }) => tf.write(data.slice(), shape as number[], dtype),
+  upload: ({ data, shape, dtype }) =>
+    tf.write(data.slice() as HostValues, shape as number[], dtype as TfDType),
   read: (dataId) => Promise.resolve((tf.readSync(dataId) as HostValues).slice()),
   attempt: (work) => new Promise((resolve) => resolve(work())),
   synchronize: () => Promise.resolve(),
@@ -62,5 +63,5 @@ export const onThisThread = (
 const arrayOf = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }
 
 /** Host values as the array class of `dtype`: tf lets a cast share its operand's data. */
-export const asDtype = (values: HostValues, dtype: DType): HostValues =>
+export const asDtype = (values: HostValues, dtype: TfDType): HostValues =>
   values instanceof arrayOf[dtype] ? values : arrayOf[dtype].from(values)

@@ -3,7 +3,7 @@
 import { platform } from '#platform'
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
 import { rules } from '../kernels.js'
-import type { HostValues } from '../workspace.js'
+import type { HostValues, TfDType } from '../workspace.js'
 import { Unavailable, type Device } from './device.js'
 import { webgpuRules } from './webgpu-rules.js'
 
@@ -85,7 +85,7 @@ export async function open(): Promise<Device> {
     },
     versions: { ...(await platform.gpuVersions()), adapter: describe(adapter.info) },
     upload({ data, shape, dtype }) {
-      const dataId = tf.write(data, shape as number[], dtype)
+      const dataId = tf.write(data as HostValues, shape as number[], dtype as TfDType)
       // To the device at once, so that tf neither keeps `data` nor computes small results on the host.
       if (data.length > 0) tf.uploadToGPU(dataId)
       return dataId

@@ -2,10 +2,14 @@
 // Which ops use them, and why tf's own kernels will not do, is in webgpu-rules.ts.
 import { sizeOf, stridesOf, type DType, type Shape } from '@embed-kd/core'
 import { webgpu_util, type WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
-import type { TfTensor } from '../workspace.js'
+import type { TfDType, TfTensor } from '../workspace.js'
 
 /** A value of a dtype in WGSL; a bool is an i32, 0 or 1. */
-export const wgslType: Record<DType, string> = { float32: 'f32', int32: 'i32', bool: 'i32' }
+export const wgslType: Partial<Record<DType, string>> = {
+  float32: 'f32',
+  int32: 'i32',
+  bool: 'i32',
+}
 
 interface Program {
   /** Tells programs of different code apart. */
@@ -32,6 +36,7 @@ export function runProgram(
   output: { readonly dtype: DType; readonly shape: Shape },
   { key, main, functions = '', threads = sizeOf(output.shape) }: Program,
 ): TfTensor {
+  const dtype = output.dtype as TfDType
   const workgroupSize: [number, number, number] = [workgroup, 1, 1]
   const dispatchLayout = { x: [0] }
   const flat = inputs.map(({ dataId, dtype, shape }) => ({ dataId, dtype, shape: [sizeOf(shape)] }))
@@ -47,9 +52,9 @@ export function runProgram(
       getUserCode: () => `${functions}\nfn main(index : i32) {\n${main}\n}`,
     },
     flat,
-    output.dtype,
+    dtype,
   )
-  return { dataId, dtype: output.dtype, shape: output.shape as number[] }
+  return { dataId, dtype, shape: output.shape as number[] }
 }
 
 /** `main` that runs `body` for each element of the output. */

@@ -2,13 +2,24 @@
 // Whether a buffer is alive and of this backend is for the backend to know.
 import type { Graph } from '../graph/graph.js'
 import { formatType, sameType, sizeOf, type HostTensor } from '../tensor/tensor.js'
-import type { DeviceBuffer } from './backend.js'
+import type { Capabilities, DeviceBuffer } from './backend.js'
 
-const arrayNames = { float32: 'Float32Array', int32: 'Int32Array', bool: 'Uint8Array' }
+const arrayNames = {
+  float32: 'Float32Array',
+  float16: 'Uint16Array',
+  int32: 'Int32Array',
+  bool: 'Uint8Array',
+}
 
-/** @throws where `data` is not the array of `dtype`, or has not the number of elements that `shape` says. */
-export function checkHostTensor(tensor: HostTensor): void {
+/**
+ * @throws where the backend has not the dtype, `data` is not its array, or has not the number of elements that `shape` says.
+ */
+export function checkHostTensor(tensor: HostTensor, { dtypes }: Capabilities): void {
   const { dtype, shape, data } = tensor
+  if (!dtypes.includes(dtype))
+    throw new Error(
+      `tensor ${formatType(tensor)}: this backend has no ${dtype}, but ${dtypes.join(', ')}`,
+    )
   const expected = `${arrayNames[dtype]} of ${sizeOf(shape)} elements`
   const given = `${data.constructor.name} of ${data.length}`
   if (expected !== `${given} elements`)

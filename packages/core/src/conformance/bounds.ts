@@ -11,21 +11,15 @@ import { sigmoid } from '../reference/elementwise.js'
 import type { Kernel } from '../reference/kernel.js'
 import { kernels } from '../reference/kernels.js'
 import { broadcast, referenceTensor, type ReferenceTensor } from '../reference/tensor.js'
-import { sizeOf, type Shape } from '../tensor/tensor.js'
-import type { Capabilities } from '../backend/backend.js'
-
-/** What of a device decides how exact it can be. */
-export type Precision = Pick<Capabilities, 'precision' | 'denormals'>
+import { longestFloat16Sum } from '../graph/ops.js'
+import { isFloat, sizeOf, type FloatType, type HostTensor, type Shape } from '../tensor/tensor.js'
+import { formats, precisionIn, type Precision } from './formats.js'
 
 /** A tensor, and for each element the greatest distance a correct device may have from it; Infinity where anything may come. */
 export interface Bounded {
   readonly tensor: ReferenceTensor
   readonly error: Float64Array
 }
-
-/** Greatest and least normal float32. */
-const greatest = (2 - 2 ** -23) * 2 ** 127
-const leastNormal = 2 ** -126
 
 /**
  * How many times the typical rounding error is allowed. Errors are taken to be as large as the declared precision, which is the
@@ -180,19 +174,25 @@ function squares(data: ArrayLike<number>): Float64Array {
 const partialSums = (y: ReferenceTensor, sumOfSquares: Float64Array): Float64Array =>
   sumOfSquares.map((square, i) => Math.abs(y.data[i]!) + Math.sqrt(square))
 
+/** How many of that many terms are added up in the dtype of the result: of longer sums in float16, none must be. */
+const addedUp = (terms: number, { dtype }: ReferenceTensor): number =>
+  dtype === 'float16' ? Math.min(terms, longestFloat16Sum) : terms
+
 const ones = (y: ReferenceTensor) => new Float64Array(y.data.length).fill(1)
 
 const exact: Rule<'iota'> = (_, __, y) => ({ arriving: new Float64Array(y.data.length) })
 
-/** A number like 0.1 stands for one that float32 rounds; 0.5 or 3 stand for themselves. */
-const isRoundedNumber = (value: number): boolean =>
-  (new Uint32Array(Float32Array.of(value).buffer)[0]! & 0xfff) !== 0
+/** A number like 0.1 stands for one that its dtype rounds; 0.5 or 3 stand for themselves. */
+const isRoundedNumber = ({ dtype, data: [value] }: HostTensor): boolean =>
+  dtype === 'float16'
+    ? (value! & 0xf) !== 0
+    : (new Uint32Array(Float32Array.of(value!).buffer)[0]! & 0xfff) !== 0
 
 const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
   constant: (_, { value }, y) => ({
     arriving: elements(y, (i) =>
-      value.dtype === 'float32' && value.shape.length === 0 && isRoundedNumber(value.data[0]!)
-        ? confidence * Math.abs(y.data[i]!) * 2 ** -24
+      isFloat(value.dtype) && value.shape.length === 0 && isRoundedNumber(value)
+        ? confidence * Math.abs(y.data[i]!) * formats[value.dtype].unit
         : 0,
     ),
   }),
@@ -246,14 +246,23 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
     if (dtype === 'int32')
       return {
         arriving: error.map((e, i) =>
-          Math.trunc(x[i]! + e) === Math.trunc(x[i]! - e) ? 0 : Infinity,
+          Math.abs(x[i]!) < 2 ** 31 && Math.trunc(x[i]! + e) === Math.trunc(x[i]! - e)
+            ? 0
+            : Infinity,
         ),
       }
-    // Whole numbers up to 2^24 are floats.
+    if (dtype === 'float32' && isFloat(tensor.dtype)) return { arriving: error }
+    // Where it may round to the greatest number or to infinity.
+    const { greatest, unit } = formats[dtype]
+    const arriving = error.map((e, i) =>
+      e > 0 && Math.abs(Math.abs(x[i]!) - greatest * (1 + unit / 2)) <= e ? Infinity : e,
+    )
+    // Whole numbers with as many bits as a float has are floats.
+    const whole = tensor.dtype === 'int32' ? 1 / unit : 0
     return {
-      arriving: error,
+      arriving,
       unit: precision.arithmetic,
-      magnitude: elements(y, (i) => (Math.abs(x[i]!) > 2 ** 24 ? Math.abs(x[i]!) : 0)),
+      magnitude: elements(y, (i) => (Math.abs(x[i]!) > whole ? Math.abs(x[i]!) : 0)),
     }
   },
 
@@ -271,7 +280,7 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
     const terms = sizeOf(attrs.axes.map((axis) => tensor.shape[axis]!))
     return {
       arriving: overSquares(error).map(Math.sqrt),
-      unit: precision.arithmetic * Math.sqrt(Math.max(terms - 1, 0)),
+      unit: precision.arithmetic * Math.sqrt(addedUp(Math.max(terms - 1, 0), y)),
       magnitude: partialSums(y, overSquares(tensor.data)),
     }
   },
@@ -312,21 +321,22 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
     const terms = a!.tensor.shape.at(attrs.transposeA ? -2 : -1)!
     return {
       arriving: fromA.map((square, i) => Math.sqrt(square + fromB[i]!)),
-      unit: precision.arithmetic * Math.sqrt(terms),
+      unit: precision.arithmetic * Math.sqrt(addedUp(terms, y)),
       magnitude: partialSums(y, overSquares(a!.tensor.data, b!.tensor.data)),
     }
   },
 }
 
 /** The error of one element: what arrives and what rounding and underflow add. */
-function settle(y: number, spread: Spread, i: number, device: Precision): number {
+function settle(y: number, spread: Spread, i: number, dtype: FloatType, device: Precision): number {
+  const { greatest, leastNormal, least } = formats[dtype]
   const { arriving, unit = 0, magnitude, flushes = false } = spread
   // NaN and infinities are classes, not numbers: right or wrong, unless the input's error could leave the domain.
   if (!Number.isFinite(y)) return arriving[i] === Infinity ? Infinity : 0
   const size = Math.abs(y)
   let error = Math.hypot(arriving[i]!, confidence * unit * (magnitude ? magnitude[i]! : size))
   if (flushes || (!device.denormals && size > 0 && size < leastNormal)) error += leastNormal
-  else if (unit > 0 && size > 0 && size < leastNormal) error += 2 ** -149
+  else if (unit > 0 && size > 0 && size < leastNormal) error += least
   return Number.isNaN(error) || size + error > greatest ? Infinity : error
 }
 
@@ -337,10 +347,12 @@ function applyRule(
   tensor: ReferenceTensor,
   device: Precision,
 ): Bounded {
-  const spread = (rules[op] as Rule<PrimitiveName>)(inputs, attrs, tensor, device)
+  const { dtype } = tensor
+  const precision = precisionIn(dtype, device)
+  const spread = (rules[op] as Rule<PrimitiveName>)(inputs, attrs, tensor, precision)
   const error = elements(tensor, (i) =>
-    tensor.dtype === 'float32'
-      ? settle(tensor.data[i]!, spread, i, device)
+    isFloat(dtype)
+      ? settle(tensor.data[i]!, spread, i, dtype, precision)
       : spread.arriving[i]! > 0
         ? Infinity
         : 0,
@@ -349,13 +361,18 @@ function applyRule(
 }
 
 /** An input as a device has it: exact, unless the device flushes denormals. */
-const asInput = (tensor: ReferenceTensor, { denormals }: Precision): Bounded => ({
-  tensor,
-  error: elements(tensor, (i) => {
-    const size = Math.abs(tensor.data[i]!)
-    return tensor.dtype === 'float32' && !denormals && size < leastNormal ? size : 0
-  }),
-})
+function asInput(tensor: ReferenceTensor, device: Precision): Bounded {
+  const { dtype } = tensor
+  const flushed =
+    isFloat(dtype) && !precisionIn(dtype, device).denormals ? formats[dtype].leastNormal : 0
+  return {
+    tensor,
+    error: elements(tensor, (i) => {
+      const size = Math.abs(tensor.data[i]!)
+      return size < flushed ? size : 0
+    }),
+  }
+}
 
 /**
  * Error bounds of a graph's outputs by name, for a device that runs it as primitives; one that runs composites natively may not be

@@ -1,8 +1,16 @@
 // Comparing what a device gave with what it must give, element by element, and saying it well where they differ.
 // The sign of a zero is not compared.
 import type { ReferenceTensor } from '../reference/tensor.js'
-import { formatType, sameType, type HostTensor, type Shape } from '../tensor/tensor.js'
+import {
+  formatType,
+  isFloat,
+  sameType,
+  valuesOf,
+  type HostTensor,
+  type Shape,
+} from '../tensor/tensor.js'
 import type { Bounded } from './bounds.js'
+import { formats } from './formats.js'
 
 /** Values in float64, and for each element the greatest difference allowed; Infinity where it is not compared. */
 export interface Expected {
@@ -10,12 +18,14 @@ export interface Expected {
   readonly tolerance: Float64Array
 }
 
-/** Where anything is rounded at all, so is the result when it is read as float32. */
+/** Where anything is rounded at all, so is the result when it is read in its dtype. */
 export const expect = ({ tensor, error }: Bounded): Expected => ({
   tensor,
-  tolerance: error.map((e, i) =>
-    e === 0 || e === Infinity ? e : e + Math.abs(tensor.data[i]!) * 2 ** -24 + 2 ** -150,
-  ),
+  tolerance: error.map((e, i) => {
+    if (e === 0 || e === Infinity || !isFloat(tensor.dtype)) return e
+    const { unit, least } = formats[tensor.dtype]
+    return e + Math.abs(tensor.data[i]!) * unit + least / 2
+  }),
 })
 
 export interface Comparison {
@@ -47,14 +57,15 @@ export function compare(
     return failed(`: expected ${formatType(tensor)}, got ${formatType(got)}`)
   if (got.data.length !== tensor.data.length)
     return failed(`: expected ${tensor.data.length} elements of data, got ${got.data.length}`)
-  const shares = tolerance.map((t, i) => share(got.data[i]!, tensor.data[i]!, t))
+  const values = valuesOf(got)
+  const shares = tolerance.map((t, i) => share(values[i]!, tensor.data[i]!, t))
   const first = shares.findIndex((s) => s > 1)
   const worstShare = shares.reduce((worst, s) => Math.max(worst, s), 0)
   if (first < 0) return { worstShare }
   const wrong = shares.reduce((count, s) => count + Number(s > 1), 0)
   return failed(
     `[${indexOf(first, tensor.shape).join(',')}]: expected ${tensor.data[first]}, ` +
-      `got ${got.data[first]}, tolerance ${tolerance[first]!.toPrecision(3)}; ` +
+      `got ${values[first]}, tolerance ${tolerance[first]!.toPrecision(3)}; ` +
       `${wrong} of ${shares.length} elements are wrong`,
   )
 }

@@ -5,10 +5,11 @@ import { verify } from '../graph/verify.js'
 import { evaluate } from '../reference/evaluate.js'
 import { widen, type ReferenceTensor } from '../reference/tensor.js'
 import type { HostTensor } from '../tensor/tensor.js'
-import { errorBounds, type Precision } from './bounds.js'
+import { errorBounds } from './bounds.js'
 import type { NumericCase } from './case.js'
 import type { NumericDefinition } from './cases/define.js'
 import { compare, expect, type Expected } from './compare.js'
+import type { Precision } from './formats.js'
 
 /**
  * A numeric case for a device: expected values from the reference, tolerances from the device's precision.

@@ -9,6 +9,7 @@ import { contractCases } from './cases/contracts.js'
 import type { NumericDefinition } from './cases/define.js'
 import { donationCases } from './cases/donation.js'
 import { elementwiseCases } from './cases/elementwise.js'
+import { float16Cases } from './cases/float16.js'
 import { gradientCases } from './cases/gradients.js'
 import { layoutCases } from './cases/layout.js'
 import { programCases, programProcedures } from './cases/programs.js'
@@ -49,7 +50,7 @@ function bothWays(
 export function conformanceCases(capabilities: Capabilities): ConformanceCase[] {
   const has = ({ graph }: NumericDefinition) =>
     graph.types.every(({ dtype }) => capabilities.dtypes.includes(dtype))
-  const ops = [
+  const inFloat32 = [
     ...layoutCases(),
     ...elementwiseCases(),
     ...reductionFamilies(),
@@ -57,6 +58,7 @@ export function conformanceCases(capabilities: Capabilities): ConformanceCase[] 
     ...gradientCases(),
     ...samples(),
   ]
+  const ops = [...inFloat32, ...float16Cases(inFloat32)]
   return [
     ...contractCases(),
     ...bufferCases(),

@@ -4,7 +4,8 @@ import { gradients } from '../grad/gradients.js'
 import * as op from '../graph/api.js'
 import type { Graph } from '../graph/graph.js'
 import { isTensor, spec, type InputSpec, type Tensor } from '../graph/trace.js'
-import { flattenTree } from '../graph/tree.js'
+import { flattenTree, mapTree } from '../graph/tree.js'
+import { mixedPrecision } from '../lower/mixed-precision.js'
 import { Dropout } from '../nn/layers.js'
 import { parameterInputs, type ParameterSpec } from '../nn/parameters.js'
 import {
@@ -18,6 +19,7 @@ import {
   type ViTParameters,
 } from '../nn/vit.js'
 import { adamw, type TrainingState } from '../optim/adamw.js'
+import { adapt, unscale } from '../optim/loss-scale.js'
 import { learningRate } from '../optim/schedules.js'
 import { studentSpecs, type ImageShape, type TeacherSource, type TrainConfig } from './config.js'
 import {
@@ -128,6 +130,7 @@ export function teacherSignal(
 /**
  * Forward and backward of the images in `inputs`.
  * @param draw int32 scalar, another one each time: with the seed, what dropout masks are drawn from.
+ * @param lossScale what the gradients are multiplied by, a float scalar.
  */
 export function differentiate(
   config: TrainConfig,
@@ -135,6 +138,7 @@ export function differentiate(
   inputs: StepInputs<Tensor>,
   signal: TeacherSignal,
   draw: Tensor,
+  lossScale?: Tensor,
 ) {
   const { student, settings } = config
   const { images, labels } = inputs.batch
@@ -153,7 +157,7 @@ export function differentiate(
     return { embedding, ...loss }
   })
   const byName = flattenTree(parameters, isTensor)
-  const found = gradients(loss, [...byName.values()])
+  const found = gradients(lossScale ? op.mul(loss, lossScale) : loss, [...byName.values()])
   return {
     gradients: new Map([...byName.keys()].map((name, i) => [name, found[i]])),
     outputs: { embedding, scores, cosine },
@@ -166,7 +170,10 @@ export function differentiate(
   }
 }
 
-/** AdamW with what was found of a batch: the next state, and the metrics with the learning rate. */
+/**
+ * AdamW with what was found of a batch: the next state, and the metrics with the learning rate. With a loss scale, a step whose
+ * gradients are not finite changes nothing but the scale and the number of steps.
+ */
 export function optimize(
   config: TrainConfig,
   state: TrainingState<StudentSpecs, Tensor>,
@@ -176,9 +183,25 @@ export function optimize(
   return state.step.tracer.scope('optimizer', () => {
     const rate = learningRate(schedule, optimizer.learningRate, state.step)
     const decays = (spec: ParameterSpec) => settings.decay === 'all' || spec.decay
+    const step = (found: typeof gradients) =>
+      adamw(state, studentSpecs(config), found, rate, optimizer, decays)
+    const { loss_scale } = state
+    if (!loss_scale) return { state: step(gradients), metrics: { ...metrics, learning_rate: rate } }
+    const { gradients: unscaled, finite } = unscale(gradients, loss_scale)
+    const next = step(unscaled)
+    const current = flattenTree(state, isTensor)
     return {
-      state: adamw(state, studentSpecs(config), gradients, rate, optimizer, decays),
-      metrics: { ...metrics, learning_rate: rate },
+      state: {
+        ...mapTree(next, isTensor, (x, name) => op.select(finite, x, current.get(name)!)),
+        step: next.step,
+        loss_scale: adapt(loss_scale, finite),
+      },
+      metrics: {
+        ...metrics,
+        learning_rate: rate,
+        loss_scale: loss_scale.factor,
+        skipped: op.cast(op.not(finite), 'float32'),
+      },
     }
   })
 }
@@ -189,6 +212,14 @@ export const countCorrect = (scores: Tensor, labels: Tensor, mask?: Tensor): Ten
   return op.sum(mask ? op.mul(hits, mask) : hits)
 }
 
-/** Marks a graph with what is to be recomputed in it. */
-export const recomputing = (graph: Graph, { rematerialise }: TrainConfig): Graph =>
-  rematerialise ? { ...graph, rematerialise } : graph
+export const scalesLoss = ({ precision }: TrainConfig): boolean => precision === 'mixed-float16'
+
+/** The part of the loss scale that gradients need. */
+export const lossScaleInput = (config: TrainConfig) =>
+  scalesLoss(config) ? { factor: spec([], { role: 'optimizer' }) } : undefined
+
+/** A graph in the precision asked for, marked with what is to be recomputed in it. */
+export function asAsked(graph: Graph, { precision, rematerialise }: TrainConfig): Graph {
+  const precise = precision === 'mixed-float16' ? mixedPrecision(graph) : graph
+  return rematerialise ? { ...precise, rematerialise } : precise
+}

@@ -24,6 +24,10 @@ export type TeacherSource =
       readonly prototypes?: number
     }
 
+/** `mixed-float16`: products in float16, with float32 parameters and loss scaling (`mixedPrecision`). */
+export const precisions = ['float32', 'mixed-float16'] as const
+export type Precision = (typeof precisions)[number]
+
 export interface TrainConfig {
   readonly method: Method
   readonly student: ClassifierConfig
@@ -36,6 +40,8 @@ export interface TrainConfig {
   readonly schedule: Schedule
   /** Images whose gradients are computed at a time, a divisor of `batch`: less memory. Default: all. */
   readonly microBatch?: number
+  /** Default: float32. */
+  readonly precision?: Precision
   /** Default: nothing. */
   readonly rematerialise?: Rematerialise
 }

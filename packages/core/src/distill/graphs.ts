@@ -14,14 +14,17 @@ import {
   type ViTConfig,
 } from '../nn/vit.js'
 import { stateInputs } from '../optim/adamw.js'
+import { unscale } from '../optim/loss-scale.js'
 import {
+  asAsked,
   countCorrect,
   differentiate,
   imagesInput,
   isClassifier,
   labelsInput,
+  lossScaleInput,
   optimize,
-  recomputing,
+  scalesLoss,
   stepInputs,
   teacherSignal,
   type StepInputs,
@@ -40,14 +43,18 @@ import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
  * of the batch scored right), `metrics.learning_rate`, all float scalars.
  */
 export function trainGraph(config: TrainConfig): Graph {
-  const inputs = { state: stateInputs(studentSpecs(config)), ...stepInputs(config) }
+  const inputs = {
+    state: stateInputs(studentSpecs(config), scalesLoss(config)),
+    ...stepInputs(config),
+  }
   const graph = trace(`train ${config.method}`, inputs, ({ state, ...rest }) => {
     const step = rest as StepInputs<Tensor>
     const signal = teacherSignal(config, step)
-    const found = differentiate(config, state.parameters, step, signal, state.step)
+    const scale = state.loss_scale?.factor
+    const found = differentiate(config, state.parameters, step, signal, state.step, scale)
     return optimize(config, state, found)
   })
-  return recomputing(graph, config)
+  return asAsked(graph, config)
 }
 
 /**
@@ -60,15 +67,19 @@ export function gradientGraph(config: TrainConfig): Graph {
   const state = {
     parameters: parameterInputs(specs, { role: 'parameter' }),
     step: spec([], { dtype: 'int32', role: 'optimizer' }),
+    loss_scale: lossScaleInput(config),
   }
   const graph = trace(`gradients ${config.method}`, { state, ...stepInputs(config) }, (symbols) => {
     const { state, ...rest } = symbols
     const step = rest as StepInputs<Tensor>
     const signal = teacherSignal(config, step)
-    const result = differentiate(config, state.parameters, step, signal, state.step)
-    return { ...result, gradients: Object.fromEntries(result.gradients) }
+    const { loss_scale } = state
+    const scale = loss_scale?.factor
+    const found = differentiate(config, state.parameters, step, signal, state.step, scale)
+    const { gradients } = loss_scale ? unscale(found.gradients, loss_scale) : found
+    return { ...found, gradients: Object.fromEntries(gradients) }
   })
-  return recomputing(graph, config)
+  return asAsked(graph, config)
 }
 
 /**

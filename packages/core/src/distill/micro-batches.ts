@@ -9,11 +9,13 @@ import { embeddingWidth, vitEmbedding, vitParameters, type ViTConfig } from '../
 import { stateInputs } from '../optim/adamw.js'
 import { hostScalar, type HostTensor } from '../tensor/tensor.js'
 import {
+  asAsked,
   differentiate,
   imagesInput,
   labelsInput,
+  lossScaleInput,
   optimize,
-  recomputing,
+  scalesLoss,
   stepInputs,
   teacherSignal,
   type StepInputs,
@@ -98,7 +100,7 @@ function anchorsGraph(config: TrainConfig, rows: number, model: ViTConfig): Grap
     micro_batch: microBatchInput,
     sum: { anchors: anchorsInput(config, model, true) },
   }
-  return trace('anchors', inputs, ({ teacher, batch, micro_batch, sum }, tracer) =>
+  const graph = trace('anchors', inputs, ({ teacher, batch, micro_batch, sum }, tracer) =>
     tracer.scope('teacher', () => {
       const embeddings = vitEmbedding(model, teacher, batch.images)
       const places = op.oneHot(indicesOf(micro_batch, rows), config.batch)
@@ -106,6 +108,7 @@ function anchorsGraph(config: TrainConfig, rows: number, model: ViTConfig): Grap
       return { sum: { anchors: op.add(sum.anchors, placed) } }
     }),
   )
+  return asAsked(graph, config)
 }
 
 /** What is added up over the micro-batches. */
@@ -132,6 +135,7 @@ function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): 
     state: {
       parameters: parameterInputs(studentSpecs(config), { role: 'parameter' }),
       step: spec([], { dtype: 'int32', role: 'optimizer' }),
+      loss_scale: lossScaleInput(config),
     },
     seed,
     teacher: model ? undefined : teacher,
@@ -157,7 +161,8 @@ function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): 
         : teacherSignal(config, step)
     // Every micro-batch of every step draws its own dropout masks.
     const draw = op.add(op.mul(state.step, batch / rows), micro_batch)
-    const found = differentiate(config, state.parameters, step, signal, draw)
+    const scale = state.loss_scale?.factor
+    const found = differentiate(config, state.parameters, step, signal, draw, scale)
     const metrics = new Map(Object.entries(found.metrics))
     const adding =
       (values: ReadonlyMap<string, Tensor | undefined>) => (total: Tensor, name: string) =>
@@ -169,12 +174,12 @@ function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): 
       },
     }
   })
-  return recomputing(graph, config)
+  return asAsked(graph, config)
 }
 
 function applyGraph(config: TrainConfig, times: number, model?: ViTConfig): Graph {
   const inputs = {
-    state: stateInputs(studentSpecs(config)),
+    state: stateInputs(studentSpecs(config), scalesLoss(config)),
     sum: { ...sumInputs(config), anchors: model && anchorsInput(config, model, true) },
   }
   return trace(`apply ${config.method}`, inputs, ({ state, sum }, tracer) => {

@@ -3,7 +3,7 @@
 import * as op from '../graph/api.js'
 import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { Tensor } from '../graph/trace.js'
-import { hostTensor, sizeOf } from '../tensor/tensor.js'
+import { hostTensor, isFloat, sizeOf } from '../tensor/tensor.js'
 
 interface Context<K extends OpName> {
   readonly inputs: readonly Tensor[]
@@ -31,7 +31,7 @@ const extremum =
   (chosen: (a: Tensor, b: Tensor) => Tensor): Vjp<OpName> =>
   ({ inputs, g }) => {
     const [a, b] = inputs as [Tensor, Tensor]
-    const share = op.select(op.equal(a, b), 0.5, op.cast(chosen(a, b), 'float32'))
+    const share = op.select(op.equal(a, b), 0.5, op.cast(chosen(a, b), g.type.dtype))
     return [op.mul(g, share), op.mul(g, op.sub(1, share))]
   }
 
@@ -83,7 +83,7 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
     op.select(condition!, 0, g),
   ],
   cast: ({ inputs: [x], attrs, g }) =>
-    x!.type.dtype === 'float32' && attrs.dtype === 'float32' ? [g] : [],
+    isFloat(x!.type.dtype) && isFloat(attrs.dtype) ? [op.cast(g, x!.type.dtype)] : [],
 
   reshape: ({ inputs: [x], g }) => [op.reshape(g, x!.shape)],
   transpose: ({ attrs: { permutation }, g }) => [
@@ -113,7 +113,7 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
   sum: ({ inputs: [x], attrs: { axes }, g }) => [op.broadcastTo(restored(x!, g, axes), x!.shape)],
   max: ({ inputs: [x], outputs: [y], attrs: { axes }, g }) => {
     // As torch.amax: a tie is shared evenly.
-    const hits = op.cast(op.equal(x!, restored(x!, y!, axes)), 'float32')
+    const hits = op.cast(op.equal(x!, restored(x!, y!, axes)), x!.type.dtype)
     const share = op.div(restored(x!, g, axes), op.sum(hits, { axes, keepDims: true }))
     return [op.mul(hits, share)]
   },

@@ -1,6 +1,13 @@
 // How an op declares its contract: a signature, numbered constraints, and the shape rule that checks them. The ops
 // themselves are in ops.ts.
-import { broadcastShapes, type DType, type Shape, type TensorType } from '../tensor/tensor.js'
+import {
+  broadcastShapes,
+  isFloat,
+  type DType,
+  type Shape,
+  type TensorType,
+} from '../tensor/tensor.js'
+
 /** A broken contract: which op, which numbered constraint, and what was given. */
 export class ContractError extends Error {
   override name = 'ContractError'
@@ -45,7 +52,7 @@ export const unary = (meaning: string) =>
     constraints: ['x is a float'],
     arity: 1,
     infer: ([x], _, check) => {
-      check(x!.dtype === 'float32', 1)
+      check(isFloat(x!.dtype), 1)
       return [x!]
     },
   })
@@ -79,7 +86,7 @@ export const reduction = (meaning: string, emptyAllowed: boolean) =>
     ],
     arity: 1,
     infer: ([x], { axes, keepDims }, check) => {
-      check(x!.dtype === 'float32', 1)
+      check(isFloat(x!.dtype), 1)
       check(areAxes(axes, x!.shape.length), 2)
       if (!emptyAllowed)
         check(
@@ -100,13 +107,13 @@ export const alongAxis = (meaning: string) =>
     constraints: ['x is a float', 'axis is between 0 and rank - 1', 'that axis is not empty'],
     arity: 1,
     infer: ([x], { axis }, check) => {
-      check(x!.dtype === 'float32', 1)
+      check(isFloat(x!.dtype), 1)
       check(isAxis(axis, x!.shape.length), 2)
       check(x!.shape[axis]! > 0, 3)
       return [x!]
     },
   })
 
-export const numbers: readonly DType[] = ['float32', 'int32']
-export const floats: readonly DType[] = ['float32']
+export const numbers: readonly DType[] = ['float32', 'float16', 'int32']
+export const floats: readonly DType[] = ['float32', 'float16']
 export const bools: readonly DType[] = ['bool']

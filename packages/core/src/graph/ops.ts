@@ -20,13 +20,18 @@ import {
 import {
   broadcastShapes,
   formatType,
+  isFloat,
   sameShape,
   sizeOf,
+  valuesOf,
   type DType,
   type HostTensor,
   type Shape,
   type TensorType,
 } from '../tensor/tensor.js'
+
+/** Sums and products of more terms than this add them up in float32 where they are float16, which stagnates at 2048 ones. */
+export const longestFloat16Sum = 1024
 
 export const ops = {
   // ---- sources -------------------------------------------------------------------------------------------------
@@ -211,7 +216,7 @@ export const ops = {
     constraints: ['x is a float', 'axis is between 0 and rank - 1', 'that axis is not empty'],
     arity: 1,
     infer: ([x], { axis }, check) => {
-      check(x!.dtype === 'float32', 1)
+      check(isFloat(x!.dtype), 1)
       check(isAxis(axis, x!.shape.length), 2)
       check(x!.shape[axis]! > 0, 3)
       return [{ dtype: 'int32', shape: x!.shape.filter((_, i) => i !== axis) }]
@@ -221,14 +226,16 @@ export const ops = {
     signature:
       'a: float[…,m,k], b: float[…,k,n] -> y: float[…,m,n] (a, b transposed first if asked)',
     constraints: [
-      'a and b are floats of rank 2 or more',
+      'a and b are floats of one dtype and of rank 2 or more',
       'the inner sizes k agree',
       'the batch axes broadcast together',
     ],
     arity: 2,
     infer: ([a, b], { transposeA, transposeB }, check) => {
       check(
-        [a!, b!].every((x) => x.dtype === 'float32' && x.shape.length >= 2),
+        isFloat(a!.dtype) &&
+          a!.dtype === b!.dtype &&
+          [a!, b!].every(({ shape }) => shape.length >= 2),
         1,
       )
       const [m, k] = transposeA ? [a!.shape.at(-1)!, a!.shape.at(-2)!] : a!.shape.slice(-2)
@@ -236,7 +243,7 @@ export const ops = {
       check(k === inner, 2)
       const batch = broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2))
       check(batch !== undefined, 3)
-      return [{ dtype: 'float32', shape: [...batch!, m!, n!] }]
+      return [{ dtype: a!.dtype, shape: [...batch!, m!, n!] }]
     },
   }),
 
@@ -246,8 +253,8 @@ export const ops = {
   /** As torch.nn.LayerNorm over the last axis; mean and 1/√(variance + epsilon) are kept for the gradient. */
   layerNorm: composite<{ readonly epsilon: number }>({
     signature:
-      'x: float[…,d], scale: float[d], bias: float[d] -> y: float[…,d], mean, invStd: float[…,1]',
-    constraints: ['x is a float of rank 1 or more', 'd > 0', 'scale and bias are float[d]'],
+      'x: float32[…,d], scale, bias: float32[d] -> y: float32[…,d], mean, invStd: float32[…,1]',
+    constraints: ['x is float32 of rank 1 or more', 'd > 0', 'scale and bias are float32[d]'],
     arity: 3,
     infer: ([x, scale, bias], _, check) => {
       check(x!.dtype === 'float32' && x!.shape.length >= 1, 1)
@@ -270,21 +277,20 @@ export const ops = {
     signature: 'x: float[…,in], weight: float[out,in], bias?: float[out] -> y = x · weightᵀ + bias',
     constraints: [
       'x is a float of rank 1 or more',
-      'weight is float[out,in]',
-      'bias, where given, is float[out]',
+      'weight is [out,in], of the dtype of x',
+      'bias, where given, is [out], of the dtype of x',
     ],
     arity: [2, 3],
     infer: ([x, weight, bias], _, check) => {
-      check(x!.dtype === 'float32' && x!.shape.length >= 1, 1)
+      const { dtype, shape } = x!
+      check(isFloat(dtype) && shape.length >= 1, 1)
       check(
-        weight!.dtype === 'float32' &&
-          weight!.shape.length === 2 &&
-          weight!.shape[1] === x!.shape.at(-1),
+        weight!.dtype === dtype && weight!.shape.length === 2 && weight!.shape[1] === shape.at(-1),
         2,
       )
       const out = weight!.shape[0]!
-      check(bias === undefined || (bias.dtype === 'float32' && sameShape(bias.shape, [out])), 3)
-      return [{ dtype: 'float32', shape: [...x!.shape.slice(0, -1), out] }]
+      check(bias === undefined || (bias.dtype === dtype && sameShape(bias.shape, [out])), 3)
+      return [{ dtype, shape: [...shape.slice(0, -1), out] }]
     },
   }),
   /**
@@ -298,10 +304,10 @@ export const ops = {
     readonly weightDecay: number
   }>({
     signature:
-      'parameter, gradient, m, v: float[…], learningRate, correction1, correction2: float[] -> parameter, m, v',
+      'parameter, gradient, m, v: float32[…], learningRate, correction1, correction2: float32[] -> parameter, m, v',
     constraints: [
-      'parameter, gradient, m and v are floats of one shape',
-      'learningRate, correction1 and correction2 are float scalars',
+      'parameter, gradient, m and v are float32 of one shape',
+      'learningRate, correction1 and correction2 are float32 scalars',
     ],
     arity: 7,
     infer: (inputs, _, check) => {
@@ -370,7 +376,9 @@ export function formatAttrs(attrs: object): string {
   return parts.length === 0 ? '' : `{${parts.join(', ')}}`
 }
 
-const formatConstant = ({ shape, data }: HostTensor): string =>
-  shape.length === 0
-    ? String(Number(data[0]!.toPrecision(7)))
-    : `${Array.from(data.slice(0, 4)).join(',')}${data.length > 4 ? ',…' : ''}`
+function formatConstant(tensor: HostTensor): string {
+  const values = Array.from(valuesOf(tensor))
+  return tensor.shape.length === 0
+    ? String(Number(values[0]!.toPrecision(7)))
+    : `${values.slice(0, 4).join(',')}${values.length > 4 ? ',…' : ''}`
+}

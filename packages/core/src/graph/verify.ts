@@ -1,5 +1,5 @@
 // The executable spec of a graph: well-formedness and every op's contract, checked after each pass in tests.
-import { formatType, sameType } from '../tensor/tensor.js'
+import { formatType, sameType, type DType } from '../tensor/tensor.js'
 import type { Graph, Node, ValueId } from './graph.js'
 import { ContractError } from './contracts.js'
 import { inferTypes, ops } from './ops.js'
@@ -8,9 +8,10 @@ import { printNode } from './print.js'
 /**
  * Checks that every value is made once and before its use, that every node keeps its op's contract and has the
  * types its shape rule gives, and that donated inputs are replaced by outputs of their name and type.
+ * @param on what runs it, whose dtypes then are all that it may have.
  * @throws ContractError naming the graph and the offending node.
  */
-export function verify(graph: Graph): Graph {
+export function verify(graph: Graph, on?: { readonly dtypes: readonly DType[] }): Graph {
   const fail = (message: string, node?: Node): never => {
     throw new ContractError(
       `graph ${graph.name}: ${message}${node ? `\n  in ${printNode(graph, node)}` : ''}`,
@@ -19,7 +20,10 @@ export function verify(graph: Graph): Graph {
   const made = new Set<ValueId>()
   const make = (value: ValueId, node?: Node) => {
     if (made.has(value)) fail(`%${value} is made twice`, node)
-    if (!graph.types[value]) fail(`%${value} has no type`, node)
+    const type = graph.types[value]
+    if (!type) return fail(`%${value} has no type`, node)
+    if (on && !on.dtypes.includes(type.dtype))
+      fail(`%${value} is ${type.dtype}, this backend has ${on.dtypes.join(', ')}`, node)
     made.add(value)
   }
   const unique = (names: readonly string[], kind: string) =>

@@ -4,7 +4,7 @@ import * as op from '../graph/api.js'
 import type { Node } from '../graph/graph.js'
 import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { Simplifier, Tensor, Tracer } from '../graph/trace.js'
-import { broadcastShapes, hostScalar, sameShape, type Shape } from '../tensor/tensor.js'
+import { broadcastShapes, hostScalar, sameShape, valuesOf, type Shape } from '../tensor/tensor.js'
 
 type Rule<K extends OpName> = (
   inputs: readonly Tensor[],
@@ -26,7 +26,7 @@ function uniform(x: Tensor): number | undefined {
   const broadcast = madeBy(x, 'broadcastTo')
   if (broadcast) return uniform(sourceOf(x, broadcast))
   const value = madeBy(x, 'constant')?.attrs.value
-  return value?.data.length === 1 ? value.data[0] : undefined
+  return value?.data.length === 1 ? valuesOf(value)[0] : undefined
 }
 
 const resultShape = (inputs: readonly Tensor[]): Shape | undefined =>

@@ -3,6 +3,7 @@ import * as op from '../graph/api.js'
 import { isTensor, type InputSpec, type Tensor } from '../graph/trace.js'
 import { flattenTree, mapTree, type MapLeaves } from '../graph/tree.js'
 import { isParameterSpec, type ParameterSpec } from '../nn/parameters.js'
+import { initialLossScale, lossScaleInputs, type LossScale } from './loss-scale.js'
 import { hostScalar, hostTensor, type HostTensor } from '../tensor/tensor.js'
 
 export interface AdamWOptions {
@@ -35,10 +36,12 @@ export interface TrainingState<S, T> {
   readonly step: T
   readonly correction1: T
   readonly correction2: T
+  /** With mixed precision. */
+  readonly loss_scale: LossScale<T> | undefined
 }
 
 /** Graph inputs of a training state, all donated. */
-export function stateInputs<S>(specs: S): TrainingState<S, InputSpec> {
+export function stateInputs<S>(specs: S, scalesLoss: boolean): TrainingState<S, InputSpec> {
   const like = (role: InputSpec['role']) =>
     mapTree(specs, isParameterSpec, ({ shape }) => ({
       dtype: 'float32' as const,
@@ -54,12 +57,16 @@ export function stateInputs<S>(specs: S): TrainingState<S, InputSpec> {
     step: { ...scalar, dtype: 'int32' },
     correction1: scalar,
     correction2: scalar,
+    loss_scale: scalesLoss ? lossScaleInputs : undefined,
   }
 }
 
 /** The state before the first step, by graph input name (`state.parameters.…`, `state.m.…`, …). */
-export function initialState(parameters: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> {
-  const state = new Map<string, HostTensor>()
+export function initialState(
+  parameters: ReadonlyMap<string, HostTensor>,
+  scalesLoss = false,
+): Map<string, HostTensor> {
+  const state = scalesLoss ? initialLossScale() : new Map<string, HostTensor>()
   for (const [name, value] of parameters) state.set(`state.parameters.${name}`, value)
   for (const moment of ['m', 'v'])
     for (const [name, { shape }] of parameters)
@@ -114,5 +121,6 @@ export function adamw<S>(
     step: op.add(state.step, 1),
     correction1,
     correction2,
+    loss_scale: state.loss_scale,
   }
 }

@@ -1,5 +1,6 @@
 // Reference kernels of the ops that treat every element alone, operands broadcast to the result's shape.
-import type { TensorType } from '../tensor/tensor.js'
+import { fromFloat16, toFloat16 } from '../tensor/float16.js'
+import type { DType, TensorType } from '../tensor/tensor.js'
 import { sizeOf } from '../tensor/tensor.js'
 import { erf } from './erf.js'
 import type { Kernels } from './kernel.js'
@@ -30,6 +31,14 @@ export const binary =
     for (let i = 0; i < y.length; i++) y[i] = of(a[i]!, b[i]!) as number
     return [y]
   }
+
+/** Of floats; only this op rounds to float16 here, where it may make infinities of great numbers. */
+const casts: Record<DType, (x: number) => number> = {
+  float32: (x) => x,
+  float16: (x) => fromFloat16(toFloat16(x)),
+  int32: Math.trunc,
+  bool: (x) => Number(x !== 0),
+}
 
 export const elementwise: Kernels<
   | 'neg'
@@ -96,10 +105,5 @@ export const elementwise: Kernels<
     for (let i = 0; i < y.length; i++) y[i] = condition[i] ? a[i]! : b[i]!
     return [y]
   },
-  cast: (inputs, { dtype }, outputs) =>
-    unary(dtype === 'bool' ? (x) => Number(x !== 0) : dtype === 'int32' ? Math.trunc : (x) => x)(
-      inputs,
-      {},
-      outputs,
-    ),
+  cast: (inputs, { dtype }, outputs) => unary(casts[dtype])(inputs, {}, outputs),
 }

@@ -80,7 +80,7 @@ export class ReferenceBackend implements Backend {
   readonly versions = {}
   readonly capabilities: Capabilities = {
     composites: opNames.filter(isComposite),
-    dtypes: ['float32', 'int32', 'bool'],
+    dtypes: ['float32', 'float16', 'int32', 'bool'],
     // Of float64; Math.exp and its like are within two units in the last place.
     precision: { arithmetic: 2 ** -53, transcendental: 2 ** -52 },
     deterministic: true,
@@ -98,7 +98,7 @@ export class ReferenceBackend implements Backend {
 
   async compile(graph: Graph): Promise<Executable> {
     this.#check()
-    verify(graph)
+    verify(graph, this.capabilities)
     let disposed = false
     return {
       graph,
@@ -122,7 +122,7 @@ export class ReferenceBackend implements Backend {
 
   async upload(tensor: HostTensor): Promise<DeviceBuffer> {
     this.#check()
-    checkHostTensor(tensor)
+    checkHostTensor(tensor, this.capabilities)
     return new ReferenceBuffer(widen(tensor), this.#live)
   }
 

@@ -4,6 +4,7 @@ import {
   hostTensor,
   sizeOf,
   stridesOf,
+  valuesOf,
   type DType,
   type HostTensor,
   type Shape,
@@ -12,13 +13,14 @@ import {
 
 export interface ReferenceArrays {
   float32: Float64Array
+  float16: Float64Array
   int32: Int32Array
   bool: Uint8Array
 }
 
 export type ReferenceData = ReferenceArrays[DType]
 
-/** A tensor of the reference: float32 values are held as float64, so that an error seen against it is the other's. */
+/** A tensor of the reference: floats are held as float64, so that an error seen against it is the other's. */
 export type ReferenceTensor = {
   readonly [D in DType]: {
     readonly dtype: D
@@ -27,24 +29,24 @@ export type ReferenceTensor = {
   }
 }[DType]
 
-const arrays = { float32: Float64Array, int32: Int32Array, bool: Uint8Array }
+const arrays = { float32: Float64Array, float16: Float64Array, int32: Int32Array, bool: Uint8Array }
 
 /** Zeros. */
 export const allocate = <D extends DType>(dtype: D, size: number): ReferenceArrays[D] =>
   new arrays[dtype](size) as ReferenceArrays[D]
 
-export const referenceTensor = (type: TensorType, data: ReferenceData): ReferenceTensor =>
-  ({ ...type, data }) as ReferenceTensor
+export const referenceTensor = (
+  { dtype, shape }: TensorType,
+  data: ReferenceData,
+): ReferenceTensor => ({ dtype, shape, data }) as ReferenceTensor
 
-/** A copy, with float32 widened. */
-export const widen = ({ dtype, shape, data }: HostTensor): ReferenceTensor =>
-  referenceTensor({ dtype, shape }, new arrays[dtype](data))
+/** A copy, with floats widened. */
+export const widen = (tensor: HostTensor): ReferenceTensor =>
+  referenceTensor(tensor, new arrays[tensor.dtype](valuesOf(tensor)))
 
-const hostArrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }
-
-/** A copy, with float64 rounded to float32. */
+/** A copy, with float64 rounded to what the dtype has. */
 export const narrow = ({ dtype, shape, data }: ReferenceTensor): HostTensor =>
-  hostTensor(dtype, shape, new hostArrays[dtype](data))
+  hostTensor(dtype, shape, data as Float64Array)
 
 /** An array of the same class. */
 const alike = <T extends ReferenceData>(data: T, size: number): T =>

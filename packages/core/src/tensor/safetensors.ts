@@ -2,6 +2,7 @@
 // JSON (name -> dtype, shape, byte range), then the data. https://github.com/huggingface/safetensors
 // A header is treated as hostile: all of it is checked before any of it is used. Opening files is the caller's business.
 
+import { fromFloat16 } from './float16.js'
 import { formatType, hostTensor, sizeOf } from './tensor.js'
 import type { DType, HostTensor, Shape } from './tensor.js'
 
@@ -41,7 +42,12 @@ const maxHeaderBytes = 100_000_000
 
 const metadataKey = '__metadata__'
 
-const storageOf: Record<DType, StorageType> = { float32: 'F32', int32: 'I32', bool: 'BOOL' }
+const storageOf: Record<DType, StorageType> = {
+  float32: 'F32',
+  float16: 'F16',
+  int32: 'I32',
+  bool: 'BOOL',
+}
 
 interface Storage {
   readonly bytes: number
@@ -346,21 +352,8 @@ const view = <T>(
   bytes: Uint8Array,
 ): T => new array(bytes.buffer, bytes.byteOffset, bytes.length / array.BYTES_PER_ELEMENT)
 
-let float16Values: Float32Array | undefined
-
-/** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 mantissa bits. There are few enough of them for a table. */
 function widenFloat16(bytes: Uint8Array, shape: Shape): HostTensor {
-  float16Values ??= Float32Array.from({ length: 0x10000 }, (_, bits) => {
-    const exponent = (bits >> 10) & 31
-    const mantissa = bits & 1023
-    const sign = bits & 0x8000 ? -1 : 1
-    if (exponent === 31) return mantissa ? NaN : sign * Infinity
-    return sign * (exponent ? 2 ** (exponent - 15) * (1 + mantissa / 1024) : 2 ** -24 * mantissa)
-  })
-  const bits = view(Uint16Array, bytes)
-  const data = new Float32Array(bits.length)
-  for (let i = 0; i < bits.length; i++) data[i] = float16Values[bits[i]!]!
-  return hostTensor('float32', shape, data)
+  return hostTensor('float32', shape, Float32Array.from(view(Uint16Array, bytes), fromFloat16))
 }
 
 /** bfloat16 is the upper half of a float32. */

@@ -1,8 +1,9 @@
 // What a tensor is outside any backend: a dtype, a shape, and on the host a typed array in row-major order.
 // Nothing here computes; the ops are in graph/, their meaning in reference/.
+import { fromFloat16, toFloat16 } from './float16.js'
 
 /** Element types. `bool` is stored on the host as one byte, 0 or 1. */
-export type DType = 'float32' | 'int32' | 'bool'
+export type DType = 'float32' | 'float16' | 'int32' | 'bool'
 
 /** Sizes of the axes, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[]
@@ -14,6 +15,8 @@ export interface TensorType {
 
 export interface HostArrays {
   float32: Float32Array
+  /** Their 16-bit words: see `valuesOf`. */
+  float16: Uint16Array
   int32: Int32Array
   bool: Uint8Array
 }
@@ -23,10 +26,24 @@ export type HostTensor = {
   readonly [D in DType]: { readonly dtype: D; readonly shape: Shape; readonly data: HostArrays[D] }
 }[DType]
 
-export const bytesPerElement: Record<DType, number> = { float32: 4, int32: 4, bool: 1 }
+export const bytesPerElement: Record<DType, number> = {
+  float32: 4,
+  float16: 2,
+  int32: 4,
+  bool: 1,
+}
 
 /** How a dtype is printed in graphs and errors. */
-export const dtypeLabel: Record<DType, string> = { float32: 'f32', int32: 'i32', bool: 'bool' }
+export const dtypeLabel: Record<DType, string> = {
+  float32: 'f32',
+  float16: 'f16',
+  int32: 'i32',
+  bool: 'bool',
+}
+
+export type FloatType = 'float32' | 'float16'
+export const isFloat = (dtype: DType): dtype is FloatType =>
+  dtype === 'float32' || dtype === 'float16'
 
 export const sizeOf = (shape: Shape): number => shape.reduce((size, axis) => size * axis, 1)
 
@@ -67,18 +84,24 @@ export function broadcastShapes(a: Shape, b: Shape): number[] | undefined {
   return out
 }
 
-const arrayOf = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }
+const arrayOf = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+}
 
 /**
- * A host tensor over `data` (not copied), or zeros.
+ * A host tensor over `data` (not copied), or zeros. Numbers that are not in an array of the dtype's are rounded to it.
  * @throws when the length of `data` is not the product of `shape`, or its class not that of `dtype`.
  */
 export function hostTensor<D extends DType>(
   dtype: D,
   shape: Shape,
-  data?: HostArrays[D] | readonly number[],
+  data?: HostArrays[D] | readonly number[] | Float64Array,
 ): Extract<HostTensor, { dtype: D }> {
-  const array = data === undefined ? sizeOf(shape) : data
+  const asWords = dtype === 'float16' && data && !(data instanceof Uint16Array)
+  const array = asWords ? Array.from(data, toFloat16) : (data ?? sizeOf(shape))
   const values = array instanceof arrayOf[dtype] ? array : new arrayOf[dtype](array as number)
   if (values.length !== sizeOf(shape))
     throw new Error(
@@ -90,3 +113,7 @@ export function hostTensor<D extends DType>(
 /** A scalar host tensor. */
 export const hostScalar = (value: number, dtype: DType = 'float32'): HostTensor =>
   hostTensor(dtype, [], [value])
+
+/** The numbers of a host tensor: its data, but of float16 what the words mean. */
+export const valuesOf = ({ dtype, data }: HostTensor): ArrayLike<number> =>
+  dtype === 'float16' ? Float32Array.from(data, fromFloat16) : data

@@ -1,13 +1,7 @@
 // Cases of constants and of the ops that only move elements: nothing may be rounded, so the bits must be the same.
 import type { AttrsOf, OpName } from '../../graph/ops.js'
 import type { Tensor } from '../../graph/trace.js'
-import {
-  hostScalar,
-  hostTensor,
-  type DType,
-  type HostTensor,
-  type Shape,
-} from '../../tensor/tensor.js'
+import { hostScalar, hostTensor, type HostTensor, type Shape } from '../../tensor/tensor.js'
 import { bools, exactly, floats, ints, label, numeric, type NumericDefinition } from './define.js'
 
 const draws = { float32: floats, int32: ints, bool: bools }
@@ -23,7 +17,7 @@ const moves = <K extends OpName>(
   op: K,
   contract: string,
   table: readonly (readonly [Shape, AttrsOf<K>, string])[],
-  takes: readonly DType[] = dtypes,
+  takes: readonly (typeof dtypes)[number][] = dtypes,
 ): NumericDefinition[] =>
   table.flatMap(([shape, attrs, variant]) =>
     takes.map((dtype) =>

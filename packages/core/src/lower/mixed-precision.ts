@@ -1,0 +1,65 @@
+// Mixed precision (Micikevicius et al. 2018): the models' products of matrices in float16, and what only passes their results on.
+// Everything else stays float32: parameters and optimizer, norms, softmax, sums, and the losses. It sees scopes and ops only.
+import type { Graph, Node, ValueId } from '../graph/graph.js'
+import type { OpName } from '../graph/ops.js'
+import { Tracer, type Tensor } from '../graph/trace.js'
+import * as op from '../graph/api.js'
+import { hostTensor, sizeOf } from '../tensor/tensor.js'
+
+const products: ReadonlySet<OpName> = new Set<OpName>(['matmul', 'linear'])
+
+/** In float16 where all they read was made in it. */
+const followers: ReadonlySet<OpName> = new Set<OpName>([
+  ...(['reshape', 'transpose', 'broadcastTo', 'slice', 'pad', 'concat'] as const),
+  ...(['neg', 'add', 'sub', 'mul', 'div', 'sigmoid', 'quickGelu'] as const),
+])
+
+/** Forward and backward of a student or teacher, but not the loss. */
+const isModel = ({ scope }: Node): boolean =>
+  /^(student|teacher)(\/|$)/.test(scope) && !scope.split('/').includes('loss')
+
+/** An equal graph but for rounding, with the casts that it takes. Its interface stays the same. */
+export function mixedPrecision(graph: Graph): Graph {
+  const tracer = new Tracer()
+  const values = new Map<ValueId, Tensor>()
+  /** Values that were made in float16. */
+  const halves = new Set<ValueId>()
+  /** Constants, which take the dtype of what they meet; the elements of scalars. */
+  const numbers = new Map<ValueId, number>()
+  for (const { name, value, role, donated } of graph.inputs)
+    values.set(value, tracer.input(name, { ...graph.types[value]!, role, donated }))
+
+  /** A value in the dtype it has in `graph`. */
+  const asIs = (value: ValueId) => op.cast(values.get(value)!, graph.types[value]!.dtype)
+  const asHalf = (value: ValueId) => {
+    const number = numbers.get(value)
+    return number === undefined
+      ? op.cast(values.get(value)!, 'float16')
+      : tracer.constant(hostTensor('float16', graph.types[value]!.shape, [number]))
+  }
+  const inHalf = (node: Node): boolean => {
+    if (!isModel(node) || graph.types[node.outputs[0]!]!.dtype !== 'float32') return false
+    if (products.has(node.op)) return true
+    const tensors = node.inputs.filter((value) => !numbers.has(value))
+    return (
+      followers.has(node.op) && tensors.length > 0 && tensors.every((value) => halves.has(value))
+    )
+  }
+
+  for (const node of graph.nodes)
+    tracer.inScope(node.scope, () => {
+      const half = inHalf(node)
+      const outputs = tracer.emit(node.op, node.inputs.map(half ? asHalf : asIs), node.attrs)
+      node.outputs.forEach((value, i) => {
+        values.set(value, outputs[i]!)
+        if (half) halves.add(value)
+      })
+      if (node.op !== 'constant') return
+      const { dtype, shape, data } = node.attrs.value
+      if (dtype === 'float32' && sizeOf(shape) === 1) numbers.set(node.outputs[0]!, data[0]!)
+    })
+  return tracer.finish(
+    graph.name,
+    new Map(graph.outputs.map(({ name, value }) => [name, asIs(value)])),
+  )
+}

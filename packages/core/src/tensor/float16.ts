@@ -1,0 +1,38 @@
+// IEEE 754 binary16 on a host that has no such array: 1 sign, 5 exponent (bias 15), 10 mantissa bits, kept as a 16-bit word.
+
+const floats = new Float32Array(1)
+const bits = new Uint32Array(floats.buffer)
+
+/** The word of the nearest half-precision number, ties to even; from 65520 on an infinity. */
+export function toFloat16(value: number): number {
+  floats[0] = value
+  const word = bits[0]!
+  const sign = (word >>> 16) & 0x8000
+  const magnitude = word & 0x7fffffff
+  if (magnitude > 0x7f800000) return sign | 0x7e00
+  if (magnitude >= 0x477ff000) return sign | 0x7c00
+  if (magnitude < 0x38800000) {
+    // Below 2^-14 the exponent stays: the number is a multiple of 2^-24.
+    const scaled = Math.abs(floats[0]) * 2 ** 24
+    const below = Math.floor(scaled)
+    const rest = scaled - below
+    return sign | (below + (rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? 1 : 0))
+  }
+  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1)
+  return sign | ((rounded - 0x38000000) >>> 13)
+}
+
+/** There are few enough words for a table of what they mean. */
+let table: Float32Array | undefined
+
+/** The number a word stands for, which float32 has too. */
+export function fromFloat16(word: number): number {
+  table ??= Float32Array.from({ length: 0x10000 }, (_, at) => {
+    const exponent = (at >> 10) & 31
+    const mantissa = at & 1023
+    const sign = at & 0x8000 ? -1 : 1
+    if (exponent === 31) return mantissa ? NaN : sign * Infinity
+    return sign * (exponent ? 2 ** (exponent - 15) * (1 + mantissa / 1024) : 2 ** -24 * mantissa)
+  })
+  return table[word]!
+}

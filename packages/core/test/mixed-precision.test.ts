@@ -1,0 +1,218 @@
+// Mixed precision: what is in float16 and what is not, how near its gradients are, and how loss scaling goes about overflow.
+import { describe, expect, it } from 'vitest'
+import {
+  evaluate,
+  gradientGraph,
+  hostScalar,
+  hostTensor,
+  initialParameters,
+  initialState,
+  lower,
+  methods,
+  mixedPrecision,
+  op,
+  paperAdamW,
+  planMemory,
+  presets,
+  Random,
+  spec,
+  stepGraphs,
+  studentSpecs,
+  trace,
+  trainGraph,
+  verify,
+  type ClassifierConfig,
+  type Graph,
+  type Method,
+  type Precision,
+  type ReferenceTensor,
+  type HostTensor,
+  type TrainConfig,
+} from '../src/index.js'
+
+const student: ClassifierConfig = {
+  imageSize: 8,
+  patchSize: 4,
+  channels: 1,
+  width: 8,
+  layers: 2,
+  heads: 2,
+  classes: 3,
+  activation: 'quickGelu',
+  preNorm: true,
+  epsilon: 1e-5,
+  attentionDropout: 0,
+}
+const teacher: ClassifierConfig = { ...student, width: 6, layers: 1, heads: 3 }
+
+const configOf = (method: Method, rest: Partial<TrainConfig> = {}): TrainConfig => ({
+  method,
+  student,
+  batch: 4,
+  images: { channels: 1, size: 8 },
+  ...(method !== 'supervised' && {
+    teacher:
+      method === 'teacher-kd' || method === 'logit-kd'
+        ? { kind: 'live', model: teacher }
+        : { kind: 'stored', width: teacher.width },
+  }),
+  settings: presets.corrected,
+  optimizer: { ...paperAdamW, learningRate: 0.01 },
+  schedule: { kind: 'constant' },
+  precision: 'mixed-float16',
+  ...rest,
+})
+
+type Values = Record<string, HostTensor | ReferenceTensor>
+
+/** Values for all inputs of a graph. */
+function valuesFor(config: TrainConfig, { inputs, types }: Graph): Values {
+  const random = new Random(5)
+  const values: Values = Object.fromEntries(
+    initialState(initialParameters(studentSpecs(config), new Random(1)), true),
+  )
+  for (const { name, value } of inputs) {
+    const { dtype, shape } = types[value]!
+    const tensor = hostTensor(dtype, shape)
+    for (let i = 0; i < tensor.data.length; i++)
+      tensor.data[i] = dtype === 'int32' ? i % 3 : random.normal()
+    values[name] ??= tensor
+  }
+  return values
+}
+
+const taken = (graph: Graph, values: Values): Values =>
+  Object.fromEntries(graph.inputs.map(({ name }) => [name, values[name]!]))
+
+const dtypesByScope = (graph: Graph, part: RegExp) =>
+  new Set(
+    graph.nodes
+      .filter(({ scope, op }) => part.test(scope) && (op === 'linear' || op === 'matmul'))
+      .map(({ outputs }) => graph.types[outputs[0]!]!.dtype),
+  )
+
+describe('mixedPrecision', () => {
+  it.each(methods)('has the products of models in float16, and nothing else of %s', (method) => {
+    for (const { graph } of stepGraphs(configOf(method, { microBatch: 2 }))) {
+      verify(lower(verify(graph)))
+      const halves = graph.nodes.filter(({ outputs }) =>
+        outputs.some((value) => graph.types[value]!.dtype === 'float16'),
+      )
+      for (const { scope } of halves) expect(scope).toMatch(/^(student|teacher)(?!.*loss)/)
+      for (const { value } of [...graph.inputs, ...graph.outputs])
+        expect(graph.types[value]!.dtype).not.toBe('float16')
+    }
+    const whole = trainGraph(configOf(method))
+    expect(dtypesByScope(whole, /^(student|teacher)\/blocks/)).toEqual(new Set(['float16']))
+    expect(dtypesByScope(whole, /loss/)).not.toContain('float16')
+  })
+
+  it('casts once what several products read, and not what a product made for the next', () => {
+    const graph = mixedPrecision(
+      trace('t', { x: spec([4, 4]), w: spec([4, 4]) }, ({ x, w }, tracer) =>
+        tracer.scope('student', () => {
+          const first = op.linear(x, w)
+          return { y: op.linear(op.mul(first, 0.5), w) }
+        }),
+      ),
+    )
+    expect(graph.nodes.filter((node) => node.op === 'cast').length).toBe(3)
+    expect(graph.nodes.map((node) => node.op)).toEqual([
+      'cast',
+      'cast',
+      'linear',
+      'constant',
+      'mul',
+      'linear',
+      'cast',
+    ])
+  })
+
+  it('takes less memory for activations', () => {
+    const big = { ...student, width: 64, layers: 4 }
+    const peak = (precision: Precision) =>
+      planMemory(lower(trainGraph(configOf('embed-kd', { student: big, batch: 64, precision }))))
+        .peakBytes
+    expect(peak('mixed-float16')).toBeLessThan(0.9 * peak('float32'))
+  })
+})
+
+describe('gradients', () => {
+  it.each(methods)('are those of float32 but for rounding, of %s', (method) => {
+    const config = configOf(method)
+    const graph = gradientGraph(config)
+    const wide = gradientGraph({ ...config, precision: 'float32' })
+    const values = valuesFor(config, graph)
+    // The reference computes in float64 and rounds where a tensor is cast to float16.
+    const [half, exact] = [graph, wide].map((g) => evaluate(lower(g), taken(g, values)))
+    for (const { name } of graph.outputs) {
+      const [a, b] = [half![name]!.data, exact![name]!.data]
+      const norm = (values: ArrayLike<number>) => Math.hypot(...Array.from(values))
+      const difference = norm(Array.from(a, (x, i) => x - b[i]!))
+      expect(difference, name).toBeLessThanOrEqual(2e-2 * norm(b) + 1e-5)
+    }
+    expect(Array.from(half!['metrics.loss']!.data)).not.toEqual(
+      Array.from(exact!['metrics.loss']!.data),
+    )
+  })
+})
+
+describe('loss scaling', () => {
+  const config = configOf('embed-kd')
+  const graph = lower(trainGraph(config))
+  const given = valuesFor(config, graph)
+  const step = (values: Values): Values => ({ ...values, ...evaluate(graph, taken(graph, values)) })
+  const scalar = (values: Values, name: string) => Array.from(values[name]!.data)[0]
+  const state = (values: Values) =>
+    Object.fromEntries(
+      Object.entries(values)
+        .filter(([name]) => /^state\.(parameters|m|v|correction)/.test(name))
+        .map(([name, { data }]) => [name, Array.from(data)]),
+    )
+  const scaled = (factor: number, steps = 0): Values => ({
+    ...given,
+    'state.loss_scale.factor': hostScalar(factor),
+    'state.loss_scale.steps': hostScalar(steps, 'int32'),
+  })
+
+  it('leaves a step as it was where it only scales', () => {
+    const [a, b] = [state(step(scaled(1))), state(step(scaled(2 ** 8)))]
+    for (const [name, values] of Object.entries(a))
+      values.forEach((x, i) => expect(x, name).toBeCloseTo(b[name]![i]!, 4))
+  })
+
+  it('does not take a step whose gradients overflow, and halves the factor', () => {
+    const before = scaled(2 ** 40, 7)
+    const after = step(before)
+    expect(state(after)).toEqual(state(before))
+    expect(scalar(after, 'state.step')).toBe(1)
+    expect(scalar(after, 'state.loss_scale.factor')).toBe(2 ** 39)
+    expect(scalar(after, 'state.loss_scale.steps')).toBe(0)
+    expect(scalar(after, 'metrics.skipped')).toBe(1)
+    expect(Number.isFinite(scalar(after, 'metrics.loss'))).toBe(true)
+  })
+
+  it('finds a factor that does not overflow', () => {
+    let values = step(scaled(2 ** 30))
+    expect(scalar(values, 'metrics.skipped')).toBe(1)
+    for (let i = 0; i < 30 && scalar(values, 'metrics.skipped') === 1; i++) values = step(values)
+    expect(scalar(values, 'metrics.skipped')).toBe(0)
+    expect(state(values)).not.toEqual(state(given))
+  })
+
+  it('doubles the factor after 2000 steps', () => {
+    const after = step(scaled(2 ** 8, 1999))
+    expect(scalar(after, 'metrics.skipped')).toBe(0)
+    expect(scalar(after, 'state.loss_scale.factor')).toBe(2 ** 9)
+    expect(scalar(after, 'state.loss_scale.steps')).toBe(0)
+    expect(scalar(step(scaled(2 ** 8, 3)), 'state.loss_scale.steps')).toBe(4)
+  })
+
+  it('does not take a step on images that are not numbers', () => {
+    const images = given['batch.images']!
+    const data = Float32Array.from(images.data)
+    data[3] = NaN
+    const before = { ...scaled(1), 'batch.images': hostTensor('float32', images.shape, data) }
+    expect(state(step(before))).toEqual(state(before))
+  })
+})
