@@ -1,6 +1,7 @@
 // Mixed precision: what is in float16 and what is not, how near its gradients are, and how loss scaling goes about overflow.
 import { describe, expect, it } from 'vitest'
 import {
+  batchInputs,
   evaluate,
   gradientGraph,
   hostScalar,
@@ -26,6 +27,7 @@ import {
   type Method,
   type Precision,
   type ReferenceTensor,
+  type StepPart,
   type HostTensor,
   type TrainConfig,
 } from '../src/index.js'
@@ -157,6 +159,47 @@ describe('gradients', () => {
   })
 })
 
+describe.each(['elementwise', 'blocks'] as const)('rematerialise %s', (rematerialise) => {
+  it('gives the same gradients, to the bit', () => {
+    const config = configOf('embed-kd')
+    const graph = gradientGraph(config)
+    const values = taken(graph, valuesFor(config, graph))
+    const again = lower(gradientGraph({ ...config, rematerialise }))
+    expect(again.nodes.length).toBeGreaterThan(lower(graph).nodes.length)
+    expect(evaluate(verify(again), values)).toEqual(evaluate(lower(graph), values))
+  })
+})
+
+describe('micro-batches', () => {
+  it.each(['embed-kd', 'teacher-kd'] as const)(
+    'take the step of the whole batch, of %s',
+    (method) => {
+      const config = configOf(method)
+      const run = (parts: readonly StepPart[]): Values => {
+        let values = valuesFor(config, trainGraph(config))
+        const batch = new Map(Object.entries(values)) as Map<string, HostTensor>
+        for (const { graph } of parts)
+          for (const { name, value } of graph.inputs)
+            if (name.startsWith('sum.'))
+              values[name] = hostTensor('float32', graph.types[value]!.shape)
+        for (const { graph, times } of parts)
+          for (let index = 0; index < times; index++) {
+            const all = { ...values, ...Object.fromEntries(batchInputs(graph, batch, index)) }
+            values = { ...values, ...evaluate(lower(graph), taken(graph, all)) }
+          }
+        return values
+      }
+      const [whole, parts] = [config, { ...config, microBatch: 2 }].map((c) => run(stepGraphs(c)))
+      expect(Array.from(parts!['metrics.skipped']!.data)).toEqual([0])
+      for (const name of Object.keys(whole!).filter((name) => name.startsWith('state.m.'))) {
+        const [a, b] = [parts![name]!.data, whole![name]!.data]
+        const apart = Math.hypot(...Array.from(a, (x, i) => x - b[i]!))
+        expect(apart, name).toBeLessThanOrEqual(2e-2 * Math.hypot(...Array.from(b)) + 1e-5)
+      }
+    },
+  )
+})
+
 describe('loss scaling', () => {
   const config = configOf('embed-kd')
   const graph = lower(trainGraph(config))
@@ -188,6 +231,7 @@ describe('loss scaling', () => {
     expect(scalar(after, 'state.step')).toBe(1)
     expect(scalar(after, 'state.loss_scale.factor')).toBe(2 ** 39)
     expect(scalar(after, 'state.loss_scale.steps')).toBe(0)
+    expect(scalar(after, 'state.loss_scale.skipped')).toBe(1)
     expect(scalar(after, 'metrics.skipped')).toBe(1)
     expect(Number.isFinite(scalar(after, 'metrics.loss'))).toBe(true)
   })
@@ -197,6 +241,9 @@ describe('loss scaling', () => {
     expect(scalar(values, 'metrics.skipped')).toBe(1)
     for (let i = 0; i < 30 && scalar(values, 'metrics.skipped') === 1; i++) values = step(values)
     expect(scalar(values, 'metrics.skipped')).toBe(0)
+    expect(scalar(values, 'state.loss_scale.skipped')).toBe(
+      30 - Math.log2(scalar(values, 'state.loss_scale.factor')!),
+    )
     expect(state(values)).not.toEqual(state(given))
   })
 

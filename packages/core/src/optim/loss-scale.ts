@@ -9,6 +9,8 @@ export interface LossScale<T> {
   readonly factor: T
   /** Steps taken since it was changed, an int32 scalar. */
   readonly steps: T
+  /** Steps not taken since the start, an int32 scalar. */
+  readonly skipped: T
 }
 
 const FIRST = 2 ** 16
@@ -21,6 +23,7 @@ const scalar = { shape: [], role: 'optimizer', donated: true } as const
 export const lossScaleInputs: LossScale<InputSpec> = {
   factor: { ...scalar, dtype: 'float32' },
   steps: { ...scalar, dtype: 'int32' },
+  skipped: { ...scalar, dtype: 'int32' },
 }
 
 /** The loss scale before the first step, by graph input name. */
@@ -28,6 +31,7 @@ export const initialLossScale = (): Map<string, HostTensor> =>
   new Map([
     ['state.loss_scale.factor', hostScalar(FIRST)],
     ['state.loss_scale.steps', hostScalar(0, 'int32')],
+    ['state.loss_scale.skipped', hostScalar(0, 'int32')],
   ])
 
 /** The gradients of the loss itself, and whether all of them are finite, a bool scalar. */
@@ -47,11 +51,13 @@ export function unscale<K>(
 }
 
 /** The loss scale of the next step. */
-export function adapt({ factor, steps }: LossScale<Tensor>, finite: Tensor): LossScale<Tensor> {
+export function adapt(scale: LossScale<Tensor>, finite: Tensor): LossScale<Tensor> {
+  const { factor, steps, skipped } = scale
   const taken = op.add(steps, 1)
   const grows = op.and(finite, op.equal(taken, INTERVAL))
   return {
     factor: op.select(finite, op.select(grows, op.mul(factor, 2), factor), op.mul(factor, 0.5)),
     steps: op.select(op.and(finite, op.not(grows)), taken, 0),
+    skipped: op.select(finite, skipped, op.add(skipped, 1)),
   }
 }
