@@ -1,6 +1,7 @@
 // The record of one trial: its schema, its types, and its form as a JSON line. Statistics belong to the benchmark.
 export {
   METHODS,
+  PRECISIONS,
   PRESETS,
   REMATERIALISATIONS,
   recordJsonSchema,
@@ -10,6 +11,7 @@ export {
   type BenchRecord,
   type Environment,
   type Method,
+  type Precision,
   type Preset,
   type Status,
   type Trial,

@@ -61,7 +61,7 @@ function checkRecord(value: unknown, line: number): BenchRecord {
   return result.data
 }
 
-/** The record in the form of today. Version 2 only added fields: micro-batches, rematerialisation, recomputed FLOPs. */
+/** The record in the form of today. Version 2 only added fields: micro-batches, rematerialisation, recomputed FLOPs, precision. */
 function migrated(value: unknown, line: number): unknown {
   const version =
     typeof value === 'object' && value !== null && 'schemaVersion' in value

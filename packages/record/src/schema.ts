@@ -9,6 +9,8 @@ export const METHODS = ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cac
 export const PRESETS = ['paper', 'corrected'] as const
 /** What a gradient computes again instead of keeping. */
 export const REMATERIALISATIONS = ['elementwise', 'blocks'] as const
+/** Of the models' matrix products; parameters and optimizer are float32. */
+export const PRECISIONS = ['float32', 'mixed-float16'] as const
 export const STATUSES = ['ok', 'oom', 'timeout', 'error', 'skipped'] as const
 
 const text = z.string().min(1)
@@ -77,6 +79,7 @@ const trial = z
       .enum(REMATERIALISATIONS)
       .optional()
       .describe('what gradients compute again instead of keeping; nothing where absent'),
+    precision: z.enum(PRECISIONS).exclude(['float32']).optional().describe('float32 where absent'),
   })
   .describe('one configuration and one seed')
 
@@ -123,9 +126,10 @@ const roofline = z
     gemmFlopsPerSecondBefore: flops,
     gemmFlopsPerSecondAfter: flops.optional(),
     share: z.number().nonnegative().optional().describe("of the step's FLOP/s in the GEMM's"),
+    dtype: z.literal('float16').optional().describe('of the matrices; float32 where absent'),
     noisy: z.boolean().optional().describe('true where before and after differ by over 10 %'),
   })
-  .describe('a large matrix product, measured in the same process')
+  .describe('a large matrix product in the precision of the trial, measured in the same process')
 
 const cost = z
   .strictObject({
@@ -201,6 +205,13 @@ const curves = z.strictObject({
   ),
 })
 
+const lossScale = z
+  .strictObject({
+    last: z.number().positive(),
+    skippedSteps: whole.describe('not taken, since their gradients were not finite'),
+  })
+  .describe('after the last step, with mixed precision')
+
 const graph = z.strictObject({
   digest: text.optional(),
   text: text.optional().describe('the graph as core prints it'),
@@ -231,6 +242,7 @@ export const recordSchema = z
     energy: energy.optional(),
     embeddings: embeddings.optional(),
     curves: curves.optional(),
+    lossScale: lossScale.optional(),
     accuracy: share.optional().describe('of the chosen checkpoint, on the test split'),
     graph: graph.optional(),
   })
@@ -256,6 +268,7 @@ export type Trial = BenchRecord['trial']
 export type Environment = BenchRecord['environment']
 export type Method = (typeof METHODS)[number]
 export type Preset = (typeof PRESETS)[number]
+export type Precision = (typeof PRECISIONS)[number]
 export type Status = (typeof STATUSES)[number]
 
 /** The schema as JSON Schema (draft 2020-12), for tools in other languages. */

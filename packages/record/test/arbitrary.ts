@@ -67,6 +67,7 @@ const trial = fc
       dropout: share,
       microBatch: count,
       rematerialise: fc.constantFrom(...REMATERIALISATIONS),
+      precision: fc.constant('mixed-float16' as const),
     },
     {
       requiredKeys: [
@@ -122,7 +123,15 @@ const measured = fc.record(
       interval95Seconds: fc.tuple(amount, amount),
       imagesPerSecond: amount,
     }),
-    roofline: fc.record({ gemmFlopsPerSecondBefore: amount, share: amount, noisy: fc.boolean() }),
+    roofline: fc.record(
+      {
+        gemmFlopsPerSecondBefore: amount,
+        share: amount,
+        dtype: fc.constant('float16' as const),
+        noisy: fc.boolean(),
+      },
+      { requiredKeys: ['gemmFlopsPerSecondBefore'] },
+    ),
     cost: fc.record({
       stepFlops: amount,
       planned: fc.record({
@@ -158,6 +167,7 @@ const measured = fc.record(
         { maxLength: 3 },
       ),
     }),
+    lossScale: fc.record({ last: positive, skippedSteps: whole }),
     accuracy: share,
     graph: fc.record({ digest: text, text }, { requiredKeys: [] }),
   },
