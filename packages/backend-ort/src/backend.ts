@@ -35,7 +35,7 @@ export class OrtBackend implements Backend {
     this.#ort = ort
     this.#device = device
     this.#memory = memory
-    this.capabilities = { ...device.capabilities, excuses: memory.excuses }
+    this.capabilities = { ...device.capabilities, ...memory.capabilities }
     this.name = `ort:${device.name}`
     this.versions = { 'onnxruntime-node': ort.env.versions.node ?? 'unknown' }
     this.#heap = new Heap(this.name, (tensor) => this.#memory.free(tensor))

@@ -21,9 +21,13 @@ import { OrtBackend } from '../src/backend.js'
 import type { Device } from '../src/devices/device.js'
 import { webgpu } from '../src/devices/webgpu.js'
 import { emitters } from '../src/emitters.js'
+import { useFloat16Driver } from './float16-driver.js'
 
+useFloat16Driver()
 const found = await webgpu.probe(ort)
 if (!found.available) console.warn(`skipped ort:webgpu: ${found.reason}; ${found.remedy}`)
+const hasFloat16 = found.available && (await hasShaderF16())
+if (!hasFloat16) console.warn('skipped mixed precision on ort:webgpu: this GPU has no shader-f16')
 
 /** How many nodes of a session the runtime has placed on each provider; all of them are placed on some. */
 type Placement = Record<string, number>
@@ -33,6 +37,13 @@ const script = `
   import ort from 'onnxruntime-node'
   for (const { model, options } of JSON.parse(await text(process.stdin)))
     await (await ort.InferenceSession.create(Buffer.from(model, 'base64'), options)).release()`
+
+async function hasShaderF16(): Promise<boolean> {
+  const backend = await OrtBackend.open(ort, webgpu)
+  const { dtypes } = backend.capabilities
+  await backend.dispose()
+  return dtypes.includes('float16')
+}
 
 /** Compiles graphs, and tells where the runtime says that it has placed their nodes. */
 async function placementsOf(device: Device, graphs: readonly Graph[]): Promise<Placement[]> {
@@ -103,7 +114,9 @@ test.skipIf(!found.available).each(methods)(
   async (method) => {
     const graphs = (Object.keys(presets) as Preset[]).flatMap((preset) => {
       const config = configOf(method, preset)
-      return [config, { ...config, microBatch: 2 }]
+      const ways: TrainConfig[] = [config, { ...config, microBatch: 2 }]
+      if (hasFloat16) ways.push({ ...config, precision: 'mixed-float16' })
+      return ways
         .flatMap((each) => stepGraphs(each).map(({ graph }) => graph))
         .map((graph) => ({ preset, graph }))
     })

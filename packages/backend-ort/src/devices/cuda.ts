@@ -16,7 +16,7 @@ export const cuda: Device = {
   name: 'cuda',
   capabilities: {
     composites: nativeComposites,
-    dtypes: ['float32', 'int32', 'bool'],
+    dtypes: ['float32', 'float16', 'int32', 'bool'],
     precision: { arithmetic: 1.2e-7, transcendental: 1e-6 },
     deterministic: false,
     reusesDonated: false,

@@ -1,6 +1,6 @@
 // What a device is to the rest of this package: what it promises, its session options, its emitters, and how its
 // tensors come and go. One file per device beside this one.
-import type { Availability, Capabilities, Excuse, Graph, HostTensor, Node } from '@embed-kd/core'
+import type { Availability, Capabilities, Graph, HostTensor, Node } from '@embed-kd/core'
 import type * as OrtModule from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { Emitters } from '../emitters.js'
@@ -39,8 +39,8 @@ export const commonOptions = {
 
 /** The tensors of a device: inputs and outputs of its sessions. */
 export interface Memory {
-  /** What this very device is found not to keep of the contract. */
-  readonly excuses: readonly Excuse[]
+  /** What this very device is found to have, and not to keep of the contract. */
+  readonly capabilities: Pick<Capabilities, 'excuses'> & Partial<Pick<Capabilities, 'dtypes'>>
   /** A tensor whose memory is not the caller's. */
   upload(tensor: HostTensor): Promise<Tensor>
   /** A copy on the host. */

@@ -4,7 +4,7 @@ import type { HostTensor } from '@embed-kd/core'
 import type { Memory, Ort } from './device.js'
 
 export const hostMemory = (ort: Ort): Memory => ({
-  excuses: [],
+  capabilities: { excuses: [] },
   upload: async ({ dtype, shape, data }) => new ort.Tensor(dtype, data.slice(), shape),
   download: async (tensor) => (tensor.data as HostTensor['data']).slice(),
   free: (tensor) => release(tensor.data as HostTensor['data']),

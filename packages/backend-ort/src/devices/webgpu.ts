@@ -1,11 +1,20 @@
 // The WebGPU execution provider (Dawn: Vulkan, Direct3D 12, Metal): tensors stay in GPU buffers between runs, and no
 // operator may fall back to the CPU. Here is what its operators lack, and how tensors get on and off the device.
-import type { DType, Excuse, HostTensor } from '@embed-kd/core'
+import {
+  isFloat,
+  longestFloat16Sum,
+  sizeOf,
+  type DType,
+  type Excuse,
+  type HostTensor,
+} from '@embed-kd/core'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import {
   emitters,
   isMatrixProduct,
   nativeComposites,
+  widened,
+  type Application,
   type Emitter,
   type Emitters,
 } from '../emitters.js'
@@ -42,7 +51,7 @@ const slice: Emitter<'slice'> = (model, application) => {
   const { inputs, inputTypes, outputs, attrs } = application
   const { dtype, shape } = inputTypes[0]!
   const axes = shape.flatMap((n, axis) => (n === attrs.sizes[axis] ? [] : [axis]))
-  if (dtype === 'float32' || axes.length === 0) {
+  if (isFloat(dtype) || axes.length === 0) {
     emitters.slice(model, application)
     return
   }
@@ -111,24 +120,46 @@ const layerNorm: Emitter<'layerNorm'> = (model, application) => {
 const same = (model: ModelBuilder, dtype: DType, x: string, outputs: readonly string[]) =>
   dtype === 'bool' ? model.add('And', [x, x], {}, outputs) : model.add('Identity', [x], {}, outputs)
 
+/** Its operators add float16 up in float16: long sums are made in float32. */
+const addedUp =
+  <K extends 'sum' | 'matmul' | 'linear'>(
+    name: K,
+    terms: (application: Application<K>) => number,
+  ): Emitter<K> =>
+  (model, application) => {
+    const emit = emitters[name] as Emitter<K>
+    if (terms(application) > longestFloat16Sum) widened(emit)(model, application)
+    else emit(model, application)
+  }
+
 const webgpuEmitters: Emitters = {
   ...emitters,
   or,
-  sin,
-  cos,
+  sin: widened(sin),
+  cos: widened(cos),
   slice,
   layerNorm,
   transpose: asNumbers('transpose'),
   concat: asNumbers('concat'),
-  argmax,
+  argmax: widened(argmax),
+  sum: addedUp('sum', ({ inputTypes, attrs }) =>
+    sizeOf(attrs.axes.map((axis) => inputTypes[0]!.shape[axis]!)),
+  ),
+  matmul: addedUp('matmul', ({ inputTypes, attrs }) =>
+    inputTypes[0]!.shape.at(attrs.transposeA ? -2 : -1)!,
+  ),
+  linear: addedUp('linear', ({ inputTypes }) => inputTypes[0]!.shape.at(-1)!),
 }
+
+/** Of every GPU; float16 comes with the feature shader-f16. */
+const dtypes: readonly DType[] = ['float32', 'int32', 'bool']
 
 export const webgpu: Device = {
   name: 'webgpu',
   capabilities: {
     // LogSoftmax would run on the CPU.
     composites: nativeComposites.filter((name) => name !== 'logSoftmax'),
-    dtypes: ['float32', 'int32', 'bool'],
+    dtypes,
     precision: { arithmetic: 6e-8, transcendental: 2e-6 },
     deterministic: true,
     reusesDonated: false,
@@ -191,6 +222,14 @@ async function open(ort: Ort): Promise<Memory> {
   const download = async (tensor: Tensor) => (await copy(tensor, 'cpu')).data as HostTensor['data']
 
   const nan = new ort.Tensor('float32', new Float32Array([Number.NaN]), [1])
+  /** A device without WebGPU's shader-f16 refuses when an operator computes, not before. */
+  const hasFloat16 = () =>
+    run('float16', 'cpu', nan, (model) =>
+      model.cast(model.cast('x', 'float16'), 'float32', ['y']),
+    ).then(
+      () => true,
+      () => false,
+    )
   const excuses: Excuse[] = []
   for (const [operator, cases] of Object.entries(casesOfNaN)) {
     const through = await run(operator, 'cpu', nan, (model) =>
@@ -201,7 +240,7 @@ async function open(ort: Ort): Promise<Memory> {
     excuses.push(...cases.map((name) => ({ case: name, reason })))
   }
   return {
-    excuses,
+    capabilities: { excuses, ...((await hasFloat16()) && { dtypes: [...dtypes, 'float16'] }) },
     upload,
     download,
     free: (tensor) => tensor.dispose(),
