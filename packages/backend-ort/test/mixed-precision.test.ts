@@ -4,6 +4,7 @@ import {
   gradientGraph,
   hostTensor,
   hostScalar,
+  inDtype,
   initialParameters,
   initialState,
   methods,
@@ -70,7 +71,7 @@ function inputsOf(config: TrainConfig, { inputs, types }: Graph): Tensors {
       const known = state.get(name)
       if (known) return [name, known]
       const { dtype, shape } = types[value]!
-      const tensor = hostTensor(dtype, shape)
+      const tensor = hostTensor(dtype === 'int32' ? dtype : 'float32', shape)
       const scale = name.startsWith('teacher.') ? 0.2 : 1
       for (let i = 0; i < tensor.data.length; i++)
         tensor.data[i] = dtype === 'int32' ? i % 10 : scale * random.normal()
@@ -86,7 +87,10 @@ async function runOn(backend: Backend, graph: Graph, given: Tensors, times = 1):
   for (let run = 0; run < times; run++) {
     const feeds = Object.fromEntries(
       await Promise.all(
-        graph.inputs.map(async ({ name }) => [name, await backend.upload(tensors[name]!)] as const),
+        graph.inputs.map(async ({ name, value }) => {
+          const tensor = inDtype(tensors[name]!, graph.types[value]!.dtype)
+          return [name, await backend.upload(tensor)] as const
+        }),
       ),
     )
     const outputs = Object.entries(await executable.run(feeds))

@@ -11,14 +11,28 @@ const products: ReadonlySet<OpName> = new Set<OpName>(['matmul', 'linear'])
 /** In float16 where all they read was made in it. */
 const followers: ReadonlySet<OpName> = new Set<OpName>([
   ...(['reshape', 'transpose', 'broadcastTo', 'slice', 'pad', 'concat'] as const),
-  ...(['neg', 'add', 'sub', 'mul', 'div', 'sigmoid', 'quickGelu'] as const),
+  ...(['neg', 'add', 'sub', 'mul', 'div', 'sigmoid', 'gelu', 'quickGelu'] as const),
 ])
 
 /** Forward and backward of a student or teacher, but not the loss. */
 const isModel = ({ scope }: Node): boolean =>
   /^(student|teacher)(\/|$)/.test(scope) && !scope.split('/').includes('loss')
 
-/** An equal graph but for rounding, with the casts that it takes. Its interface stays the same. */
+/** Whether a value is only read by products of models, itself or reshaped. */
+const feedsProducts = (graph: Graph, value: ValueId): boolean =>
+  graph.nodes
+    .filter(({ inputs }) => inputs.includes(value))
+    .every(
+      (node) =>
+        isModel(node) &&
+        (products.has(node.op) ||
+          (node.op === 'reshape' && feedsProducts(graph, node.outputs[0]!))),
+    )
+
+/**
+ * An equal graph but for rounding, with the casts that it takes. Its interface stays the same, except that weights of a teacher
+ * which only products read are float16: they never change.
+ */
 export function mixedPrecision(graph: Graph): Graph {
   const tracer = new Tracer()
   const values = new Map<ValueId, Tensor>()
@@ -26,8 +40,13 @@ export function mixedPrecision(graph: Graph): Graph {
   const halves = new Set<ValueId>()
   /** Constants, which take the dtype of what they meet; the elements of scalars. */
   const numbers = new Map<ValueId, number>()
-  for (const { name, value, role, donated } of graph.inputs)
-    values.set(value, tracer.input(name, { ...graph.types[value]!, role, donated }))
+  for (const { name, value, role, donated } of graph.inputs) {
+    const type = graph.types[value]!
+    const half = role === 'teacher' && feedsProducts(graph, value)
+    if (half) halves.add(value)
+    const dtype = half ? 'float16' : type.dtype
+    values.set(value, tracer.input(name, { ...type, dtype, role, donated }))
+  }
 
   /** A value in the dtype it has in `graph`. */
   const asIs = (value: ValueId) => op.cast(values.get(value)!, graph.types[value]!.dtype)

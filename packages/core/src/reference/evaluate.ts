@@ -66,9 +66,9 @@ export function evaluate(
         `graph ${graph.name}: input ${name} is ${formatType(type)}, ` +
           (given ? `${formatType(given)} was given` : 'and was not given'),
       )
-    return given.data instanceof Float32Array
-      ? widen(given as HostTensor)
-      : (given as ReferenceTensor)
+    return given.data instanceof Float64Array
+      ? (given as ReferenceTensor)
+      : widen(given as HostTensor)
   })
   const outputs = interpret(graph, tensors, byKernels(graph))
   return Object.fromEntries(graph.outputs.map(({ name }, i) => [name, outputs[i]!]))

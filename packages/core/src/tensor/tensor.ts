@@ -117,3 +117,9 @@ export const hostScalar = (value: number, dtype: DType = 'float32'): HostTensor 
 /** The numbers of a host tensor: its data, but of float16 what the words mean. */
 export const valuesOf = ({ dtype, data }: HostTensor): ArrayLike<number> =>
   dtype === 'float16' ? Float32Array.from(data, fromFloat16) : data
+
+/** A float tensor in another float dtype, rounded; the same one where it has it. */
+export const inDtype = (tensor: HostTensor, dtype: DType): HostTensor =>
+  tensor.dtype === dtype
+    ? tensor
+    : hostTensor(dtype, tensor.shape, Float64Array.from(valuesOf(tensor)))
