@@ -3,7 +3,13 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-import { referenceBackend, type Backend, type BackendFactory } from '@embed-kd/core'
+import {
+  referenceBackend,
+  type Backend,
+  type BackendFactory,
+  type DType,
+  type Precision,
+} from '@embed-kd/core'
 
 import { UserError, messageOf } from './errors.js'
 
@@ -43,14 +49,39 @@ export async function resolveBackend(spec: string): Promise<ResolvedBackend> {
   return { factory, device, name: `${factory.name}:${device}` }
 }
 
-/** @throws UserError with cause and remedy where the device cannot be used here. */
-export async function openBackend(spec: string): Promise<Backend> {
+/** @throws UserError with cause and remedy where the device cannot be used here, or cannot train in this precision. */
+export async function openBackend(
+  spec: string,
+  precision: Precision = 'float32',
+): Promise<Backend> {
   const { factory, device, name } = await resolveBackend(spec)
   const availability = await factory.probe(device)
   if (!availability.available)
     throw new UserError(`${name} cannot be used here: ${availability.reason}`, availability.remedy)
-  return factory.create(device)
+  const backend = await factory.create(device)
+  const complaint = complaintOf(name, backend.capabilities.dtypes, precision)
+  if (!complaint) return backend
+  await backend.dispose()
+  throw new UserError(complaint.reason, complaint.remedy)
 }
+
+export interface Complaint {
+  readonly reason: string
+  readonly remedy: string
+}
+
+/** Why a backend that has these dtypes cannot train in a precision; undefined where it can. */
+export const complaintOf = (
+  name: string,
+  dtypes: readonly DType[],
+  precision: Precision = 'float32',
+): Complaint | undefined =>
+  precision === 'float32' || dtypes.includes('float16')
+    ? undefined
+    : {
+        reason: `${name} has no float16 here, which ${precision} computes in`,
+        remedy: 'choose --precision float32, or a backend that embed-kd doctor shows with float16',
+      }
 
 async function loadFactory(spec: string, prefix: string): Promise<BackendFactory> {
   const isPath = /^\.{0,2}\//.test(prefix)

@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest'
 import { runCli, startCli, temporaryDirectory } from './cli.js'
 import { tinyGrid, writeConfig, writeTinyDataset } from './tiny.js'
 
+const example = fileURLToPath(new URL('../../../examples/float32-backend.js', import.meta.url))
 const mishaps = fileURLToPath(new URL('fixtures/mishaps.js', import.meta.url))
 const directory = temporaryDirectory()
 const dataset = writeTinyDataset(join(directory, 'data'))
@@ -65,6 +66,34 @@ describe('embed-kd bench', () => {
       expect(existsSync(join(out, 'report.html'))).toBe(true)
     },
   )
+
+  it('trains in mixed precision where float16 is, and says what has none', async () => {
+    const config = writeConfig(
+      temporaryDirectory(),
+      tinyGrid(dataset, { backend: ['ort:cpu', example], steps: 2 }),
+    )
+    const out = newOut()
+    const args = ['bench', '--config', config, '--out', out, '--precision']
+    const none = 'float32-backend.js has no float16 here, which mixed-float16 computes in; choose'
+    const dry = await runCli(...args, 'mixed-float16', '--dry-run')
+    expect(dry.stdout).toMatch(/mixed-float16, float32:js, seed 0 .* not here$/m)
+    expect(dry.stdout).toContain(none)
+    expect(await runCli(...args, 'float32,mixed-float16')).toMatchObject({ code: 0 })
+    const [wide, half, widePlugin, halfPlugin] = recordsIn(out)
+    expect([wide, half, widePlugin].map((record) => record!.status)).toEqual(['ok', 'ok', 'ok'])
+    expect(wide!.trial.precision ?? wide!.lossScale ?? wide!.roofline!.dtype).toBeUndefined()
+    expect(half).toMatchObject({
+      trial: { precision: 'mixed-float16' },
+      roofline: { dtype: 'float16', share: expect.any(Number) },
+      lossScale: { last: 65536, skippedSteps: 0 },
+    })
+    const planned = ({ cost }: BenchRecord) => cost!.planned!.peakBytes
+    expect(planned(half!)).toBeLessThan(planned(wide!))
+    const [a, b] = [wide, half].map((record) => record!.curves!.loss.map(([, loss]) => loss))
+    expect(b).not.toEqual(a)
+    b!.slice(0, 3).forEach((loss, i) => expect(Math.abs(loss / a![i]! - 1)).toBeLessThan(0.01))
+    expect(halfPlugin).toMatchObject({ status: 'skipped', reason: expect.stringContaining(none) })
+  })
 
   it('measures the cost of published teachers without pretending an accuracy', async () => {
     const config = writeConfig(

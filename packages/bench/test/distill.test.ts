@@ -143,6 +143,11 @@ describe('runTraining', () => {
     ['teacher-kd', async () => ({ encoder: teacher })],
     ['cached-kd', async () => ({ embeddings: await samplesFile() })],
     ['cached-kd', async () => ({ embeddings: await samplesFile() }), { microBatch: 5 }],
+    [
+      'embed-kd',
+      async () => ({ embeddings: await centroidsFile() }),
+      { precision: 'mixed-float16' },
+    ],
   ])('resumes %s to the bits of an uninterrupted run', async (method, options, rest) => {
     const given = { method, ...(await options()) }
     const whole = await run(given, { emaDecay: 0.9, ...rest })
@@ -156,6 +161,8 @@ describe('runTraining', () => {
     const curve = ({ progress }: typeof result) =>
       progress.epochs.map(({ trainLoss, heldOutAccuracy }) => [trainLoss, heldOutAccuracy])
     expect(curve(result)).toEqual(curve(whole.result))
+    expect(result.lossScale).toEqual(whole.result.lossScale)
+    expect(result.lossScale !== undefined).toBe(rest?.precision === 'mixed-float16')
     for (const file of ['last.safetensors', 'best.safetensors']) {
       const [a, b] = [tensorsOf(whole.config.out, file), tensorsOf(out, file)]
       expect([...b.keys()]).toEqual([...a.keys()])

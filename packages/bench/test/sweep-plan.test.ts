@@ -57,6 +57,7 @@ describe('grids', () => {
     [{ steps: 1, batch: [] }, 'batch'],
     [{ steps: 1, method: ['magic'] }, 'method'],
     [{ steps: 1, bach: [16] }, 'bach'],
+    [{ steps: 1, precision: ['float16'] }, 'precision'],
     [{ steps: 1, student: ['giant'] }, 'unknown student "giant"'],
     [{ steps: 1, microBatch: 5 }, 'micro-batches of 5 images do not make up a batch of 16'],
   ])('complain of %j', (fields, message) => {
@@ -83,6 +84,20 @@ describe('grids', () => {
       })
   })
 
+  it('take precisions next to each other, and say nothing of float32', () => {
+    const precision = ['float32', 'mixed-float16']
+    const trials = expandGrids(
+      grids(tinyGrid(dataset, { steps: 1, student: ['small'], batch: [4, 8], precision })),
+    )
+    expect(trials.map(({ batch, precision }) => [batch, precision])).toEqual([
+      [4, undefined],
+      [4, 'mixed-float16'],
+      [8, undefined],
+      [8, 'mixed-float16'],
+    ])
+    for (const trial of trials) expect(parseRerun(formatRerun(trial)!)).toEqual(trial)
+  })
+
   it('of all profiles are valid', () => {
     for (const [name, { grids: list }] of Object.entries(profiles))
       expect(expandGrids(parseGrids({ grids: list }, name)).length).toBeGreaterThan(0)
@@ -93,7 +108,8 @@ describe('a plan', () => {
   it('identifies a trial by what its result depends on, not by where the data lies', async () => {
     const [here] = await plan(tinyGrid(dataset, { steps: 2 }))
     const elsewhere = writeTinyDataset(temporaryDirectory())
-    expect((await plan(tinyGrid(elsewhere, { steps: 2 })))[0]!.id).toBe(here!.id)
+    for (const same of [{}, { precision: ['float32'], rematerialise: ['none'] }])
+      expect((await plan(tinyGrid(elsewhere, { steps: 2, ...same })))[0]!.id).toBe(here!.id)
     const changes = [
       { steps: 3 },
       { batch: [8] },
@@ -101,6 +117,7 @@ describe('a plan', () => {
       { firstSeed: 1 },
       { microBatch: 4 },
       { rematerialise: ['blocks'] },
+      { precision: ['mixed-float16'] },
     ]
     for (const change of changes)
       expect((await plan(tinyGrid(dataset, { steps: 2, ...change })))[0]!.id).not.toBe(here!.id)
@@ -120,14 +137,15 @@ describe('a plan', () => {
     expect(trial!.description.teacher!.parameterCount / 1e6).toBeCloseTo(87.5, 0)
   })
 
-  it('tells the work and the memory of micro-batches and rematerialisation', async () => {
+  it('tells the work and the memory of micro-batches, rematerialisation and float16', async () => {
     const work = async (rest: object) =>
       (await plan(tinyGrid(dataset, { student: ['paper'], batch: [64], steps: 1, ...rest })))[0]!
         .work
-    const [whole, micro, again] = [
+    const [whole, micro, again, half] = [
       await work({}),
       await work({ microBatch: 8 }),
       await work({ rematerialise: ['blocks'] }),
+      await work({ precision: ['mixed-float16'] }),
     ]
     expect(micro.parts.map(({ times }) => times)).toEqual([8, 1])
     expect(micro.flops / whole.flops).toBeGreaterThan(1)
@@ -135,6 +153,7 @@ describe('a plan', () => {
     expect(micro.peakBytes / whole.peakBytes).toBeLessThan(0.4)
     expect(again.flops / whole.flops).toBeGreaterThan(1.1)
     expect(again.peakBytes / whole.peakBytes).toBeLessThan(0.7)
+    expect(half.peakBytes / whole.peakBytes).toBeLessThan(0.75)
   })
 
   it('complains of a batch that the data cannot fill, and of a backend that is not there', async () => {

@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { UserError, messageOf } from '../errors.js'
 import { writeOutputFile } from '../output-file.js'
 import { formatBytes, formatDuration, formatFlops, formatTable } from '../format.js'
+import { obstacleTo, probeBackends, requireAvailable } from '../sweep/availability.js'
 import { estimateTrials } from '../sweep/clock.js'
 import { expandGrids, gridSchema, parseGrids, sweepSchema, type Grid } from '../sweep/grid.js'
 import { findMaxBatches } from '../sweep/max-batch.js'
@@ -16,7 +17,7 @@ import { planTrials, shardOf, type PlannedTrial } from '../sweep/plan.js'
 import { Preparations } from '../sweep/prepare.js'
 import { findProfile, profiles } from '../sweep/profiles.js'
 import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
-import { probeBackends, runSweep, type SweepResult } from '../sweep/run-sweep.js'
+import { runSweep, type SweepResult } from '../sweep/run-sweep.js'
 import { readRecords, RecordStore } from '../sweep/store.js'
 import { summaryTables } from '../sweep/summary.js'
 import type { Progress } from '../trial/protocol.js'
@@ -68,12 +69,16 @@ const profileList = Object.entries(profiles)
   .join('\n')
 
 const HELP = `
-The axes (backend, method, teacher, student, dataset, batch, rematerialise, preset) take lists with commas. Given beside --profile or
+The axes (backend, method, teacher, student, dataset, batch, rematerialise, precision, preset) take lists with commas. Given beside --profile or
 --config they replace the axis there. Records are JSON lines in --out; interrupted sweeps go on with --resume.
 
 Memory: --micro-batch adds up the gradients of parts of a batch, which gives the step of the whole batch (with dropout: other
 masks) for the activations of one part. --rematerialise has gradients compute again what they need instead of keeping it:
 elementwise results, for a few per cent more time, or all inside transformer blocks, for about a third more.
+
+Precision: mixed-float16 computes the matrix products of training steps in float16, with float32 parameters and a scaled loss; a step
+whose gradients are not finite is not taken. Evaluation and embedding stay float32. It is for devices that are faster at float16: on
+CPUs it shows what the precision does to training, and takes longer.
 
 Profiles:
 ${profileList}
@@ -89,6 +94,7 @@ Examples:
   embed-kd bench --profile cost --out results/cost --shard 2/8 --resume
   embed-kd bench --method embed-kd --student paper --batch 16,64,256 --rematerialise none,elementwise,blocks --steps 3
   embed-kd bench --method embed-kd --student paper --batch 64,1024 --micro-batch 64 --steps 3
+  embed-kd bench --method supervised,embed-kd --precision float32,mixed-float16 --epochs 1
   embed-kd bench --find-max-batch --memory-limit 4G --teacher vit-base-16 --student paper --steps 1
 `
 
@@ -265,6 +271,7 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
   // The grid's own batches do not count: any of whole micro-batches will do.
   const grids = gridsOf(options).map((grid) => ({ ...grid, batch: [2 * (grid.microBatch ?? 1)] }))
   const configs = expandGrids(grids)
+  await requireAvailable(configs, limits, display)
   const found = await findMaxBatches(configs, preparations, limits, onStart, report)
   display.end()
   stop.release()
@@ -299,8 +306,13 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
 /** Time is estimated with each backend's measured speed, where it works here. */
 async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): Promise<void> {
   const display = new ProgressDisplay()
-  const probes = await probeBackends(trials, { timeoutSeconds: options.timeout }, display)
+  const configs = trials.map(({ config }) => config)
+  const probes = await probeBackends(configs, { timeoutSeconds: options.timeout }, display)
   display.end()
+  const obstacles = configs.map((config) => {
+    const obstacle = obstacleTo(config, probes)
+    return obstacle && `${obstacle.reason}; ${obstacle.remedy}`
+  })
   const seconds = estimateTrials(trials, probes, cacheDirectoryOf(options))
   const total = seconds.reduce<number>((sum, estimate) => sum + (estimate ?? 0), 0)
   const speeds = [...probes].flatMap(([backend, probe]) =>
@@ -313,6 +325,7 @@ async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): P
       flops: work.flops,
       plannedPeakBytes: work.peakBytes,
       estimatedSeconds: seconds[i],
+      skipped: obstacles[i],
     }))
     const result = { gemmFlopsPerSecond: Object.fromEntries(speeds), estimatedSeconds: total }
     process.stdout.write(`${JSON.stringify({ ...result, trials: rows })}\n`)
@@ -328,9 +341,12 @@ async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): P
       seconds[i] === undefined ? 'not here' : formatDuration(seconds[i]),
     ]),
   )
+  const reasons = [...new Set(obstacles)].flatMap((obstacle) =>
+    obstacle === undefined ? [] : [`not here: ${obstacle}\n`],
+  )
   const roofs = speeds.map(([name, speed]) => `${name} ${formatFlops(speed)}/s`).join(', ')
   process.stdout.write(
-    `${table}\n${trials.length} trials, about ${formatDuration(total)}, teachers and embeddings included, ` +
+    `${table}\n${reasons.join('')}${trials.length} trials, about ${formatDuration(total)}, teachers and embeddings included, ` +
       `with the matrix products measured here (${roofs || 'no backend is available'})\n`,
   )
 }

@@ -90,9 +90,9 @@ async function distill(options: DistillOptions): Promise<void> {
   const display = new ProgressDisplay()
   display.begin('distill')
   const tell = (message: string) => display.line(message)
+  const backend = await openBackend(options.backend, options.precision)
   const dataset = await openDataset(options, display)
   const model = studentModel(findStudent(options.student), dataset, options.dropout)
-  const backend = await openBackend(options.backend)
   const { method, preset, embeddings, teacher, imageSize, output, pooling, batch } = options
   const encoder =
     teacher === undefined
@@ -141,10 +141,11 @@ async function distill(options: DistillOptions): Promise<void> {
     input: inputOf(dataset),
     classNames: namesOf(dataset),
   }
-  const { test, progress, steps } = result
+  const { test, progress, steps, lossScale } = result
   const origin = {
     method,
     preset,
+    precision: options.precision,
     dataset: dataset.name,
     dataset_digest: dataset.digest,
     test_accuracy: test.accuracy,
@@ -156,6 +157,9 @@ async function distill(options: DistillOptions): Promise<void> {
   const summary = {
     ...origin,
     steps,
+    ...(lossScale
+      ? { loss_scale: { last: lossScale.last, skipped_steps: lossScale.skippedSteps } }
+      : {}),
     best_epoch: progress.bestEpoch,
     epochs: progress.epochs,
     test,

@@ -81,5 +81,6 @@ function lineOf({ backend, result }: Finding): string {
   if (!result.available) return `${name} no   ${result.reason}; ${result.remedy}`
   const versions = Object.entries(result.versions).map(([key, value]) => `${key} ${value}`)
   const rate = `matrix products at ${formatFlops(result.gemmFlopsPerSecond)}/s`
-  return `${name} yes  ${[rate, ...versions, ...(result.detail ? [result.detail] : [])].join(', ')}`
+  const half = result.dtypes.includes('float16') ? ['float16'] : []
+  return `${name} yes  ${[rate, ...half, ...versions, ...(result.detail ? [result.detail] : [])].join(', ')}`
 }

@@ -1,6 +1,6 @@
 // How the words of a command line become values, the same for every command; a word that does not is the user's error.
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { METHODS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
+import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
 
 import { datasetSpecs } from '../data/registry.js'
 import { students } from '../models/students.js'
@@ -72,6 +72,7 @@ export const addGridOptions = (command: Command): Command =>
     .option('--batch <list>', 'images a step', counts)
     .option('--micro-batch <n>', 'images whose gradients are computed at a time', count)
     .option('--rematerialise <list>', `none, ${REMATERIALISATIONS.join(', ')}`, list)
+    .option('--precision <list>', PRECISIONS.join(', '), list)
     .option('--preset <list>', PRESETS.join(', '), list)
     .addOption(new Option('--epochs <n>', 'train for accuracy').argParser(count).conflicts('steps'))
     .option('--steps <n>', 'measure the cost alone, with N samples of a step', count)

@@ -4,16 +4,24 @@ import type { BenchRecord } from '@embed-kd/record'
 
 import { isHostDevice } from '../backends.js'
 import { UserError } from '../errors.js'
-import { formatBytes, formatFlops, formatSeconds, formatShare, formatTable } from '../format.js'
+import {
+  formatBytes,
+  formatFlops,
+  formatLossScale,
+  formatSeconds,
+  formatShare,
+  formatTable,
+} from '../format.js'
 import { captureEnvironment } from '../measure/environment.js'
 import { describeProfile } from '../measure/operators.js'
+import { requireAvailable } from '../sweep/availability.js'
 import { expandGrids, parseGrids } from '../sweep/grid.js'
 import { makeRecord } from '../sweep/make-record.js'
 import { planTrials } from '../sweep/plan.js'
 import { describeTrial, ProgressDisplay } from '../sweep/progress.js'
 import { runJob } from '../trial/run-job.js'
 import { addLimitOptions, count, limitsOf, number, type LimitOptions } from './options.js'
-import { METHODS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
+import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
 import { datasetSpecs } from '../data/registry.js'
 import { students } from '../models/students.js'
 import { teacherSpecs } from '../models/teachers.js'
@@ -29,6 +37,7 @@ interface StepOptions extends LimitOptions {
   readonly dropout: number
   readonly microBatch?: number
   readonly rematerialise: string
+  readonly precision: string
   readonly samples: number
   readonly json?: boolean
   readonly profileOps?: boolean
@@ -50,6 +59,7 @@ export const stepCommand = (): Command =>
       .option('--dropout <share>', 'of attention weights', number, 0.1)
       .option('--micro-batch <n>', 'images whose gradients are computed at a time', count)
       .option('--rematerialise <how>', `none, ${REMATERIALISATIONS.join(', ')}`, 'none')
+      .option('--precision <name>', PRECISIONS.join(', '), 'float32')
       .option('--samples <n>', 'steps that are timed', count, 20)
       .option('--json', 'print the record as JSON')
       .addOption(
@@ -69,13 +79,14 @@ Examples:
   embed-kd step
   embed-kd step --backend ort:cpu --student paper --method embed-kd --batch 64 --json
   embed-kd step --profile-ops
+  embed-kd step --backend ort:cuda --precision mixed-float16 --batch 256
   embed-kd step --method teacher-kd --teacher vit-base-32 --batch 16 --samples 5
   embed-kd step --batch 1024 --micro-batch 64 --rematerialise blocks --samples 3
 `
 
 async function step(options: StepOptions): Promise<void> {
   const { backend, method, teacher, student, dataset, batch, preset, dropout, samples } = options
-  const { microBatch, rematerialise } = options
+  const { microBatch, rematerialise, precision } = options
   const grid = {
     backend: [backend],
     method: [method],
@@ -87,6 +98,7 @@ async function step(options: StepOptions): Promise<void> {
     dropout,
     ...(microBatch === undefined ? {} : { microBatch }),
     rematerialise: [rematerialise],
+    precision: [precision],
     steps: samples,
   }
   const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
@@ -105,6 +117,7 @@ async function step(options: StepOptions): Promise<void> {
     display.end()
     return outcome
   }
+  await requireAvailable([trial!.config], limitsOf(options), display)
   const profile = options.profileOps ? await run('profile') : undefined
   if (profile?.status === 'interrupted') return
   if (profile && profile.status !== 'ok')
@@ -134,7 +147,7 @@ async function step(options: StepOptions): Promise<void> {
   }
 }
 
-function describe({ time, roofline, cost, memory }: BenchRecord): string {
+function describe({ time, roofline, cost, memory, lossScale }: BenchRecord): string {
   const [low, high] = time!.interval95Seconds
   const { planned, teacherFlops, studentFlops, recomputedFlops } = cost!
   const split = planned!.peakSplit
@@ -151,13 +164,14 @@ function describe({ time, roofline, cost, memory }: BenchRecord): string {
       : [['  of it computed again', formatFlops(recomputedFlops)]]),
     ['reached', `${formatFlops(cost!.stepFlops / time!.medianSeconds)}/s`],
     [
-      '  of matrix products',
+      `  of ${roofline!.dtype ?? 'float32'} matrix products`,
       `${formatFlops(roofline!.gemmFlopsPerSecondBefore)}/s before, ${formatFlops(roofline!.gemmFlopsPerSecondAfter!)}/s after`,
     ],
     [
       '  share',
       `${formatShare(roofline!.share!)}${roofline!.noisy ? ' (noisy: something else used the machine)' : ''}`,
     ],
+    ...(lossScale ? [['loss scale', formatLossScale(lossScale)]] : []),
     ['peak, planned', formatBytes(planned!.peakBytes)],
     ['  parameters', formatBytes(split.parametersBytes)],
     ['  optimizer', formatBytes(split.optimizerBytes)],

@@ -65,9 +65,9 @@ Examples:
 async function trainTeacher(options: TrainTeacherOptions): Promise<void> {
   const display = new ProgressDisplay()
   display.begin('train-teacher')
+  const backend = await openBackend(options.backend, options.precision)
   const dataset = await openDataset(options, display)
   const model = modelOf(options, dataset)
-  const backend = await openBackend(options.backend)
   const augmentation = options.augment ?? noAugmentation
   const signal = await openSignal({ method: 'supervised', dataset, augmentation })
   const config = { ...runOptionsOf(options), dataset, model, preset: 'corrected' as const }

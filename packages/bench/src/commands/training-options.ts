@@ -1,6 +1,6 @@
 // The options that embed, distill and train-teacher share: which data, augmented how, and how long to train.
-import type { Rematerialise } from '@embed-kd/core'
-import { REMATERIALISATIONS } from '@embed-kd/record'
+import type { Precision, Rematerialise } from '@embed-kd/core'
+import { PRECISIONS, REMATERIALISATIONS } from '@embed-kd/record'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import type { Augmentation } from '../data/augment.js'
@@ -62,6 +62,7 @@ export interface TrainingOptions {
   readonly batch: number
   readonly microBatch?: number
   readonly rematerialise?: Rematerialise
+  readonly precision: Precision
   readonly epochs: number
   readonly seed: number
   readonly learningRate: number
@@ -95,6 +96,11 @@ export const addTrainingOptions = (
         '--rematerialise <how>',
         'have gradients compute again instead of keeping, for less memory and more time',
       ).choices(REMATERIALISATIONS),
+    )
+    .addOption(
+      new Option('--precision <name>', 'of training steps; evaluation and embedding are float32')
+        .choices(PRECISIONS)
+        .default('float32'),
     )
     .option('--epochs <n>', 'passes over the training images', count, 10)
     .option('--seed <n>', 'of first values, order, augmentation and dropout', whole, 0)
@@ -131,6 +137,7 @@ export const runOptionsOf = (options: TrainingOptions) => ({
   batch: options.batch,
   ...(options.microBatch === undefined ? {} : { microBatch: options.microBatch }),
   ...(options.rematerialise === undefined ? {} : { rematerialise: options.rematerialise }),
+  ...(options.precision === 'float32' ? {} : { precision: options.precision }),
   epochs: options.epochs,
   seed: options.seed,
   learningRate: options.learningRate,

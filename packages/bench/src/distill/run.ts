@@ -14,6 +14,7 @@ import {
   type ClassifierConfig,
   type DeviceBuffer,
   type HostTensor,
+  type Precision,
   type Preset,
   type PresetSettings,
   type Rematerialise,
@@ -24,13 +25,14 @@ import { BackgroundBatches } from '../data/background.js'
 import type { Dataset } from '../data/dataset.js'
 import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
 import { UserError, messageOf } from '../errors.js'
+import { formatLossScale } from '../format.js'
 import { writeTensors } from '../teachers/files.js'
 import { microBatchOf } from '../trial/config.js'
 import { trainEpochs, type EpochPosition } from '../trial/epochs.js'
 import { Evaluation } from '../trial/evaluation.js'
 import { Feed } from '../trial/feed.js'
 import type { Report } from '../trial/protocol.js'
-import { disposeAll, Training, upload } from '../trial/training.js'
+import { disposeAll, Training, upload, type LossScale } from '../trial/training.js'
 import { readCheckpoint, writeCheckpoint, type EpochNote, type RunProgress } from './checkpoint.js'
 import { Ema } from './ema.js'
 import type { Signal } from './signal.js'
@@ -47,6 +49,8 @@ export interface RunConfig {
   /** Images whose gradients are computed at a time, a divisor of batch; default all. */
   readonly microBatch?: number
   readonly rematerialise?: Rematerialise
+  /** Of training steps; default float32. */
+  readonly precision?: Precision
   readonly epochs: number
   readonly seed: number
   readonly learningRate: number
@@ -72,6 +76,8 @@ export interface RunResult {
   readonly parameters: ReadonlyMap<string, HostTensor>
   readonly progress: RunProgress
   readonly steps: number
+  /** With mixed precision. */
+  readonly lossScale?: LossScale
   readonly test: Classification
 }
 
@@ -191,7 +197,7 @@ export async function runTraining(
           }
           const held = accuracy === undefined ? {} : { 'epoch/held-out accuracy': accuracy }
           events.scalars(training.steps, { ...curves, ...held }, Date.now())
-          tell(describeEpoch(note, epochs))
+          tell(describeEpoch(note, epochs, await training.lossScale()))
           if (note.dataWaitShare > 0.5)
             tell(
               'most of the time is spent waiting for images: smaller ones, or a cache for decoded ones, would help',
@@ -204,14 +210,15 @@ export async function runTraining(
     events.close()
     await loader.dispose()
   }
-  const steps = training.steps
+  const { steps } = training
+  const lossScale = await training.lossScale()
   await training.dispose()
   await ema?.dispose()
 
   const { tensors: parameters } = parseSafetensors(readFileSync(files.best))
   const test = await testOf(backend, evaluation, parameters, dataset)
   await evaluation.dispose()
-  return { parameters, progress, steps, test }
+  return { parameters, progress, steps, ...(lossScale ? { lossScale } : {}), test }
 }
 
 function splitOf({ dataset, heldOut }: RunConfig): { training: Subset; heldOut?: Subset } {
@@ -231,7 +238,7 @@ function trainConfigOf(
   stepsPerEpoch: number,
 ): TrainConfig {
   const { model, preset, batch, epochs, learningRate, weightDecay, rematerialise } = config
-  const { kdWeight, schedule } = config
+  const { kdWeight, schedule, precision } = config
   const microBatch = microBatchOf(batch, config.microBatch)
   const settings = {
     ...presets[preset],
@@ -249,6 +256,7 @@ function trainConfigOf(
     schedule: scheduleOf(settings, epochs * stepsPerEpoch),
     ...(microBatch === undefined ? {} : { microBatch }),
     ...(rematerialise === undefined ? {} : { rematerialise }),
+    ...(precision === undefined ? {} : { precision }),
   }
 }
 
@@ -315,6 +323,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 const describeEpoch = (
   { epoch, trainLoss, heldOutAccuracy, seconds, dataWaitShare }: EpochNote,
   epochs: number,
+  lossScale: LossScale | undefined,
 ): string =>
   [
     `epoch ${epoch}/${epochs}`,
@@ -322,4 +331,5 @@ const describeEpoch = (
     ...(heldOutAccuracy === undefined ? [] : [`held-out accuracy ${percent(heldOutAccuracy)}`]),
     `${seconds.toFixed(1)} s`,
     `waited for data ${percent(dataWaitShare)}`,
+    ...(lossScale ? [`loss scale ${formatLossScale(lossScale)}`] : []),
   ].join('  ')

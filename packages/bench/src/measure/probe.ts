@@ -8,8 +8,9 @@ export async function probe(spec: string): Promise<ProbeResult> {
   const availability = await factory.probe(device)
   if (!availability.available) return availability
   const backend = await factory.create(device)
-  const { flopsPerSecond } = await gemmRoofline(backend)
-  const { versions } = backend
+  const { flopsPerSecond } = await gemmRoofline(backend, 'float32')
+  const { versions, capabilities } = backend
   await backend.dispose()
-  return { ...availability, versions, gemmFlopsPerSecond: flopsPerSecond }
+  const { dtypes } = capabilities
+  return { ...availability, versions, dtypes, gemmFlopsPerSecond: flopsPerSecond }
 }

@@ -1,6 +1,6 @@
 // The fastest this process multiplies matrices on its backend: the roofline that a step's FLOP/s are held against.
 // Measured with the same runtime and threads as the step, so that the share tells the program's loss, not the machine's.
-import { Random, hostTensor, op, spec, trace, type Backend } from '@embed-kd/core'
+import { Random, hostTensor, op, spec, toFloat16, trace, type Backend } from '@embed-kd/core'
 
 export interface Roofline {
   readonly flopsPerSecond: number
@@ -15,38 +15,49 @@ const LONG_ENOUGH_SECONDS = 0.01
 const SAMPLING_SECONDS = 0.3
 const MINIMUM_SAMPLES = 3
 
+/** Of the matrices. */
+type FloatType = 'float32' | 'float16'
+
 /** Measures products of matrices as large as the device needs to be busy; or of a given size, to compare with an earlier result. */
-export async function gemmRoofline(backend: Backend, size?: number): Promise<Roofline> {
-  if (size !== undefined) return sample(backend, size, SAMPLING_SECONDS)
+export async function gemmRoofline(
+  backend: Backend,
+  dtype: FloatType,
+  size?: number,
+): Promise<Roofline> {
+  if (size !== undefined) return sample(backend, dtype, size, SAMPLING_SECONDS)
   for (let n = SMALLEST; n < LARGEST; n *= 2) {
-    const { flopsPerSecond } = await sample(backend, n, 0)
+    const { flopsPerSecond } = await sample(backend, dtype, n, 0)
     if (gemmFlops(n) / flopsPerSecond >= LONG_ENOUGH_SECONDS)
-      return sample(backend, n, SAMPLING_SECONDS)
+      return sample(backend, dtype, n, SAMPLING_SECONDS)
   }
-  return sample(backend, LARGEST, SAMPLING_SECONDS)
+  return sample(backend, dtype, LARGEST, SAMPLING_SECONDS)
 }
 
 /** Has the runtime do something small for the first time. */
-export async function warmUp(backend: Backend): Promise<void> {
-  await sample(backend, SMALLEST, 0)
+export async function warmUp(backend: Backend, dtype: FloatType): Promise<void> {
+  await sample(backend, dtype, SMALLEST, 0)
 }
 
 const gemmFlops = (n: number) => 2 * n ** 3
 
-async function sample(backend: Backend, n: number, forSeconds: number): Promise<Roofline> {
-  const graph = trace(`gemm ${n}`, { a: spec([n, n]), b: spec([n, n]) }, ({ a, b }) => ({
-    product: op.matmul(a, b),
-  }))
+async function sample(
+  backend: Backend,
+  dtype: FloatType,
+  n: number,
+  forSeconds: number,
+): Promise<Roofline> {
+  const matrices = { a: spec([n, n], { dtype }), b: spec([n, n], { dtype }) }
+  const graph = trace(`gemm ${n}`, matrices, ({ a, b }) => ({ product: op.matmul(a, b) }))
   const executable = await backend.compile(graph)
   const random = new Random(n)
-  const matrix = () =>
-    backend.upload(
-      hostTensor(
-        'float32',
-        [n, n],
-        Float32Array.from({ length: n * n }, () => random.uniform()),
-      ),
-    )
+  const matrix = () => {
+    const tensor = hostTensor(dtype, [n, n])
+    for (let i = 0; i < tensor.data.length; i++) {
+      const value = random.uniform()
+      tensor.data[i] = dtype === 'float16' ? toFloat16(value) : value
+    }
+    return backend.upload(tensor)
+  }
   const inputs = { a: await matrix(), b: await matrix() }
   const run = async (): Promise<number> => {
     const start = performance.now()

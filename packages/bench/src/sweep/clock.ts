@@ -1,5 +1,6 @@
 // How long a sweep takes: guessed from the work of its trials, then corrected by how long the work done so far took.
 import type { ProbeResult } from '../trial/protocol.js'
+import { obstacleTo } from './availability.js'
 import type { PlannedTrial } from './plan.js'
 import { missingPreparations } from './prepare.js'
 import { estimateSeconds } from './work.js'
@@ -13,7 +14,7 @@ export function estimateTrials(
   const prepared = new Set<string>()
   return trials.map((trial) => {
     const speed = speeds.get(trial.config.backend)
-    if (!speed?.available) return undefined
+    if (!speed?.available || obstacleTo(trial.config, speeds)) return undefined
     const estimate = (parts: Parameters<typeof estimateSeconds>[0]) =>
       estimateSeconds(parts, speed.gemmFlopsPerSecond)
     let seconds = estimate(trial.work.parts)

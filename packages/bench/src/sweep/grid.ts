@@ -1,5 +1,5 @@
 // The grid of a sweep: its axes as a configuration file or the command line gives them, and the trials they span.
-import { METHODS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
+import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
 import { z } from 'zod'
 
 import { UserError } from '../errors.js'
@@ -23,6 +23,7 @@ export const gridSchema = z
     batch: axis(shape.batch).default([64]),
     microBatch: shape.microBatch.describe('of batches that are larger, which it must divide'),
     rematerialise: axis(z.enum(['none', ...REMATERIALISATIONS])).default(['none']),
+    precision: axis(z.enum(PRECISIONS)).default(['float32']),
     epochs: shape.epochs.describe('either epochs or steps'),
     steps: shape.steps,
     seeds: z.int().positive().default(1).describe('how many, from firstSeed on'),
@@ -84,26 +85,28 @@ function* trialsOf(grid: Grid, seed: number): Generator<TrialConfig> {
         for (const preset of grid.preset)
           for (const batch of grid.batch)
             for (const again of grid.rematerialise)
-              for (const teacher of grid.teacher)
-                for (const method of grid.method) {
-                  const taught = method !== 'supervised'
-                  const microBatch = microBatchOf(batch, grid.microBatch)
-                  const rematerialise = again === 'none' ? undefined : again
-                  yield {
-                    backend,
-                    method,
-                    preset,
-                    ...(taught ? { teacher } : {}),
-                    student: typeof student === 'string' ? findStudent(student) : student,
-                    dataset,
-                    batch,
-                    ...given({ epochs, steps, trainImages, testImages }),
-                    ...(taught ? given({ kdWeight }) : {}),
-                    ...given({ microBatch, rematerialise }),
-                    seed,
-                    ...fixed,
+              for (const number of grid.precision)
+                for (const teacher of grid.teacher)
+                  for (const method of grid.method) {
+                    const taught = method !== 'supervised'
+                    const microBatch = microBatchOf(batch, grid.microBatch)
+                    const rematerialise = again === 'none' ? undefined : again
+                    const precision = number === 'float32' ? undefined : number
+                    yield {
+                      backend,
+                      method,
+                      preset,
+                      ...(taught ? { teacher } : {}),
+                      student: typeof student === 'string' ? findStudent(student) : student,
+                      dataset,
+                      batch,
+                      ...given({ epochs, steps, trainImages, testImages }),
+                      ...(taught ? given({ kdWeight }) : {}),
+                      ...given({ microBatch, rematerialise, precision }),
+                      seed,
+                      ...fixed,
+                    }
                   }
-                }
 }
 
 const given = <T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } =>

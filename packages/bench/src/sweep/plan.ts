@@ -118,7 +118,7 @@ function describe(
   weights: string | undefined,
 ): Trial {
   const { method, preset, student, batch, epochs, steps, seed, learningRate } = config
-  const { weightDecay, dropout, microBatch, rematerialise } = config
+  const { weightDecay, dropout, microBatch, rematerialise, precision } = config
   const trainConfig = trainConfigOf(config, data)
   const teacher = teacherOf(config)
   const model = teacher && teacherModelOf(teacher, data)
@@ -156,6 +156,7 @@ function describe(
     dropout,
     ...(microBatch === undefined ? {} : { microBatch }),
     ...(rematerialise === undefined ? {} : { rematerialise }),
+    ...(precision === undefined ? {} : { precision }),
   }
 }
 

@@ -74,12 +74,13 @@ export const describeTrial = ({ trial }: Pick<BenchRecord, 'trial'>): string =>
 
 /** The same of all seeds. */
 export function describeConfiguration(trial: BenchRecord['trial']): string {
-  const { method, teacher, student, batch, microBatch, rematerialise, backend, preset } = trial
+  const { method, teacher, student, batch, microBatch, rematerialise, precision } = trial
   const from = teacher ? ` ${teacher.name}` : ''
   const parts = microBatch === undefined ? '' : ` by ${microBatch}`
   const again = rematerialise === undefined ? '' : `, rematerialise ${rematerialise}`
-  const how = preset === 'corrected' ? '' : `, preset ${preset}`
-  return `${method}${from}, ${student.name} student, batch ${batch}${parts}${again}, ${backend}${how}`
+  const numbers = precision === undefined ? '' : `, ${precision}`
+  const how = trial.preset === 'corrected' ? '' : `, preset ${trial.preset}`
+  return `${method}${from}, ${student.name} student, batch ${batch}${parts}${again}${numbers}, ${trial.backend}${how}`
 }
 
 /** What became of a trial, in a few words. */

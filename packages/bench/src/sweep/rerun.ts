@@ -17,6 +17,7 @@ const TEXTS = new Set([
   'student',
   'dataset',
   'rematerialise',
+  'precision',
 ])
 const AXES = new Set([...TEXTS, 'batch'])
 

@@ -4,8 +4,9 @@ import type { BenchRecord } from '@embed-kd/record'
 
 import { isHostDevice } from '../backends.js'
 import { captureEnvironment, refreshEnvironment } from '../measure/environment.js'
-import type { ProbeResult, Progress } from '../trial/protocol.js'
+import type { Progress } from '../trial/protocol.js'
 import { runJob, type JobLimits } from '../trial/run-job.js'
+import { obstacleTo, probeBackends } from './availability.js'
 import { estimateTrials, SweepClock } from './clock.js'
 import { makeRecord, type TrialOutcome } from './make-record.js'
 import type { PlannedTrial } from './plan.js'
@@ -31,7 +32,11 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   const { trials, store, cacheDirectory, limits, display } = options
   const pending = trials.filter(({ id }) => !store.records.has(id))
   const environment = await captureEnvironment()
-  const probes = await probeBackends(pending, limits, display)
+  const probes = await probeBackends(
+    pending.map(({ config }) => config),
+    limits,
+    display,
+  )
   const clock = new SweepClock(estimateTrials(pending, probes, cacheDirectory))
   const report = (progress: Progress) => display.update(progress, clock.secondsLeft)
   const preparations = new Preparations({
@@ -70,17 +75,16 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   for (const trial of pending) {
     const position = `[${store.records.size + 1}/${trials.length}]`
     const name = describeTrial({ trial: trial.description })
-    const probe = probes.get(trial.config.backend)
-    const unavailable = probe?.available === false ? probe : undefined
-    const preparation = unavailable
+    const obstacle = obstacleTo(trial.config, probes)
+    const preparation = obstacle
       ? ({ status: 'ok', output: {} } as const)
       : await preparations.prepare(trial)
     if (preparation.status === 'interrupted' || limits.signal?.aborted) break
     display.begin(`${position} ${name}`)
     const startedAt = new Date()
     const began = performance.now()
-    const outcome: TrialOutcome | undefined = unavailable
-      ? { status: 'skipped', reason: `${unavailable.reason}; ${unavailable.remedy}` }
+    const outcome: TrialOutcome | undefined = obstacle
+      ? { status: 'skipped', reason: `${obstacle.reason}; ${obstacle.remedy}` }
       : preparation.status === 'ok'
         ? await run(trial, preparation.output)
         : preparation
@@ -99,22 +103,4 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   }
   display.end()
   return { records, interrupted: records.length < pending.length }
-}
-
-/**
- * Whether each backend of the trials works here, and how fast. One whose probe itself came to grief (killed, crashed) is
- * left out: its trials find out, each for itself.
- */
-export async function probeBackends(
-  trials: readonly PlannedTrial[],
-  limits: JobLimits,
-  display: ProgressDisplay,
-): Promise<Map<string, ProbeResult>> {
-  const probes = new Map<string, ProbeResult>()
-  for (const backend of new Set(trials.map(({ config }) => config.backend))) {
-    display.begin(`trying ${backend}`)
-    const outcome = await runJob('probe', { backend }, limits)
-    if (outcome.status === 'ok') probes.set(backend, outcome.output)
-  }
-  return probes
 }

@@ -9,7 +9,7 @@ import {
   type TrainConfig,
   type ViTConfig,
 } from '@embed-kd/core'
-import { METHODS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
+import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
 import { z } from 'zod'
 
 import type { Dataset } from '../data/dataset.js'
@@ -45,6 +45,11 @@ export const trialConfigSchema = z.strictObject({
     .enum(REMATERIALISATIONS)
     .optional()
     .describe('what gradients compute again instead of keeping; nothing where absent'),
+  precision: z
+    .enum(PRECISIONS)
+    .exclude(['float32'])
+    .optional()
+    .describe('of training steps; float32 where absent, and always of evaluation and embedding'),
   trainImages: count.optional().describe('the first of the training split; all where absent'),
   testImages: count.optional().describe('the first of the test split; all where absent'),
   centroidImages: count.describe('images of each class that a centroid is the mean of'),
@@ -114,7 +119,7 @@ export const teacherModelOf = (teacher: Teacher, { images, classes }: DataFacts)
 /** The training graph's configuration. */
 export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig {
   const { method, preset, batch, epochs, steps, learningRate, weightDecay, kdWeight } = config
-  const { microBatch, rematerialise } = config
+  const { microBatch, rematerialise, precision } = config
   const settings = { ...presets[preset], ...(kdWeight === undefined ? {} : { kdWeight }) }
   const teacher = teacherOf(config)
   const model = teacher && teacherModelOf(teacher, data)
@@ -140,6 +145,7 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
     schedule: scheduleOf(settings, steps ?? epochs! * stepsPerEpoch(config, data.trainImages)),
     ...(microBatch === undefined ? {} : { microBatch }),
     ...(rematerialise === undefined ? {} : { rematerialise }),
+    ...(precision === undefined ? {} : { precision }),
   }
 }
 

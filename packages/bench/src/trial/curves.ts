@@ -14,6 +14,8 @@ export class CurveBook {
 
   /** Steps count from 1. */
   add(step: number, { loss, classLoss, kdLoss }: StepMetrics): void {
+    // Of a step that was not taken.
+    if (!Number.isFinite(loss)) return
     this.#loss.push([step, loss])
     if (kdLoss === undefined) return
     this.#class.push([step, classLoss])

@@ -3,7 +3,7 @@ import type { HostTensor } from '@embed-kd/core'
 
 import type { Batch } from '../data/batches.js'
 import type { Report } from './protocol.js'
-import type { StepMetrics, Training } from './training.js'
+import { NonFiniteLossError, type StepMetrics, type Training } from './training.js'
 
 export interface EpochsPlan {
   readonly training: Training
@@ -36,7 +36,7 @@ export interface EpochPosition {
   readonly epochs: number
   /** Steps of the next. */
   readonly steps: number
-  /** Of these, the losses that were looked at. */
+  /** Of these, the losses that were looked at and finite. */
   readonly losses: readonly number[]
   readonly seconds: number
   readonly dataSeconds: number
@@ -55,7 +55,7 @@ export interface EpochSummary {
 /** A curve of more points shows no more, and each point has the host wait for the device. */
 const CURVE_POINTS = 400
 
-/** @throws NonFiniteLossError */
+/** @throws NonFiniteLossError, NonFiniteGradientsError */
 export async function trainEpochs(plan: EpochsPlan): Promise<void> {
   const { training, epochs, batchesOf, tensorsOf, onMetrics, report, within } = plan
   let taken = training.steps
@@ -78,7 +78,7 @@ export async function trainEpochs(plan: EpochsPlan): Promise<void> {
       taken++
       if (taken % lookEvery === 0 || step === batches.length - 1) {
         const metrics = await training.metrics()
-        losses.push(metrics.loss)
+        if (Number.isFinite(metrics.loss)) losses.push(metrics.loss)
         onMetrics?.(taken, metrics)
       }
       if (within && taken % within.steps === 0 && step < batches.length - 1) {
@@ -89,6 +89,7 @@ export async function trainEpochs(plan: EpochsPlan): Promise<void> {
       }
       report({ phase: 'training', done: taken, total })
     }
+    if (losses.length === 0) throw new NonFiniteLossError(NaN, taken)
     position = beginning
     const seconds = (performance.now() - start) / 1000
     const trainLoss = losses.reduce((sum, loss) => sum + loss, 0) / losses.length

@@ -26,7 +26,7 @@ const STEPS = 10
 export async function profileTrial(job: TrialJob, report: Report): Promise<StepProfile> {
   const { config } = job
   report({ phase: 'loading', done: 0, total: 1 })
-  const backend = await openBackend(config.backend)
+  const backend = await openBackend(config.backend, config.precision)
   const compiled: ProfiledExecutable[] = []
   const profiling = profilingBackend(backend, compiled)
   const dataset = await loadDataset(config.dataset)

@@ -1,6 +1,6 @@
 // What parent and child process say to each other. The child says `ready`, gets one job, reports progress, and ends with
 // `done` or `failed`; a child that ends without either was killed or crashed.
-import type { Availability, OperatorTime } from '@embed-kd/core'
+import type { Availability, DType, OperatorTime } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/record'
 
 import type { TrialConfig } from './config.js'
@@ -16,7 +16,7 @@ export interface TrialJob {
 /** What a trial's child measured: the record's parts that need running. */
 export type TrialResult = Pick<
   BenchRecord,
-  'time' | 'roofline' | 'cost' | 'memory' | 'energy' | 'curves' | 'accuracy' | 'graph'
+  'time' | 'roofline' | 'cost' | 'memory' | 'energy' | 'curves' | 'lossScale' | 'accuracy' | 'graph'
 > & { readonly versions: Readonly<Record<string, string>> }
 
 /** The operators of some steps. */
@@ -66,6 +66,8 @@ export type ProbeResult =
       readonly available: true
       readonly detail?: string
       readonly versions: Readonly<Record<string, string>>
+      readonly dtypes: readonly DType[]
+      /** Of float32. */
       readonly gemmFlopsPerSecond: number
     }
   | Extract<Availability, { available: false }>

@@ -57,17 +57,18 @@ interface Bench {
 export async function runTrial(job: TrialJob, report: Report): Promise<TrialResult> {
   const { config } = job
   report({ phase: 'loading', done: 0, total: 1 })
+  const backend = await openBackend(config.backend, config.precision)
   const dataset = await loadDataset(config.dataset)
   const splits = splitsOf(dataset, config)
   const feed = new Feed(dataset)
-  const backend = await openBackend(config.backend)
   report({ phase: 'roofline', done: 0, total: 1 })
   // A runtime loads much of its code when it first runs; the matrices of the roofline, part of which a process keeps once it
   // has freed them, are not its own.
-  await warmUp(backend)
+  const dtype = config.precision === undefined ? 'float32' : 'float16'
+  await warmUp(backend, dtype)
   collectGarbage()
   const baselineRssBytes = ownMemory().rssBytes
-  const before = await gemmRoofline(backend)
+  const before = await gemmRoofline(backend, dtype)
 
   report({ phase: 'compiling', done: 0, total: 1 })
   const trainImages = splits.train.indices.length
@@ -112,9 +113,10 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
     await training.reset(first())
     trained = await trainForAccuracy(bench, trainConfig.student, config.epochs)
   }
+  const lossScale = await training.lossScale()
   await training.dispose()
   report({ phase: 'roofline', done: 0, total: 1 })
-  const after = await gemmRoofline(backend, before.size)
+  const after = await gemmRoofline(backend, dtype, before.size)
   const { versions } = backend
   await backend.dispose()
 
@@ -139,7 +141,10 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
       peakRssBytes,
       ...(deviceBytes === undefined ? {} : { deviceResidentBytes: deviceBytes }),
     },
-    roofline: rooflineOf(stepCost.stepFlops / time.medianSeconds, before, after),
+    roofline: {
+      ...rooflineOf(stepCost.stepFlops / time.medianSeconds, before, after),
+      ...(dtype === 'float32' ? {} : { dtype }),
+    },
     ...(joules === undefined
       ? {}
       : {
@@ -150,6 +155,7 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
           },
         }),
     curves: curves.finish(),
+    ...(lossScale ? { lossScale } : {}),
     graph: { digest: digest.digest('hex') },
     ...(accuracy === undefined ? {} : { accuracy }),
   }

@@ -6,6 +6,7 @@ import {
   stepGraphs,
   hostScalar,
   hostTensor,
+  inDtype,
   type Backend,
   type DeviceBuffer,
   type Executable,
@@ -14,6 +15,8 @@ import {
   type StepPart,
   type TrainConfig,
 } from '@embed-kd/core'
+
+import type { BenchRecord } from '@embed-kd/record'
 
 import { UserError } from '../errors.js'
 
@@ -28,6 +31,9 @@ export interface StepMetrics {
   /** Images of the batch that were classified right. */
   readonly correct: number
 }
+
+/** What mixed precision did to a training, as records have it. */
+export type LossScale = NonNullable<BenchRecord['lossScale']>
 
 export const upload = async (
   backend: Backend,
@@ -51,15 +57,22 @@ export class Training {
   readonly parts: readonly CompiledPart[]
   readonly #backend: Backend
   readonly #held: Buffers
+  readonly #scalesLoss: boolean
   /** `state.*`, and the `sum.*` of micro-batches, which are zeros between steps. */
   #carried: Buffers = {}
   #metrics: Buffers = {}
   #steps = 0
 
-  private constructor(backend: Backend, parts: readonly CompiledPart[], held: Buffers) {
+  private constructor(
+    backend: Backend,
+    parts: readonly CompiledPart[],
+    held: Buffers,
+    scalesLoss: boolean,
+  ) {
     this.#backend = backend
     this.parts = parts
     this.#held = held
+    this.#scalesLoss = scalesLoss
   }
 
   /**
@@ -76,19 +89,25 @@ export class Training {
     const parts: CompiledPart[] = []
     for (const { graph, times } of stepGraphs(config))
       parts.push({ graph, times, executable: await backend.compile(graph) })
-    const wanted = new Set(parts.flatMap(({ graph }) => [...namesOf(graph)]))
+    const wanted = new Map(
+      parts.flatMap(({ graph }) =>
+        graph.inputs.map(({ name, value }) => [name, graph.types[value]!.dtype]),
+      ),
+    )
     const held: Buffers = {}
-    for (const [name, tensor] of teacher)
-      if (wanted.has(name)) held[name] = await backend.upload(tensor)
+    for (const [name, tensor] of teacher) {
+      const dtype = wanted.get(name)
+      if (dtype) held[name] = await backend.upload(inDtype(tensor, dtype))
+    }
     if (wanted.has('seed')) held['seed'] = await backend.upload(hostScalar(seed, 'int32'))
-    const training = new Training(backend, parts, held)
+    const training = new Training(backend, parts, held, wanted.has(LOSS_SCALE))
     await training.reset(parameters)
     return training
   }
 
   /** Begins anew from these parameters. */
   reset(parameters: Tensors): Promise<void> {
-    return this.restore(initialState(parameters))
+    return this.restore(initialState(parameters, this.#scalesLoss))
   }
 
   /** Goes on from a state that `readState` gave. */
@@ -134,7 +153,7 @@ export class Training {
   }
 
   /**
-   * What the last step reported; waits for the device.
+   * What the last step reported; waits for the device. The loss of a step that mixed precision did not take may not be finite.
    * @throws NonFiniteLossError
    */
   async metrics(): Promise<StepMetrics> {
@@ -148,13 +167,23 @@ export class Training {
       await read('kd_loss'),
       await read('correct'),
     ]
-    if (!Number.isFinite(loss)) throw new NonFiniteLossError(loss!, this.#steps)
+    const scale = await read('loss_scale')
+    const skipped = (await read('skipped')) === 1
+    if (!Number.isFinite(loss) && !skipped) throw new NonFiniteLossError(loss!, this.#steps)
+    if (skipped && scale! < 1) throw new NonFiniteGradientsError(scale!, this.#steps)
     return {
       loss: loss!,
       classLoss: classLoss!,
       correct: correct!,
       ...(kdLoss === undefined ? {} : { kdLoss }),
     }
+  }
+
+  /** Of all steps since the start; undefined in float32. Waits for the device. */
+  async lossScale(): Promise<LossScale | undefined> {
+    if (!this.#scalesLoss) return undefined
+    const read = async (name: string) => (await this.#backend.read(this.#carried[name]!)).data[0]!
+    return { last: await read(LOSS_SCALE), skippedSteps: await read('state.loss_scale.skipped') }
   }
 
   /** The parameters as they are now: inputs `state.parameters.*` for evaluation, still owned here. */
@@ -179,6 +208,7 @@ export class Training {
 }
 
 const PARAMETERS = 'state.parameters.'
+const LOSS_SCALE = 'state.loss_scale.factor'
 
 export const namesOf = (graph: Graph): ReadonlySet<string> =>
   new Set(graph.inputs.map(({ name }) => name))
@@ -187,5 +217,18 @@ export const namesOf = (graph: Graph): ReadonlySet<string> =>
 export class NonFiniteLossError extends UserError {
   constructor(loss: number, step: number) {
     super(`the loss is ${loss} at step ${step}`, 'lower the learning rate, or check the backend')
+  }
+}
+
+/**
+ * Mixed precision finds no loss scale that its gradients are finite with: a step that overflows halves it, and one below 1 makes
+ * them smaller than they are.
+ */
+export class NonFiniteGradientsError extends UserError {
+  constructor(scale: number, step: number) {
+    super(
+      `the gradients of step ${step} are not finite, even with the loss scaled by ${scale}`,
+      'lower the learning rate, or train with --precision float32',
+    )
   }
 }
