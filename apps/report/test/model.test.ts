@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { answer, breakEven } from '../src/model/answers.js'
 import { changesBetween } from '../src/model/changes.js'
-import { comparisonsOf, configurationsOf } from '../src/model/corpus.js'
+import { comparisonsOf, configurationsOf, scopeName, scopeNamer } from '../src/model/corpus.js'
 import { DIMENSIONS, passing, valuesOf } from '../src/model/filters.js'
 import { MEASURES, hostPeakBytes, stepSeconds, summaryOf } from '../src/model/measures.js'
 import { formatState, parseState } from '../src/model/state.js'
@@ -34,6 +34,28 @@ describe('configurations', () => {
     )
     expect(comparisonsIn(records)).toHaveLength(12)
     expect(comparisonsIn(elsewhere)).toHaveLength(0)
+  })
+})
+
+describe('precision', () => {
+  const half = records.map((record) => ({
+    ...record,
+    trial: { ...record.trial, precision: 'mixed-float16' as const },
+  }))
+
+  test('tells configurations apart that are equal but for it, and is named then', () => {
+    const both = configurationsOf([...records, ...half])
+    expect(both).toHaveLength(2 * configurationsOf(records).length)
+    expect(comparisonsOf(both)).toHaveLength(2 * comparisonsIn(records).length)
+    for (const { teacherKd, embedKd } of comparisonsOf(both))
+      expect(teacherKd.trial.precision).toBe(embedKd.trial.precision)
+    const scopes = new Set(both.map(({ scope }) => scope))
+    expect([...scopes].map(scopeNamer(scopes))).toEqual(['float32', 'mixed-float16'])
+    expect([...scopes].map(scopeName)).toEqual([
+      'ort:cpu · mnist · corrected · student small 28 px',
+      'ort:cpu in mixed-float16 · mnist · corrected · student small 28 px',
+    ])
+    expect(viewOf(both, { precision: ['mixed-float16'] }).records).toHaveLength(half.length)
   })
 })
 

@@ -7,7 +7,7 @@ export interface Configuration {
   readonly key: string
   /** What it has in common with the other methods it can be compared with. */
   readonly settingKey: string
-  /** Backend, machine, data, preset and student: inside one scope, figures share their axes. */
+  /** Backend, precision, machine, data, preset and student: inside one scope, figures share their axes. */
   readonly scope: Scope
   readonly method: Method
   readonly trial: Trial
@@ -18,6 +18,7 @@ export interface Configuration {
 export interface Scope {
   readonly key: string
   readonly backend: string
+  readonly precision: string
   readonly machine: string
   readonly dataset: string
   readonly preset: string
@@ -52,11 +53,15 @@ function placeOf(record: BenchRecord, scopes: Map<string, Scope>) {
   const { teacher, student, dataset } = trial
   const machine = machineName(record)
   const studentName = `${student.name} ${student.imageSize} px`
-  const key = [trial.backend, machine, dataset.name, trial.preset, studentName].join('\n')
+  const precision = precisionName(trial)
+  const key = [trial.backend, precision, machine, dataset.name, trial.preset, studentName].join(
+    '\n',
+  )
   let scope = scopes.get(key)
   if (scope === undefined) {
     const { backend, preset } = trial
-    scope = { key, backend, machine, dataset: dataset.name, preset, student: studentName }
+    const where = { backend, precision, machine, dataset: dataset.name }
+    scope = { key, ...where, preset, student: studentName }
     scopes.set(key, scope)
   }
   const settingKey = [
@@ -86,6 +91,10 @@ export function teacherName({ teacher }: Trial): string {
   return teacher?.name ?? 'no teacher'
 }
 
+export function precisionName({ precision }: Trial): string {
+  return precision ?? 'float32'
+}
+
 /** Settings that were run both with a live teacher and with its embeddings. */
 export function comparisonsOf(configurations: readonly Configuration[]): Comparison[] {
   const live = new Map<string, Configuration>()
@@ -104,14 +113,16 @@ export function comparisonsOf(configurations: readonly Configuration[]): Compari
 
 /** A scope in words. */
 export function scopeName(scope: Scope): string {
-  return [scope.backend, scope.dataset, scope.preset, `student ${scope.student}`].join(' · ')
+  const { backend, precision, dataset, preset, student } = scope
+  const how = precision === 'float32' ? backend : `${backend} in ${precision}`
+  return [how, dataset, preset, `student ${student}`].join(' · ')
 }
 
 /** Names each of these scopes by what tells it from the others; by nothing where there is but one. */
 export function scopeNamer(scopes: Iterable<Scope>): (scope: Scope) => string {
   const all = [...new Set(scopes)]
-  const fields = (['backend', 'dataset', 'preset', 'student', 'machine'] as const).filter(
-    (field) => new Set(all.map((scope) => scope[field])).size > 1,
-  )
+  const fields = (
+    ['backend', 'precision', 'dataset', 'preset', 'student', 'machine'] as const
+  ).filter((field) => new Set(all.map((scope) => scope[field])).size > 1)
   return (scope) => fields.map((field) => scope[field]).join(' · ')
 }

@@ -1,6 +1,6 @@
 // What the reader can narrow the records by. A dimension is a name and a value read off a record.
 import type { BenchRecord } from '@embed-kd/record'
-import { machineName, teacherName } from './corpus.js'
+import { machineName, precisionName, teacherName } from './corpus.js'
 import { methodName } from './format.js'
 
 export interface Dimension {
@@ -14,6 +14,7 @@ export interface Dimension {
 export const DIMENSIONS: readonly Dimension[] = [
   { id: 'backend', label: 'Backend', of: ({ trial }) => trial.backend.split(':')[0]! },
   { id: 'device', label: 'Device', of: ({ trial }) => trial.backend.split(':')[1] ?? 'none' },
+  { id: 'precision', label: 'Precision', of: ({ trial }) => precisionName(trial) },
   { id: 'method', label: 'Method', of: ({ trial }) => trial.method, name: methodName },
   { id: 'teacher', label: 'Teacher', of: ({ trial }) => teacherName(trial) },
   { id: 'batch', label: 'Batch', of: ({ trial }) => String(trial.batch) },

@@ -23,6 +23,7 @@ function csv(configurations: readonly Configuration[]): string {
     ['teacher', ({ trial }) => teacherName(trial)],
     ['batch', ({ trial }) => trial.batch],
     ['backend', ({ scope }) => scope.backend],
+    ['precision', ({ scope }) => scope.precision],
     ['dataset', ({ scope }) => scope.dataset],
     ['preset', ({ scope }) => scope.preset],
     ['student', ({ scope }) => scope.student],

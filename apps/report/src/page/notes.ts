@@ -8,7 +8,7 @@ export function notes(): HTMLElement {
   const entries: [string, string][] = [
     [
       'Ratios',
-      'Memory and time: Teacher-KD divided by Embed-KD, so that more is less spent. Accuracy: Embed-KD divided by Teacher-KD. Only runs of the same setting (backend, machine, data, preset, student, teacher, batch, training length, learning rate, weight decay, dropout) and equal seed are divided; the ratio shown is the geometric mean of these pairs.',
+      'Memory and time: Teacher-KD divided by Embed-KD, so that more is less spent. Accuracy: Embed-KD divided by Teacher-KD. Only runs of the same setting (backend, precision, machine, data, preset, student, teacher, batch, training length, learning rate, weight decay, dropout) and equal seed are divided; the ratio shown is the geometric mean of these pairs.',
     ],
     [
       'Intervals',

@@ -2,7 +2,7 @@
 // run it again.
 import type { BenchRecord } from '@embed-kd/record'
 import * as Plot from '@observablehq/plot'
-import { configurationsOf, machineName, teacherName } from '../model/corpus.js'
+import { configurationsOf, machineName, precisionName, teacherName } from '../model/corpus.js'
 import {
   counted,
   formatBytes,
@@ -41,7 +41,7 @@ export function trialPage(app: App, record: BenchRecord): HTMLElement {
     element(
       'p',
       { class: 'lede' },
-      `${trial.backend} · ${trial.dataset.name} · ${trial.preset} · student ${trial.student.name} ${trial.student.imageSize} px · seed ${trial.seed} · ${machineName(record)}`,
+      `${trial.backend} · ${precisionName(trial)} · ${trial.dataset.name} · ${trial.preset} · student ${trial.student.name} ${trial.student.imageSize} px · seed ${trial.seed} · ${machineName(record)}`,
     ),
     related('Other seeds', app, siblings.seeds, (item) => `seed ${item.trial.seed}`),
     related('Other methods', app, siblings.methods, (item) => methodName(item.trial.method)),
@@ -305,7 +305,8 @@ function copyButton(text: string): HTMLElement {
   return node
 }
 
-function configurationFacts({ trial, id, benchmarkVersion, costOnly }: BenchRecord): Facts {
+function configurationFacts(record: BenchRecord): Facts {
+  const { trial, id, benchmarkVersion, costOnly, lossScale } = record
   const { teacher, student, dataset } = trial
   const length =
     trial.epochs === undefined ? counted(trial.steps ?? 0, 'step') : counted(trial.epochs, 'epoch')
@@ -333,6 +334,11 @@ function configurationFacts({ trial, id, benchmarkVersion, costOnly }: BenchReco
       `${length}, batch ${trial.batch}${trial.microBatch === undefined ? '' : ` by ${trial.microBatch}`}`,
     ],
     ['Computed again, not kept', trial.rematerialise],
+    ['Precision', precisionName(trial)],
+    [
+      'Loss scale at the end',
+      lossScale && `${lossScale.last}; ${counted(lossScale.skippedSteps, 'step')} not taken`,
+    ],
     ['Learning rate', String(trial.learningRate)],
     ['Weight decay', String(trial.weightDecay)],
     ['Weight of distillation', trial.kdWeight === undefined ? undefined : String(trial.kdWeight)],
@@ -373,7 +379,9 @@ function environmentFacts({ environment, startedAt, wallSeconds, roofline }: Ben
       roofline &&
         [roofline.gemmFlopsPerSecondBefore, roofline.gemmFlopsPerSecondAfter]
           .flatMap((rate) => (rate === undefined ? [] : `${formatFlops(rate)}/s`))
-          .join(', ') + (roofline.noisy === true ? ' (noisy)' : ''),
+          .join(', ') +
+          (roofline.dtype === undefined ? '' : ` in ${roofline.dtype}`) +
+          (roofline.noisy === true ? ' (noisy)' : ''),
     ],
   ]
 }

@@ -50,6 +50,7 @@ const NAMES: readonly Column[] = [
   { id: 'teacher', label: 'Teacher', of: ({ trial }) => teacherName(trial) },
   { id: 'batch', label: 'Batch', of: ({ trial }) => trial.batch },
   { id: 'backend', label: 'Backend', of: ({ scope }) => scope.backend },
+  { id: 'precision', label: 'Precision', of: ({ scope }) => scope.precision },
   { id: 'dataset', label: 'Data set', of: ({ scope }) => scope.dataset },
   { id: 'preset', label: 'Preset', of: ({ scope }) => scope.preset },
   { id: 'student', label: 'Student', of: ({ scope }) => scope.student },
