@@ -1,7 +1,15 @@
 // Backends with one mistake each, of kinds that have been made: in kernels (the reference's, one changed) and in keeping to the
 // backend contract (the reference, wrapped).
 import type { AttrsOf, Backend, DeviceBuffer, OpName } from '../src/index.js'
-import { hostTensor, lower, sizeOf, type Graph, type HostTensor } from '../src/index.js'
+import {
+  fromFloat16,
+  hostTensor,
+  lower,
+  sizeOf,
+  toFloat16,
+  type Graph,
+  type HostTensor,
+} from '../src/index.js'
 import { binary, unary } from '../src/reference/elementwise.js'
 import type { Kernel, Kernels } from '../src/reference/kernel.js'
 import { kernels } from '../src/reference/kernels.js'
@@ -168,6 +176,23 @@ export const brokenKernels: Record<string, Kernels<OpName>> = {
         outputs,
       )[0]!
       return [y!.map((x, i) => x + (other[i]! - other[i]!)) as ReferenceData]
+    },
+  }),
+  'cast to float16 keeps what float16 has no number for': attrs('cast', ({ dtype }) => ({
+    dtype: dtype === 'float16' ? 'float32' : dtype,
+  })),
+  'sums of float16 are added up in float16': withKernels({
+    sum: (given, a, outputs) => {
+      const [x] = given
+      const [rows, columns] = x!.shape
+      if (outputs[0]!.dtype !== 'float16' || x!.shape.length !== 2 || a.axes.join() !== '1')
+        return kernels.sum(given, a, outputs)
+      const half = (sum: number, term: number) => fromFloat16(toFloat16(sum + term))
+      return [
+        Float64Array.from({ length: rows! }, (_, row) =>
+          (x!.data as Float64Array).slice(row * columns!, (row + 1) * columns!).reduce(half, 0),
+        ),
+      ]
     },
   }),
   'cast rounds to the nearest': withKernels({

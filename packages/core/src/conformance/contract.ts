@@ -3,10 +3,10 @@
 
 export const backendContract = {
   B1: 'upload copies, and read gives the same bits back, special values included',
-  B2: 'upload refuses data that is not of the dtype and shape it says',
+  B2: 'upload refuses data that is not of the dtype and shape it says, or of a dtype that is not declared',
   B3: 'memory() counts the buffers the caller holds: all of them, and nothing that a run needed in passing',
   B4: 'a disposed buffer is refused everywhere; disposing it again does nothing',
-  B5: 'compile refuses a graph that breaks a contract',
+  B5: 'compile refuses a graph that breaks a contract, or has a dtype that is not declared',
   B6: 'run refuses inputs that are missing, unknown, disposed, foreign or of the wrong type, and then consumes nothing',
   B7: "outputs are the caller's, each its own: disposing one leaves inputs, other outputs and later runs as they are",
   B8: 'donated inputs are consumed, all others keep their value',

@@ -9,7 +9,7 @@ import { contractCases } from './cases/contracts.js'
 import type { NumericDefinition } from './cases/define.js'
 import { donationCases } from './cases/donation.js'
 import { elementwiseCases } from './cases/elementwise.js'
-import { float16Cases } from './cases/float16.js'
+import { float16Cases, float16Procedures } from './cases/float16.js'
 import { gradientCases } from './cases/gradients.js'
 import { layoutCases } from './cases/layout.js'
 import { programCases, programProcedures } from './cases/programs.js'
@@ -63,6 +63,7 @@ export function conformanceCases(capabilities: Capabilities): ConformanceCase[] 
     ...contractCases(),
     ...bufferCases(),
     ...ops.filter(has).flatMap((definition) => bothWays(definition, capabilities)),
+    ...float16Procedures(capabilities.dtypes.includes('float16')),
     ...donationCases(),
     ...runCases(),
     ...randomCases(),

@@ -1,8 +1,12 @@
 // Cases of float16: those of float32 once more with every float in half precision, and what the casts between the two must do.
 import type { Graph, Node } from '../../graph/graph.js'
+import * as op from '../../graph/api.js'
 import type { OpName } from '../../graph/ops.js'
+import { spec, trace } from '../../graph/trace.js'
 import { hostTensor, type HostTensor } from '../../tensor/tensor.js'
-import { numeric, rows, type NumericDefinition } from './define.js'
+import type { ProcedureCase } from '../case.js'
+import { floats, numeric, rows, type NumericDefinition } from './define.js'
+import { procedure } from './session.js'
 
 /** Ops that have no float16. */
 const float32Only: ReadonlySet<OpName> = new Set(['layerNorm', 'adamw', 'randomUniform'])
@@ -60,11 +64,53 @@ const roundTrip = numeric('float16/cast/there and back', 'cast', { x: wide }, ({
   return x.tracer.emit('cast', half, { dtype: 'float32' })
 })
 
+/** Sums that stop growing where float16 adds them up. */
+const long = [
+  numeric('sum/5,000 terms of one sign', 'sum', { x: floats([3, 5000], 0, 1) }, ({ x }) =>
+    op.sum(x, { axes: [1] }),
+  ),
+  ...[false, true].map((transposeB) =>
+    numeric(
+      `matmul/5,000 terms of one sign${transposeB ? ', B' : ''}`,
+      'matmul',
+      { a: floats([3, 5000], 0, 1), b: floats(transposeB ? [2, 5000] : [5000, 2], 0, 1) },
+      ({ a, b }) => op.matmul(a, b, { transposeB }),
+    ),
+  ),
+]
+
+const words = hostTensor(
+  'float16',
+  [10],
+  [0, -0, 1, -0.1, 65504, -65504, 2 ** -14, 2 ** -24, Infinity, -Infinity],
+)
+
+const upAndDown = procedure('float16/round trip', 'B1', async (session) => {
+  await session.holds('what was uploaded', await session.upload(words), words)
+})
+
+const negated = trace('negated', { x: spec([10], { dtype: 'float16' }) }, ({ x }) => ({
+  y: op.neg(x),
+}))
+
+const refused = [
+  procedure('float16/is refused by upload', 'B2', async (session) => {
+    await session.refuses('a tensor of float16', () => session.upload(words))
+  }),
+  procedure('float16/is refused by compile', 'B5', async (session) => {
+    await session.refuses('a graph of float16', () => session.compile(negated))
+  }),
+]
+
+/** For a backend that has float16, or has not. */
+export const float16Procedures = (has: boolean): ProcedureCase[] => (has ? [upAndDown] : refused)
+
 /**
  * @param cases those of float32; shapes are a matter of a kernel and not of its dtype, so that every fourth stands for all, beside
  * those that are called special.
  */
 export const float16Cases = (cases: readonly NumericDefinition[]): NumericDefinition[] => [
   ...cases.filter(({ name }, i) => i % 4 === 0 || name.startsWith('special/')).flatMap(inFloat16),
+  ...long.flatMap(inFloat16),
   roundTrip,
 ]
