@@ -6,6 +6,7 @@ import {
   type Backend,
   type Capabilities,
   type DeviceBuffer,
+  type DType,
   type Executable,
   type Graph,
   type HostTensor,
@@ -86,7 +87,7 @@ export class OrtBackend implements Backend {
     this.#usable('read')
     const own = this.#heap.own(buffer, 'read: the buffer')
     const data = await holding([own], () => this.#memory.download(own.tensor))
-    return { dtype: own.dtype, shape: own.shape, data } as HostTensor
+    return { dtype: own.dtype, shape: own.shape, data: asStored(own.dtype, data) } as HostTensor
   }
 
   async synchronize(): Promise<void> {
@@ -110,3 +111,7 @@ export class OrtBackend implements Backend {
       throw new Error(`${action}: ${this.name} was disposed; create a new backend`)
   }
 }
+
+/** Where JavaScript has a Float16Array, the runtime gives one instead of the words in it. */
+const asStored = (dtype: DType, data: HostTensor['data']): HostTensor['data'] =>
+  dtype === 'float16' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data

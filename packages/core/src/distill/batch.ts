@@ -219,7 +219,8 @@ export const lossScaleInput = (config: TrainConfig) =>
   scalesLoss(config) ? { factor: spec([], { role: 'optimizer' }) } : undefined
 
 /** A graph in the precision asked for, marked with what is to be recomputed in it. */
-export function asAsked(graph: Graph, { precision, rematerialise }: TrainConfig): Graph {
-  const precise = precision === 'mixed-float16' ? mixedPrecision(graph) : graph
+export function asAsked(graph: Graph, config: TrainConfig): Graph {
+  const { rematerialise } = config
+  const precise = scalesLoss(config) ? mixedPrecision(graph) : graph
   return rematerialise ? { ...precise, rematerialise } : precise
 }

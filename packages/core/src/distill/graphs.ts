@@ -41,6 +41,9 @@ import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
  *
  * Outputs: `state.*` · `metrics.loss`, `metrics.class_loss`, `metrics.kd_loss` (with a teacher), `metrics.correct` (images
  * of the batch scored right), `metrics.learning_rate`, all float scalars.
+ *
+ * With mixed precision also `state.loss_scale.*`, `metrics.loss_scale` and `metrics.skipped`, 1 where the step was not taken since a
+ * gradient was not finite; the weights of a live teacher are then float16.
  */
 export function trainGraph(config: TrainConfig): Graph {
   const inputs = {
