@@ -69,8 +69,8 @@ const profileList = Object.entries(profiles)
   .join('\n')
 
 const HELP = `
-The axes (backend, method, teacher, student, dataset, batch, rematerialise, precision, preset) take lists with commas. Given beside --profile or
---config they replace the axis there. Records are JSON lines in --out; interrupted sweeps go on with --resume.
+The axes (backend, method, teacher, student, dataset, batch, rematerialise, precision, preset) take lists with commas. Given beside
+--profile or --config they replace the axis there. Records are JSON lines in --out; interrupted sweeps go on with --resume.
 
 Memory: --micro-batch adds up the gradients of parts of a batch, which gives the step of the whole batch (with dropout: other
 masks) for the activations of one part. --rematerialise has gradients compute again what they need instead of keeping it:
@@ -78,7 +78,7 @@ elementwise results, for a few per cent more time, or all inside transformer blo
 
 Precision: mixed-float16 computes the matrix products of training steps in float16, with float32 parameters and a scaled loss; a step
 whose gradients are not finite is not taken. Evaluation and embedding stay float32. It is for devices that are faster at float16: on
-CPUs it shows what the precision does to training, and takes longer.
+CPUs it shows what the precision does to training, and saves neither time nor memory.
 
 Profiles:
 ${profileList}
@@ -271,7 +271,11 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
   // The grid's own batches do not count: any of whole micro-batches will do.
   const grids = gridsOf(options).map((grid) => ({ ...grid, batch: [2 * (grid.microBatch ?? 1)] }))
   const configs = expandGrids(grids)
-  await requireAvailable(configs, limits, display)
+  await requireAvailable(
+    configs.map((config) => ({ config })),
+    limits,
+    display,
+  )
   const found = await findMaxBatches(configs, preparations, limits, onStart, report)
   display.end()
   stop.release()
@@ -306,10 +310,9 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
 /** Time is estimated with each backend's measured speed, where it works here. */
 async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): Promise<void> {
   const display = new ProgressDisplay()
-  const configs = trials.map(({ config }) => config)
-  const probes = await probeBackends(configs, { timeoutSeconds: options.timeout }, display)
+  const probes = await probeBackends(trials, { timeoutSeconds: options.timeout }, display)
   display.end()
-  const obstacles = configs.map((config) => {
+  const obstacles = trials.map(({ config }) => {
     const obstacle = obstacleTo(config, probes)
     return obstacle && `${obstacle.reason}; ${obstacle.remedy}`
   })

@@ -117,7 +117,7 @@ async function step(options: StepOptions): Promise<void> {
     display.end()
     return outcome
   }
-  await requireAvailable([trial!.config], limitsOf(options), display)
+  await requireAvailable([trial!], limitsOf(options), display)
   const profile = options.profileOps ? await run('profile') : undefined
   if (profile?.status === 'interrupted') return
   if (profile && profile.status !== 'ok')

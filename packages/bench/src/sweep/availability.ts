@@ -4,6 +4,7 @@ import { UserError } from '../errors.js'
 import type { TrialConfig } from '../trial/config.js'
 import type { ProbeResult } from '../trial/protocol.js'
 import { runJob, type JobLimits } from '../trial/run-job.js'
+import type { PlannedTrial } from './plan.js'
 import type { ProgressDisplay } from './progress.js'
 
 type Probes = ReadonlyMap<string, ProbeResult>
@@ -13,12 +14,12 @@ type Probes = ReadonlyMap<string, ProbeResult>
  * crashed) is left out: its trials find out, each for itself.
  */
 export async function probeBackends(
-  configs: readonly TrialConfig[],
+  trials: readonly Pick<PlannedTrial, 'config'>[],
   limits: JobLimits,
   display: ProgressDisplay,
 ): Promise<Probes> {
   const probes = new Map<string, ProbeResult>()
-  for (const backend of new Set(configs.map((config) => config.backend))) {
+  for (const backend of new Set(trials.map(({ config }) => config.backend))) {
     display.begin(`trying ${backend}`)
     const outcome = await runJob('probe', { backend }, limits)
     if (outcome.status === 'ok') probes.set(backend, outcome.output)
@@ -37,9 +38,13 @@ export function obstacleTo(
 }
 
 /** @throws UserError where one of the trials cannot run here. */
-export async function requireAvailable(...of: Parameters<typeof probeBackends>): Promise<void> {
-  const probes = await probeBackends(...of)
-  for (const config of of[0]) {
+export async function requireAvailable(
+  trials: readonly Pick<PlannedTrial, 'config'>[],
+  limits: JobLimits,
+  display: ProgressDisplay,
+): Promise<void> {
+  const probes = await probeBackends(trials, limits, display)
+  for (const { config } of trials) {
     const obstacle = obstacleTo(config, probes)
     if (obstacle) throw new UserError(obstacle.reason, obstacle.remedy)
   }

@@ -85,13 +85,13 @@ function* trialsOf(grid: Grid, seed: number): Generator<TrialConfig> {
         for (const preset of grid.preset)
           for (const batch of grid.batch)
             for (const again of grid.rematerialise)
-              for (const number of grid.precision)
+              for (const asked of grid.precision)
                 for (const teacher of grid.teacher)
                   for (const method of grid.method) {
                     const taught = method !== 'supervised'
                     const microBatch = microBatchOf(batch, grid.microBatch)
                     const rematerialise = again === 'none' ? undefined : again
-                    const precision = number === 'float32' ? undefined : number
+                    const precision = asked === 'float32' ? undefined : asked
                     yield {
                       backend,
                       method,

@@ -32,11 +32,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   const { trials, store, cacheDirectory, limits, display } = options
   const pending = trials.filter(({ id }) => !store.records.has(id))
   const environment = await captureEnvironment()
-  const probes = await probeBackends(
-    pending.map(({ config }) => config),
-    limits,
-    display,
-  )
+  const probes = await probeBackends(pending, limits, display)
   const clock = new SweepClock(estimateTrials(pending, probes, cacheDirectory))
   const report = (progress: Progress) => display.update(progress, clock.secondsLeft)
   const preparations = new Preparations({
