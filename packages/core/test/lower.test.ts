@@ -100,3 +100,47 @@ test.each(Object.keys(composites) as CompositeName[])('%s equals its decompositi
     data.forEach((value, k) => expect(parts![i]!.data[k]).toBeCloseTo(value, 6)),
   )
 })
+
+describe('rows less their means', () => {
+  const lessMean = (x: Tensor) => op.sub(x, op.mean(x, { axes: [x.rank - 1], keepDims: true }))
+  const inputs = {
+    x: draw([12, 3], 1),
+    y: draw([12, 3], 2),
+    w: draw([3, 5], 3),
+    v: draw([5, 3], 4),
+  }
+  type Inputs = Record<keyof typeof inputs, Tensor>
+  const specs = Object.fromEntries(
+    Object.entries(inputs).map(([name, { shape }]) => [name, spec(shape)]),
+  ) as Record<keyof typeof inputs, ReturnType<typeof spec>>
+
+  it.each<[string, (inputs: Inputs) => Tensor]>([
+    ['of a product', ({ x, w }) => op.matmul(x, w)],
+    ['of a transposed product', ({ x, v }) => op.matmul(x, v, { transposeB: true })],
+    [
+      'of a sum of products, scaled and reshaped',
+      ({ x, y, w, v }) =>
+        op.reshape(
+          op.add(op.mul(op.matmul(x, w), 0.5), op.matmul(y, v, { transposeB: true })),
+          [4, 3, 5],
+        ),
+    ],
+  ])('%s have them taken off the smaller factor', (_, body) => {
+    const graph = trace('t', specs, (symbols) => ({ y: lessMean(body(symbols)) }))
+    const simpler = verify(lower(graph))
+    for (const node of simpler.nodes)
+      if (node.op === 'sum') expect(sizeOf(simpler.types[node.inputs[0]!]!.shape)).toBe(15)
+    expect(opsOf(simpler)).toContain('sum')
+    const [a, b] = [graph, simpler].map((g) => evaluate(g, inputs)['y']!.data)
+    a!.forEach((value, i) => expect(b![i]).toBeCloseTo(value, 12))
+  })
+
+  it.each<[string, (inputs: Inputs) => Tensor]>([
+    ['no product is behind them', ({ x }) => op.tanh(x)],
+    ['the factor is not smaller', ({ w }) => op.matmul(w, w, { transposeB: true })],
+    ['only a part of them is a product', ({ x, w, v }) => op.add(op.matmul(x, w), op.sum(v))],
+  ])('stay as they are where %s', (_, body) => {
+    const graph = trace('t', specs, (symbols) => ({ y: lessMean(body(symbols)) }))
+    expect(opsOf(lower(graph)).at(-1)).toBe('sub')
+  })
+})
