@@ -11,7 +11,6 @@ export {
   type BenchRecord,
   type Environment,
   type Method,
-  type Precision,
   type Preset,
   type Status,
   type Trial,

@@ -268,7 +268,6 @@ export type Trial = BenchRecord['trial']
 export type Environment = BenchRecord['environment']
 export type Method = (typeof METHODS)[number]
 export type Preset = (typeof PRESETS)[number]
-export type Precision = (typeof PRECISIONS)[number]
 export type Status = (typeof STATUSES)[number]
 
 /** The schema as JSON Schema (draft 2020-12), for tools in other languages. */
