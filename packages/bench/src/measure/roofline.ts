@@ -1,6 +1,15 @@
 // The fastest this process multiplies matrices on its backend: the roofline that a step's FLOP/s are held against.
 // Measured with the same runtime and threads as the step, so that the share tells the program's loss, not the machine's.
-import { Random, hostTensor, op, spec, toFloat16, trace, type Backend } from '@embed-kd/core'
+import {
+  Random,
+  hostTensor,
+  op,
+  spec,
+  toFloat16,
+  trace,
+  type Backend,
+  type FloatType,
+} from '@embed-kd/core'
 
 export interface Roofline {
   readonly flopsPerSecond: number
@@ -14,9 +23,6 @@ const LARGEST = 4096
 const LONG_ENOUGH_SECONDS = 0.01
 const SAMPLING_SECONDS = 0.3
 const MINIMUM_SAMPLES = 3
-
-/** Of the matrices. */
-type FloatType = 'float32' | 'float16'
 
 /** Measures products of matrices as large as the device needs to be busy; or of a given size, to compare with an earlier result. */
 export async function gemmRoofline(
