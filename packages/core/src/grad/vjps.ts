@@ -146,12 +146,11 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
     const over = { axes: [x.rank - 1], keepDims: true }
     const normalised = op.mul(op.sub(x, mean), invStd)
     const scaled = op.mul(g, scale)
-    // What was normalised has mean 0, so that the projection of what is centred is that of all.
-    const centred = op.sub(scaled, op.mean(scaled, over))
-    const projection = op.mul(normalised, op.mean(op.mul(centred, normalised), over))
+    const projection = op.mul(normalised, op.mean(op.mul(scaled, normalised), over))
+    const centred = op.sub(op.sub(scaled, op.mean(scaled, over)), projection)
     const rows = x.shape.slice(0, -1).map((_, axis) => axis)
     return [
-      op.mul(op.sub(centred, projection), invStd),
+      op.mul(centred, invStd),
       op.sum(op.mul(g, normalised), { axes: rows }),
       op.sum(g, { axes: rows }),
     ]

@@ -4,14 +4,7 @@ import * as op from '../graph/api.js'
 import type { Node } from '../graph/graph.js'
 import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { Simplifier, Tensor, Tracer } from '../graph/trace.js'
-import {
-  broadcastShapes,
-  hostScalar,
-  sameShape,
-  sizeOf,
-  valuesOf,
-  type Shape,
-} from '../tensor/tensor.js'
+import { broadcastShapes, hostScalar, sameShape, valuesOf, type Shape } from '../tensor/tensor.js'
 
 type Rule<K extends OpName> = (
   inputs: readonly Tensor[],
@@ -99,46 +92,6 @@ function standardized([centred, invStd]: readonly Tensor[]): Tensor | undefined 
   return isIts && isPlain ? invStd!.tracer.tensor(y!) : undefined
 }
 
-/** Whether `mean` is that of the rows of `x`. */
-function isMeanOf(mean: Tensor, x: Tensor): boolean {
-  const product = madeBy(mean, 'mul')
-  const [total, share] = product?.inputs.map((id) => mean.tracer.tensor(id)) ?? []
-  const sum = total && madeBy(total, 'sum')
-  const last = x.rank - 1
-  return (
-    sum?.inputs[0] === x.id &&
-    sum.attrs.keepDims &&
-    sum.attrs.axes.join() === String(last) &&
-    Math.abs(uniform(share!)! * x.shape[last]! - 1) < 2 ** -23
-  )
-}
-
-/** The rows of `x` less their means, where that can be taken off a small factor of them instead. */
-function centred(x: Tensor): Tensor | undefined {
-  const node = x.tracer.producer(x)
-  const sources = node?.inputs.map((id) => x.tracer.tensor(id)) ?? []
-  const [a, b] = sources as [Tensor, Tensor]
-  if (node?.op === 'reshape' && a.shape.at(-1) === x.shape.at(-1)) {
-    const matrix = centred(a)
-    return matrix && op.reshape(matrix, x.shape)
-  }
-  if (node?.op === 'add' && sameShape(a.shape, b.shape)) {
-    const [left, right] = [centred(a), centred(b)]
-    return left && right && op.add(left, right)
-  }
-  if (node?.op === 'cast') {
-    const exact = centred(a)
-    return exact && op.cast(exact, x.type.dtype)
-  }
-  if (node?.op === 'mul' && uniform(b) !== undefined) {
-    const factor = centred(a)
-    return factor && op.mul(factor, b)
-  }
-  if (node?.op !== 'matmul' || b.rank !== 2 || sizeOf(b.shape) >= sizeOf(x.shape)) return undefined
-  const columns = { axes: [node.attrs.transposeB ? 0 : 1], keepDims: true }
-  return op.matmul(a, op.sub(b, op.mean(b, columns)), node.attrs)
-}
-
 const isIdentity = (permutation: readonly number[]) => permutation.every((axis, i) => axis === i)
 
 /** Whether a transpose only swaps the last two axes. */
@@ -156,13 +109,7 @@ const elementwise = ['maximum', 'minimum', 'equal', 'less', 'lessEqual', 'select
 
 const rules: { [K in OpName]?: Rule<K> } = {
   add: arithmetic('add', -0, true),
-  sub: (inputs, attrs, tracer) => {
-    const [x, y] = inputs as [Tensor, Tensor]
-    return (
-      (isMeanOf(y, x) ? centred(x) : undefined) ??
-      arithmetic('sub', 0, false)(inputs, attrs, tracer)
-    )
-  },
+  sub: arithmetic('sub', 0, false),
   mul: (inputs, attrs, tracer) =>
     standardized(inputs) ?? arithmetic('mul', 1, true)(inputs, attrs, tracer),
   div: arithmetic('div', 1, false),
