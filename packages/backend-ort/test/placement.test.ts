@@ -4,14 +4,11 @@ import { spawnSync } from 'node:child_process'
 import {
   methods,
   op,
-  paperAdamW,
   presets,
   spec,
   stepGraphs,
   trace,
-  type ClassifierConfig,
   type Graph,
-  type Method,
   type Preset,
   type TrainConfig,
 } from '@embed-kd/core'
@@ -21,6 +18,7 @@ import { OrtBackend } from '../src/backend.js'
 import type { Device } from '../src/devices/device.js'
 import { webgpu } from '../src/devices/webgpu.js'
 import { emitters } from '../src/emitters.js'
+import { configOf, student } from '../../core/test/small.js'
 import { useFloat16Driver } from './float16-driver.js'
 
 useFloat16Driver()
@@ -78,42 +76,13 @@ async function placementsOf(device: Device, graphs: readonly Graph[]): Promise<P
   return placements
 }
 
-const student: ClassifierConfig = {
-  imageSize: 8,
-  patchSize: 4,
-  channels: 1,
-  width: 8,
-  layers: 2,
-  heads: 2,
-  classes: 3,
-  activation: 'quickGelu',
-  preNorm: true,
-  epsilon: 1e-5,
-  attentionDropout: 0.1,
-}
-const teacher: ClassifierConfig = { ...student, width: 6, heads: 3, attentionDropout: 0 }
-const isLive = (method: Method) => method === 'teacher-kd' || method === 'logit-kd'
-
-const configOf = (method: Method, preset: Preset): TrainConfig => ({
-  method,
-  student,
-  batch: 4,
-  images: { channels: 1, size: 8 },
-  ...(method !== 'supervised' && {
-    teacher: isLive(method)
-      ? { kind: 'live', model: teacher }
-      : { kind: 'stored', width: teacher.width },
-  }),
-  settings: presets[preset],
-  optimizer: paperAdamW,
-  schedule: { kind: 'cosine', warmupSteps: 1, totalSteps: 10 },
-})
+const withDropout = { ...student, attentionDropout: 0.1 }
 
 test.skipIf(!found.available).each(methods)(
   'every node of a step of %s is on WebGPU, whole and in micro-batches',
   async (method) => {
     const graphs = (Object.keys(presets) as Preset[]).flatMap((preset) => {
-      const config = configOf(method, preset)
+      const config = configOf(method, preset, { student: withDropout })
       const ways: TrainConfig[] = [config, { ...config, microBatch: 2 }]
       if (hasFloat16) ways.push({ ...config, precision: 'mixed-float16' })
       return ways

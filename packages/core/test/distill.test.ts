@@ -33,20 +33,8 @@ import {
   type TrainConfig,
 } from '../src/index.js'
 import { goldenCases, relativeError } from './golden.js'
+import { configOf, student } from './small.js'
 
-const student: ClassifierConfig = {
-  imageSize: 8,
-  patchSize: 4,
-  channels: 1,
-  width: 8,
-  layers: 2,
-  heads: 2,
-  classes: 3,
-  activation: 'quickGelu',
-  preNorm: true,
-  epsilon: 1e-5,
-  attentionDropout: 0,
-}
 /** Sees larger images with three channels, so that the graph has to resize and repeat. */
 const teacher: ClassifierConfig = {
   ...student,
@@ -59,22 +47,13 @@ const teacher: ClassifierConfig = {
   preNorm: false,
 }
 
-const config = (method: Method, preset: Preset, rest: Partial<TrainConfig> = {}): TrainConfig => ({
-  method,
-  student,
-  batch: 4,
-  images: { channels: 1, size: 8 },
-  ...(method !== 'supervised' && {
-    teacher:
-      method === 'teacher-kd' || method === 'logit-kd'
-        ? { kind: 'live', model: teacher }
-        : { kind: 'stored', width: teacher.width },
-  }),
-  settings: presets[preset],
-  optimizer: paperAdamW,
-  schedule: scheduleOf(presets[preset], 20),
-  ...rest,
-})
+const config = (method: Method, preset: Preset, rest: Partial<TrainConfig> = {}): TrainConfig =>
+  configOf(
+    method,
+    preset,
+    { optimizer: paperAdamW, schedule: scheduleOf(presets[preset], 20), ...rest },
+    teacher,
+  )
 
 const draw = (shape: readonly number[], seed: number) => {
   const random = new Random(seed)

@@ -9,56 +9,30 @@ import {
   initialState,
   lower,
   methods,
-  paperAdamW,
   planMemory,
   planTogether,
-  presets,
   Random,
   sizeOf,
   stepGraphs,
   studentSpecs,
   trainGraph,
   verify,
-  type ClassifierConfig,
   type HostTensor,
   type Method,
   type Preset,
   type ReferenceTensor,
   type TrainConfig,
 } from '../src/index.js'
+import * as small from './small.js'
 
-const student: ClassifierConfig = {
-  imageSize: 8,
-  patchSize: 4,
-  channels: 1,
-  width: 8,
-  layers: 2,
-  heads: 2,
-  classes: 3,
-  activation: 'quickGelu',
-  preNorm: true,
-  epsilon: 1e-5,
-  attentionDropout: 0,
-}
-const teacher: ClassifierConfig = { ...student, width: 6, layers: 1, heads: 3 }
 const BATCH = 8
 
-const configOf = (method: Method, preset: Preset, rest: Partial<TrainConfig>): TrainConfig => ({
-  method,
-  student,
-  batch: BATCH,
-  images: { channels: 1, size: 8 },
-  ...(method !== 'supervised' && {
-    teacher:
-      method === 'teacher-kd' || method === 'logit-kd'
-        ? { kind: 'live', model: teacher }
-        : { kind: 'stored', width: teacher.width },
-  }),
-  settings: presets[preset],
-  optimizer: { ...paperAdamW, learningRate: 0.01 },
-  schedule: { kind: 'cosine', warmupSteps: 1, totalSteps: 10 },
-  ...rest,
-})
+const configOf = (method: Method, preset: Preset, rest: Partial<TrainConfig>): TrainConfig =>
+  small.configOf(method, preset, {
+    batch: BATCH,
+    schedule: { kind: 'cosine', warmupSteps: 1, totalSteps: 10 },
+    ...rest,
+  })
 
 type Values = Record<string, HostTensor | ReferenceTensor>
 
@@ -133,7 +107,7 @@ describe.each(cases)('$method, $preset', ({ method, preset }) => {
 })
 
 describe('dropout', () => {
-  const dropped = { student: { ...student, attentionDropout: 0.5 } }
+  const dropped = { student: { ...small.student, attentionDropout: 0.5 } }
   const lossOf = (microBatch: number, rest: Partial<TrainConfig> = dropped) =>
     train(configOf('supervised', 'paper', { ...rest, microBatch }))['metrics.loss']!.data[0]!
 

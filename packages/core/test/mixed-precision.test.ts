@@ -13,9 +13,7 @@ import {
   methods,
   mixedPrecision,
   op,
-  paperAdamW,
   planMemory,
-  presets,
   Random,
   spec,
   stepGraphs,
@@ -23,7 +21,6 @@ import {
   trace,
   trainGraph,
   verify,
-  type ClassifierConfig,
   type Graph,
   type Method,
   type Precision,
@@ -32,39 +29,10 @@ import {
   type HostTensor,
   type TrainConfig,
 } from '../src/index.js'
+import * as small from './small.js'
 
-const student: ClassifierConfig = {
-  imageSize: 8,
-  patchSize: 4,
-  channels: 1,
-  width: 8,
-  layers: 2,
-  heads: 2,
-  classes: 3,
-  activation: 'quickGelu',
-  preNorm: true,
-  epsilon: 1e-5,
-  attentionDropout: 0,
-}
-const teacher: ClassifierConfig = { ...student, width: 6, layers: 1, heads: 3 }
-
-const configOf = (method: Method, rest: Partial<TrainConfig> = {}): TrainConfig => ({
-  method,
-  student,
-  batch: 4,
-  images: { channels: 1, size: 8 },
-  ...(method !== 'supervised' && {
-    teacher:
-      method === 'teacher-kd' || method === 'logit-kd'
-        ? { kind: 'live', model: teacher }
-        : { kind: 'stored', width: teacher.width },
-  }),
-  settings: presets.corrected,
-  optimizer: { ...paperAdamW, learningRate: 0.01 },
-  schedule: { kind: 'constant' },
-  precision: 'mixed-float16',
-  ...rest,
-})
+const configOf = (method: Method, rest: Partial<TrainConfig> = {}): TrainConfig =>
+  small.configOf(method, 'corrected', { precision: 'mixed-float16', ...rest })
 
 type Values = Record<string, HostTensor | ReferenceTensor>
 
@@ -141,7 +109,7 @@ describe('mixedPrecision', () => {
   })
 
   it('takes less memory for activations', () => {
-    const big = { ...student, width: 64, layers: 4 }
+    const big = { ...small.student, width: 64, layers: 4 }
     const peak = (precision: Precision) =>
       planMemory(lower(trainGraph(configOf('embed-kd', { student: big, batch: 64, precision }))))
         .peakBytes
