@@ -294,16 +294,15 @@ const moving: ReadonlySet<OpName> = new Set<OpName>([
   ...(['cast', 'select'] as const),
 ])
 
+const isHalf = ({ dtype }: TensorType) => dtype === 'float16'
+const wide = (types: readonly TensorType[]) =>
+  types.map((type): TensorType => (isHalf(type) ? { ...type, dtype: 'float32' } : type))
+
 /** The op in float32 where its operands are float16: they are cast up, and what it makes of them is rounded once. */
 export const widened =
   <K extends OpName>(emit: Emitter<K>): Emitter<K> =>
   (model, application) => {
     const { inputs, inputTypes, outputs, outputTypes } = application
-    const wide = (types: readonly TensorType[]) =>
-      types.map((type): TensorType =>
-        type.dtype === 'float16' ? { ...type, dtype: 'float32' } : type,
-      )
-    const isHalf = (type: TensorType) => type.dtype === 'float16'
     const made = outputs.map((name, i) => (name && isHalf(outputTypes[i]!) ? model.fresh() : name))
     emit(model, {
       ...application,

@@ -1,6 +1,6 @@
 // Builds one ONNX ModelProto: nodes, initializers, typed inputs and outputs. It knows ONNX's schema
 // (onnx/onnx.proto: field numbers, element types) and nothing of our graph; emitters.ts speaks both languages.
-import { hostTensor, type DType, type Shape } from '@embed-kd/core'
+import { toFloat16, type DType, type Shape } from '@embed-kd/core'
 import { Message } from './protobuf.js'
 
 /** Element types of initializers; models may use more than graphs do, for indices and random bits. */
@@ -150,7 +150,7 @@ export class ModelBuilder {
 
 const arrayOf: Record<ElementType, (values: readonly number[]) => ArrayBufferView> = {
   float32: (values) => Float32Array.from(values),
-  float16: (values) => hostTensor('float16', [values.length], values).data,
+  float16: (values) => Uint16Array.from(values, toFloat16),
   int32: (values) => Int32Array.from(values),
   uint32: (values) => Uint32Array.from(values),
   int64: (values) => BigInt64Array.from(values, BigInt),

@@ -9,12 +9,10 @@ import {
   initialState,
   methods,
   paperAdamW,
-  presets,
   Random,
   studentSpecs,
   trainGraph,
   type Backend,
-  type ClassifierConfig,
   type Graph,
   type HostTensor,
   type Method,
@@ -23,41 +21,26 @@ import {
 import { conformanceCases, describeConformance } from '@embed-kd/core/conformance'
 import { describe, expect, it } from 'vitest'
 import { ortBackend } from '../src/index.js'
+import * as small from '../../core/test/small.js'
 import { useFloat16Driver } from './float16-driver.js'
 
 useFloat16Driver()
 
-const student: ClassifierConfig = {
-  imageSize: 16,
-  patchSize: 4,
-  channels: 1,
-  width: 32,
-  layers: 2,
-  heads: 2,
-  classes: 10,
-  activation: 'quickGelu',
-  preNorm: true,
-  epsilon: 1e-5,
-  attentionDropout: 0,
-}
-const teacher: ClassifierConfig = { ...student, width: 24 }
-const isLive = (method: Method) => method === 'teacher-kd' || method === 'logit-kd'
+const student = { ...small.student, imageSize: 16, width: 32, classes: 10 }
 
-const configOf = (method: Method): TrainConfig => ({
-  method,
-  student,
-  batch: 16,
-  images: { channels: 1, size: 16 },
-  ...(method !== 'supervised' && {
-    teacher: isLive(method)
-      ? { kind: 'live', model: teacher }
-      : { kind: 'stored', width: teacher.width },
-  }),
-  settings: presets.corrected,
-  optimizer: { ...paperAdamW, learningRate: 1e-3 },
-  schedule: { kind: 'constant' },
-  precision: 'mixed-float16',
-})
+const configOf = (method: Method): TrainConfig =>
+  small.configOf(
+    method,
+    'corrected',
+    {
+      student,
+      batch: 16,
+      images: { channels: 1, size: 16 },
+      optimizer: { ...paperAdamW, learningRate: 1e-3 },
+      precision: 'mixed-float16',
+    },
+    { ...student, width: 24 },
+  )
 
 const FACTOR = 'state.loss_scale.factor'
 type Tensors = Record<string, HostTensor>

@@ -12,9 +12,10 @@ import {
 /** A tf tensor: an id that the tf backend knows, seen with a shape and a dtype. Holds one reference to its data. */
 export type TfTensor = TensorInfo
 
-/** The typed arrays tf keeps host values in. */
-/** tf's dtypes that core has; `verify` and `checkHostTensor` refuse float16. */
+/** core's dtypes that tf has; `verify` and `checkHostTensor` refuse float16. */
 export type TfDType = Exclude<DType, 'float16'>
+
+/** The typed arrays tf keeps host values in. */
 export type HostValues = Extract<HostTensor, { dtype: TfDType }>['data']
 
 /** tf's kernels on one tf backend. */

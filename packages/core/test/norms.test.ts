@@ -17,21 +17,9 @@ import {
   vitEmbedding,
   vitParameters,
   type HostTensor,
-  type ViTConfig,
 } from '../src/index.js'
+import { student as model } from './small.js'
 
-const model: ViTConfig = {
-  imageSize: 8,
-  patchSize: 4,
-  channels: 1,
-  width: 8,
-  layers: 2,
-  heads: 2,
-  activation: 'quickGelu',
-  preNorm: true,
-  epsilon: 1e-5,
-  attentionDropout: 0,
-}
 const specs = vitParameters(model)
 
 const graphOf = (inTraining: boolean) =>

@@ -5,11 +5,7 @@ import { webgpu_util, type WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu
 import type { TfDType, TfTensor } from '../workspace.js'
 
 /** A value of a dtype in WGSL; a bool is an i32, 0 or 1. */
-export const wgslType: Partial<Record<DType, string>> = {
-  float32: 'f32',
-  int32: 'i32',
-  bool: 'i32',
-}
+export const wgslType: Record<TfDType, string> = { float32: 'f32', int32: 'i32', bool: 'i32' }
 
 interface Program {
   /** Tells programs of different code apart. */
@@ -71,7 +67,7 @@ interface Axis {
 
 /** Picks each element of the output from one place of the input: transpose, broadcastTo, slice and pad are this. */
 function gather(tf: WebGPUBackend, x: TfTensor, axes: readonly Axis[], offset: number): TfTensor {
-  const dtype = x.dtype as DType
+  const dtype = x.dtype as TfDType
   const shape = axes.map((axis) => axis.size)
   const strides = stridesOf(shape)
   const steps = axes.map(({ size, stride, from, to }, i) =>
@@ -147,9 +143,9 @@ export function mapped(
   const operands = inputs.map((x, i) => {
     const at = sizeOf(x.shape) === 1 ? '0' : 'index'
     const name = String.fromCodePoint(65 + i)
-    return `let ${name.toLowerCase()} = ${wgslType[x.dtype as DType]}(${name}[${at}]);`
+    return `let ${name.toLowerCase()} = ${wgslType[x.dtype as TfDType]}(${name}[${at}]);`
   })
-  const body = `${operands.join(' ')} result[index] = ${wgslType[output.dtype]}(${expression});`
+  const body = `${operands.join(' ')} result[index] = ${wgslType[output.dtype as TfDType]}(${expression});`
   const key = `map ${body}`
   return runProgram(tf, inputs, output, { key, main: perElement(body), functions })
 }

@@ -14,7 +14,6 @@ import {
 } from '../format.js'
 import { captureEnvironment } from '../measure/environment.js'
 import { describeProfile } from '../measure/operators.js'
-import { requireAvailable } from '../sweep/availability.js'
 import { expandGrids, parseGrids } from '../sweep/grid.js'
 import { makeRecord } from '../sweep/make-record.js'
 import { planTrials } from '../sweep/plan.js'
@@ -117,7 +116,6 @@ async function step(options: StepOptions): Promise<void> {
     display.end()
     return outcome
   }
-  await requireAvailable([trial!], limitsOf(options), display)
   const profile = options.profileOps ? await run('profile') : undefined
   if (profile?.status === 'interrupted') return
   if (profile && profile.status !== 'ok')

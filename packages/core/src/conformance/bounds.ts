@@ -3,7 +3,7 @@
 // Tolerances follow from the graph, its inputs and the precision a device declares; no case has one of its own. Adding up worst
 // cases instead (interval arithmetic) would be safe and useless: after a few layers it allows anything.
 import type { Graph } from '../graph/graph.js'
-import type { AttrsOf, PrimitiveName } from '../graph/ops.js'
+import { longestFloat16Sum, type AttrsOf, type PrimitiveName } from '../graph/ops.js'
 import { lower } from '../lower/lower.js'
 import { byKernels, interpret } from '../reference/evaluate.js'
 import { erf } from '../reference/erf.js'
@@ -11,7 +11,6 @@ import { sigmoid } from '../reference/elementwise.js'
 import type { Kernel } from '../reference/kernel.js'
 import { kernels } from '../reference/kernels.js'
 import { broadcast, referenceTensor, type ReferenceTensor } from '../reference/tensor.js'
-import { longestFloat16Sum } from '../graph/ops.js'
 import { isFloat, sizeOf, type FloatType, type HostTensor, type Shape } from '../tensor/tensor.js'
 import { formats, precisionIn, type Precision } from './formats.js'
 

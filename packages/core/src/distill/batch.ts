@@ -127,18 +127,22 @@ export function teacherSignal(
   })
 }
 
+/** The part of a training state that gradients depend on. */
+interface DifferentiatedState {
+  readonly parameters: StudentParameters
+  readonly loss_scale: { readonly factor: Tensor } | undefined
+}
+
 /**
- * Forward and backward of the images in `inputs`.
+ * Forward and backward of the images in `inputs`; the gradients are multiplied by the factor of the loss scale, if there is one.
  * @param draw int32 scalar, another one each time: with the seed, what dropout masks are drawn from.
- * @param lossScale what the gradients are multiplied by, a float scalar.
  */
 export function differentiate(
   config: TrainConfig,
-  parameters: StudentParameters,
+  { parameters, loss_scale }: DifferentiatedState,
   inputs: StepInputs<Tensor>,
   signal: TeacherSignal,
   draw: Tensor,
-  lossScale?: Tensor,
 ) {
   const { student, settings } = config
   const { images, labels } = inputs.batch
@@ -157,7 +161,7 @@ export function differentiate(
     return { embedding, ...loss }
   })
   const byName = flattenTree(parameters, isTensor)
-  const found = gradients(lossScale ? op.mul(loss, lossScale) : loss, [...byName.values()])
+  const found = gradients(loss_scale ? op.mul(loss, loss_scale.factor) : loss, [...byName.values()])
   return {
     gradients: new Map([...byName.keys()].map((name, i) => [name, found[i]])),
     outputs: { embedding, scores, cosine },

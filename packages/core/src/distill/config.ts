@@ -25,8 +25,7 @@ export type TeacherSource =
     }
 
 /** `mixed-float16`: products in float16, with float32 parameters and loss scaling (`mixedPrecision`). */
-export const precisions = ['float32', 'mixed-float16'] as const
-export type Precision = (typeof precisions)[number]
+export type Precision = 'float32' | 'mixed-float16'
 
 export interface TrainConfig {
   readonly method: Method

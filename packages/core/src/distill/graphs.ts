@@ -53,8 +53,7 @@ export function trainGraph(config: TrainConfig): Graph {
   const graph = trace(`train ${config.method}`, inputs, ({ state, ...rest }) => {
     const step = rest as StepInputs<Tensor>
     const signal = teacherSignal(config, step)
-    const scale = state.loss_scale?.factor
-    const found = differentiate(config, state.parameters, step, signal, state.step, scale)
+    const found = differentiate(config, state, step, signal, state.step)
     return optimize(config, state, found)
   })
   return asAsked(graph, config)
@@ -77,8 +76,7 @@ export function gradientGraph(config: TrainConfig): Graph {
     const step = rest as StepInputs<Tensor>
     const signal = teacherSignal(config, step)
     const { loss_scale } = state
-    const scale = loss_scale?.factor
-    const found = differentiate(config, state.parameters, step, signal, state.step, scale)
+    const found = differentiate(config, state, step, signal, state.step)
     const { gradients } = loss_scale ? unscale(found.gradients, loss_scale) : found
     return { ...found, gradients: Object.fromEntries(gradients) }
   })

@@ -161,8 +161,7 @@ function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): 
         : teacherSignal(config, step)
     // Every micro-batch of every step draws its own dropout masks.
     const draw = op.add(op.mul(state.step, batch / rows), micro_batch)
-    const scale = state.loss_scale?.factor
-    const found = differentiate(config, state.parameters, step, signal, draw, scale)
+    const found = differentiate(config, state, step, signal, draw)
     const metrics = new Map(Object.entries(found.metrics))
     const adding =
       (values: ReadonlyMap<string, Tensor | undefined>) => (total: Tensor, name: string) =>

@@ -101,7 +101,7 @@ export function hostTensor<D extends DType>(
   data?: HostArrays[D] | readonly number[] | Float64Array,
 ): Extract<HostTensor, { dtype: D }> {
   const asWords = dtype === 'float16' && data && !(data instanceof Uint16Array)
-  const array = asWords ? Array.from(data, toFloat16) : (data ?? sizeOf(shape))
+  const array = asWords ? Uint16Array.from(data, toFloat16) : (data ?? sizeOf(shape))
   const values = array instanceof arrayOf[dtype] ? array : new arrayOf[dtype](array as number)
   if (values.length !== sizeOf(shape))
     throw new Error(
