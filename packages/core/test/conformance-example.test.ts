@@ -11,7 +11,7 @@ import {
 } from '../src/conformance/index.js'
 import type { BackendFactory } from '../src/index.js'
 import { ReferenceBackend } from '../src/reference/reference.js'
-import { brokenKernels } from './mutations.js'
+import { brokenKernels } from './broken-kernels.js'
 
 const read = (path: string) => readFileSync(resolve(import.meta.dirname, '../../..', path), 'utf8')
 const example = resolve(import.meta.dirname, '../../../examples/float32-backend.js')

@@ -4,7 +4,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { conformanceCases, runCase } from '../src/conformance/index.js'
 import type { Backend, Capabilities } from '../src/index.js'
 import { ReferenceBackend } from '../src/reference/reference.js'
-import { brokenBackends, brokenKernels, wrapped } from './mutations.js'
+import { brokenBackends, wrapped } from './broken-backends.js'
+import { brokenKernels } from './broken-kernels.js'
 
 /** What a device with float32 arithmetic declares: mistakes must show through tolerances as wide as that. */
 const capabilities: Capabilities = {

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { graphFromChoices, numericCase, runCase } from '../src/conformance/index.js'
 import { lower, opNames, print, verify, type Backend } from '../src/index.js'
 import { ReferenceBackend } from '../src/reference/reference.js'
-import { brokenKernels, wrapped } from './mutations.js'
+import { wrapped } from './broken-backends.js'
+import { brokenKernels } from './broken-kernels.js'
 
 const choices = fc.array(fc.nat({ max: 2 ** 16 }), { maxLength: 80, size: 'max' })
 const reference = new ReferenceBackend()

@@ -30,7 +30,8 @@ import {
 } from '../src/index.js'
 import { kernels } from '../src/reference/kernels.js'
 import { ReferenceBackend } from '../src/reference/reference.js'
-import { brokenKernels, wrapped } from './mutations.js'
+import { wrapped } from './broken-backends.js'
+import { brokenKernels } from './broken-kernels.js'
 
 const reference = await referenceBackend.create('cpu')
 describeConformance({ describe, it }, reference)
