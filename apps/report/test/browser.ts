@@ -1,13 +1,14 @@
 // A real headless Chromium with a report open in it, for the tests that need one.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll } from 'vitest'
-import type { BenchRecord } from '@embed-kd/record'
-import { renderReport, type ReportOptions } from '../src/index.js'
+import type { BenchRecord } from '@embed-kd/records'
+import { renderReport, type ReportOptions } from '@embed-kd/records'
 
+const template = readFileSync(new URL('../dist/index.html', import.meta.url), 'utf8')
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
 /** Why the tests cannot run here; undefined where they can. */
@@ -55,7 +56,7 @@ export async function openReport(
   options: ReportOptions = {},
 ): Promise<Opened> {
   const file = join(directory, `${reports++}.html`)
-  writeFileSync(file, renderReport(records, options))
+  writeFileSync(file, renderReport(template, records, options))
   const page = await browser.newPage({
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',

@@ -1,8 +1,8 @@
 // What Node does: put records into the built page, as data that cannot become markup.
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { renderReport } from '../src/index.js'
-import { type Content, type Payload, unpack } from '../src/model/payload.js'
+import { renderReport } from '@embed-kd/records'
+import { type Content, type Payload, unpack } from '@embed-kd/records'
 import { syntheticRecords } from './synthetic.js'
 
 const records = syntheticRecords({ teachers: ['vit-mini'], batches: [16], seeds: 1 })
@@ -12,15 +12,17 @@ function contentOf(html: string): Content {
   return unpack(JSON.parse(json!) as Payload)
 }
 
+const page = readFileSync(new URL('../dist/index.html', import.meta.url), 'utf8')
+
 describe('renderReport', () => {
   test('gives the page exactly the records it was given', () => {
-    const content = contentOf(renderReport(records, { title: 'A sweep', before: records }))
+    const content = contentOf(renderReport(page, records, { title: 'A sweep', before: records }))
     expect(content).toEqual({ title: 'A sweep', records, before: records })
   })
 
   test('writes a graph once, however many records have it', () => {
     const text = '%0: f32[1] = input a line that is told from every other'
-    const html = renderReport([
+    const html = renderReport(page, [
       ...records.map((record) => ({ ...record, graph: { digest: record.id, text } })),
       ...records.map((record) => ({ ...record, graph: { digest: record.id } })),
     ])
@@ -32,7 +34,9 @@ describe('renderReport', () => {
   test('lets no text of a record end its script element or stand for a replacement pattern', () => {
     const hostile = "</script><script>alert(1)</script><!-- $& $' $` \u2028"
     const [record] = records
-    const html = renderReport([{ ...record!, id: hostile, reason: hostile }], { title: hostile })
+    const html = renderReport(page, [{ ...record!, id: hostile, reason: hostile }], {
+      title: hostile,
+    })
     expect(html.match(/<script/g)).toHaveLength(2)
     expect(html).not.toContain('<!--')
     expect(contentOf(html)).toMatchObject({ title: hostile, records: [{ id: hostile }] })

@@ -1,6 +1,6 @@
 // SYNTHETIC records for tests only. Their figures come from a crude cost model and a seeded generator: nothing here
 // was measured, and the machine's name says so wherever such a record is shown.
-import type { BenchRecord, Method, Preset } from '@embed-kd/record'
+import type { BenchRecord, Method, Preset } from '@embed-kd/records'
 
 interface TeacherShape {
   readonly name: string

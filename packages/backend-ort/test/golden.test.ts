@@ -1,8 +1,8 @@
 // PyTorch's tensors on every device that can be used here: operators with their gradients, and student steps with all
 // gradients and five AdamW steps.
-import { describeConformance } from '@embed-kd/core/conformance'
+import { describeConformance } from '@embed-kd/conformance'
 import { describe, it } from 'vitest'
-import { goldenConformance } from '../../core/test/golden-cases.js'
+import { goldenConformance } from '@embed-kd/conformance/golden'
 import { ortBackend } from '../src/index.js'
 import { usableDevices } from './devices.js'
 

@@ -18,10 +18,10 @@ import {
   type Method,
   type TrainConfig,
 } from '@embed-kd/core'
-import { conformanceCases, describeConformance } from '@embed-kd/core/conformance'
+import { conformanceCases, describeConformance } from '@embed-kd/conformance'
 import { describe, expect, it } from 'vitest'
 import { ortBackend } from '../src/index.js'
-import * as small from '../../core/test/small.js'
+import * as small from '@embed-kd/conformance/small'
 import { useFloat16Driver } from './float16-driver.js'
 
 useFloat16Driver()

@@ -1,5 +1,5 @@
 // Core's conformance suite on every device that can be used here.
-import { describeConformance } from '@embed-kd/core/conformance'
+import { describeConformance } from '@embed-kd/conformance'
 import { describe, it } from 'vitest'
 import { tfjsBackend } from '../src/index.js'
 import { usableDevices } from './devices.js'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 import { countEnergy } from '../src/measure/energy.js'
-import { temporaryDirectory } from './cli.js'
+import { temporaryDirectory } from '../../distill/test/temporary.js'
 
 /** A powercap directory with these packages, each as [microjoules, range]; parts of packages count for nothing. */
 function powercap(directory: string, packages: readonly (readonly [number, number])[]): void {

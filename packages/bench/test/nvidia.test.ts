@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { nvidiaGpu, nvidiaProcesses, nvidiaWatts } from '../src/measure/nvidia.js'
 import { Watch, type Observed } from '../src/trial/watch.js'
-import { temporaryDirectory } from './cli.js'
+import { temporaryDirectory } from '../../distill/test/temporary.js'
 
 const { PATH } = process.env
 let directory: string

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest'
 
 import { trialConfigSchema } from '../src/trial/config.js'
 import { runJob, type JobLimits } from '../src/trial/run-job.js'
-import { temporaryDirectory } from './cli.js'
-import { tinyStudent, writeTinyDataset } from './tiny.js'
+import { temporaryDirectory } from '../../distill/test/temporary.js'
+import { tinyStudent, writeTinyDataset } from '../../distill/test/tiny.js'
 
 const mishaps = fileURLToPath(new URL('fixtures/mishaps.js', import.meta.url))
 const dataset = writeTinyDataset(temporaryDirectory())

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } f
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 
-import { formatRecord, parseRecords, type BenchRecord } from '@embed-kd/record'
+import { formatRecord, parseRecords, type BenchRecord } from '@embed-kd/records'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { mergeRecords } from '../src/sweep/merge.js'
@@ -11,8 +11,8 @@ import { makeRecord } from '../src/sweep/make-record.js'
 import { planTrials, type PlannedTrial } from '../src/sweep/plan.js'
 import { readRecords, RecordStore } from '../src/sweep/store.js'
 import { captureEnvironment } from '../src/measure/environment.js'
-import { temporaryDirectory } from './cli.js'
-import { tinyGrid, writeTinyDataset } from './tiny.js'
+import { temporaryDirectory } from '../../distill/test/temporary.js'
+import { tinyGrid, writeTinyDataset } from '../../distill/test/tiny.js'
 
 const environment = await captureEnvironment()
 const grid = tinyGrid(writeTinyDataset(temporaryDirectory()), { steps: 1, seeds: 3 })

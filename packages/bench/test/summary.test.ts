@@ -1,4 +1,4 @@
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 import { describe, expect, it } from 'vitest'
 
 import { captureEnvironment } from '../src/measure/environment.js'
@@ -6,8 +6,8 @@ import { expandGrids, parseGrids } from '../src/sweep/grid.js'
 import { makeRecord } from '../src/sweep/make-record.js'
 import { planTrials } from '../src/sweep/plan.js'
 import { summaryTables } from '../src/sweep/summary.js'
-import { temporaryDirectory } from './cli.js'
-import { tinyGrid, writeTinyDataset } from './tiny.js'
+import { temporaryDirectory } from '../../distill/test/temporary.js'
+import { tinyGrid, writeTinyDataset } from '../../distill/test/tiny.js'
 
 const environment = await captureEnvironment()
 const method = ['teacher-kd', 'embed-kd', 'supervised']

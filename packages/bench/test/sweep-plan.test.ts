@@ -1,18 +1,18 @@
 import { stepGraphs } from '@embed-kd/core'
 import { describe, expect, it } from 'vitest'
 
-import { openBackend } from '../src/backends.js'
-import { UserError } from '../src/errors.js'
+import { openBackend } from '@embed-kd/distill/node'
+import { UserError } from '@embed-kd/core'
 import { costOf } from '../src/measure/cost.js'
-import { findStudent } from '../src/models/students.js'
+import { findStudent } from '@embed-kd/distill'
 import { expandGrids, parseGrids } from '../src/sweep/grid.js'
 import { planTrials, shardOf } from '../src/sweep/plan.js'
 import { profiles } from '../src/sweep/profiles.js'
 import { formatRerun, parseRerun } from '../src/sweep/rerun.js'
 import { estimateSeconds } from '../src/sweep/work.js'
 import { trainConfigOf } from '../src/trial/config.js'
-import { temporaryDirectory } from './cli.js'
-import { tinyGrid, writeTinyDataset } from './tiny.js'
+import { temporaryDirectory } from '../../distill/test/temporary.js'
+import { tinyGrid, writeTinyDataset } from '../../distill/test/tiny.js'
 
 const dataset = writeTinyDataset(temporaryDirectory())
 const grids = (...values: object[]) => parseGrids({ grids: values }, 'test')

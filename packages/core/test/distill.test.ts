@@ -32,8 +32,8 @@ import {
   type ReferenceTensor,
   type TrainConfig,
 } from '../src/index.js'
-import { goldenCases, relativeError } from './golden.js'
-import { configOf, student } from './small.js'
+import { goldenCases, relativeError } from '@embed-kd/conformance/golden'
+import { configOf, student } from '@embed-kd/conformance/small'
 
 /** Sees larger images with three channels, so that the graph has to resize and repeat. */
 const teacher: ClassifierConfig = {

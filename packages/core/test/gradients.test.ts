@@ -19,7 +19,12 @@ import {
   type Tensor,
 } from '../src/index.js'
 import { vjps } from '../src/grad/vjps.js'
-import { goldenCases, goldenOperator, relativeError, type OperatorEntry } from './golden.js'
+import {
+  goldenCases,
+  goldenOperator,
+  relativeError,
+  type OperatorEntry,
+} from '@embed-kd/conformance/golden'
 
 /** A step of a random program: takes the last tensor (and an earlier one), gives a new one. */
 type Step = (x: Tensor, earlier: Tensor) => Tensor

@@ -23,7 +23,7 @@ import {
   type ReferenceTensor,
   type TrainConfig,
 } from '../src/index.js'
-import * as small from './small.js'
+import * as small from '@embed-kd/conformance/small'
 
 const BATCH = 8
 

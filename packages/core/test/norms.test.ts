@@ -18,7 +18,7 @@ import {
   vitParameters,
   type HostTensor,
 } from '../src/index.js'
-import { student as model } from './small.js'
+import { student as model } from '@embed-kd/conformance/small'
 
 const specs = vitParameters(model)
 

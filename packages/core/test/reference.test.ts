@@ -15,7 +15,12 @@ import {
 import { erf } from '../src/reference/erf.js'
 import { kernels } from '../src/reference/kernels.js'
 import { threefry, uniform } from '../src/reference/threefry.js'
-import { goldenCases, goldenOperator, relativeError, type OperatorEntry } from './golden.js'
+import {
+  goldenCases,
+  goldenOperator,
+  relativeError,
+  type OperatorEntry,
+} from '@embed-kd/conformance/golden'
 
 const f32 = (shape: number[], data: number[]) => hostTensor('float32', shape, data)
 const i32 = (shape: number[], data: number[]) => hostTensor('int32', shape, data)

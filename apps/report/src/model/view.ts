@@ -1,8 +1,8 @@
 // The filtered records as every part of the page sees them, and which of several scopes the figures show.
-import type { BenchRecord } from '@embed-kd/record'
-import { type Comparison, comparisonsOf, type Configuration, type Scope } from './corpus.js'
+import type { BenchRecord } from '@embed-kd/records'
+import { type Comparison, comparisonsOf, type Configuration, type Scope } from '@embed-kd/records'
 import { type Filters, passing } from './filters.js'
-import { finished } from './measures.js'
+import { finished } from '@embed-kd/records'
 
 export interface View {
   readonly records: readonly BenchRecord[]

@@ -6,11 +6,11 @@ import {
   type Finding,
   largestBreakEven,
   type Question,
-} from '../model/answers.js'
-import { scopeName, teacherName } from '../model/corpus.js'
-import { counted, formatRange, formatRatio, formatSeconds, significant } from '../model/format.js'
-import { devicePeakBytes } from '../model/measures.js'
-import { type Interval, ratioRange } from '../model/statistics.js'
+} from '@embed-kd/records'
+import { scopeName, teacherName } from '@embed-kd/records'
+import { counted, formatRange, formatRatio, formatSeconds, significant } from '@embed-kd/records'
+import { devicePeakBytes } from '@embed-kd/records'
+import { type Interval, ratioRange } from '@embed-kd/records'
 import type { View } from '../model/view.js'
 import { element, fill } from './dom.js'
 import type { Part } from './report.js'

@@ -1,9 +1,9 @@
 // What changed since an earlier set of records: regressions first, then improvements, then what one side lacks.
-import type { BenchRecord } from '@embed-kd/record'
-import { type Change, changesBetween, SINGLE_RUN_THRESHOLD } from '../model/changes.js'
-import { type Configuration, scopeNamer, teacherName } from '../model/corpus.js'
-import { counted, formatRange, formatRatio, methodName, statusName } from '../model/format.js'
-import { summaryOf } from '../model/measures.js'
+import type { BenchRecord } from '@embed-kd/records'
+import { type Change, changesBetween, SINGLE_RUN_THRESHOLD } from '@embed-kd/records'
+import { type Configuration, scopeNamer, teacherName } from '@embed-kd/records'
+import { counted, formatRange, formatRatio, methodName, statusName } from '@embed-kd/records'
+import { summaryOf } from '@embed-kd/records'
 import { element, textTable } from './dom.js'
 import type { App } from './main.js'
 

@@ -1,6 +1,6 @@
 // Opens the page: reads the records it carries, keeps what the reader chose in the URL, and shows the report or, when
 // one is chosen, a single trial.
-import { type Content, type Payload, unpack } from '../model/payload.js'
+import { type Content, type Payload, unpack } from '@embed-kd/records'
 import { formatState, parseState, type State } from '../model/state.js'
 import { element } from './dom.js'
 import { createReport } from './report.js'

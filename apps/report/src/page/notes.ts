@@ -1,6 +1,6 @@
 // How the figures of the report were computed, in words; every definition a reader needs to dispute one.
-import { formatBytes, formatPercent, formatSeconds } from '../model/format.js'
-import { PAPER } from '../model/paper.js'
+import { formatBytes, formatPercent, formatSeconds } from '@embed-kd/records'
+import { PAPER } from '@embed-kd/records'
 import { element } from './dom.js'
 
 export function notes(): HTMLElement {

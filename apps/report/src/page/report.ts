@@ -1,8 +1,8 @@
 // The report itself: what was run, the answers, the figures, the table of trials, and how all of it was computed.
-import { configurationsOf } from '../model/corpus.js'
+import { configurationsOf } from '@embed-kd/records'
 import { DIMENSIONS, type Filters, valuesOf } from '../model/filters.js'
-import { counted, formatBytes, listed, methodName, statusName } from '../model/format.js'
-import type { Content } from '../model/payload.js'
+import { counted, formatBytes, listed, methodName, statusName } from '@embed-kd/records'
+import type { Content } from '@embed-kd/records'
 import { type View, viewOf } from '../model/view.js'
 import { createAnswers } from './answers.js'
 import { changesSection } from './changes.js'

@@ -1,8 +1,8 @@
 // The page of one trial: what it was, what became of it, every sample, its curves, where its memory went, and how to
 // run it again.
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
-import { configurationsOf, machineName, precisionName, teacherName } from '../model/corpus.js'
+import { configurationsOf, machineName, precisionName, teacherName } from '@embed-kd/records'
 import {
   counted,
   formatBytes,
@@ -12,8 +12,8 @@ import {
   formatSeconds,
   methodName,
   statusName,
-} from '../model/format.js'
-import { MEASURES } from '../model/measures.js'
+} from '@embed-kd/records'
+import { MEASURES } from '@embed-kd/records'
 import { button, type Child, element } from './dom.js'
 import { downloadRecords } from './download.js'
 import { tickLabel } from './figures/axes.js'

@@ -1,6 +1,6 @@
 // The table of configurations: sortable, each row held against a baseline of the reader's choice, and downloadable.
-import { type Configuration, teacherName } from '../model/corpus.js'
-import { counted, formatRange, formatRatio, methodName } from '../model/format.js'
+import { type Configuration, teacherName } from '@embed-kd/records'
+import { counted, formatRange, formatRatio, methodName } from '@embed-kd/records'
 import {
   accuracy,
   devicePeakBytes,
@@ -16,8 +16,8 @@ import {
   rooflineShare,
   stepSeconds,
   summaryOf,
-} from '../model/measures.js'
-import { excludesOne } from '../model/statistics.js'
+} from '@embed-kd/records'
+import { excludesOne } from '@embed-kd/records'
 import type { View } from '../model/view.js'
 import { button, element, fill } from './dom.js'
 import { downloadRecords, downloadTable } from './download.js'

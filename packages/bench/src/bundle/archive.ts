@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 
-import { UserError, messageOf } from '../errors.js'
+import { UserError, messageOf } from '@embed-kd/core'
 import { packageClosure, type InstalledPackage } from './closure.js'
 
 export interface Archive {

@@ -7,7 +7,7 @@ import {
   type Cost,
   type StepPart,
 } from '@embed-kd/core'
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 
 /** @param parts as they were compiled; what counts is what a backend with these capabilities executes. */
 export function costOf(

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import { fileURLToPath } from 'node:url'
 
-import type { Environment } from '@embed-kd/record'
+import type { Environment } from '@embed-kd/records'
 
 import { nvidiaGpu } from './nvidia.js'
 

@@ -1,7 +1,7 @@
 // What a profile of single operators says of a step: how long each kind takes, and each part of the model.
 import type { OperatorTime } from '@embed-kd/core'
 
-import { formatFlops, formatSeconds, formatShare, formatTable } from '../format.js'
+import { formatFlops, formatSeconds, formatShare, formatTable } from '@embed-kd/records/terminal'
 import type { StepProfile } from '../trial/protocol.js'
 
 /** All operators of a group, in an average step. */

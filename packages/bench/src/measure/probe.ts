@@ -1,5 +1,5 @@
 // Whether a backend works here, by using it: its own word for it first, then a matrix product that is timed.
-import { resolveBackend } from '../backends.js'
+import { resolveBackend } from '@embed-kd/distill/node'
 import type { ProbeResult } from '../trial/protocol.js'
 import { gemmRoofline } from './roofline.js'
 

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 
-import type { Dataset } from '../data/dataset.js'
-import { findTeacher } from '../models/teachers.js'
+import type { Dataset } from '@embed-kd/distill/node'
+import { findTeacher } from '@embed-kd/distill/node'
 import type { TrialConfig } from '../trial/config.js'
 
 interface Facts {

@@ -1,6 +1,6 @@
 // Which trials can run on this machine: its backends are tried before anything is made for a trial.
-import { complaintOf, type Complaint } from '../backends.js'
-import { UserError } from '../errors.js'
+import { complaintOf, type Complaint } from '@embed-kd/distill/node'
+import { UserError } from '@embed-kd/core'
 import type { TrialConfig } from '../trial/config.js'
 import type { ProbeResult } from '../trial/protocol.js'
 import { runJob, type JobLimits } from '../trial/run-job.js'

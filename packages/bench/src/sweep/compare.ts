@@ -1,7 +1,7 @@
 // Two records of one trial, held against each other: what must be the same, what must be close, and what the machine decides.
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 
-import { formatBytes, formatSeconds, formatShare } from '../format.js'
+import { formatBytes, formatSeconds, formatShare } from '@embed-kd/records/terminal'
 
 export interface Comparison {
   readonly what: string

@@ -1,10 +1,11 @@
 // The grid of a sweep: its axes as a configuration file or the command line gives them, and the trials they span.
-import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
+import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
 import { z } from 'zod'
 
-import { UserError } from '../errors.js'
-import { findStudent, studentSchema } from '../models/students.js'
-import { microBatchOf, trialConfigSchema, type TrialConfig } from '../trial/config.js'
+import { UserError } from '@embed-kd/core'
+import { findStudent, studentSchema } from '@embed-kd/distill'
+import { microBatchOf } from '@embed-kd/distill'
+import { trialConfigSchema, type TrialConfig } from '../trial/config.js'
 
 const axis = <T extends z.ZodType>(item: T) => z.array(item).min(1)
 const text = z.string().min(1)

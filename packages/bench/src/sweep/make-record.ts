@@ -1,5 +1,5 @@
 // The record of a trial: what it was, what became of it, and where.
-import { SCHEMA_VERSION, type BenchRecord, type Environment } from '@embed-kd/record'
+import { SCHEMA_VERSION, type BenchRecord, type Environment } from '@embed-kd/records'
 
 import { isCostOnly } from '../trial/config.js'
 import type { EmbedResult, TrialResult } from '../trial/protocol.js'

@@ -1,8 +1,9 @@
 // The largest batch of a configuration that fits a memory limit: found by running it, since what a plan leaves out, a
 // runtime may need. The plan only says where to begin.
-import { UserError } from '../errors.js'
+import { UserError } from '@embed-kd/core'
 import type { TrialConfig } from '../trial/config.js'
-import type { Report, TrialResult } from '../trial/protocol.js'
+import type { Report } from '@embed-kd/distill'
+import type { TrialResult } from '../trial/protocol.js'
 import { runJob, type JobLimits } from '../trial/run-job.js'
 import { planTrials, type PlannedTrial } from './plan.js'
 import type { Preparations } from './prepare.js'

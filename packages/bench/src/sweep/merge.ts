@@ -1,9 +1,9 @@
 // Records of several files as one set: what a trial says twice must be the same twice.
 import { isDeepStrictEqual } from 'node:util'
 
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 
-import { UserError } from '../errors.js'
+import { UserError } from '@embed-kd/core'
 
 export interface RecordSource {
   readonly path: string

@@ -1,14 +1,14 @@
 // From configurations to a plan: each trial with its identity, its description for the record, and its work; and the
 // part of them that one shard runs. Nothing is measured here.
 import { embeddingWidth, parameterCount, studentSpecs, vitParameters } from '@embed-kd/core'
-import type { Trial } from '@embed-kd/record'
+import type { Trial } from '@embed-kd/records'
 
-import { resolveBackend } from '../backends.js'
-import type { Dataset } from '../data/dataset.js'
-import { loadDataset } from '../data/registry.js'
-import { findTeacher } from '../models/teachers.js'
-import { hashOf } from '../teachers/files.js'
-import { describeHfTeacher, digestFiles } from '../teachers/hf.js'
+import { resolveBackend } from '@embed-kd/distill/node'
+import type { Dataset } from '@embed-kd/distill/node'
+import { loadDataset } from '@embed-kd/distill/node'
+import { findTeacher } from '@embed-kd/distill/node'
+import { hashOf } from '@embed-kd/distill/node'
+import { describeHfTeacher, digestFiles } from '@embed-kd/distill/node'
 import {
   splitsOf,
   stepsPerEpoch,
@@ -18,7 +18,7 @@ import {
   type DataFacts,
   type TrialConfig,
 } from '../trial/config.js'
-import { squareImages } from '../trial/feed.js'
+import { squareImages } from '@embed-kd/distill/node'
 import { assumeDataset, assumeTeacher } from './assume.js'
 import { trialWork, type TrialWork } from './work.js'
 

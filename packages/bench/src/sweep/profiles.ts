@@ -1,5 +1,5 @@
 // The sweeps that have a name. Each is a list of grids, as a configuration file would give them.
-import { UserError } from '../errors.js'
+import { UserError } from '@embed-kd/core'
 import type { GridInput } from './grid.js'
 
 interface Profile {

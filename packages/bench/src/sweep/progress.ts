@@ -1,9 +1,9 @@
 // What a sweep shows while it runs: a line for each trial that ends, and where the terminal can be rewritten a last line
 // with what is going on now. It writes to standard error, so that standard output stays for results.
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 
-import { formatBytes, formatDuration, formatSeconds, formatShare } from '../format.js'
-import type { Progress } from '../trial/protocol.js'
+import { formatBytes, formatDuration, formatSeconds, formatShare } from '@embed-kd/records/terminal'
+import type { Progress } from '@embed-kd/distill'
 
 /** The stream's part that is used. */
 export interface ProgressStream {

@@ -1,8 +1,8 @@
 // The shell command that runs one trial again, as records carry it, and back from it to the trial.
 import { isDeepStrictEqual } from 'node:util'
 
-import { UserError } from '../errors.js'
-import { students } from '../models/students.js'
+import { UserError } from '@embed-kd/core'
+import { students } from '@embed-kd/distill'
 import type { TrialConfig } from '../trial/config.js'
 import { expandGrids, parseGrids } from './grid.js'
 

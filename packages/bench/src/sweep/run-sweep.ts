@@ -1,10 +1,10 @@
 // Runs the trials of a sweep one after the other, and leaves a record of each. Nothing that happens to a trial ends the
 // sweep; only the user does.
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 
-import { isHostDevice } from '../backends.js'
+import { isHostDevice } from '@embed-kd/distill/node'
 import { captureEnvironment, refreshEnvironment } from '../measure/environment.js'
-import type { Progress } from '../trial/protocol.js'
+import type { Progress } from '@embed-kd/distill'
 import { runJob, type JobLimits } from '../trial/run-job.js'
 import { obstacleTo, probeBackends } from './availability.js'
 import { estimateTrials, SweepClock } from './clock.js'

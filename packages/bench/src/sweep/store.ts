@@ -19,9 +19,9 @@ import {
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import { formatRecord, parseRecords, type BenchRecord } from '@embed-kd/record'
+import { formatRecord, parseRecords, type BenchRecord } from '@embed-kd/records'
 
-import { UserError, messageOf } from '../errors.js'
+import { UserError, messageOf } from '@embed-kd/core'
 
 /** One of several parts of a sweep, from 1. */
 export interface Shard {

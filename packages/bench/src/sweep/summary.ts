@@ -1,6 +1,6 @@
 // What a sweep found, as tables for a terminal: each configuration over its seeds, and the methods against each other on equal
 // seeds. The statistics are the report's, so that both say the same; what a figure shows is left to the report.
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 import {
   accuracy,
   configurationsOf,
@@ -13,9 +13,9 @@ import {
   summaryOf,
   type Configuration,
   type Measure,
-} from '@embed-kd/report'
+} from '@embed-kd/records'
 
-import { formatBytes, formatSeconds, formatShare, formatTable } from '../format.js'
+import { formatBytes, formatSeconds, formatShare, formatTable } from '@embed-kd/records/terminal'
 import { describeConfiguration } from './progress.js'
 
 /** The method that the others replace. */

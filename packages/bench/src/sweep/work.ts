@@ -19,7 +19,7 @@ import {
   type DataFacts,
   type TrialConfig,
 } from '../trial/config.js'
-import type { Teacher } from '../models/teachers.js'
+import type { Teacher } from '@embed-kd/distill/node'
 
 /** One run of a graph. */
 export interface Work {

@@ -1,16 +1,17 @@
 // The process of one job. It takes an order from its parent, works, answers, and ends; it writes no record and outlives
 // no parent. `fork` this file; it does nothing by itself.
-import { isForUser, messageOf } from '../errors.js'
+import { isForUser, messageOf } from '@embed-kd/core'
 import { volunteerForOomKill } from '../measure/memory.js'
-import type { FromChild, Handlers, JobKind, Order, Report } from './protocol.js'
+import type { Report } from '@embed-kd/distill'
+import type { FromChild, Handlers, JobKind, Order } from './protocol.js'
 
 const handlers: Handlers = {
   trial: async (input, report) => (await import('./run-trial.js')).runTrial(input, report),
   profile: async (input, report) =>
     (await import('./profile-trial.js')).profileTrial(input, report),
   'train-teacher': async (input, report) =>
-    (await import('../teachers/train.js')).trainTeacher(input, report),
-  embed: async (input, report) => (await import('../teachers/embed.js')).embed(input, report),
+    (await import('./train-teacher.js')).trainTeacher(input, report),
+  embed: async (input, report) => (await import('./embed-teacher.js')).embed(input, report),
   probe: async ({ backend }) => (await import('../measure/probe.js')).probe(backend),
 }
 

@@ -9,15 +9,15 @@ import {
   type TrainConfig,
   type ViTConfig,
 } from '@embed-kd/core'
-import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/record'
+import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
 import { z } from 'zod'
 
-import type { Dataset } from '../data/dataset.js'
-import { firstImages, holdOut, wholeSplit } from '../data/subsets.js'
-import type { Subset } from '../data/subsets.js'
-import { UserError } from '../errors.js'
-import { studentModel, studentSchema } from '../models/students.js'
-import { findTeacher, type Teacher } from '../models/teachers.js'
+import type { Dataset } from '@embed-kd/distill/node'
+import { firstImages, holdOut, wholeSplit } from '@embed-kd/distill/node'
+import type { Subset } from '@embed-kd/distill/node'
+import { UserError } from '@embed-kd/core'
+import { studentModel, studentSchema } from '@embed-kd/distill'
+import { findTeacher, type Teacher } from '@embed-kd/distill/node'
 
 const count = z.int().positive()
 
@@ -91,19 +91,6 @@ export function stepsPerEpoch({ batch }: TrialConfig, trainImages: number): numb
       'choose a smaller --batch',
     )
   return Math.floor(trainImages / batch)
-}
-
-/**
- * The micro-batch of a batch; undefined where one micro-batch is all of it.
- * @throws UserError where micro-batches do not make up the batch.
- */
-export function microBatchOf(batch: number, microBatch: number | undefined): number | undefined {
-  if (microBatch === undefined || microBatch >= batch) return undefined
-  if (batch % microBatch === 0) return microBatch
-  throw new UserError(
-    `micro-batches of ${microBatch} images do not make up a batch of ${batch}`,
-    'choose a --micro-batch that divides --batch',
-  )
 }
 
 export const teacherOf = ({ teacher }: TrialConfig): Teacher | undefined =>

@@ -1,7 +1,7 @@
 // The curves of a record, gathered while a trial trains.
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 
-import type { StepMetrics } from './training.js'
+import type { StepMetrics } from '@embed-kd/distill'
 
 type Curves = NonNullable<BenchRecord['curves']>
 type Point = [step: number, value: number]

@@ -8,15 +8,16 @@ import {
   type ProfiledExecutable,
 } from '@embed-kd/core'
 
-import { openBackend } from '../backends.js'
-import { trainingBatches } from '../data/batches.js'
-import { loadDataset } from '../data/registry.js'
-import { UserError } from '../errors.js'
+import { openBackend } from '@embed-kd/distill/node'
+import { trainingBatches } from '@embed-kd/distill/node'
+import { loadDataset } from '@embed-kd/distill/node'
+import { UserError } from '@embed-kd/core'
 import { splitsOf, trainConfigOf } from './config.js'
-import { Feed } from './feed.js'
-import type { Report, StepProfile, TrialJob } from './protocol.js'
+import { Feed } from '@embed-kd/distill/node'
+import type { Report } from '@embed-kd/distill'
+import type { StepProfile, TrialJob } from './protocol.js'
 import { loadSignals } from './signals.js'
-import { Training } from './training.js'
+import { Training } from '@embed-kd/distill'
 
 /** The runtime allocates and packs in the first steps what later ones find. */
 const WARMUP_STEPS = 3

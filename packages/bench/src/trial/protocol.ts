@@ -1,7 +1,8 @@
 // What parent and child process say to each other. The child says `ready`, gets one job, reports progress, and ends with
 // `done` or `failed`; a child that ends without either was killed or crashed.
+import type { Progress, Report } from '@embed-kd/distill'
 import type { Availability, DType, OperatorTime } from '@embed-kd/core'
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 
 import type { TrialConfig } from './config.js'
 
@@ -80,15 +81,6 @@ export interface Jobs {
   probe: { input: ProbeJob; output: ProbeResult }
 }
 export type JobKind = keyof Jobs
-
-/** How far a job is: `done` of `total` units of `phase`. */
-export interface Progress {
-  readonly phase: string
-  readonly done: number
-  readonly total: number
-}
-
-export type Report = (progress: Progress) => void
 
 export type Handlers = {
   readonly [K in JobKind]: (input: Jobs[K]['input'], report: Report) => Promise<Jobs[K]['output']>

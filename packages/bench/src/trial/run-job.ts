@@ -4,7 +4,8 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 import { kernelOomKills } from '../measure/memory.js'
-import type { FromChild, JobKind, Jobs, Order, Report } from './protocol.js'
+import type { Report } from '@embed-kd/distill'
+import type { FromChild, JobKind, Jobs, Order } from './protocol.js'
 import { Watch, type Observed } from './watch.js'
 
 export interface JobLimits {

@@ -12,12 +12,12 @@ import {
   type HostTensor,
 } from '@embed-kd/core'
 
-import { isHostDevice, openBackend } from '../backends.js'
-import { noAugmentation } from '../data/augment.js'
-import { BackgroundBatches } from '../data/background.js'
-import { trainingBatches, type Batch } from '../data/batches.js'
-import { loadDataset } from '../data/registry.js'
-import type { Subset } from '../data/subsets.js'
+import { isHostDevice, openBackend } from '@embed-kd/distill/node'
+import { noAugmentation } from '@embed-kd/distill/node'
+import { BackgroundBatches } from '@embed-kd/distill/node'
+import { trainingBatches, type Batch } from '@embed-kd/distill/node'
+import { loadDataset } from '@embed-kd/distill/node'
+import type { Subset } from '@embed-kd/distill/node'
 import { costOf } from '../measure/cost.js'
 import { countEnergy } from '../measure/energy.js'
 import { ownMemory, resetPeak } from '../measure/memory.js'
@@ -33,12 +33,13 @@ import {
   type TrialSplits,
 } from './config.js'
 import { CurveBook } from './curves.js'
-import { trainEpochs } from './epochs.js'
-import { Evaluation } from './evaluation.js'
-import { Feed } from './feed.js'
-import type { Report, TrialJob, TrialResult } from './protocol.js'
+import { trainEpochs } from '@embed-kd/distill'
+import { Evaluation } from '@embed-kd/distill'
+import { Feed } from '@embed-kd/distill/node'
+import type { Report } from '@embed-kd/distill'
+import type { TrialJob, TrialResult } from './protocol.js'
 import { loadSignals } from './signals.js'
-import { Training } from './training.js'
+import { Training } from '@embed-kd/distill'
 
 /** What the parts of a trial work on. */
 interface Bench {

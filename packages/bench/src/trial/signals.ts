@@ -2,13 +2,13 @@
 // of single images, which stays on the disk. Random where the teacher is, since only the cost is meant then.
 import { embeddingWidth, hostTensor, Random, type HostTensor } from '@embed-kd/core'
 
-import type { Batch } from '../data/batches.js'
-import type { Dataset } from '../data/dataset.js'
-import { loadCentroids } from '../embeddings/centroids.js'
-import { SampleStore } from '../embeddings/samples.js'
-import { teacherInputs, type Tensors } from '../teachers/weights.js'
+import type { Batch } from '@embed-kd/distill/node'
+import type { Dataset } from '@embed-kd/distill/node'
+import { loadCentroids } from '@embed-kd/distill/node'
+import { SampleStore } from '@embed-kd/distill/node'
+import { teacherInputs, type Tensors } from '@embed-kd/distill/node'
 import { storedSignalOf, teacherOf } from './config.js'
-import type { Feed } from './feed.js'
+import type { Feed } from '@embed-kd/distill/node'
 import type { TrialJob } from './protocol.js'
 
 export interface Signals {

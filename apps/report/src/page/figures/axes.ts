@@ -1,6 +1,6 @@
 // Axes that read well: few round ticks inside the domain, and logarithms only where the values span enough for one.
 import type { ScaleOptions } from '@observablehq/plot'
-import { significant } from '../../model/format.js'
+import { significant } from '@embed-kd/records'
 
 /** Below this span a logarithmic axis would have no round ticks left. */
 const LOG_SPAN = 2.5

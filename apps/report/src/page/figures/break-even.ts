@@ -1,8 +1,8 @@
 // When embeddings made beforehand have paid for themselves: time spent against epochs, with and without them.
 import * as Plot from '@observablehq/plot'
-import { breakEven, type BreakEven, largestBreakEven } from '../../model/answers.js'
-import { scopeName, teacherName } from '../../model/corpus.js'
-import { formatSeconds, significant } from '../../model/format.js'
+import { breakEven, type BreakEven, largestBreakEven } from '@embed-kd/records'
+import { scopeName, teacherName } from '@embed-kd/records'
+import { formatSeconds, significant } from '@embed-kd/records'
 import { tickLabel } from './axes.js'
 import { endLabels, type Figure, INK, LOOKS, MUTED, type Panel } from './figure.js'
 

@@ -1,7 +1,7 @@
 // How far the machine did what was expected of it: planned against measured memory, and the share of the roofline.
 import * as Plot from '@observablehq/plot'
-import { type Configuration, teacherName } from '../../model/corpus.js'
-import { counted, formatBytes, formatPercent, methodName, significant } from '../../model/format.js'
+import { type Configuration, teacherName } from '@embed-kd/records'
+import { counted, formatBytes, formatPercent, methodName, significant } from '@embed-kd/records'
 import {
   devicePeakBytes,
   hostPeakBytes,
@@ -9,8 +9,8 @@ import {
   plannedPeakBytes,
   rooflineShare,
   summaryOf,
-} from '../../model/measures.js'
-import { median } from '../../model/statistics.js'
+} from '@embed-kd/records'
+import { median } from '@embed-kd/records'
 import { methodDots, type Figure, methodsIn, MUTED, type Panel } from './figure.js'
 import { amountAxis } from './axes.js'
 import { type Item, rowsPanel } from './rows.js'

@@ -1,7 +1,7 @@
 // A panel of lines, one a method: points with intervals, names at their ends, and failures where they happened.
 import * as Plot from '@observablehq/plot'
-import { counted, methodName, significant } from '../../model/format.js'
-import { ratioRange } from '../../model/statistics.js'
+import { counted, methodName, significant } from '@embed-kd/records'
+import { ratioRange } from '@embed-kd/records'
 import { amountAxis } from './axes.js'
 import { asIs, endLabels, INK, LOOKS, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
 import type { Point } from './points.js'

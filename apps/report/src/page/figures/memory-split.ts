@@ -1,8 +1,8 @@
 // Where the memory of one run goes: the planned peak by its parts, over what was measured.
-import type { BenchRecord } from '@embed-kd/record'
+import type { BenchRecord } from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
-import { formatBytes } from '../../model/format.js'
-import { devicePeakBytes, hostPeakBytes } from '../../model/measures.js'
+import { formatBytes } from '@embed-kd/records'
+import { devicePeakBytes, hostPeakBytes } from '@embed-kd/records'
 import { asIs, INK, type Panel } from './figure.js'
 
 interface Part {

@@ -1,7 +1,7 @@
 // The paper's bar figure redrawn from the records: three quantities on three axes instead of one.
-import { type Configuration, scopeName, teacherName } from '../../model/corpus.js'
-import { methodName, significant, statusName } from '../../model/format.js'
-import { accuracy, epochSeconds, finished, type Measure, summaryOf } from '../../model/measures.js'
+import { type Configuration, scopeName, teacherName } from '@embed-kd/records'
+import { methodName, significant, statusName } from '@embed-kd/records'
+import { accuracy, epochSeconds, finished, type Measure, summaryOf } from '@embed-kd/records'
 import { bestCoveredBatch } from '../../model/view.js'
 import { type Figure, METHOD_ORDER } from './figure.js'
 import { describeRuns, largestTeachers, peakMeasure, peakTitle, pointOf } from './points.js'

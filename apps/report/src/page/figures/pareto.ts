@@ -1,14 +1,8 @@
 // What accuracy costs: accuracy against memory and against time, with the configurations that nothing else beats.
 import * as Plot from '@observablehq/plot'
-import { type Configuration, scopeName, teacherName } from '../../model/corpus.js'
-import { counted, formatPercent, methodName, significant } from '../../model/format.js'
-import {
-  accuracy,
-  devicePeakBytes,
-  epochSeconds,
-  type Measure,
-  summaryOf,
-} from '../../model/measures.js'
+import { type Configuration, scopeName, teacherName } from '@embed-kd/records'
+import { counted, formatPercent, methodName, significant } from '@embed-kd/records'
+import { accuracy, devicePeakBytes, epochSeconds, type Measure, summaryOf } from '@embed-kd/records'
 import { amountAxis } from './axes.js'
 import { methodDots, type Figure, methodsIn, MUTED, type Panel } from './figure.js'
 import { peakMeasure } from './points.js'

@@ -1,6 +1,6 @@
 // Configurations as points of a figure: their mean in a measure with its interval, and which of them a figure shows.
-import { type Configuration, teacherName } from '../../model/corpus.js'
-import { counted } from '../../model/format.js'
+import { type Configuration, teacherName } from '@embed-kd/records'
+import { counted } from '@embed-kd/records'
 import {
   devicePeakBytes,
   finished,
@@ -8,7 +8,7 @@ import {
   intervalOf,
   type Measure,
   summaryOf,
-} from '../../model/measures.js'
+} from '@embed-kd/records'
 
 export interface Point {
   readonly configuration: Configuration

@@ -1,0 +1,356 @@
+// `embed-kd bench`: a sweep, from its configuration to records and a report.
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { renderReport } from '@embed-kd/records'
+import { Command } from 'commander'
+import { z } from 'zod'
+
+import { UserError, messageOf } from '@embed-kd/core'
+import { writeOutputFile } from '@embed-kd/distill/node'
+import { formatBytes, formatDuration, formatFlops, formatTable } from '@embed-kd/records/terminal'
+import { obstacleTo, probeBackends, requireAvailable } from '@embed-kd/bench'
+import { estimateTrials } from '@embed-kd/bench'
+import { expandGrids, gridSchema, parseGrids, sweepSchema, type Grid } from '@embed-kd/bench'
+import { findMaxBatches } from '@embed-kd/bench'
+import { planTrials, shardOf, type PlannedTrial } from '@embed-kd/bench'
+import { Preparations } from '@embed-kd/bench'
+import { findProfile, profiles } from '@embed-kd/bench'
+import { describeTrial, ProgressDisplay } from '@embed-kd/bench'
+import { runSweep, type SweepResult } from '@embed-kd/bench'
+import { readRecords, RecordStore } from '@embed-kd/bench'
+import { summaryTables } from '@embed-kd/bench'
+import type { Progress } from '@embed-kd/distill'
+import { addGridOptions, addLimitOptions, limitsOf, shard, type LimitOptions } from './options.js'
+import { reportPage } from '../report-page.js'
+
+interface BenchOptions extends LimitOptions {
+  readonly profile?: string
+  readonly config?: string
+  readonly epochs?: number
+  readonly steps?: number
+  readonly out?: string
+  readonly cache?: string
+  readonly resume?: boolean
+  readonly shard?: { index: number; count: number }
+  readonly dryRun?: boolean
+  readonly findMaxBatch?: boolean
+  readonly schema?: boolean
+  readonly json?: boolean
+}
+
+export const benchCommand = (): Command =>
+  addLimitOptions(
+    addGridOptions(
+      new Command('bench')
+        .description(
+          'run a sweep: every method, teacher, batch … of a grid, each in its own process',
+        )
+        .option('--profile <name>', `a sweep that is ready: ${Object.keys(profiles).join(', ')}`)
+        .option('--config <file>', 'a sweep from a JSON file (--schema prints what it may say)')
+        .option('--out <dir>', 'where records and report go (default: results/NAME of the profile)')
+        .option('--cache <dir>', 'where trained teachers are kept (default: cache in --out)')
+        .option('--resume', 'keep the records in --out and run what has none yet')
+        .option(
+          '--shard <i/n>',
+          'run only part I of N, balanced by cost; merge puts them together',
+          shard,
+        )
+        .option('--dry-run', 'print the trials with estimates of time and memory, and stop')
+        .option('--find-max-batch', 'search the largest batch within --memory-limit, and stop')
+        .option('--schema', 'print the JSON Schema of a configuration file, and stop')
+        .option('--json', 'print the result as JSON'),
+    ),
+  )
+    .addHelpText('after', HELP)
+    .action(bench)
+
+const profileList = Object.entries(profiles)
+  .map(([name, { description }]) => `  ${name.padEnd(6)} ${description}`)
+  .join('\n')
+
+const HELP = `
+The axes (backend, method, teacher, student, dataset, batch, rematerialise, precision, preset) take lists with commas. Given beside
+--profile or --config they replace the axis there. Records are JSON lines in --out; interrupted sweeps go on with --resume.
+
+Memory: --micro-batch adds up the gradients of parts of a batch, which gives the step of the whole batch (with dropout: other
+masks) for the activations of one part. --rematerialise has gradients compute again what they need instead of keeping it:
+elementwise results, for a few per cent more time, or all inside transformer blocks, for about a third more.
+
+Precision: mixed-float16 computes the matrix products of training steps in float16, with float32 parameters and a scaled loss; a step
+whose gradients are not finite is not taken. Evaluation and embedding stay float32. It is for devices that are faster at float16: on
+CPUs it shows what the precision does to training, and saves neither time nor memory.
+
+Profiles:
+${profileList}
+
+Examples:
+  embed-kd bench --profile quick
+  embed-kd bench --profile cost --dry-run
+  embed-kd bench --profile paper --backend ort:cuda --dataset cifar100:/data/cifar-100-binary \\
+    --teacher hf:/models/vit-base-patch16-224,hf:/models/vit-large-patch16-224 --out results/paper
+  embed-kd bench --method embed-kd,teacher-kd --teacher vit-base-16 --batch 16,64 --steps 10 --out results/base
+  embed-kd bench --dataset cifar10:data/cifar-10-batches-bin --student paper --teacher trained-m --epochs 20 --seeds 3
+  embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
+  embed-kd bench --profile cost --out results/cost --shard 2/8 --resume
+  embed-kd bench --method embed-kd --student paper --batch 16,64,256 --rematerialise none,elementwise,blocks --steps 3
+  embed-kd bench --method embed-kd --student paper --batch 64,1024 --micro-batch 64 --steps 3
+  embed-kd bench --method supervised,embed-kd --precision float32,mixed-float16 --epochs 1
+  embed-kd bench --find-max-batch --memory-limit 4G --teacher vit-base-16 --student paper --steps 1
+`
+
+const DEFAULT_PROFILE = 'quick'
+
+async function bench(options: BenchOptions): Promise<void> {
+  if (options.schema) {
+    process.stdout.write(
+      `${JSON.stringify(z.toJSONSchema(sweepSchema, { io: 'input' }), null, 2)}\n`,
+    )
+    return
+  }
+  if (options.findMaxBatch) return findMaxBatch(options)
+  const all = await planTrials(expandGrids(gridsOf(options)), {
+    assumeMissing: options.dryRun ?? false,
+  })
+  const trials = options.shard ? shardOf(all, options.shard) : all
+  if (options.dryRun) return dryRun(trials, options)
+
+  const directory = directoryOf(options)
+  const store = RecordStore.open(directory, {
+    ...(options.shard ? { shard: options.shard } : {}),
+    resume: options.resume ?? false,
+  })
+  const display = new ProgressDisplay()
+  if (store.setAside) display.line(`earlier records are kept in ${store.setAside}`)
+  if (store.recovered) display.line(`${store.file}: a torn last line was cut off`)
+  const stop = stopOnSignal(display)
+  try {
+    const result = await runSweep({
+      trials,
+      store,
+      cacheDirectory: cacheDirectoryOf(options),
+      limits: { ...limitsOf(options), signal: stop.signal },
+      display,
+    })
+    finish(result, trials, store, directory, options)
+  } finally {
+    stop.release()
+    store.close()
+  }
+}
+
+/** Axes alone, with a length, are a grid of their own; anything else starts from a profile. */
+const isOwnGrid = ({ profile, epochs, steps }: BenchOptions): boolean =>
+  profile === undefined && (epochs !== undefined || steps !== undefined)
+
+/** The name of the results' directory. */
+const nameOf = (options: BenchOptions): string =>
+  options.config !== undefined || isOwnGrid(options)
+    ? 'custom'
+    : (options.profile ?? DEFAULT_PROFILE)
+
+const directoryOf = (options: BenchOptions): string =>
+  resolve(options.out ?? join('results', nameOf(options)))
+
+const cacheDirectoryOf = (options: BenchOptions): string =>
+  resolve(options.cache ?? join(directoryOf(options), 'cache'))
+
+/** The grids of profile, file or command line, with the axes of the command line in place of theirs. */
+function gridsOf(options: BenchOptions): Grid[] {
+  if (options.profile !== undefined && options.config !== undefined)
+    throw new UserError('both --profile and --config were given', 'give one of them')
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([key]) => Object.hasOwn(gridSchema.shape, key)),
+  )
+  const lengthGiven = options.epochs !== undefined || options.steps !== undefined
+  const base = (): { grids: readonly object[]; source: string } => {
+    if (options.config !== undefined) return readConfig(options.config)
+    if (isOwnGrid(options)) return { grids: [{}], source: 'the command line' }
+    const name = options.profile ?? DEFAULT_PROFILE
+    return { grids: findProfile(name).grids, source: `profile ${name}` }
+  }
+  const { grids, source } = base()
+  const merged = grids.map((grid) => {
+    const { epochs: _epochs, steps: _steps, ...rest } = grid as Record<string, unknown>
+    return { ...(lengthGiven ? rest : grid), ...given }
+  })
+  return parseGrids({ grids: merged }, source)
+}
+
+function readConfig(file: string): { grids: readonly object[]; source: string } {
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new UserError(
+      `${file} cannot be read as JSON (${messageOf(error)})`,
+      'give a file such as {"grids": [{"method": ["embed-kd"], "steps": 10}]}',
+    )
+  }
+  const grids = (value as { grids?: unknown } | null)?.grids
+  if (!Array.isArray(grids) || grids.some((grid) => typeof grid !== 'object' || grid === null))
+    throw new UserError(
+      `${file} has no list "grids" of objects`,
+      'give a file such as {"grids": [{"method": ["embed-kd"], "steps": 10}]}',
+    )
+  return { grids: grids as object[], source: file }
+}
+
+/** The first Ctrl-C ends the sweep after killing the trial that runs; a second one ends this process at once. */
+function stopOnSignal(display: ProgressDisplay) {
+  const controller = new AbortController()
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(130)
+    display.line('stopping; press Ctrl-C again to stop at once')
+    controller.abort()
+  }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop)
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, stop)
+    },
+  }
+}
+
+function finish(
+  { records, interrupted }: SweepResult,
+  trials: readonly PlannedTrial[],
+  store: RecordStore,
+  directory: string,
+  { json }: BenchOptions,
+): void {
+  const mine = trials.flatMap(({ id }) => store.records.get(id) ?? [])
+  const counted = new Map<string, number>()
+  for (const { status } of mine) counted.set(status, (counted.get(status) ?? 0) + 1)
+  const report = mine.length === 0 ? undefined : writeReport(directory)
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({
+        records: store.file,
+        report,
+        trials: trials.length,
+        ran: records.length,
+        statuses: Object.fromEntries(counted),
+        interrupted,
+      })}\n`,
+    )
+  else {
+    const summary = summaryTables(mine)
+    if (summary !== '') process.stdout.write(`${summary}\n\n`)
+    const statuses = [...counted].map(([status, n]) => `${n} ${status}`).join(', ')
+    process.stdout.write(`${mine.length} of ${trials.length} trials have a record: ${statuses}\n`)
+    process.stdout.write(`records: ${store.file}\n`)
+    if (interrupted) process.stdout.write('interrupted: the same command with --resume goes on\n')
+    if (report) process.stdout.write(`report: ${report}\n`)
+  }
+  if (interrupted) process.exitCode = 130
+  else if (mine.some(({ status }) => status === 'error') || !counted.has('ok')) process.exitCode = 1
+}
+
+/** All records in the directory, of other shards and earlier runs too, as one report. */
+function writeReport(directory: string): string {
+  const file = join(directory, 'report.html')
+  writeOutputFile(file, renderReport(reportPage(), readRecords(directory)))
+  return file
+}
+
+/** No records: what is searched is a limit, and it is printed. */
+async function findMaxBatch(options: BenchOptions): Promise<void> {
+  if (options.memoryLimit === undefined)
+    throw new UserError(
+      'a search for the largest batch has no limit to keep',
+      'give --memory-limit, for example 4G',
+    )
+  const display = new ProgressDisplay()
+  const stop = stopOnSignal(display)
+  const report = (progress: Progress) => display.update(progress)
+  const onStart = (what: string) => display.begin(what)
+  const limits = { ...limitsOf(options), signal: stop.signal }
+  const cacheDirectory = cacheDirectoryOf(options)
+  const preparations = new Preparations({ cacheDirectory, limits, report, onStart })
+  // The grid's own batches do not count: any of whole micro-batches will do.
+  const grids = gridsOf(options).map((grid) => ({ ...grid, batch: [2 * (grid.microBatch ?? 1)] }))
+  const configs = expandGrids(grids)
+  await requireAvailable(
+    configs.map((config) => ({ config })),
+    limits,
+    display,
+  )
+  const found = await findMaxBatches(configs, preparations, limits, onStart, report)
+  display.end()
+  stop.release()
+  if (options.json) {
+    const rows = found.map(({ trial: { description, work }, result, measured }) => ({
+      trial: { ...description, batch: undefined },
+      maxBatch: result.batch,
+      attempts: result.attempts,
+      plannedPeakBytes: work.peakBytes,
+      memory: measured?.memory,
+      time: measured?.time,
+    }))
+    process.stdout.write(
+      `${JSON.stringify({ memoryLimitBytes: options.memoryLimit, configurations: rows })}\n`,
+    )
+    return
+  }
+  const table = formatTable(
+    ['configuration', 'largest batch', 'planned peak', 'measured peak', 'images/s', 'tried'],
+    found.map(({ trial: { description, work }, result, measured }) => [
+      describeTrial({ trial: description }),
+      `${result.batch ?? 'none'}`,
+      formatBytes(work.peakBytes),
+      measured ? formatBytes(measured.memory!.peakRssBytes) : '-',
+      measured ? measured.time!.imagesPerSecond.toFixed(0) : '-',
+      `${result.attempts.length}`,
+    ]),
+  )
+  process.stdout.write(`${table}\nwithin ${formatBytes(options.memoryLimit)} of a process\n`)
+}
+
+/** Time is estimated with each backend's measured speed, where it works here. */
+async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): Promise<void> {
+  const display = new ProgressDisplay()
+  const probes = await probeBackends(trials, { timeoutSeconds: options.timeout }, display)
+  display.end()
+  const obstacles = trials.map(({ config }) => {
+    const obstacle = obstacleTo(config, probes)
+    return obstacle && `${obstacle.reason}; ${obstacle.remedy}`
+  })
+  const seconds = estimateTrials(trials, probes, cacheDirectoryOf(options))
+  const total = seconds.reduce<number>((sum, estimate) => sum + (estimate ?? 0), 0)
+  const speeds = [...probes].flatMap(([backend, probe]) =>
+    probe.available ? [[backend, probe.gemmFlopsPerSecond] as const] : [],
+  )
+  if (options.json) {
+    const rows = trials.map(({ id, description, work }, i) => ({
+      id,
+      trial: description,
+      flops: work.flops,
+      plannedPeakBytes: work.peakBytes,
+      estimatedSeconds: seconds[i],
+      skipped: obstacles[i],
+    }))
+    const result = { gemmFlopsPerSecond: Object.fromEntries(speeds), estimatedSeconds: total }
+    process.stdout.write(`${JSON.stringify({ ...result, trials: rows })}\n`)
+    return
+  }
+  const table = formatTable(
+    ['id', 'trial', 'work', 'planned peak', 'estimate'],
+    trials.map(({ id, description, work }, i) => [
+      id,
+      describeTrial({ trial: description }),
+      formatFlops(work.flops),
+      formatBytes(work.peakBytes),
+      seconds[i] === undefined ? 'not here' : formatDuration(seconds[i]),
+    ]),
+  )
+  const reasons = [...new Set(obstacles)].flatMap((obstacle) =>
+    obstacle === undefined ? [] : [`not here: ${obstacle}\n`],
+  )
+  const roofs = speeds.map(([name, speed]) => `${name} ${formatFlops(speed)}/s`).join(', ')
+  process.stdout.write(
+    `${table}\n${reasons.join('')}${trials.length} trials, about ${formatDuration(total)}, teachers and embeddings included, ` +
+      `with the matrix products measured here (${roofs || 'no backend is available'})\n`,
+  )
+}

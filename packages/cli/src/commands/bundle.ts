@@ -1,0 +1,60 @@
+// `embed-kd bundle`: everything in one archive, for hosts with no network and nothing installed.
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { Command } from 'commander'
+
+import { makeArchive } from '@embed-kd/bench'
+import { UserError } from '@embed-kd/core'
+import { formatBytes } from '@embed-kd/records/terminal'
+import { commit } from '@embed-kd/bench'
+import { list } from './options.js'
+
+/** The backends that are packages of their own. */
+const BACKENDS: Readonly<Record<string, string>> = {
+  ort: '@embed-kd/backend-ort',
+  tfjs: '@embed-kd/backend-tfjs',
+}
+
+const program = fileURLToPath(new URL('../..', import.meta.url))
+
+export const bundleCommand = (): Command =>
+  new Command('bundle')
+    .description('put Node, this command and its backends into one archive (Linux)')
+    .requiredOption('--out <file>', 'the archive: .tar.xz, .tar.gz or .tar')
+    .option('--backend <list>', `of ${Object.keys(BACKENDS).join(', ')}`, list, ['ort'])
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+Unpacked anywhere on a Linux host of the same architecture, embed-kd/embed-kd is this command: no network, no Node and no
+package is needed there. MNIST is inside.
+
+Example:
+  embed-kd bundle --out embed-kd.tar.xz
+  scp embed-kd.tar.xz node17: && ssh node17 'tar xf embed-kd.tar.xz && embed-kd/embed-kd doctor'
+`,
+    )
+    .action(bundle)
+
+function bundle({ out, backend, json }: { out: string; backend: string[]; json?: boolean }): void {
+  const unknown = backend.find((name) => !Object.hasOwn(BACKENDS, name))
+  if (unknown !== undefined)
+    throw new UserError(
+      `there is no backend "${unknown}" to bundle`,
+      `choose of ${Object.keys(BACKENDS).join(', ')}; the reference backend is always inside`,
+    )
+  const leaveOut = Object.keys(BACKENDS).filter((name) => !backend.includes(name))
+  const { bytes, packages } = makeArchive(
+    program,
+    'dist/cli.js',
+    new Set(leaveOut.map((name) => BACKENDS[name]!)),
+    commit(),
+    resolve(out),
+  )
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ archive: resolve(out), bytes, node: process.versions.node, packages })}\n`
+      : `${resolve(out)}: ${formatBytes(bytes)}, Node ${process.versions.node}, ${Object.keys(packages).length} packages\n`,
+  )
+}

@@ -1,0 +1,183 @@
+// `embed-kd step`: one training step, measured well. What peers are compared with.
+import { Command, Option } from 'commander'
+import type { BenchRecord } from '@embed-kd/records'
+
+import { isHostDevice } from '@embed-kd/distill/node'
+import { UserError } from '@embed-kd/core'
+import {
+  formatBytes,
+  formatFlops,
+  formatLossScale,
+  formatSeconds,
+  formatShare,
+  formatTable,
+} from '@embed-kd/records/terminal'
+import { captureEnvironment } from '@embed-kd/bench'
+import { describeProfile } from '@embed-kd/bench'
+import { expandGrids, parseGrids } from '@embed-kd/bench'
+import { makeRecord } from '@embed-kd/bench'
+import { planTrials } from '@embed-kd/bench'
+import { describeTrial, ProgressDisplay } from '@embed-kd/bench'
+import { runJob } from '@embed-kd/bench'
+import { addLimitOptions, count, limitsOf, number, type LimitOptions } from './options.js'
+import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
+import { datasetSpecs } from '@embed-kd/distill/node'
+import { students } from '@embed-kd/distill'
+import { teacherSpecs } from '@embed-kd/distill/node'
+
+interface StepOptions extends LimitOptions {
+  readonly backend: string
+  readonly method: string
+  readonly teacher: string
+  readonly student: string
+  readonly dataset: string
+  readonly batch: number
+  readonly preset: string
+  readonly dropout: number
+  readonly microBatch?: number
+  readonly rematerialise: string
+  readonly precision: string
+  readonly samples: number
+  readonly json?: boolean
+  readonly profileOps?: boolean
+}
+
+export const stepCommand = (): Command =>
+  addLimitOptions(
+    new Command('step')
+      .description(
+        'measure one training step: time, memory, and its share of what matrix products reach here',
+      )
+      .option('--backend <name>', 'backend:device, or ./plug-in.js; see embed-kd doctor', 'ort:cpu')
+      .option('--method <name>', METHODS.join(', '), 'embed-kd')
+      .option('--teacher <name>', teacherSpecs.join(', '), 'vit-base-16')
+      .option('--student <name>', students.map(({ name }) => name).join(', '), 'paper')
+      .option('--dataset <spec>', datasetSpecs.join(', '), 'mnist')
+      .option('--batch <n>', 'images a step', count, 64)
+      .option('--preset <name>', PRESETS.join(', '), 'corrected')
+      .option('--dropout <share>', 'of attention weights', number, 0.1)
+      .option('--micro-batch <n>', 'images whose gradients are computed at a time', count)
+      .option('--rematerialise <how>', `none, ${REMATERIALISATIONS.join(', ')}`, 'none')
+      .option('--precision <name>', PRECISIONS.join(', '), 'float32')
+      .option('--samples <n>', 'steps that are timed', count, 20)
+      .option('--json', 'print the record as JSON')
+      .addOption(
+        new Option(
+          '--profile-ops',
+          'also print where the time goes, by operator and by part of the model',
+        ).conflicts('json'),
+      ),
+  )
+    .addHelpText('after', HELP)
+    .action(step)
+
+const HELP = `
+Teachers have random weights here, trained ones too: only time and memory are meant. Nothing is written.
+
+Examples:
+  embed-kd step
+  embed-kd step --backend ort:cpu --student paper --method embed-kd --batch 64 --json
+  embed-kd step --profile-ops
+  embed-kd step --backend ort:cuda --precision mixed-float16 --batch 256
+  embed-kd step --method teacher-kd --teacher vit-base-32 --batch 16 --samples 5
+  embed-kd step --batch 1024 --micro-batch 64 --rematerialise blocks --samples 3
+`
+
+async function step(options: StepOptions): Promise<void> {
+  const { backend, method, teacher, student, dataset, batch, preset, dropout, samples } = options
+  const { microBatch, rematerialise, precision } = options
+  const grid = {
+    backend: [backend],
+    method: [method],
+    teacher: [teacher],
+    student: [student],
+    dataset: [dataset],
+    batch: [batch],
+    preset: [preset],
+    dropout,
+    ...(microBatch === undefined ? {} : { microBatch }),
+    rematerialise: [rematerialise],
+    precision: [precision],
+    steps: samples,
+  }
+  const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
+  const display = new ProgressDisplay()
+  const name = describeTrial({ trial: trial!.description })
+  const run = async <K extends 'trial' | 'profile'>(kind: K) => {
+    display.begin(name)
+    const limits = {
+      ...limitsOf(options),
+      plannedBytes: trial!.work.peakBytes,
+      watchDevice: !isHostDevice(trial!.description.backend),
+    }
+    const outcome = await runJob(kind, { config: trial!.config }, limits, (progress) =>
+      display.update(progress),
+    )
+    display.end()
+    return outcome
+  }
+  const profile = options.profileOps ? await run('profile') : undefined
+  if (profile?.status === 'interrupted') return
+  if (profile && profile.status !== 'ok')
+    throw new UserError(
+      `${name}: ${profile.reason}`,
+      'embed-kd doctor tells which backends work here',
+    )
+  const startedAt = new Date()
+  const began = performance.now()
+  const outcome = await run('trial')
+  if (outcome.status === 'interrupted') return
+  const record = makeRecord(trial!, outcome, {
+    startedAt,
+    wallSeconds: (performance.now() - began) / 1000,
+    environment: await captureEnvironment(),
+  })
+  if (options.json) process.stdout.write(`${JSON.stringify(record)}\n`)
+  else if (record.status === 'ok') process.stdout.write(`${name}\n${describe(record)}\n`)
+  if (profile) process.stdout.write(`\n${describeProfile(profile.output)}\n`)
+  if (record.status !== 'ok') {
+    if (!options.json)
+      throw new UserError(
+        `${name}: ${record.status}: ${record.reason}${record.lastWords ? `\n${record.lastWords}\n` : ''}`,
+        'embed-kd doctor tells which backends work here; a smaller --batch needs less memory',
+      )
+    process.exitCode = 1
+  }
+}
+
+function describe({ time, roofline, cost, memory, lossScale }: BenchRecord): string {
+  const [low, high] = time!.interval95Seconds
+  const { planned, teacherFlops, studentFlops, recomputedFlops } = cost!
+  const split = planned!.peakSplit
+  const rows = [
+    ['step, median', formatSeconds(time!.medianSeconds)],
+    ['  95 % interval', `${formatSeconds(low)} to ${formatSeconds(high)}`],
+    ['  95th percentile', formatSeconds(time!.p95Seconds)],
+    ['images', `${time!.imagesPerSecond.toFixed(1)} /s`],
+    ['work of a step', formatFlops(cost!.stepFlops)],
+    ['  student', formatFlops(studentFlops!)],
+    ...(teacherFlops === undefined ? [] : [['  teacher', formatFlops(teacherFlops)]]),
+    ...(recomputedFlops === undefined
+      ? []
+      : [['  of it computed again', formatFlops(recomputedFlops)]]),
+    ['reached', `${formatFlops(cost!.stepFlops / time!.medianSeconds)}/s`],
+    [
+      `  of ${roofline!.dtype ?? 'float32'} matrix products`,
+      `${formatFlops(roofline!.gemmFlopsPerSecondBefore)}/s before, ${formatFlops(roofline!.gemmFlopsPerSecondAfter!)}/s after`,
+    ],
+    [
+      '  share',
+      `${formatShare(roofline!.share!)}${roofline!.noisy ? ' (noisy: something else used the machine)' : ''}`,
+    ],
+    ...(lossScale ? [['loss scale', formatLossScale(lossScale)]] : []),
+    ['peak, planned', formatBytes(planned!.peakBytes)],
+    ['  parameters', formatBytes(split.parametersBytes)],
+    ['  optimizer', formatBytes(split.optimizerBytes)],
+    ['  activations', formatBytes(split.activationsBytes)],
+    ['  teacher', formatBytes(split.teacherBytes)],
+    ['  batch', formatBytes(split.dataBytes)],
+    ['peak resident', formatBytes(memory!.peakRssBytes)],
+    ['  before the trial', formatBytes(memory!.baselineRssBytes)],
+  ]
+  return formatTable(['', ''], rows).trimStart()
+}

@@ -1,0 +1,113 @@
+// `embed-kd verify`: one trial of a set of records again, and whether it gives the same.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+import type { BenchRecord } from '@embed-kd/records'
+import { Command } from 'commander'
+
+import { UserError } from '@embed-kd/core'
+import { formatTable } from '@embed-kd/records/terminal'
+import { compareRecords } from '@embed-kd/bench'
+import { planTrials } from '@embed-kd/bench'
+import { describeTrial, ProgressDisplay } from '@embed-kd/bench'
+import { parseRerun } from '@embed-kd/bench'
+import { runSweep } from '@embed-kd/bench'
+import { readRecords, RecordStore } from '@embed-kd/bench'
+import { addLimitOptions, limitsOf, type LimitOptions } from './options.js'
+
+interface VerifyOptions extends LimitOptions {
+  readonly id?: string
+  readonly cache?: string
+  readonly json?: boolean
+}
+
+export const verifyCommand = (): Command =>
+  addLimitOptions(
+    new Command('verify')
+      .description('run one trial of a set of records again and compare')
+      .argument('<records>', 'directory that bench wrote, or file of JSON lines')
+      .option(
+        '--id <id>',
+        'which trial, by the beginning of its id (default: the first that is ok)',
+      )
+      .option('--cache <dir>', 'where trained teachers are (default: trained again)')
+      .option('--json', 'print both records and the comparison as JSON'),
+  )
+    .addHelpText(
+      'after',
+      `
+Data, graph and the first losses must agree, and the accuracy within 1 %; time and memory are shown, not judged.
+Exit code 1 where something does not agree.
+
+Examples:
+  embed-kd verify results/quick
+  embed-kd verify results/quick --id 3fa9 --cache results/quick/cache
+`,
+    )
+    .action(verify)
+
+async function verify(path: string, options: VerifyOptions): Promise<void> {
+  const before = choose(readRecords(path), path, options.id)
+  if (before.rerunCommand === undefined)
+    throw new UserError(
+      `record ${before.id} is of a student that only its configuration file describes`,
+      'run that file again with embed-kd bench --config, and compare with embed-kd report --before',
+    )
+  const trials = await planTrials([parseRerun(before.rerunCommand)])
+  const directory = mkdtempSync(join(tmpdir(), 'embed-kd-verify-'))
+  const store = RecordStore.open(directory, { resume: false })
+  const display = new ProgressDisplay()
+  try {
+    await runSweep({
+      trials,
+      store,
+      cacheDirectory: resolve(options.cache ?? join(directory, 'cache')),
+      limits: limitsOf(options),
+      display,
+    })
+    const after = [...store.records.values()][0]!
+    show(before, after, options.json ?? false)
+  } finally {
+    store.close()
+    rmSync(directory, { recursive: true })
+  }
+}
+
+function choose(
+  records: readonly BenchRecord[],
+  path: string,
+  id: string | undefined,
+): BenchRecord {
+  const found = records.filter((record) =>
+    id === undefined ? record.status === 'ok' : record.id.startsWith(id),
+  )
+  if (found.length === 0 || (id !== undefined && found.length > 1))
+    throw new UserError(
+      `${path} has ${found.length === 0 ? 'no' : found.length} records ${id === undefined ? 'that are ok' : `whose id begins with "${id}"`}`,
+      `give --id; there are ${records
+        .slice(0, 5)
+        .map((record) => `${record.id} (${describeTrial(record)})`)
+        .join(', ')}${records.length > 5 ? ', …' : ''}`,
+    )
+  return found[0]!
+}
+
+function show(before: BenchRecord, after: BenchRecord, json: boolean): void {
+  const rows = compareRecords(before, after)
+  const agrees = rows.every((row) => row.agrees !== false)
+  if (json) process.stdout.write(`${JSON.stringify({ agrees, rows, before, after })}\n`)
+  else
+    process.stdout.write(
+      `${describeTrial(before)}\n${formatTable(
+        ['', 'recorded', 'now', ''],
+        rows.map((row) => [
+          row.what,
+          row.before,
+          row.after,
+          row.agrees === undefined ? '' : row.agrees ? 'agrees' : 'DIFFERS',
+        ]),
+      )}\n${agrees ? 'reproduced' : 'not reproduced'}\n`,
+    )
+  if (!agrees) process.exitCode = 1
+}

@@ -1,0 +1,97 @@
+// What a user can get wrong: one clear line with its remedy, exit code 1, no stack trace, nothing written.
+import { existsSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { afterAll, describe, expect, it } from 'vitest'
+
+import { formatTable } from '@embed-kd/records/terminal'
+import { runCli, temporaryDirectory } from './cli.js'
+import { writeTinyDataset } from '../../distill/test/tiny.js'
+
+const directory = temporaryDirectory()
+const out = join(directory, 'out')
+const file = (name: string, text: string) => {
+  writeFileSync(join(directory, name), text)
+  return join(directory, name)
+}
+
+const noLabels = join(directory, 'no-labels')
+writeTinyDataset(noLabels)
+unlinkSync(join(noLabels, 'train-labels-idx1-ubyte'))
+
+const truncated = join(directory, 'truncated')
+writeTinyDataset(truncated)
+const images = join(truncated, 'train-images-idx3-ubyte')
+truncateSync(images, readFileSync(images).length - 10)
+
+const blocked = file('blocked', 'a file, no directory')
+const notPlugin = file('not-a-plugin.mjs', 'export const something = 1')
+
+const cases: readonly [what: string, args: string[], message: RegExp][] = [
+  ['an unknown backend', ['--backend', 'abacus'], /unknown backend "abacus"; choose one of ort/],
+  ['an unknown device', ['--backend', 'ort:abacus'], /no device "abacus"; choose one of ort:cpu/],
+  ['a plug-in that is not there', ['--backend', './no.js'], /"\.\/no\.js" cannot be loaded/],
+  ['a plug-in that is none', ['--backend', notPlugin], /must export \{ backend \}/],
+  ['an unknown method', ['--method', 'osmosis'], /method: .*"supervised"\|"logit-kd"/],
+  ['an unknown teacher', ['--teacher', 'socrates'], /unknown teacher "socrates"; choose one of/],
+  ['an unknown student', ['--student', 'plato'], /unknown student "plato"; choose one of small/],
+  ['an unknown preset', ['--preset', 'wild'], /preset: .*"paper"\|"corrected"/],
+  ['an unknown data set', ['--dataset', 'mnits'], /"mnits": there is none.*give one of mnist/],
+  ['a missing file of data', ['--dataset', `idx:${noLabels}`], /train-labels-idx1-ubyte/],
+  ['a truncated file of data', ['--dataset', `idx:${truncated}`], /train-images-idx3-ubyte: .*;/],
+  ['a batch the data cannot fill', ['--batch', '70000'], /a batch of 70000 needs as many images/],
+  ['a batch that is no number', ['--batch', 'many'], /'many' is invalid. Give a whole number/],
+  ['epochs and steps', ['--epochs', '1'], /cannot be used with option '--steps <n>'/],
+  [
+    'an unwritable directory',
+    ['--out', join(blocked, 'x')],
+    /cannot be written .*choose a directory/,
+  ],
+  ['a directory in /proc', ['--out', '/proc/no'], /\/proc\/no cannot be written/],
+  ['an unknown profile', ['--profile', 'slow'], /unknown profile "slow"; choose one of quick/],
+  ['a missing configuration', ['--config', 'no.json'], /no\.json cannot be read as JSON/],
+  ['a wrong configuration', ['--config', file('a.json', '{"grids": [{"bach": [1]}]}')], /bach/],
+  ['an unknown option', ['--frobnicate'], /unknown option '--frobnicate'/],
+  ['a shard that is none', ['--shard', '3/2'], /'3\/2' is invalid. Give part\/parts/],
+  ['a size that is none', ['--memory-limit', 'lots'], /Give a size such as 900M or 2G/],
+]
+
+const answers: string[][] = []
+// The table that shows what each of them prints.
+afterAll(() => console.log(formatTable(['bad input', 'what is printed'], answers)))
+const note = (what: string, stderr: string) =>
+  answers.push([what, stderr.trim().replaceAll('\n', ' ').replaceAll(`${directory}/`, '')])
+
+describe('embed-kd bench', () => {
+  it.each(cases)('complains of %s', async (what, args, message) => {
+    const length = args.includes('--profile') || args.includes('--config') ? [] : ['--steps', '1']
+    const where = args.includes('--out') ? [] : ['--out', out]
+    const { code, stdout, stderr } = await runCli('bench', ...length, ...where, ...args)
+    note(what, stderr)
+    expect(stderr).toMatch(message)
+    expect(stderr).toMatch(/^error: /)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(2)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(existsSync(out)).toBe(false)
+  })
+})
+
+describe('the other commands', () => {
+  it.each([
+    [['step', '--method', 'osmosis'], /method/],
+    [['step', '--teacher', 'socrates'], /unknown teacher "socrates"/],
+    [['report', '/no/such/place'], /\/no\/such\/place cannot be read/],
+    [['report', directory], /holds no records/],
+    [['merge', notPlugin, '--out', out], /holds no records/],
+    [['merge', directory], /required option '--out <file>'/],
+    [['doctor', '--backend', 'abacus'], /unknown backend "abacus"/],
+    [['frobnicate'], /unknown command 'frobnicate'/],
+  ] as [string[], RegExp][])('complain: %j', async (args, message) => {
+    const { code, stderr } = await runCli(...args)
+    note(args.join(' ').replaceAll(`${directory}/`, ''), stderr)
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect(code).toBe(1)
+  })
+})

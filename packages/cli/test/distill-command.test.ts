@@ -1,0 +1,483 @@
+// The way from a data set to a classifier file as a user goes it, train-teacher, embed, distill, and what each command answers to
+// inputs that are damaged, hostile, or do not belong together.
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+
+import { formatSafetensors, hostTensor, parseSafetensors, Random } from '@embed-kd/core'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { formatTable } from '@embed-kd/records/terminal'
+import { runCli, startCli, temporaryDirectory } from './cli.js'
+import { writeTinyDataset } from '../../distill/test/tiny.js'
+
+const directory = temporaryDirectory()
+const at = (...path: string[]) => join(directory, ...path)
+const images = at('images')
+const teacher = at('teacher', 'teacher')
+const centroids = at('centroids.safetensors')
+const samples = at('samples.safetensors')
+
+/** Red and blue squares, each a little different. */
+async function writeImages(to: string, classes: readonly string[], each = 24): Promise<void> {
+  for (const split of ['train', 'test'])
+    for (const [label, name] of classes.entries()) {
+      mkdirSync(join(to, split, name), { recursive: true })
+      for (let i = 0; i < (split === 'train' ? each : 6); i++) {
+        const background = { r: label === 0 ? 200 + i : i, g: 9 * i, b: label === 1 ? 200 + i : i }
+        const image = sharp({ create: { width: 14, height: 14, channels: 3, background } })
+        await image.png().toFile(join(to, split, name, `${i}.png`))
+      }
+    }
+}
+
+interface Result {
+  readonly test: { readonly images: number; readonly accuracy: number }
+  /** What the exported ONNX file does, in ONNX Runtime itself. */
+  readonly onnx: { readonly images: number; readonly accuracy: number }
+}
+
+const run = async (...args: string[]): Promise<Result> => {
+  const result = await runCli(...args)
+  if (result.code !== 0) throw new Error(`${args.join(' ')}: ${result.stderr}`)
+  return JSON.parse(result.stdout) as Result
+}
+
+const settings = '--student small --batch 8 --epochs 4 --learning-rate 2e-3 --json'.split(' ')
+const distill = (out: string, ...args: string[]) =>
+  ['distill', '--dataset', `images:${images}`, '--out', at(out)].concat(settings, args)
+
+beforeAll(async () => {
+  process.env.XDG_CACHE_HOME = at('cache')
+  await writeImages(images, ['blue', 'red'])
+  const shape = ['--shape', 'trained-s', '--batch', '8', '--epochs', '3']
+  const data = ['--dataset', `images:${images}`]
+  await run('train-teacher', ...shape, ...data, '--out', at('teacher'), '--json')
+  const embed = ['embed', '--teacher', teacher, '--dataset', `images:${images}`, '--json']
+  await run(...embed, '--out', centroids)
+  await run(...embed, '--out', samples, '--kind', 'samples', '--augment', 'flip', '--views', '2')
+}, 180_000)
+afterAll(() => rmSync(directory, { recursive: true }))
+
+describe('embed-kd train-teacher, embed, distill', () => {
+  it('make a classifier from a file of embeddings, with no teacher on the disk', async () => {
+    const away = at('away')
+    cpSync(at('teacher'), away, { recursive: true })
+    rmSync(at('teacher'), { recursive: true })
+    const { test, onnx } = await run(...distill('a', '--embeddings', centroids))
+    cpSync(away, at('teacher'), { recursive: true })
+    expect(test).toMatchObject({ images: 12, accuracy: 1 })
+    expect(onnx).toEqual({ images: 12, accuracy: 1 })
+    for (const file of [
+      'summary.json',
+      'best.safetensors',
+      'student/model.safetensors',
+      'student-onnx/onnx/model.onnx',
+    ])
+      expect(existsSync(at('a', file)), file).toBe(true)
+    // Two classes, one vector of 64 floats each, and what the file says of itself.
+    expect(statSync(centroids).size).toBeLessThan(2 * 64 * 4 + 2500)
+  })
+
+  it.each([
+    ['cached-kd', ['--embeddings', samples]],
+    ['teacher-kd', ['--teacher', teacher]],
+    ['logit-kd', ['--teacher', teacher]],
+    ['supervised', ['--normalise-inside', '--ema', '0.5', '--augment', 'flip,crop:1']],
+  ])('make one with %s', async (method, args) => {
+    const { test, onnx } = await run(...distill(method, '--method', method, ...args))
+    expect(test.accuracy).toBe(onnx.accuracy)
+    expect(test.accuracy).toBeGreaterThan(0.8)
+  })
+
+  it('train to the same bits where there is no room to keep images decoded', async () => {
+    const supervised = ['--method', 'supervised', '--augment', 'flip,crop:1']
+    await run(...distill('kept', ...supervised))
+    await run(...distill('decoded-as-read', ...supervised, '--cache-limit', '1K'))
+    const [kept, read] = ['kept', 'decoded-as-read'].map((out) =>
+      parseSafetensors(readFileSync(at(out, 'last.safetensors'))),
+    )
+    expect(read!.tensors).toEqual(kept!.tensors)
+  })
+
+  it('take an exported student as an ONNX teacher', async () => {
+    const file = at('a', 'student-onnx', 'onnx', 'model.onnx')
+    const out = at('from-onnx.safetensors')
+    const embed = ['embed', '--teacher', file, '--dataset', `images:${images}`, '--out', out]
+    const refused = await runCli(...embed)
+    expect(refused.stderr).toMatch(/several outputs.*logits \[batch, 2\], embeddings \[batch, 64\]/)
+    await run(...embed, '--output', 'embeddings', '--json')
+    expect(parseSafetensors(readFileSync(out)).tensors.get('centroids')!.shape).toEqual([2, 64])
+  })
+})
+
+describe('embed-kd distill --resume', () => {
+  it(
+    'goes on from the step it was killed at, to the bits of an uninterrupted run',
+    { timeout: 180_000 },
+    async () => {
+      const more = '--epochs 30 --ema 0.9 --checkpoint-every 1 --resume'.split(' ')
+      const args = (out: string) => distill(out, '--embeddings', centroids, ...more)
+      await run(...args('whole'))
+      const last = at('killed', 'last.safetensors')
+      const written = () => statSync(last, { throwIfNoEntry: false })?.mtimeMs
+      const random = new Random(6)
+      const where: string[] = []
+      while (where.length < 3) {
+        const before = written()
+        const { child, result } = startCli(args('killed'))
+        while (child.exitCode === null && written() === before) await sleep(5)
+        await sleep(random.int(200))
+        child.kill('SIGKILL')
+        expect((await result).code).toBeNull()
+        const { progress } = metadataOf(last)
+        const { epochs, within } = JSON.parse(progress!) as {
+          epochs: object[]
+          within?: { steps: number }
+        }
+        where.push(`${epochs.length} epochs and ${within?.steps ?? 0} steps`)
+      }
+      console.log(`killed after ${where.join(', ')}`)
+      await run(...args('killed'))
+      for (const file of ['last.safetensors', 'best.safetensors', 'student/model.safetensors']) {
+        const [whole, killed] = ['whole', 'killed'].map((out) =>
+          parseSafetensors(readFileSync(at(out, file))),
+        )
+        expect(killed!.tensors).toEqual(whole!.tensors)
+      }
+    },
+  )
+
+  const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+  const metadataOf = (file: string) => parseSafetensors(readFileSync(file)).metadata
+})
+
+describe("the README's way", () => {
+  it(
+    'from a data set to a student that no teacher was near goes as it says',
+    { timeout: 180_000 },
+    async () => {
+      const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+      const commands = [...readme.matchAll(/^npx embed-kd ((?:train-teacher|embed|distill) .*)$/gm)]
+      const small = ['--batch', '8']
+      const dataset = writeTinyDataset(at('tiny'))
+      const printed: string[] = []
+      for (const [, words] of commands) {
+        const args = words!.replaceAll('runs/', at('runs/')).replace('mnist', dataset).split(' ')
+        const { code, stdout, stderr } = await runCli(...args, ...small)
+        if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`)
+        printed.push(stdout)
+        // What the next command needs is the file alone.
+        if (args[0] === 'embed') rmSync(at('runs', 'teacher'), { recursive: true })
+      }
+      expect(printed).toHaveLength(3)
+      const [bytes] = /\d+(?= bytes)/.exec(printed[1]!)!
+      expect(Number(bytes)).toBe(statSync(at('runs', 'centroids.safetensors')).size)
+      expect(printed[2]).toMatch(/accuracy on 60 test images: [\d.]+ %/)
+      expect(printed[2]).toMatch(/the ONNX file in ONNX Runtime: [\d.]+ % of 60 of them/)
+    },
+  )
+})
+
+/** A safetensors file of a header as it is given, and so many bytes of data. */
+function hostile(name: string, header: string, dataBytes = 0, claimed = header.length): string {
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(claimed))
+  writeFileSync(at(name), Buffer.concat([length, Buffer.from(header), Buffer.alloc(dataBytes)]))
+  return at(name)
+}
+
+/** The teacher's checkpoint with something about it changed. */
+function spoilt(name: string, change: (path: string) => void): string {
+  cpSync(teacher, at(name), { recursive: true })
+  change(at(name))
+  return at(name)
+}
+
+const tensor = (begin: number, end: number, dtype = 'F32', shape = [(end - begin) / 4]) =>
+  JSON.stringify({ dtype, shape, data_offsets: [begin, end] })
+
+type Case = [what: string, args: () => string[] | Promise<string[]>, message: RegExp]
+
+const withEmbeddings =
+  (file: () => string, method = 'embed-kd') =>
+  () =>
+    distill('bad', '--method', method, '--embeddings', file())
+const withTeacher = (path: () => string) => () => [
+  'embed',
+  '--dataset',
+  `images:${images}`,
+  '--out',
+  at('bad.safetensors'),
+  '--teacher',
+  path(),
+]
+
+const cases: readonly Case[] = [
+  [
+    'a header of 2^60 bytes',
+    withEmbeddings(() => hostile('h1', '{}', 0, 2 ** 60)),
+    /the header claims 1152921504606846976 bytes, more than/,
+  ],
+  [
+    'a header longer than the file',
+    withEmbeddings(() => hostile('h2', '{"a":1}', 0, 5000)),
+    /it is truncated/,
+  ],
+  [
+    'overlapping tensors',
+    withEmbeddings(() => hostile('h3', `{"a":${tensor(0, 8)},"b":${tensor(4, 12)}}`, 12)),
+    /the data of tensor "b" overlaps that of tensor "a"/,
+  ],
+  [
+    'tensors beyond the end',
+    withEmbeddings(() => hostile('h4', `{"a":${tensor(0, 80)}}`, 8)),
+    /ends at byte 80 of the data, but the file has 8/,
+  ],
+  [
+    'an unknown dtype',
+    withEmbeddings(() => hostile('h5', `{"a":${tensor(0, 8, 'F8_E4M3')}}`, 8)),
+    /has dtype "F8_E4M3"; those read are/,
+  ],
+  [
+    'a dtype that does not fit the size',
+    withEmbeddings(() => hostile('h6', `{"a":${tensor(0, 8, 'F64', [2])}}`, 8)),
+    /is F64 of shape \[2\], 16 bytes, but has 8/,
+  ],
+  [
+    'a key given twice',
+    withEmbeddings(() => hostile('h7', `{"a":${tensor(0, 4)},"a":${tensor(4, 8)}}`, 8)),
+    /the key "a" twice/,
+  ],
+  ['a header that is no JSON', withEmbeddings(() => hostile('h8', '{"a":')), /not valid JSON/],
+  [
+    'truncated embeddings',
+    withEmbeddings(() => {
+      cpSync(samples, at('cut.safetensors'))
+      truncateSync(at('cut.safetensors'), statSync(samples).size - 100)
+      return at('cut.safetensors')
+    }, 'cached-kd'),
+    /it is truncated/,
+  ],
+  [
+    'centroids for cached-kd',
+    withEmbeddings(() => centroids, 'cached-kd'),
+    /has an embedding for each class, but one for each image is needed/,
+  ],
+  [
+    'centroids of three classes',
+    withEmbeddings(() => {
+      const three = hostTensor('float32', [3, 4])
+      writeFileSync(at('three.safetensors'), formatSafetensors(new Map([['c', three]])))
+      return at('three.safetensors')
+    }),
+    /has 3 centroids, the data set needs 2/,
+  ],
+  [
+    'centroids that are not finite',
+    withEmbeddings(() => {
+      const nan = hostTensor('float32', [2, 4], [0, 0, 0, NaN, 0, 0, 0, 0])
+      writeFileSync(at('nan.safetensors'), formatSafetensors(new Map([['c', nan]])))
+      return at('nan.safetensors')
+    }),
+    /not a matrix of finite floats/,
+  ],
+  [
+    'vectors of different widths',
+    withEmbeddings(() => {
+      const vectors = new Map([
+        ['blue', hostTensor('float32', [4])],
+        ['red', hostTensor('float32', [5])],
+      ])
+      writeFileSync(at('widths.safetensors'), formatSafetensors(vectors))
+      return at('widths.safetensors')
+    }),
+    /the vector of red has 5 elements, that of blue 4/,
+  ],
+  [
+    'shards of different widths',
+    withEmbeddings(() => {
+      const { tensors, metadata } = parseSafetensors(readFileSync(samples))
+      for (const [shard, width] of [64, 32].entries()) {
+        const narrow = new Map(tensors)
+        narrow.set('embeddings', hostTensor('float32', [96, width]))
+        const file = at(`sh-0000${shard + 1}-of-00002.safetensors`)
+        writeFileSync(file, formatSafetensors(narrow, metadata))
+      }
+      return at('sh.safetensors')
+    }, 'cached-kd'),
+    /sh-00002-of-00002\.safetensors: embeddings is of shape \[96, 32\], where \[96, 64\] is needed/,
+  ],
+  [
+    'a pickle as embeddings',
+    withEmbeddings(() => {
+      writeFileSync(at('e.pt'), 'PK\x03\x04 and more')
+      return at('e.pt')
+    }),
+    /as torch\.save writes.*loading one can run any code/,
+  ],
+  [
+    'embeddings that are not there',
+    withEmbeddings(() => at('nowhere.safetensors')),
+    /nowhere\.safetensors cannot be opened/,
+  ],
+  [
+    'embeddings of other images',
+    async () => {
+      await writeImages(at('other'), ['blue', 'red'], 9)
+      return [
+        ...distill('bad', '--method', 'cached-kd', '--embeddings', samples),
+        '--dataset',
+        `images:${at('other')}`,
+      ]
+    },
+    /has embeddings of images:.*, not of images:.*other/,
+  ],
+  [
+    'another augmentation than the teacher saw',
+    () => distill('bad', '--method', 'cached-kd', '--embeddings', samples, '--augment', 'crop:2'),
+    /with flip, but training asks for crop with 2 pixels/,
+  ],
+  [
+    'a method without its embeddings',
+    () => distill('bad', '--method', 'embed-kd'),
+    /embed-kd needs --embeddings/,
+  ],
+  [
+    'a pickled checkpoint',
+    withTeacher(() =>
+      spoilt('t1', (path) => {
+        rmSync(join(path, 'model.safetensors'))
+        writeFileSync(join(path, 'pytorch_model.bin'), 'PK')
+      }),
+    ),
+    /pytorch_model\.bin, a Python pickle, and loading one can run any code it carries/,
+  ],
+  [
+    'truncated weights',
+    withTeacher(() => spoilt('t2', (path) => truncateSync(join(path, 'model.safetensors'), 5000))),
+    /it is truncated/,
+  ],
+  [
+    'weights of another width',
+    withTeacher(() =>
+      spoilt('t3', (path) => {
+        const config = readFileSync(join(path, 'config.json'), 'utf8')
+        writeFileSync(
+          join(path, 'config.json'),
+          config.replace('"hidden_size": 64', '"hidden_size": 32'),
+        )
+      }),
+    ),
+    /but config\.json makes it/,
+  ],
+  [
+    'a teacher that is not there',
+    withTeacher(() => at('no', 'such', 'teacher')),
+    /there is no teacher/,
+  ],
+  ['a directory that is no teacher', withTeacher(() => images), /config\.json cannot be read/],
+  [
+    'class folders with no images',
+    () => {
+      for (const split of ['train', 'test'])
+        mkdirSync(at('empty', split, 'red'), { recursive: true })
+      return [...withTeacher(() => teacher)(), '--dataset', `images:${at('empty')}`]
+    },
+    /train: there is no image in it \(a file that ends in \.jpg/,
+  ],
+  [
+    'centroids of whole numbers',
+    withEmbeddings(() => {
+      const whole = hostTensor('int32', [2, 4])
+      writeFileSync(at('whole.safetensors'), formatSafetensors(new Map([['c', whole]])))
+      return at('whole.safetensors')
+    }),
+    /the tensor c is not a matrix of finite floats/,
+  ],
+  [
+    'a directory with no images',
+    () => [
+      'embed',
+      '--teacher',
+      teacher,
+      '--out',
+      at('bad.safetensors'),
+      '--dataset',
+      `images:${teacher}`,
+    ],
+    /train: there is no such file or directory; lay the images out as/,
+  ],
+  [
+    'a corrupt image',
+    async () => {
+      await writeImages(at('corrupt'), ['blue', 'red'], 3)
+      truncateSync(at('corrupt', 'train', 'red', '1.png'), 60)
+      return [
+        'embed',
+        '--teacher',
+        teacher,
+        '--out',
+        at('bad.safetensors'),
+        '--dataset',
+        `images:${at('corrupt')}`,
+      ]
+    },
+    /train\/red\/1\.png: it cannot be decoded .*; repair or remove it, or have corrupt files skipped/,
+  ],
+  [
+    'samples options for centroids',
+    () => [...withTeacher(() => teacher)(), '--float16'],
+    /--float16 has no meaning for centroids/,
+  ],
+  [
+    'logit-kd from a teacher without a classifier',
+    () =>
+      distill(
+        'bad',
+        '--method',
+        'logit-kd',
+        '--teacher',
+        spoilt('t4', (path) => {
+          const { tensors } = parseSafetensors(readFileSync(join(path, 'model.safetensors')))
+          for (const name of ['classifier.weight', 'classifier.bias']) tensors.delete(name)
+          writeFileSync(join(path, 'model.safetensors'), formatSafetensors(tensors))
+        }),
+      ),
+    /has no classifier; train one with embed-kd train-teacher/,
+  ],
+  [
+    'an output that holds a run',
+    () => distill('a', '--embeddings', centroids),
+    /has a run in it already; give --resume/,
+  ],
+  [
+    'resuming another run',
+    () => distill('a', '--embeddings', centroids, '--resume', '--seed', '7'),
+    /is of a run with other settings: seed was 0, is 7/,
+  ],
+]
+
+describe('bad inputs', () => {
+  const answers: string[][] = []
+  // The table that shows what each of them prints.
+  afterAll(() => console.log(formatTable(['bad input', 'what is printed'], answers)))
+
+  it.each(cases)('%s', async (what, args, message) => {
+    const { code, stdout, stderr } = await runCli(...(await args()))
+    answers.push([what, stderr.trim().replaceAll(`${directory}/`, '')])
+    expect(stderr).toMatch(message)
+    expect(stderr).toMatch(/^error: /)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  })
+})

@@ -1,0 +1,37 @@
+// What float32 and float16 can hold, and how exactly a device computes in each.
+import type { Capabilities } from '@embed-kd/core'
+import type { DType, FloatType } from '@embed-kd/core'
+
+/** What of a device decides how exact it can be. */
+export type Precision = Pick<Capabilities, 'precision' | 'denormals'>
+
+interface Format {
+  /** Unit roundoff. */
+  readonly unit: number
+  readonly greatest: number
+  readonly leastNormal: number
+  readonly least: number
+}
+
+export const formats: Record<FloatType, Format> = {
+  float32: {
+    unit: 2 ** -24,
+    greatest: (2 - 2 ** -23) * 2 ** 127,
+    leastNormal: 2 ** -126,
+    least: 2 ** -149,
+  },
+  float16: { unit: 2 ** -11, greatest: 65504, leastNormal: 2 ** -14, least: 2 ** -24 },
+}
+/** A device's precision in a dtype; in float16 it may flush denormals, and functions have an error of two roundoffs. */
+export function precisionIn(dtype: DType, device: Precision): Precision {
+  if (dtype !== 'float16') return device
+  const { arithmetic, transcendental } = device.precision
+  const { unit } = formats.float16
+  return {
+    precision: {
+      arithmetic: Math.max(arithmetic, unit),
+      transcendental: Math.max(transcendental, 2 * unit),
+    },
+    denormals: false,
+  }
+}

@@ -1,0 +1,36 @@
+// Where a wrong result begins: the graph is run again with every value as an output, in the order they are made.
+import type { Backend } from '@embed-kd/core'
+import type { Graph } from '@embed-kd/core'
+import { printNode } from '@embed-kd/core'
+import { lower } from '@embed-kd/core'
+import type { NumericCase } from './case.js'
+import { numericCase, observe } from './numeric.js'
+
+/** Says which node of a failed case is the first to go wrong on this backend. Never throws. */
+export async function locate(
+  backend: Backend,
+  { name, contract, graph, inputs }: NumericCase,
+): Promise<string> {
+  const { capabilities } = backend
+  const open = withEveryOutput(lower(graph, capabilities))
+  try {
+    const definition = { name, contract, graph: open, inputs }
+    const { failure, output } = await observe(backend, numericCase(definition, capabilities))
+    const wrong = open.outputs.find((candidate) => candidate.name === output)
+    const node = open.nodes.find(({ outputs }) => wrong && outputs.includes(wrong.value))
+    if (!failure || !node)
+      return 'no node is wrong where all values are outputs: look at what the backend joins or reuses between nodes'
+    return `the first wrong node${node.scope && ` (in ${node.scope})`}: ${printNode(open, node)}\n  ${failure}`
+  } catch (error) {
+    return `with all values as outputs it does not run at all: ${(error as Error).message}`
+  }
+}
+
+/** Every value a node makes as an output called `%id`; nothing is donated. */
+const withEveryOutput = (graph: Graph): Graph => ({
+  ...graph,
+  inputs: graph.inputs.map((input) => ({ ...input, donated: false })),
+  outputs: graph.nodes.flatMap(({ outputs }) =>
+    outputs.map((value) => ({ name: `%${value}`, value })),
+  ),
+})

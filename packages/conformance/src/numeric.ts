@@ -1,0 +1,107 @@
+// Numeric cases: from a graph and its inputs to what is expected and allowed, and from a backend's run to a comparison.
+import type { Backend, DeviceBuffer } from '@embed-kd/core'
+import type { Graph } from '@embed-kd/core'
+import { verify } from '@embed-kd/core'
+import { evaluate } from '@embed-kd/core'
+import { widen, type ReferenceTensor } from '@embed-kd/core/reference'
+import type { HostTensor } from '@embed-kd/core'
+import { errorBounds } from './bounds.js'
+import type { NumericCase } from './case.js'
+import type { NumericDefinition } from './cases/define.js'
+import { compare, expect, type Expected } from './compare.js'
+import type { Precision } from './formats.js'
+
+/**
+ * A numeric case for a device: expected values from the reference, tolerances from the device's precision.
+ * @param given expected outputs from elsewhere, computed in float32.
+ */
+export function numericCase(
+  { name, contract, graph, inputs }: NumericDefinition,
+  device: Precision,
+  given?: Readonly<Record<string, HostTensor>>,
+): NumericCase {
+  const work = (): ReadonlyMap<string, Expected> => {
+    const wide = Object.fromEntries(
+      Object.entries(inputs).map(([input, tensor]) => [input, widen(tensor)]),
+    )
+    const exact: Record<string, ReferenceTensor> = given
+      ? Object.fromEntries(Object.entries(given).map(([output, tensor]) => [output, widen(tensor)]))
+      : evaluate(graph, wide)
+    const bounds = errorBounds(graph, wide, device)
+    const others = given && errorBounds(graph, wide, float32)
+    return new Map(
+      Object.entries(exact).map(([output, tensor]) => {
+        const { error } = bounds.get(output)!
+        const other = others?.get(output)?.error
+        return [
+          output,
+          expect({ tensor, error: other ? error.map((e, i) => e + other[i]!) : error }),
+        ]
+      }),
+    )
+  }
+  let known: ReadonlyMap<string, Expected> | undefined
+  return { kind: 'numeric', name, contract, graph, inputs, expected: () => (known ??= work()) }
+}
+
+/** What is assumed of whoever computed expected values in float32. */
+const float32: Precision = {
+  precision: { arithmetic: 2 ** -24, transcendental: 2 ** -22 },
+  denormals: true,
+}
+
+/** What a run of a numeric case showed, of the first output that is wrong. */
+export interface Observation {
+  readonly failure?: string
+  /** The output that is wrong. */
+  readonly output?: string
+  /** The greatest error, as a share of what is allowed. */
+  readonly worstShare: number
+}
+
+/**
+ * Runs a case and compares its outputs in the graph's order; everything it made is disposed.
+ * @throws where the backend does.
+ */
+export async function observe(
+  backend: Backend,
+  { graph, inputs, expected }: NumericCase,
+): Promise<Observation> {
+  const executable = await backend.compile(graph)
+  const held: DeviceBuffer[] = []
+  try {
+    checkInterface(executable.graph, graph)
+    const feeds: Record<string, DeviceBuffer> = {}
+    for (const [name, tensor] of Object.entries(inputs)) {
+      feeds[name] = await backend.upload(tensor)
+      held.push(feeds[name])
+    }
+    const outputs = await executable.run(feeds)
+    held.push(...Object.values(outputs))
+    let worstShare = 0
+    for (const [name, wanted] of expected()) {
+      const buffer = outputs[name]
+      const comparison = buffer
+        ? compare(name, await backend.read(buffer), wanted)
+        : { failure: `output ${name} is missing`, worstShare: Infinity }
+      if (comparison.failure) return { ...comparison, output: name }
+      worstShare = Math.max(worstShare, comparison.worstShare)
+    }
+    return { worstShare }
+  } finally {
+    for (const buffer of held) buffer.dispose()
+    await executable.dispose()
+  }
+}
+
+/** B14. */
+function checkInterface(made: Graph, asked: Graph): void {
+  verify(made)
+  const names = (list: readonly { readonly name: string }[]) =>
+    list.map(({ name }) => name).join(', ')
+  for (const side of ['inputs', 'outputs'] as const)
+    if (names(made[side]) !== names(asked[side]))
+      throw new Error(
+        `B14: the executable's ${side} are ${names(made[side])}, the graph's ${names(asked[side])}`,
+      )
+}

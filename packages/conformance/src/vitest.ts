@@ -1,0 +1,38 @@
+// The suite as tests of a test runner: one test for each case. It is handed the runner's functions and imports none.
+import type { Backend } from '@embed-kd/core'
+import type { ConformanceCase } from './case.js'
+import { runCase } from './run.js'
+import { conformanceCases, idleExcuses } from './suite.js'
+
+/** The functions of vitest that are needed. */
+export interface TestRunner {
+  describe(name: string, body: () => void): void
+  it(name: string, body: (context: { skip(note?: string): void }) => Promise<void>): void
+}
+
+/**
+ * Registers the whole suite, or some cases, as tests; an excused one is skipped with its reason.
+ *
+ * @example
+ * import { describe, it } from 'vitest'
+ * describeConformance({ describe, it }, await myBackend.create('cpu'))
+ */
+export function describeConformance(
+  { describe, it }: TestRunner,
+  backend: Backend,
+  cases?: readonly ConformanceCase[],
+): void {
+  describe(`${backend.name} conforms`, () => {
+    for (const testCase of cases ?? conformanceCases(backend.capabilities))
+      it(`${testCase.name} (${testCase.contract})`, async (context) => {
+        const result = await runCase(backend, testCase)
+        if (result.status === 'excused') context.skip(result.reason)
+        if (result.status === 'failed') throw new Error(result.failure)
+      })
+    if (cases) return
+    it('every excuse answers to a case', async () => {
+      const idle = idleExcuses(backend).map((excuse) => excuse.case)
+      if (idle.length > 0) throw new Error(`no case is called ${idle.join(', ')}`)
+    })
+  })
+}

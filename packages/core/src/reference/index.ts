@@ -1,0 +1,14 @@
+// The reference interpreter in parts: kernels by op, for whoever builds a backend from them or breaks one on purpose.
+export { byKernels, interpret, evaluate } from './evaluate.js'
+export { erf } from './erf.js'
+export { sigmoid, binary, unary } from './elementwise.js'
+export { type Kernel, type Kernels } from './kernel.js'
+export { kernels } from './kernels.js'
+export {
+  broadcast,
+  referenceTensor,
+  type ReferenceTensor,
+  widen,
+  type ReferenceData,
+} from './tensor.js'
+export { ReferenceBackend } from './reference.js'

@@ -1,0 +1,169 @@
+// Runs a teacher over training images and writes what a student needs of it: centroids, or an embedding for each image. Images
+// stream through; what is held at a time is a batch.
+import { statSync } from 'node:fs'
+
+import type { Augmentation } from '../data/augment.js'
+import { evaluationBatches, type Batch } from '../data/batches.js'
+import type { Dataset } from '../data/dataset.js'
+import { firstImages, firstOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
+import type { Encoder } from '../teachers/encoder.js'
+import { writeTensors } from '../files/tensors.js'
+import { Centroids } from './centroids.js'
+import { encodeFloat16 } from './float16.js'
+import { formatMetadata, originOf } from './metadata.js'
+import { RowWriter } from './row-writer.js'
+import { sampleColumns, sampleKey, shardFile, KEY_INTEGERS } from './samples.js'
+
+export interface Made {
+  readonly file: string
+  readonly bytes: number
+  /** Embeddings computed by this call: fewer where an earlier one was interrupted. */
+  readonly images: number
+  readonly seconds: number
+}
+
+export interface MakeOptions {
+  readonly encoder: Encoder
+  readonly dataset: Dataset
+  readonly file: string
+  /** Images read and embedded at a time. */
+  readonly batch: number
+  readonly seed: number
+  /** Only the first so many of the training split; default all. */
+  readonly trainImages?: number
+  readonly progress: (done: number, total: number) => void
+}
+
+export interface CentroidOptions extends MakeOptions {
+  /** The first of each class; undefined for all. */
+  readonly perClass: number | undefined
+  readonly normalise: boolean
+  readonly prototypes: number
+}
+
+export async function makeCentroids(options: CentroidOptions): Promise<Made> {
+  const { encoder, dataset, file, batch, seed, progress, perClass, normalise, prototypes } = options
+  const start = performance.now()
+  const all = firstImages(wholeSplit(dataset, 'train'), options.trainImages)
+  const subset = perClass === undefined ? all : firstOfEachClass(all, perClass)
+  const { classes } = dataset
+  const centroids = new Centroids({ classes, width: encoder.width, normalise, prototypes, seed })
+  let done = 0
+  for await (const { pixels, labels, count } of evaluationBatches(subset, batch)) {
+    const { embeddings } = await encoder.embed(realPixels(pixels, labels.length, count), count)
+    centroids.add(embeddings, labels.subarray(0, count))
+    progress((done += count), subset.indices.length)
+  }
+  const tensor = centroids.finish()
+  const metadata = formatMetadata({
+    ...originOf(encoder, dataset, centroids.counts, seed),
+    kind: 'centroids',
+    normalisation: normalise ? 'l2' : 'none',
+    per_class: perClass ?? null,
+    prototypes,
+  })
+  writeTensors(file, new Map([['centroids', tensor]]), metadata)
+  return madeOf(file, done, start)
+}
+
+export interface SampleOptions extends MakeOptions {
+  readonly augmentation: Augmentation
+  /** Embeddings of each image, of different augmentations. */
+  readonly views: number
+  readonly half: boolean
+  /** Part `shard` of `shards`, from 1. */
+  readonly shard: number
+  readonly shards: number
+}
+
+/** @throws where it is interrupted; the same call goes on from there. */
+export async function makeSamples(options: SampleOptions): Promise<Made> {
+  const { encoder, dataset, batch, seed, progress, augmentation, views, half, shard, shards } =
+    options
+  const start = performance.now()
+  const file = shardFile(options.file, shard, shards)
+  const subset = partOf(
+    firstImages(wholeSplit(dataset, 'train'), options.trainImages),
+    shard,
+    shards,
+  )
+  const images = subset.indices.length
+  const metadata = formatMetadata({
+    ...originOf(encoder, dataset, countsOf(subset, dataset.classes), seed),
+    kind: 'samples',
+    augmentation,
+    views,
+    images: dataset.train.count,
+    shard: `${shard}/${shards}`,
+  })
+  const total = images * views
+  const writer = new RowWriter(file, total, sampleColumns(encoder.width, half), metadata)
+  const resumed = writer.done
+  try {
+    while (writer.done < total) {
+      // Rows go view by view; a batch begins where the file ends, wherever that is.
+      const view = { seed, epoch: Math.floor(writer.done / images) }
+      const rest = { ...subset, indices: subset.indices.subarray(writer.done % images) }
+      for await (const part of evaluationBatches(rest, batch, augmentation, view)) {
+        const { count, pixels, indices, labels } = part
+        const { embeddings } = await encoder.embed(realPixels(pixels, labels.length, count), count)
+        writer.append(count, {
+          embeddings: bytesOf(half ? encodeFloat16(embeddings) : embeddings),
+          indices: bytesOf(pairs(indices, count, view.epoch)),
+          labels: bytesOf(labels.subarray(0, count)),
+          keys: bytesOf(keysOf(part, augmentation, view)),
+        })
+        progress(writer.done, total)
+      }
+    }
+  } catch (error) {
+    writer.interrupt()
+    throw error
+  }
+  writer.finish()
+  return madeOf(file, total - resumed, start)
+}
+
+const madeOf = (file: string, images: number, start: number): Made => ({
+  file,
+  bytes: statSync(file).size,
+  images,
+  seconds: (performance.now() - start) / 1000,
+})
+
+/** Consecutive images, so that each shard reads its part of the data once. */
+function partOf(subset: Subset, shard: number, shards: number): Subset {
+  const { length } = subset.indices
+  const begin = Math.floor(((shard - 1) * length) / shards)
+  const end = Math.floor((shard * length) / shards)
+  return { ...subset, indices: subset.indices.subarray(begin, end) }
+}
+
+function countsOf({ split, indices }: Subset, classes: number): number[] {
+  const counts = Array.from({ length: classes }, () => 0)
+  for (const index of indices) counts[split.labels[index]!]!++
+  return counts
+}
+
+const realPixels = (pixels: Uint8Array, size: number, count: number): Uint8Array =>
+  pixels.subarray(0, (pixels.length / size) * count)
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+const pairs = (indices: Int32Array, count: number, view: number): Int32Array =>
+  Int32Array.from({ length: 2 * count }, (_, i) => (i % 2 === 0 ? indices[i / 2]! : view))
+
+function keysOf(
+  { count, indices, pixels }: Batch,
+  augmentation: Augmentation,
+  view: { readonly seed: number; readonly epoch: number },
+): Int32Array {
+  const keys = new Int32Array(count * KEY_INTEGERS)
+  const imageBytes = pixels.length / indices.length
+  for (let i = 0; i < count; i++) {
+    const [begin, end] = [i * imageBytes, (i + 1) * imageBytes]
+    keys.set(sampleKey(augmentation, view, indices[i]!, pixels, begin, end), i * KEY_INTEGERS)
+  }
+  return keys
+}

@@ -1,0 +1,121 @@
+// What a file of embeddings says of itself, as safetensors metadata: of which teacher, which data, prepared how. Strings there,
+// values here; who reads the file can refuse what does not belong to it.
+import { z } from 'zod'
+
+import type { Augmentation } from '../data/augment.js'
+import type { Dataset } from '../data/dataset.js'
+import type { ModelInput } from '../data/input.js'
+import { UserError } from '@embed-kd/core'
+import type { Encoder } from '../teachers/encoder.js'
+
+const json = <T extends z.ZodType>(schema: T) =>
+  z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text)
+      } catch {
+        context.addIssue('it is not JSON')
+        return z.NEVER
+      }
+    })
+    .pipe(schema)
+
+const whole = z.int().nonnegative()
+
+const origin = {
+  format: z.literal('embed-kd 1'),
+  teacher: z.string(),
+  /** SHA-256 of the teacher's weights. */
+  teacher_digest: z.string(),
+  pooling: z.string(),
+  /** What was done to each image, a ModelInput. */
+  preprocessing: json(z.record(z.string(), z.unknown())),
+  dataset: z.string(),
+  dataset_digest: z.string(),
+  class_names: json(z.array(z.string())),
+  /** Images of each class that went in. */
+  counts: json(z.array(whole)),
+  seed: json(whole),
+}
+
+export const centroidMetadata = z.object({
+  ...origin,
+  kind: z.literal('centroids'),
+  /** `none`: means of embeddings as they are; `l2`: of embeddings scaled to length 1. */
+  normalisation: z.enum(['none', 'l2']),
+  /** The first of each class; null for all. */
+  per_class: json(whole.nullable()),
+  prototypes: json(z.int().positive()),
+})
+export type CentroidMetadata = z.output<typeof centroidMetadata>
+
+export const sampleMetadata = z.object({
+  ...origin,
+  kind: z.literal('samples'),
+  augmentation: json(z.object({ flip: z.boolean(), cropPadding: whole })),
+  /** Embeddings of each image, each with an augmentation of its own. */
+  views: json(z.int().positive()),
+  /** Images of the whole training split, of which a shard has a part. */
+  images: json(z.int().positive()),
+  shard: z.string(),
+})
+export type SampleMetadata = z.output<typeof sampleMetadata>
+
+/** As safetensors wants it: strings only. */
+export const formatMetadata = (
+  metadata: CentroidMetadata | SampleMetadata,
+): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(metadata).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  )
+
+const kinds = { centroids: 'an embedding for each class', samples: 'one for each image' }
+
+/** @throws UserError where the metadata is not of that kind. */
+export function parseMetadata<T extends typeof centroidMetadata | typeof sampleMetadata>(
+  schema: T,
+  metadata: Readonly<Record<string, string>>,
+  file: string,
+): z.output<T> {
+  const wanted = schema.shape.kind.value
+  const other = wanted === 'samples' ? 'centroids' : 'samples'
+  if (metadata.kind === other)
+    throw new UserError(
+      `${file} has ${kinds[other]}, but ${kinds[wanted]} is needed`,
+      `make the file with embed-kd embed --kind ${wanted}, or choose ${other === 'samples' ? 'cached-kd' : 'embed-kd'}`,
+    )
+  const result = schema.safeParse(metadata)
+  if (result.success) return result.data as z.output<T>
+  throw new UserError(
+    `${file} is no file of embeddings: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`,
+    'make one with embed-kd embed',
+  )
+}
+
+/** What every file says of where it comes from. */
+export const originOf = (
+  encoder: Encoder,
+  dataset: Dataset,
+  counts: readonly number[],
+  seed: number,
+) => ({
+  format: 'embed-kd 1' as const,
+  teacher: encoder.name,
+  teacher_digest: encoder.digest,
+  pooling: encoder.pooling,
+  preprocessing: encoder.input satisfies ModelInput as unknown as Record<string, unknown>,
+  dataset: dataset.name,
+  dataset_digest: dataset.digest,
+  class_names: [...(dataset.classNames ?? [])],
+  counts: [...counts],
+  seed,
+})
+
+export const describeAugmentation = ({ flip, cropPadding }: Augmentation): string =>
+  [flip ? 'flip' : '', cropPadding > 0 ? `crop with ${cropPadding} pixels of padding` : '']
+    .filter(Boolean)
+    .join(' and ') || 'no augmentation'

@@ -1,0 +1,200 @@
+// One embedding for each image of a training split, or several of different augmentations, in one file or in shards of one:
+// their tensors, and reading any of them in any order without having them in memory.
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+import { hostTensor, type HostTensor } from '@embed-kd/core'
+
+import { drawAugmentation, type Augmentation } from '../data/augment.js'
+import type { Batch, View } from '../data/batches.js'
+import type { Dataset } from '../data/dataset.js'
+import { UserError } from '@embed-kd/core'
+import { SafetensorsReader } from '../files/safetensors-file.js'
+import {
+  describeAugmentation,
+  parseMetadata,
+  sampleMetadata,
+  type SampleMetadata,
+} from './metadata.js'
+import type { Column } from './row-writer.js'
+
+/** Tensors of a file with rows of width `width`; a row is one view of one image. */
+export const sampleColumns = (width: number, half: boolean): Map<string, Column> =>
+  new Map<string, Column>([
+    ['embeddings', { storage: half ? 'F16' : 'F32', shape: [width] }],
+    // Position in the split, and which of its views.
+    ['indices', { storage: 'I32', shape: [2] }],
+    ['labels', { storage: 'I32', shape: [] }],
+    // The augmentation: flip (0 or 1), top, left, and a hash of the pixels it made.
+    ['keys', { storage: 'I32', shape: [4] }],
+  ])
+
+/** Integers of each row in `keys`. */
+export const KEY_INTEGERS = 4
+
+/** FNV-1a (Fowler, Noll & Vo) of bytes, as a signed 32-bit number. It finds mistakes, not malice. */
+function pixelHash(bytes: Uint8Array, begin: number, end: number): number {
+  let hash = 0x811c9dc5
+  for (let i = begin; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
+  return hash | 0
+}
+
+/** The key of an image as a view has it. @param pixels at [begin, end) what the view makes of it. */
+export function sampleKey(
+  augmentation: Augmentation,
+  view: View,
+  index: number,
+  pixels: Uint8Array,
+  begin: number,
+  end: number,
+): [flip: number, top: number, left: number, hash: number] {
+  const { flip, top, left } = drawAugmentation(augmentation, view.seed, view.epoch, index)
+  return [Number(flip), top, left, pixelHash(pixels, begin, end)]
+}
+
+/** `x.safetensors` -> `x-00002-of-00004.safetensors` */
+export const shardFile = (path: string, shard: number, shards: number): string =>
+  shards === 1
+    ? path
+    : `${path.replace(/\.safetensors$/, '')}-${`${shard}`.padStart(5, '0')}-of-${`${shards}`.padStart(5, '0')}.safetensors`
+
+export class SampleStore {
+  readonly metadata: SampleMetadata
+  readonly width: number
+  readonly #readers: readonly SafetensorsReader[]
+  /** By view and position in the split: the reader and the row in it; -1 where there is none. */
+  readonly #home: Int16Array
+  readonly #row: Int32Array
+
+  private constructor(readers: readonly SafetensorsReader[], metadata: SampleMetadata) {
+    this.#readers = readers
+    this.metadata = metadata
+    this.width = readers[0]!.entry('embeddings').shape[1]!
+    const { images, views } = metadata
+    this.#home = new Int16Array(images * views).fill(-1)
+    this.#row = new Int32Array(images * views)
+    readers.forEach((reader, home) => {
+      requireShapes(reader, this.width)
+      const indices = reader.read('indices').data as Int32Array
+      for (let row = 0; row < indices.length / 2; row++) {
+        const [index, view] = [indices[2 * row]!, indices[2 * row + 1]!]
+        if (!(index >= 0 && index < images && view >= 0 && view < views))
+          throw new UserError(
+            `${reader.path}: row ${row} is of image ${index} and view ${view}, but there are ${images} images and ${views} views`,
+            'make the file again with embed-kd embed',
+          )
+        this.#home[view * images + index] = home
+        this.#row[view * images + index] = row
+      }
+    })
+  }
+
+  /** @throws UserError where a file is damaged, of another kind, or a shard is missing. */
+  static open(path: string): SampleStore {
+    const files = filesOf(path)
+    const readers = files.map((file) => new SafetensorsReader(file))
+    const parsed = readers.map(({ metadata }, i) =>
+      parseMetadata(sampleMetadata, metadata, files[i]!),
+    )
+    const identity = (metadata: SampleMetadata) =>
+      JSON.stringify({ ...metadata, shard: '', counts: [] })
+    const odd = parsed.findIndex((metadata) => identity(metadata) !== identity(parsed[0]!))
+    if (odd > 0)
+      throw new UserError(
+        `${files[odd]} and ${files[0]} are shards of different embeddings`,
+        'make them with the same settings',
+      )
+    return new SampleStore(readers, parsed[0]!)
+  }
+
+  /** @throws UserError where the embeddings are of other images. */
+  requireDataset({ name, digest }: Dataset): void {
+    const { dataset, dataset_digest } = this.metadata
+    if (dataset_digest === digest) return
+    throw new UserError(
+      `${this.#readers[0]!.path} has embeddings of ${dataset} (digest ${dataset_digest.slice(0, 12)}…), not of ${name} (${digest.slice(0, 12)}…)`,
+      'make them for this data set with embed-kd embed, or train on the other',
+    )
+  }
+
+  /** The view that stands for an epoch of training. */
+  viewOf(epoch: number): View {
+    const { seed, views } = this.metadata
+    return { seed, epoch: epoch % views }
+  }
+
+  /**
+   * Embeddings [size, width] of a batch as `view` has it.
+   * @throws UserError where an image has no embedding, or the batch's pixels are not those the teacher saw.
+   */
+  read({ indices, count, pixels }: Batch, view: View): HostTensor {
+    const { augmentation, images } = this.metadata
+    const out = hostTensor('float32', [indices.length, this.width])
+    const imageBytes = pixels.length / indices.length
+    for (let i = 0; i < count; i++) {
+      const index = indices[i]!
+      const at = view.epoch * images + index
+      const reader = this.#readers[this.#home[at] ?? -1]
+      if (!reader)
+        throw new UserError(
+          `there is no embedding of image ${index} in view ${view.epoch}`,
+          'make embeddings of the whole training split, in all shards',
+        )
+      const row = this.#row[at]!
+      const key = reader.readRows('keys', row, 1).data
+      const expected = sampleKey(
+        augmentation,
+        view,
+        index,
+        pixels,
+        i * imageBytes,
+        (i + 1) * imageBytes,
+      )
+      if (!expected.every((value, k) => value === key[k]))
+        throw new UserError(
+          `the pixels of image ${index} are not those the teacher saw (${describeAugmentation(augmentation)}, seed ${view.seed}, view ${view.epoch}: flip, top, left and hash are ${expected.join(', ')} here, ${[...key].join(', ')} in ${reader.path})`,
+          'make the embeddings again for this data set with embed-kd embed',
+        )
+      out.data.set(reader.readRows('embeddings', row, 1).data as Float32Array, i * this.width)
+    }
+    return out
+  }
+
+  close(): void {
+    for (const reader of this.#readers) reader.close()
+  }
+}
+
+/** @throws UserError where a file's tensors are not rows of embeddings as wide as those of the others. */
+function requireShapes(reader: SafetensorsReader, width: number): void {
+  const rows = reader.entry('embeddings').shape[0]!
+  for (const [name, { shape }] of sampleColumns(width, false)) {
+    const [found, wanted] = [reader.entry(name).shape, [rows, ...shape]]
+    if (found.join() !== wanted.join())
+      throw new UserError(
+        `${reader.path}: ${name} is of shape [${found.join(', ')}], where [${wanted.join(', ')}] is needed`,
+        'make the file again with embed-kd embed, all shards with one teacher',
+      )
+  }
+}
+
+/** The file, or all shards of it. */
+function filesOf(path: string): string[] {
+  if (existsSync(path)) return [path]
+  const stem = basename(path).replace(/\.safetensors$/, '')
+  const directory = dirname(path)
+  const shards = existsSync(directory)
+    ? readdirSync(directory)
+        .filter((file) => file.startsWith(`${stem}-`) && /-\d{5}-of-\d{5}\.safetensors$/.test(file))
+        .sort()
+    : []
+  const total = Number(/-of-(\d{5})\./.exec(shards[0] ?? '')?.[1])
+  if (shards.length === 0)
+    throw new UserError(`there is no file ${path}, nor shards of it`, 'make it with embed-kd embed')
+  if (shards.length !== total)
+    throw new UserError(
+      `of the ${total} shards of ${path} there are ${shards.length}`,
+      'make the others with embed-kd embed --shard',
+    )
+  return shards.map((file) => join(directory, file))
+}

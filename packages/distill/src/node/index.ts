@@ -1,0 +1,39 @@
+// Data sets, encoders, embedding files and training runs: what distillation needs of Node.
+export { type Augmentation, noAugmentation } from './data/augment.js'
+export { BackgroundBatches } from './data/background.js'
+export { type Batch, evaluationBatches, trainingBatches } from './data/batches.js'
+export { type Dataset, DatasetError } from './data/dataset.js'
+export { Feed, squareImages } from './data/feed.js'
+export { createInputWriter, type ModelInput } from './data/input.js'
+export { datasetSpecs, loadDataset } from './data/registry.js'
+export { firstImages, firstOfEachClass, holdOut, type Subset, wholeSplit } from './data/subsets.js'
+export { loadCentroids } from './embeddings/centroids.js'
+export { type Made, makeCentroids, makeSamples } from './embeddings/make.js'
+export { RowWriter } from './embeddings/row-writer.js'
+export { SampleStore } from './embeddings/samples.js'
+export { writeJson, writeOutputFile } from './files/output-file.js'
+export { SafetensorsReader } from './files/safetensors-file.js'
+export { cachedFile, digestOf, hashOf, writeTensors } from './files/tensors.js'
+export { exportOnnxModel, exportSafetensors, runOnnx, type TrainedModel } from './run/export.js'
+export { type RunResult, runTraining } from './run/run.js'
+export { openSignal } from './run/signal.js'
+export { openEncoder } from './teachers/encoder.js'
+export { GraphEncoder } from './teachers/graph-encoder.js'
+export { saveHfTeacher } from './teachers/hf-save.js'
+export { describeHfTeacher, digestFiles, loadHfTeacher } from './teachers/hf.js'
+export {
+  findTeacher,
+  findTrainedTeacher,
+  type Teacher,
+  teachers,
+  teacherSpecs,
+} from './teachers/named.js'
+export { renormalised, teacherInputs, teacherWeights, type Tensors } from './teachers/weights.js'
+export {
+  complaintOf,
+  isHostDevice,
+  openBackend,
+  ownBackends,
+  resolveBackend,
+  type Complaint,
+} from './backends.js'

@@ -1,0 +1,107 @@
+// Checkpoints of a run: everything that the next step depends on, in one safetensors file that is whole or absent. Random numbers
+// need no state of their own: all are drawn from the seed, the epoch and the step.
+import { existsSync } from 'node:fs'
+
+import type { HostTensor } from '@embed-kd/core'
+import { z } from 'zod'
+
+import { UserError, messageOf } from '@embed-kd/core'
+import { SafetensorsReader } from '../files/safetensors-file.js'
+import { writeTensors } from '../files/tensors.js'
+
+const epochSchema = z.object({
+  epoch: z.int().positive(),
+  trainLoss: z.number(),
+  /** Of the held-out images; absent where none are. */
+  heldOutAccuracy: z.number().optional(),
+  seconds: z.number(),
+  /** Share of the seconds that the step waited for its batch. */
+  dataWaitShare: z.number(),
+})
+export type EpochNote = z.infer<typeof epochSchema>
+
+const progressSchema = z.object({
+  epochs: z.array(epochSchema),
+  /** The epoch of the best checkpoint, from 1. */
+  bestEpoch: z.int().nonnegative(),
+  /** The epoch that is not over; absent between two. */
+  within: z
+    .object({
+      steps: z.int().positive(),
+      losses: z.array(z.number()).readonly(),
+      seconds: z.number(),
+      dataSeconds: z.number(),
+    })
+    .optional(),
+})
+export type RunProgress = z.infer<typeof progressSchema>
+
+export interface Checkpoint {
+  /** By graph input, `state.*`. */
+  readonly state: Map<string, HostTensor>
+  /** By graph input, `state.parameters.*`; absent without an average. */
+  readonly average?: Map<string, HostTensor>
+  readonly progress: RunProgress
+}
+
+const AVERAGE = 'ema.'
+
+/** @param identity JSON of the settings that the run's result depends on. */
+export function writeCheckpoint(file: string, checkpoint: Checkpoint, identity: string): void {
+  const { state, average = new Map<string, HostTensor>(), progress } = checkpoint
+  const tensors = new Map(state)
+  for (const [name, tensor] of average) tensors.set(`${AVERAGE}${name}`, tensor)
+  writeTensors(file, tensors, { identity, progress: JSON.stringify(progress) })
+}
+
+/**
+ * The checkpoint to go on from; undefined where there is none.
+ * @throws UserError where it is damaged, or of a run with other settings.
+ */
+export function readCheckpoint(file: string, identity: string): Checkpoint | undefined {
+  if (!existsSync(file)) return undefined
+  const reader = new SafetensorsReader(file)
+  try {
+    const { identity: found, progress } = reader.metadata
+    if (found !== identity)
+      throw new UserError(
+        `${file} is of a run with other settings: ${differences(found, identity)}`,
+        'repeat the command it was begun with, or give another --out',
+      )
+    const state = new Map<string, HostTensor>()
+    const average = new Map<string, HostTensor>()
+    for (const name of reader.entries.keys())
+      if (name.startsWith(AVERAGE)) average.set(name.slice(AVERAGE.length), reader.read(name))
+      else state.set(name, reader.read(name))
+    return {
+      state,
+      ...(average.size > 0 ? { average } : {}),
+      progress: parseProgress(progress, file),
+    }
+  } finally {
+    reader.close()
+  }
+}
+
+function parseProgress(text: string | undefined, file: string): RunProgress {
+  try {
+    return progressSchema.parse(JSON.parse(text ?? ''))
+  } catch (error) {
+    throw new UserError(`${file} is no checkpoint (${messageOf(error)})`, 'remove it to begin anew')
+  }
+}
+
+/** `batch was 64, is 32` */
+function differences(found: string | undefined, wanted: string): string {
+  try {
+    const [was, is] = [found ?? '', wanted].map(
+      (text) => JSON.parse(text) as Record<string, unknown>,
+    )
+    return Object.keys({ ...was, ...is })
+      .filter((key) => JSON.stringify(was![key]) !== JSON.stringify(is![key]))
+      .map((key) => `${key} was ${JSON.stringify(was![key])}, is ${JSON.stringify(is![key])}`)
+      .join('; ')
+  } catch {
+    return 'it does not say which'
+  }
+}

@@ -1,0 +1,93 @@
+// The weights of a teacher as inputs of a training graph: read from a file that train.ts wrote, random where only the cost
+// is meant, or a checkpoint's, made to fit pixels that were normalised for the student.
+import { readFileSync } from 'node:fs'
+
+import {
+  classifierParameters,
+  drawParameters,
+  hostTensor,
+  parseSafetensors,
+  Random,
+  vitParameters,
+  type HostTensor,
+} from '@embed-kd/core'
+
+import type { ChannelStatistics } from '../data/statistics.js'
+import type { Teacher, TeacherData } from './named.js'
+import { loadHfTeacher } from './hf.js'
+
+/** The seed of random teachers: one teacher for all trials. */
+const SEED = 0
+
+type Weights = ReadonlyMap<string, HostTensor>
+/** One by one: random weights are drawn as they are asked for. */
+export type Tensors = Iterable<readonly [string, HostTensor]>
+
+/**
+ * Inputs `teacher.*` of a live teacher.
+ * @param file where a trained one was written.
+ * @param seen how the graph's images are normalised.
+ */
+export function* teacherInputs(
+  teacher: Teacher,
+  data: TeacherData,
+  file: string | undefined,
+  seen: ChannelStatistics,
+): Generator<readonly [string, HostTensor]> {
+  for (const [name, tensor] of teacherWeights(teacher, data, file, seen))
+    yield [`teacher.${name}`, tensor]
+}
+
+/** As `teacherInputs`, by their own names. */
+export function teacherWeights(
+  teacher: Teacher,
+  data: TeacherData,
+  file: string | undefined,
+  seen: ChannelStatistics,
+): Tensors {
+  if (teacher.directory !== undefined) {
+    const { parameters, input } = loadHfTeacher(teacher.directory)
+    return renormalised(parameters, input, seen)
+  }
+  if (file !== undefined) return parseSafetensors(readFileSync(file)).tensors
+  const model = teacher.model(data)
+  const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
+  return drawParameters(specs, new Random(SEED))
+}
+
+/**
+ * Weights that give on images normalised by `seen` what `weights` give on the same normalised by `meant`: scaling a channel
+ * goes into the patch embedding, and what shifting adds to every patch into the position embeddings. A grey image stands for
+ * all channels.
+ */
+export function renormalised(
+  weights: Weights,
+  meant: ChannelStatistics,
+  seen: ChannelStatistics,
+): Weights {
+  const kernel = weights.get('patch_embed.weight')!
+  const positions = weights.get('pos_embed')!
+  const [width, channels, height, breadth] = kernel.shape as [number, number, number, number]
+  const area = height * breadth
+  const scaled = Float32Array.from(kernel.data)
+  const shift = new Float64Array(width)
+  for (let channel = 0; channel < channels; channel++) {
+    const source = seen.mean.length === 1 ? 0 : channel
+    const scale = seen.std[source]! / meant.std[channel]!
+    const offset = (seen.mean[source]! - meant.mean[channel]!) / meant.std[channel]!
+    for (let out = 0; out < width; out++) {
+      const begin = (out * channels + channel) * area
+      for (let i = begin; i < begin + area; i++) {
+        shift[out]! += offset * kernel.data[i]!
+        scaled[i] = kernel.data[i]! * scale
+      }
+    }
+  }
+  // The first row belongs to the class token, which no pixel reaches.
+  const shifted = Float32Array.from(positions.data, (value, i) =>
+    i < width ? value : value + shift[i % width]!,
+  )
+  return new Map(weights)
+    .set('patch_embed.weight', hostTensor('float32', kernel.shape, scaled))
+    .set('pos_embed', hostTensor('float32', positions.shape, shifted))
+}

@@ -1,0 +1,87 @@
+// The exponential moving average of a model's parameters, kept on the device beside them and updated after each step.
+import {
+  op,
+  trace,
+  type Backend,
+  type DeviceBuffer,
+  type Executable,
+  type Graph,
+  type HostTensor,
+} from '@embed-kd/core'
+
+import { disposeAll, upload } from './training.js'
+
+type Buffers = Record<string, DeviceBuffer>
+
+/** average <- decay · average + (1 - decay) · value, for tensors by name: `average.*` donated, `value.*`. */
+function emaGraph(parameters: Readonly<Record<string, DeviceBuffer>>, decay: number): Graph {
+  const like = (donated: boolean) =>
+    Object.fromEntries(
+      Object.entries(parameters).map(([name, { dtype, shape }]) => [
+        name,
+        { dtype, shape, role: 'parameter' as const, donated },
+      ]),
+    )
+  return trace('ema', { average: like(true), value: like(false) }, ({ average, value }) => ({
+    average: Object.fromEntries(
+      Object.keys(parameters).map((name) => [
+        name,
+        op.add(op.mul(average[name]!, decay), op.mul(value[name]!, 1 - decay)),
+      ]),
+    ),
+  }))
+}
+
+const prefixed = (prefix: string, buffers: Buffers): Buffers =>
+  Object.fromEntries(Object.entries(buffers).map(([name, buffer]) => [`${prefix}.${name}`, buffer]))
+
+export class Ema {
+  readonly #backend: Backend
+  readonly #executable: Executable
+  #average: Buffers
+
+  private constructor(backend: Backend, executable: Executable, average: Buffers) {
+    this.#backend = backend
+    this.#executable = executable
+    this.#average = average
+  }
+
+  /**
+   * Begins as `first`, by the names of the parameters.
+   * @param parameters the parameters it will be updated with.
+   */
+  static async create(
+    backend: Backend,
+    parameters: Readonly<Buffers>,
+    decay: number,
+    first: ReadonlyMap<string, HostTensor>,
+  ): Promise<Ema> {
+    const executable = await backend.compile(emaGraph(parameters, decay))
+    return new Ema(backend, executable, await upload(backend, first))
+  }
+
+  async update(parameters: Readonly<Buffers>): Promise<void> {
+    const inputs = { ...prefixed('average', this.#average), ...prefixed('value', parameters) }
+    const outputs = await this.#executable.run(inputs)
+    this.#average = Object.fromEntries(
+      Object.entries(outputs).map(([name, buffer]) => [name.slice('average.'.length), buffer]),
+    )
+  }
+
+  /** By the names of the parameters, still owned here. */
+  get parameters(): Readonly<Buffers> {
+    return this.#average
+  }
+
+  async read(): Promise<Map<string, HostTensor>> {
+    const tensors = new Map<string, HostTensor>()
+    for (const [name, buffer] of Object.entries(this.#average))
+      tensors.set(name, await this.#backend.read(buffer))
+    return tensors
+  }
+
+  async dispose(): Promise<void> {
+    disposeAll(this.#average)
+    await this.#executable.dispose()
+  }
+}

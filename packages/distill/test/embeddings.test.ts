@@ -1,0 +1,298 @@
+// Files of embeddings: what is written is what the teacher gave, in any order, resumed, in shards, in half precision; and what does
+// not belong together is refused.
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { classCentroids, formatSafetensors, hostTensor, parseSafetensors } from '@embed-kd/core'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { trainingBatches } from '../src/node/data/batches.js'
+import { createDataset } from '../src/node/data/dataset.js'
+import { wholeSplit } from '../src/node/data/subsets.js'
+import { loadCentroids } from '../src/node/embeddings/centroids.js'
+import { encodeFloat16 } from '../src/node/embeddings/float16.js'
+import { makeCentroids, makeSamples, type SampleOptions } from '../src/node/embeddings/make.js'
+import { SampleStore } from '../src/node/embeddings/samples.js'
+import type { Encoder } from '../src/node/teachers/encoder.js'
+
+const images = 23
+const side = 4
+
+const dataset = createDataset({
+  name: 'tiny',
+  classes: 3,
+  classNames: ['ant', 'bee', 'cat'],
+  channels: 1,
+  height: side,
+  width: side,
+  train: {
+    images: Uint8Array.from({ length: images * side * side }, (_, i) => (i * 37 + (i >> 4)) % 256),
+    labels: Int32Array.from({ length: images }, (_, i) => i % 3),
+    count: images,
+  },
+  test: { images: new Uint8Array(side * side), labels: new Int32Array(1), count: 1 },
+})
+
+/** Embeds an image as its first five pixels, each half of it, and fails after so many images. */
+const pixelEncoder = (failAfter = Infinity): Encoder => {
+  let seen = 0
+  return {
+    name: 'pixels',
+    digest: 'd'.repeat(64),
+    pooling: 'none',
+    width: 5,
+    input: { channels: 1, height: side, width: side, mean: [0], std: [1], fit: 'resize' },
+    async embed(pixels, count) {
+      seen += count
+      if (seen > failAfter) throw new Error('the machine went down')
+      const embeddings = new Float32Array(count * 5)
+      for (let i = 0; i < count; i++)
+        for (let k = 0; k < 5; k++) embeddings[i * 5 + k] = pixels[i * side * side + k]! / 2
+      return { embeddings }
+    },
+    dispose: async () => {},
+  }
+}
+
+let directory: string
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'embeddings-'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+let files = 0
+const newFile = () => join(directory, `${files++}.safetensors`)
+
+const samples = (file: string, options: Partial<SampleOptions> = {}) =>
+  makeSamples({
+    encoder: pixelEncoder(),
+    dataset,
+    file,
+    batch: 4,
+    seed: 5,
+    progress: () => {},
+    augmentation: { flip: true, cropPadding: 1 },
+    views: 2,
+    half: false,
+    shard: 1,
+    shards: 1,
+    ...options,
+  })
+
+/** The epoch's embeddings by the store, and by the encoder on the very pixels. */
+async function compare(store: SampleStore, epoch: number): Promise<void> {
+  const { augmentation } = store.metadata
+  const view = store.viewOf(epoch)
+  const options = { size: 6, seed: 99, epoch, augmentation, view }
+  for await (const batch of trainingBatches(wholeSplit(dataset, 'train'), options)) {
+    const { embeddings } = await pixelEncoder().embed(batch.pixels, batch.count)
+    expect(store.read(batch, view).data).toEqual(embeddings)
+  }
+}
+
+describe('per-sample embeddings', () => {
+  it('are those of the pixels the student sees, in any epoch', async () => {
+    const { file, bytes, images: made } = await samples(newFile())
+    expect(made).toBe(2 * images)
+    expect(bytes).toBe(statSync(file).size)
+    const store = SampleStore.open(file)
+    store.requireDataset(dataset)
+    for (const epoch of [0, 1, 2, 7]) await compare(store, epoch)
+    store.close()
+  })
+
+  it('are resumed where they were interrupted, to the same bytes', async () => {
+    const whole = await samples(newFile())
+    const file = newFile()
+    for (const failAfter of [9, 20]) {
+      await expect(samples(file, { encoder: pixelEncoder(failAfter) })).rejects.toThrow('went down')
+      expect(existsSync(file)).toBe(false)
+    }
+    const rest = await samples(file)
+    // The second attempt got to the end of a view, and a batch into the next.
+    expect(rest.images).toBe(2 * images - (8 + 15 + 4))
+    expect(readFileSync(file)).toEqual(readFileSync(whole.file))
+    expect(existsSync(`${file}.partial`) || existsSync(`${file}.progress`)).toBe(false)
+  })
+
+  it('are not resumed with other settings', async () => {
+    const file = newFile()
+    await expect(samples(file, { encoder: pixelEncoder(9) })).rejects.toThrow('went down')
+    await expect(samples(file, { seed: 6 })).rejects.toThrow('was begun with another teacher')
+  })
+
+  it('can be made in shards, and are read as one', async () => {
+    const file = newFile()
+    for (const shard of [3, 1]) await samples(file, { shard, shards: 3 })
+    expect(() => SampleStore.open(file)).toThrow('of the 3 shards')
+    await samples(file, { shard: 2, shards: 3 })
+    const store = SampleStore.open(file)
+    await compare(store, 1)
+    store.close()
+  })
+
+  it('take half the bytes as float16', async () => {
+    const full = await samples(newFile())
+    const half = await samples(newFile(), { half: true })
+    // Multiples of 1/2 below 128 are exact.
+    const store = SampleStore.open(half.file)
+    await compare(store, 0)
+    store.close()
+    expect(full.bytes - half.bytes).toBeGreaterThanOrEqual(2 * images * 5 * 2 - 8)
+  })
+
+  it('refuse other pixels, other data and damaged files', async () => {
+    const { file } = await samples(newFile())
+    const store = SampleStore.open(file)
+    const subset = wholeSplit(dataset, 'train')
+    const view = store.viewOf(0)
+    const plain = await trainingBatches(subset, { size: 6, seed: 5, epoch: 0 }).read(0)
+    expect(() => store.read(plain, view)).toThrow(
+      'are not those the teacher saw (flip and crop with 1',
+    )
+    const other = { ...dataset, digest: 'e'.repeat(64), name: 'other' }
+    expect(() => store.requireDataset(other)).toThrow('has embeddings of tiny')
+    store.close()
+    truncateSync(file, statSync(file).size - 4)
+    expect(() => SampleStore.open(file)).toThrow('it is truncated')
+    expect(() => SampleStore.open(newFile())).toThrow('there is no file')
+  })
+})
+
+describe('centroids', () => {
+  const centroids = (options: object = {}) =>
+    makeCentroids({
+      encoder: pixelEncoder(),
+      dataset,
+      file: newFile(),
+      batch: 4,
+      seed: 0,
+      progress: () => {},
+      perClass: 4,
+      normalise: false,
+      prototypes: 1,
+      ...options,
+    })
+  const all = async () => (await pixelEncoder().embed(dataset.train.images, images)).embeddings
+
+  it("are the means of each class's first images", async () => {
+    const { file, images: used } = await centroids()
+    const { centroids: got, metadata } = loadCentroids(file, dataset)
+    const expected = classCentroids(
+      hostTensor('float32', [images, 5], await all()),
+      dataset.train.labels,
+      3,
+      4,
+    )
+    expect(got).toEqual(expected)
+    expect(used).toBe(12)
+    expect(metadata).toMatchObject({ counts: [4, 4, 4], per_class: 4, normalisation: 'none' })
+  })
+
+  it('can be of normalised embeddings', async () => {
+    const { file } = await centroids({ normalise: true, perClass: 1 })
+    const { centroids: got } = loadCentroids(file, dataset)
+    for (let label = 0; label < 3; label++) {
+      const row = (got.data as Float32Array).subarray(label * 5, (label + 1) * 5)
+      expect(Math.hypot(...row)).toBeCloseTo(1, 6)
+    }
+  })
+
+  it('can be several of each class: as many images as prototypes are the prototypes', async () => {
+    const { file } = await centroids({ perClass: 2, prototypes: 2 })
+    const { centroids: got, prototypes } = loadCentroids(file, dataset)
+    expect([prototypes, got.shape]).toEqual([2, [6, 5]])
+    const rows = await all()
+    const row = (data: Float32Array, i: number) => [...data.subarray(i * 5, i * 5 + 5)].join()
+    for (let label = 0; label < 3; label++) {
+      const found = [0, 1].map((k) => row(got.data as Float32Array, 2 * label + k)).sort()
+      expect(found).toEqual([row(rows, label), row(rows, label + 3)].sort())
+    }
+    await expect(centroids({ perClass: 1, prototypes: 2 })).rejects.toThrow('has 1 images for 2')
+  })
+
+  const write = (tensors: Record<string, readonly number[]>, shape: number[]): string => {
+    const file = newFile()
+    const entries = Object.entries(tensors).map(
+      ([name, data]) => [name, hostTensor('float32', shape, data)] as const,
+    )
+    writeFileSync(file, formatSafetensors(new Map(entries)))
+    return file
+  }
+
+  it('can be text embeddings of class names', () => {
+    const matrix = write({ text_embeds: [1, 2, 3, 4, 5, 6] }, [3, 2])
+    const named = write({ cat: [5, 6], ant: [1, 2], bee: [3, 4], dog: [7, 8] }, [2])
+    for (const file of [matrix, named])
+      expect([...loadCentroids(file, dataset).centroids.data]).toEqual([1, 2, 3, 4, 5, 6])
+  })
+
+  it('refuse another number of classes, other classes, and what is not finite', async () => {
+    const { file } = await centroids()
+    expect(() => loadCentroids(file, { classes: 4 })).toThrow(
+      'has 3 centroids, the data set needs 4',
+    )
+    expect(() => loadCentroids(file, { classes: 3, classNames: ['ant', 'dog', 'cat'] })).toThrow(
+      'calls class 1 "bee", the data set "dog"',
+    )
+    expect(() => loadCentroids(write({ a: [1, 2, 3, 4] }, [2, 2]), dataset)).toThrow(
+      'has 2 centroids',
+    )
+    expect(() => loadCentroids(write({ a: [1, NaN, 3] }, [3, 1]), dataset)).toThrow('finite floats')
+    expect(() => loadCentroids(write({ a: [1] }, [1, 1, 1]), dataset)).toThrow('has 0 matrices')
+  })
+})
+
+describe('encodeFloat16', () => {
+  /** The bytes as core reads them back. */
+  const decode = (halves: Uint16Array): Float32Array => {
+    const header = JSON.stringify({
+      x: { dtype: 'F16', shape: [halves.length], data_offsets: [0, halves.byteLength] },
+    }).padEnd(96)
+    const length = new Uint8Array(8)
+    new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true)
+    const bytes = Buffer.concat([length, Buffer.from(header), Buffer.from(halves.buffer)])
+    return parseSafetensors(bytes).tensors.get('x')!.data as Float32Array
+  }
+
+  it('keeps every half-precision number', () => {
+    const all = Uint16Array.from({ length: 0x10000 }, (_, i) => i).filter(
+      (h) => (h & 0x7c00) !== 0x7c00,
+    )
+    expect(encodeFloat16(decode(all))).toEqual(all)
+  })
+
+  it('gives the nearest, ties to even', () => {
+    fc.assert(
+      fc.property(fc.float({ min: -60000, max: 60000, noNaN: true }), (value) => {
+        const [half] = encodeFloat16(Float32Array.of(value))
+        const at = decode(Uint16Array.of(half!))[0]!
+        for (const neighbour of [half! - 1, half! + 1]) {
+          if (
+            neighbour < 0 ||
+            (neighbour & 0x7c00) === 0x7c00 ||
+            (neighbour & 0x8000) !== (half! & 0x8000)
+          )
+            continue
+          const other = decode(Uint16Array.of(neighbour))[0]!
+          const [near, far] = [Math.abs(value - at), Math.abs(value - other)]
+          expect(near < far || (near === far && half! % 2 === 0)).toBe(true)
+        }
+      }),
+    )
+  })
+
+  it('refuses what is out of range', () => {
+    expect(() => encodeFloat16(Float32Array.of(65520))).toThrow('is out of the range of float16')
+    expect(encodeFloat16(Float32Array.of(65519))[0]).toBe(0x7bff)
+  })
+})

@@ -1,0 +1,158 @@
+// Downloading a checkpoint, from a hub of our own on the loopback interface: what is fetched, resumed, refused, and found offline.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import { goldenDirectory } from '@embed-kd/conformance/golden'
+import { fetchCheckpoint, isHubId } from '../src/node/teachers/hf-hub.js'
+import { loadHfTeacher } from '../src/node/teachers/hf.js'
+
+const commit = 'c'.repeat(40)
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+const gitDigest = (bytes: Uint8Array) =>
+  createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
+
+interface Hub {
+  readonly files: Map<string, Uint8Array>
+  /** Ranges asked of the weights. */
+  readonly ranges: string[]
+  requests: number
+  /** Bytes after which the connection of the weights breaks. */
+  breakAfter: number
+}
+
+/** The part of the hub's interface that a download needs. */
+function serve(hub: Hub): Server {
+  const entry = (path: string) => {
+    const bytes = hub.files.get(path)!
+    const lfs = { oid: sha256(bytes), size: bytes.length, pointerSize: 130 }
+    const rest = path.endsWith('.safetensors') ? { lfs } : {}
+    return { type: 'file', path, size: bytes.length, oid: gitDigest(bytes), ...rest }
+  }
+  return createServer((request, response) => {
+    hub.requests++
+    const url = request.url!
+    const json = (value: unknown) => {
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify(value))
+    }
+    if (url.startsWith('/api/models/us/tiny/revision/'))
+      return json({ _id: '1', id: 'us/tiny', sha: commit, tags: [] })
+    if (url.startsWith(`/api/models/us/tiny/tree/${commit}`))
+      return json([...hub.files.keys()].map(entry))
+    if (url.startsWith('/api/models/us/tiny/paths-info/')) {
+      let body = ''
+      request.on('data', (chunk) => (body += chunk))
+      request.on('end', () => json((JSON.parse(body) as { paths: string[] }).paths.map(entry)))
+      return undefined
+    }
+    const path = url.split(`/resolve/${commit}/`)[1]
+    const bytes = path === undefined ? undefined : hub.files.get(path)
+    if (!bytes) {
+      response.statusCode = 404
+      return json({ error: 'Repository not found' })
+    }
+    const [, from = '0', to] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '') ?? []
+    const begin = Number(from)
+    const end = to ? Number(to) + 1 : bytes.length
+    if (path!.endsWith('.safetensors')) hub.ranges.push(`${begin}-${end}`)
+    response.statusCode = request.headers.range ? 206 : 200
+    response.setHeader('content-range', `bytes ${begin}-${end - 1}/${bytes.length}`)
+    response.setHeader('content-length', end - begin)
+    response.setHeader('etag', `"${gitDigest(bytes)}"`)
+    const part = bytes.subarray(begin, end)
+    if (part.length <= hub.breakAfter) return response.end(part)
+    response.write(part.subarray(0, hub.breakAfter), () => setTimeout(() => response.destroy(), 50))
+    return undefined
+  })
+}
+
+describe('fetchCheckpoint', () => {
+  let hub: Hub
+  let server: Server
+  let cache: string
+
+  beforeEach(async () => {
+    const file = (name: string) => readFileSync(join(goldenDirectory, 'hf-vit', name))
+    const wanted = ['config.json', 'model.safetensors'].map((name) => [name, file(name)] as const)
+    const files = new Map<string, Uint8Array>(wanted)
+    files.set('README.md', Buffer.from('not needed')).set('pytorch_model.bin', Buffer.from('PK'))
+    hub = { files, ranges: [], requests: 0, breakAfter: Infinity }
+    server = serve(hub)
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    cache = mkdtempSync(join(tmpdir(), 'hub-'))
+    vi.stubEnv('HF_ENDPOINT', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    vi.stubEnv('HF_HUB_CACHE', cache)
+    vi.stubEnv('HF_HUB_OFFLINE', '')
+    vi.stubEnv('HF_TOKEN', '')
+    vi.spyOn(console, 'debug').mockImplementation(() => {})
+  })
+  afterEach(async () => {
+    vi.unstubAllEnvs()
+    vi.restoreAllMocks()
+    server.closeAllConnections()
+    await new Promise((closed) => server.close(closed))
+    rmSync(cache, { recursive: true })
+  })
+
+  const blobs = () => readdirSync(join(cache, 'models--us--tiny', 'blobs')).sort()
+
+  it('fetches what is needed into the usual cache, once, and finds it offline', async () => {
+    const directory = await fetchCheckpoint('us/tiny')
+    expect(directory).toBe(join(cache, 'models--us--tiny', 'snapshots', commit))
+    expect(readdirSync(directory).sort()).toEqual(['config.json', 'model.safetensors'])
+    expect(loadHfTeacher(directory).model.width).toBe(24)
+
+    const downloads = hub.ranges.length
+    await fetchCheckpoint('us/tiny')
+    expect(hub.ranges).toHaveLength(downloads)
+
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    const asked = hub.requests
+    expect(await fetchCheckpoint('us/tiny')).toBe(directory)
+    expect(await fetchCheckpoint(`us/tiny@${commit}`)).toBe(directory)
+    expect(hub.requests).toBe(asked)
+    await expect(fetchCheckpoint('us/other')).rejects.toThrow('HF_HUB_OFFLINE forbids to download')
+  })
+
+  it('resumes where a download broke off', async () => {
+    const weights = hub.files.get('model.safetensors')!
+    hub.breakAfter = 20_000
+    await expect(fetchCheckpoint('us/tiny')).rejects.toThrow('cannot be downloaded from the hub')
+    const incomplete = join(cache, 'models--us--tiny', 'blobs', `${sha256(weights)}.incomplete`)
+    expect(readFileSync(incomplete)).toEqual(Buffer.from(weights.subarray(0, 20_000)))
+    hub.breakAfter = Infinity
+    hub.ranges.length = 0
+    const directory = await fetchCheckpoint('us/tiny')
+    expect(hub.ranges.at(-1)).toBe(`20000-${weights.length}`)
+    expect(readFileSync(join(directory, 'model.safetensors'))).toEqual(Buffer.from(weights))
+  })
+
+  it('believes nothing whose digest is wrong', async () => {
+    const weights = hub.files.get('model.safetensors')!
+    const blob = join(cache, 'models--us--tiny', 'blobs', sha256(weights))
+    await fetchCheckpoint('us/tiny')
+    rmSync(blob)
+    writeFileSync(`${blob}.incomplete`, Buffer.alloc(1000, 1))
+    await expect(fetchCheckpoint('us/tiny')).rejects.toThrow('what was downloaded has the digest')
+    expect(existsSync(`${blob}.incomplete`)).toBe(false)
+    await fetchCheckpoint('us/tiny')
+    expect(blobs()).toContain(sha256(weights))
+  })
+
+  it('says why it will not have pickles, and what it could not find', async () => {
+    hub.files.delete('model.safetensors')
+    await expect(fetchCheckpoint('us/tiny')).rejects.toThrow('pickled weights (.bin) are not read')
+    await expect(fetchCheckpoint('us/absent')).rejects.toThrow('Repository not found')
+  })
+
+  it('tells identifiers from paths', () => {
+    expect(['a/b', 'a/b@v1', 'a.b/c-d'].map(isHubId)).toEqual([true, true, true])
+    expect(['a', './a/b', '/a/b', 'a/b/c', 'a/b.onnx@'].map(isHubId)).toEqual(Array(5).fill(false))
+  })
+})

@@ -1,0 +1,286 @@
+// Hugging Face checkpoints against transformers' own numbers (golden cases of kind "hf-teacher") on every backend there is, and
+// what damaged or foreign checkpoints are answered.
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import {
+  classScores,
+  classifierParameters,
+  formatSafetensors,
+  hostTensor,
+  parameterInputs,
+  parseSafetensors,
+  resizePositions,
+  spec,
+  trace,
+  vitEmbedding,
+  vitParameters,
+  type Backend,
+  type ClassifierParameters,
+  type HostTensor,
+} from '@embed-kd/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import {
+  goldenCases,
+  goldenDirectory,
+  relativeError,
+  type GoldenEntry,
+} from '@embed-kd/conformance/golden'
+import { openBackend } from '../src/node/index.js'
+import { loadHfTeacher, type HfTeacher } from '../src/node/teachers/hf.js'
+
+interface TeacherEntry extends GoldenEntry {
+  readonly checkpoint: string
+  /** Which output is the embedding: `cls`, `image_embeds` or `logits`. */
+  readonly embedding: string
+}
+
+const cases = goldenCases<TeacherEntry>('hf-teacher')
+
+/** The embedding of normalised images, or a classifier's scores. */
+async function forward(
+  backend: Backend,
+  { model, parameters }: HfTeacher,
+  images: HostTensor,
+): Promise<HostTensor> {
+  const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
+  const inputs = {
+    teacher: parameterInputs(specs, { role: 'teacher' }),
+    images: spec(images.shape),
+  }
+  const graph = trace('teacher', inputs, ({ teacher, images: pixels }) => {
+    const embedding = vitEmbedding(model, teacher, pixels)
+    const scores = () => classScores(teacher as ClassifierParameters, embedding)
+    return { out: 'classifier' in teacher ? scores() : embedding }
+  })
+  const executable = await backend.compile(graph)
+  const feeds = { images: await backend.upload(images) } as Record<
+    string,
+    Awaited<ReturnType<Backend['upload']>>
+  >
+  for (const [name, tensor] of parameters) feeds[`teacher.${name}`] = await backend.upload(tensor)
+  const { out } = await executable.run(feeds)
+  return backend.read(out!)
+}
+
+describe.each(['reference:cpu', 'ort:cpu', 'tfjs:wasm'])('hf teachers on %s', (name) => {
+  let backend: Backend
+  beforeAll(async () => {
+    backend = await openBackend(name.replace('reference:cpu', 'reference'))
+  })
+  afterAll(() => backend?.dispose())
+
+  it.each(cases.map((golden) => [golden.entry.name, golden] as const))(
+    'equals transformers: %s',
+    async (_, { entry, tensor }) => {
+      const teacher = loadHfTeacher(join(goldenDirectory, entry.checkpoint))
+      const got = await forward(backend, teacher, tensor('in.images'))
+      const expected = tensor(`out.${entry.embedding}`)
+      expect(got.shape).toEqual(expected.shape)
+      const error = relativeError(got.data as Float32Array, expected.data as Float32Array)
+      expect(error).toBeLessThan(1e-4)
+    },
+  )
+})
+
+describe('loading a checkpoint', () => {
+  let directory: string
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'hf-teacher-'))
+  })
+  afterAll(() => rmSync(directory, { recursive: true }))
+
+  let copies = 0
+  /** A copy of a golden checkpoint, to be spoilt. */
+  const copy = (checkpoint: string): string => {
+    const to = join(directory, `${copies++}`)
+    cpSync(join(goldenDirectory, checkpoint), to, { recursive: true })
+    return to
+  }
+  const edit = (at: string, change: (config: Record<string, unknown>) => void): void => {
+    const path = join(at, 'config.json')
+    const config = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+    change(config)
+    writeFileSync(path, JSON.stringify(config))
+  }
+
+  it('reads shards as it reads the whole', () => {
+    const at = copy('hf-vit')
+    const { tensors } = parseSafetensors(readFileSync(join(at, 'model.safetensors')))
+    const whole = loadHfTeacher(at)
+    rmSync(join(at, 'model.safetensors'))
+    const names = [...tensors.keys()]
+    const weight_map: Record<string, string> = {}
+    for (const shard of [0, 1, 2]) {
+      const file = `model-0000${shard + 1}-of-00003.safetensors`
+      const part = names.filter((_, i) => i % 3 === shard)
+      writeFileSync(
+        join(at, file),
+        formatSafetensors(new Map(part.map((n) => [n, tensors.get(n)!]))),
+      )
+      for (const name of part) weight_map[name] = file
+    }
+    writeFileSync(join(at, 'model.safetensors.index.json'), JSON.stringify({ weight_map }))
+    const sharded = loadHfTeacher(at)
+    expect(sharded.weightFiles).toHaveLength(3)
+    expect(sharded.parameters).toEqual(whole.parameters)
+    rmSync(join(at, 'model-00002-of-00003.safetensors'))
+    expect(() => loadHfTeacher(at)).toThrow('lacks the shard model-00002-of-00003.safetensors')
+    writeFileSync(
+      join(at, 'model.safetensors.index.json'),
+      JSON.stringify({ weight_map: { x: '../../etc/passwd' } }),
+    )
+    expect(() => loadHfTeacher(at)).toThrow('names the shard "../../etc/passwd"')
+  })
+
+  it('gives a model for other image sizes, with its position embeddings resized', () => {
+    const at = copy('hf-dinov2')
+    const { model, parameters, input } = loadHfTeacher(at, 24)
+    expect(model.imageSize).toBe(24)
+    expect(input).toMatchObject({ height: 24, width: 24, interpolation: 'bicubic' })
+    expect(parameters.get('pos_embed')!.shape).toEqual([1 + 6 * 6, 24])
+    expect(() => loadHfTeacher(at, 23)).toThrow('patch size 4 does not divide image size 23')
+  })
+
+  it('follows preprocessor_config.json', () => {
+    const at = copy('hf-clip-vision')
+    const write = (config: object) =>
+      writeFileSync(join(at, 'preprocessor_config.json'), JSON.stringify(config))
+    write({
+      do_resize: true,
+      size: { shortest_edge: 20 },
+      crop_size: { height: 16, width: 16 },
+      do_center_crop: true,
+      resample: 3,
+      rescale_factor: 1 / 127.5,
+      image_mean: [1, 1, 1],
+      image_std: [1, 1, 2],
+    })
+    const { input } = loadHfTeacher(at)
+    expect(input).toMatchObject({
+      height: 16,
+      shorterSide: 20,
+      interpolation: 'bicubic',
+      fit: 'resize',
+    })
+    // p / 127.5 - 1 is (p / 255 - 1/2) / (1/2).
+    input.mean.forEach((value) => expect(value).toBeCloseTo(0.5, 12))
+    ;[0.5, 0.5, 1].forEach((value, i) => expect(input.std[i]).toBeCloseTo(value, 12))
+    write({ resample: 1 })
+    expect(() => loadHfTeacher(at)).toThrow('resample 1 is neither 2 (bilinear) nor 3 (bicubic)')
+    write({ size: { height: 16, width: 20 } })
+    expect(() => loadHfTeacher(at)).toThrow('images of 16x20 are not square')
+  })
+
+  it('takes the vision tower out of a whole CLIP', () => {
+    const at = copy('hf-clip-vision')
+    const alone = loadHfTeacher(at)
+    edit(at, (config) => {
+      const { projection_dim, ...vision_config } = { ...config }
+      for (const key of Object.keys(config)) delete config[key]
+      Object.assign(config, { model_type: 'clip', projection_dim, vision_config })
+    })
+    const inside = loadHfTeacher(at)
+    expect(inside.model).toEqual(alone.model)
+    expect(inside.parameters).toEqual(alone.parameters)
+  })
+
+  it.each<[string, (at: string) => void, string]>([
+    [
+      'a model type unknown here',
+      (at) => edit(at, (c) => (c.model_type = 'resnet')),
+      'type "resnet" is not computed here; the types known are',
+    ],
+    [
+      'SwiGLU',
+      (at) => edit(at, (c) => Object.assign(c, { model_type: 'dinov2', use_swiglu_ffn: true })),
+      'SwiGLU blocks (DINOv2 giant)',
+    ],
+    [
+      'an activation unknown here',
+      (at) => edit(at, (c) => (c.hidden_act = 'silu')),
+      'the activation silu is not computed here',
+    ],
+    ['another width', (at) => edit(at, (c) => (c.hidden_size = 48)), 'but config.json makes it'],
+    [
+      'more layers than weights',
+      (at) => edit(at, (c) => (c.num_hidden_layers = 3)),
+      'has no tensor encoder.layer.2.',
+    ],
+    [
+      'a wrong type in the configuration',
+      (at) => edit(at, (c) => (c.hidden_size = 'wide')),
+      'is not the configuration of a vit',
+    ],
+    ['no configuration', (at) => rmSync(join(at, 'config.json')), 'cannot be read as JSON'],
+    [
+      'no weights',
+      (at) => rmSync(join(at, 'model.safetensors')),
+      'has neither model.safetensors nor',
+    ],
+    [
+      'pickled weights',
+      (at) => {
+        rmSync(join(at, 'model.safetensors'))
+        writeFileSync(join(at, 'pytorch_model.bin'), 'PK')
+      },
+      'a Python pickle, and loading one can run any code it carries',
+    ],
+    [
+      'a pickle under another name',
+      (at) => writeFileSync(join(at, 'model.safetensors'), 'PK\x03\x04 and the rest'),
+      'this is a zip archive, as torch.save writes',
+    ],
+    [
+      'truncated weights',
+      (at) => {
+        const path = join(at, 'model.safetensors')
+        writeFileSync(path, readFileSync(path).subarray(0, -100))
+      },
+      'it is truncated',
+    ],
+  ])('refuses %s', (_, spoil, message) => {
+    const at = copy('hf-vit')
+    spoil(at)
+    expect(() => loadHfTeacher(at)).toThrow(message)
+  })
+
+  it('refuses an empty directory', () => {
+    const at = join(directory, 'empty')
+    mkdirSync(at)
+    expect(() => loadHfTeacher(at)).toThrow('give a directory with config.json')
+  })
+})
+
+describe('resizePositions', () => {
+  const grid = (side: number, value: (x: number, y: number) => number) =>
+    hostTensor(
+      'float32',
+      [1 + side * side, 1],
+      [7, ...Array.from({ length: side * side }, (_, i) => value(i % side, Math.floor(i / side)))],
+    )
+
+  it('keeps the class token, and a constant', () => {
+    const { data } = resizePositions(
+      grid(5, () => 3),
+      13,
+    )
+    expect(data[0]).toBe(7)
+    for (const value of data.subarray(1)) expect(value).toBeCloseTo(3, 6)
+  })
+
+  it("weighs by Keys's cubic with -0.75", () => {
+    // At a distance of 1/4: 1.25 (1/4)³ - 2.25 (1/4)² + 1.
+    const { data } = resizePositions(
+      grid(8, (x) => (x === 3 ? 1 : 0)),
+      16,
+    )
+    expect(data[1 + 8 * 16 + 7]).toBeCloseTo(1.25 / 64 - 2.25 / 16 + 1, 6)
+  })
+
+  it('refuses rows that are not one and a square', () => {
+    expect(() => resizePositions(hostTensor('float32', [5 + 1, 2]), 4)).toThrow('of 6 tokens')
+  })
+})

@@ -1,0 +1,103 @@
+// The report's statistics against known values, and their coverage by simulation.
+import { describe, expect, test } from 'vitest'
+import { median, pairedRatio, summarize, tQuantile } from '../src/analysis/statistics.js'
+
+/** Standard normals from a fixed seed (mulberry32, Box and Muller). */
+function normals(seed: number): () => number {
+  let state = seed
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return (((mixed ^ (mixed >>> 14)) >>> 0) + 0.5) / 2 ** 32
+  }
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
+}
+
+describe('means over runs', () => {
+  test("carry Student's t interval", () => {
+    // Textbook case: n = 5, mean 10, standard deviation sqrt(2.5), t = 2.776.
+    const { mean, n, interval } = summarize([8, 9, 10, 11, 12])!
+    expect({ mean, n }).toEqual({ mean: 10, n: 5 })
+    expect(interval![0]).toBeCloseTo(10 - 2.776 * Math.sqrt(2.5 / 5), 3)
+    expect(interval![1]).toBeCloseTo(10 + 2.776 * Math.sqrt(2.5 / 5), 3)
+  })
+
+  test('of one run have no interval, of none do not exist', () => {
+    expect(summarize([3])).toEqual({ mean: 3, n: 1 })
+    expect(summarize([])).toBeUndefined()
+  })
+
+  test('use quantiles that agree with the tables', () => {
+    const table = [
+      [1, 12.706],
+      [10, 2.228],
+      [11, 2.201],
+      [20, 2.086],
+      [30, 2.042],
+      [120, 1.98],
+    ] as const
+    for (const [degrees, quantile] of table) expect(tQuantile(degrees)).toBeCloseTo(quantile, 2)
+  })
+})
+
+describe('ratios of paired runs', () => {
+  test('are geometric means, and turning the pairs over turns the interval over', () => {
+    const pairs = [
+      { numerator: 2, denominator: 1 },
+      { numerator: 8, denominator: 1 },
+    ]
+    const ratio = pairedRatio(pairs)!
+    const turned = pairedRatio(
+      pairs.map(({ numerator, denominator }) => ({
+        numerator: denominator,
+        denominator: numerator,
+      })),
+    )!
+    expect(ratio).toMatchObject({ n: 2, over: 'runs' })
+    expect(ratio.value).toBeCloseTo(4)
+    expect(turned.value).toBeCloseTo(1 / 4)
+    expect(turned.interval![0]).toBeCloseTo(1 / ratio.interval![1])
+  })
+
+  test('of one pair take their interval from the steps of both runs, or have none', () => {
+    expect(pairedRatio([{ numerator: 4, denominator: 2 }])).toEqual({ value: 2, n: 1 })
+    const ratio = pairedRatio([
+      {
+        numerator: 4,
+        denominator: 2,
+        numeratorInterval: [4 / 1.1, 4 * 1.1],
+        denominatorInterval: [2 / 1.1, 2 * 1.1],
+      },
+    ])!
+    expect(ratio.over).toBe('steps')
+    const factor = Math.exp(Math.SQRT2 * Math.log(1.1))
+    expect(ratio.interval![0]).toBeCloseTo(2 / factor)
+    expect(ratio.interval![1]).toBeCloseTo(2 * factor)
+  })
+
+  test('leave out what has no logarithm', () => {
+    expect(pairedRatio([{ numerator: 0, denominator: 1 }])).toBeUndefined()
+  })
+
+  test('cover the truth 95 times in a hundred with three pairs', () => {
+    const normal = normals(1)
+    const trials = 4000
+    let covered = 0
+    for (let trial = 0; trial < trials; trial++) {
+      const pairs = Array.from({ length: 3 }, () => ({
+        numerator: 5 * Math.exp(0.1 * normal()),
+        denominator: Math.exp(0.1 * normal()),
+      }))
+      const [low, high] = pairedRatio(pairs)!.interval!
+      if (low <= 5 && 5 <= high) covered += 1
+    }
+    expect(covered / trials).toBeGreaterThan(0.935)
+    expect(covered / trials).toBeLessThan(0.965)
+  })
+})
+
+test('the median of an even count lies between the middle two', () => {
+  expect(median([4, 1, 3, 2])).toBe(2.5)
+  expect(median([3, 1, 2])).toBe(2)
+})
