@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { augmentImage, drawAugmentation } from '../src/node/data/augment.js'
+import { augmentImage, drawAugmentation } from '../src/images/augment.js'
 import { evaluationBatches, trainingBatches } from '../src/node/data/batches.js'
 import type { Batch } from '../src/node/data/batches.js'
 import { createDataset } from '../src/node/data/dataset.js'

@@ -1,5 +1,4 @@
 // Numbers as people read them, and tables for the terminal.
-import type { LossScale } from '@embed-kd/distill'
 
 const scaled = (value: number, base: number, units: readonly string[]): string => {
   let power = 0
@@ -35,8 +34,13 @@ export function formatDuration(seconds: number): string {
 export const formatShare = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 /** What mixed precision did to a training: `65536 (steps skipped: 2)`. */
-export const formatLossScale = ({ last, skippedSteps }: LossScale): string =>
-  `${last} (steps skipped: ${skippedSteps})`
+export const formatLossScale = ({
+  last,
+  skippedSteps,
+}: {
+  readonly last: number
+  readonly skippedSteps: number
+}): string => `${last} (steps skipped: ${skippedSteps})`
 
 /** Rows under a header, columns as wide as their widest cell; numbers, which begin with a digit, to the right. */
 export function formatTable(

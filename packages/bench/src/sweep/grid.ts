@@ -3,7 +3,8 @@ import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/reco
 import { z } from 'zod'
 
 import { UserError } from '@embed-kd/core'
-import { findStudent, studentSchema } from '@embed-kd/distill'
+import { findStudent } from '@embed-kd/distill'
+import { studentSchema } from '@embed-kd/distill/node'
 import { microBatchOf } from '@embed-kd/distill'
 import { trialConfigSchema, type TrialConfig } from '../trial/config.js'
 

@@ -16,7 +16,8 @@ import type { Dataset } from '@embed-kd/distill/node'
 import { firstImages, holdOut, wholeSplit } from '@embed-kd/distill/node'
 import type { Subset } from '@embed-kd/distill/node'
 import { UserError } from '@embed-kd/core'
-import { studentModel, studentSchema } from '@embed-kd/distill'
+import { studentModel } from '@embed-kd/distill'
+import { studentSchema } from '@embed-kd/distill/node'
 import { findTeacher, type Teacher } from '@embed-kd/distill/node'
 
 const count = z.int().positive()

@@ -1,24 +1,24 @@
-// The students a trial can train, by name; a configuration file may describe others. What they compute is in core.
-import type { ClassifierConfig } from '@embed-kd/core'
-import { z } from 'zod'
+// The students that can be trained: four by name, others described in a few words. What they compute is in core.
+import { UserError, type ClassifierConfig } from '@embed-kd/core'
 
-import { UserError } from '@embed-kd/core'
-
-const positive = z.int().positive()
-
-export const studentSchema = z.strictObject({
-  name: z.string().min(1),
-  imageSize: positive.describe('side of the square input in pixels; other images are resized'),
-  patch: positive.describe('side of a patch in pixels; divides imageSize'),
-  width: positive,
-  layers: positive,
-  heads: positive.describe('divides width'),
-})
-export type Student = z.infer<typeof studentSchema>
+/** Sizes of a vision transformer that is trained as a student. */
+export interface Student {
+  readonly name: string
+  /** Side of the square input in pixels; other images are resized. */
+  readonly imageSize: number
+  /** Side of a patch in pixels; divides `imageSize`. */
+  readonly patch: number
+  /** Width of the embeddings. */
+  readonly width: number
+  /** Number of blocks. */
+  readonly layers: number
+  /** Number of attention heads; divides `width`. */
+  readonly heads: number
+}
 
 /**
- * `paper` is the paper's student (its section 4), which it also trains at 64 px; `small-32` sees the same patches at a quarter
- * of its width; `small` is for CPUs.
+ * Students by name. `paper` is the paper's student (section 4), which the paper also trains at 64 px; `small-32` has the same
+ * patches at a quarter of the width; `small` suits CPUs.
  */
 export const students: readonly Student[] = [
   { name: 'small', imageSize: 28, patch: 14, width: 64, layers: 3, heads: 4 },
@@ -27,28 +27,65 @@ export const students: readonly Student[] = [
   { name: 'paper-64', imageSize: 64, patch: 4, width: 256, layers: 6, heads: 8 },
 ]
 
-/** @throws UserError where there is none of that name. */
-export function findStudent(name: string): Student {
-  const student = students.find((candidate) => candidate.name === name)
-  if (!student)
-    throw new UserError(
-      `unknown student "${name}"`,
-      `choose one of ${students.map((s) => s.name).join(', ')}, or describe another in a --config file`,
-    )
-  return student
+/** How another student is described, for help texts and errors. */
+export const STUDENT_EXAMPLE = 'vit:width=128,layers=4,heads=4,patch=4,image=32'
+
+/** Sizes in a description, by the field of a student that each one sets. */
+const fieldOf = {
+  width: 'width',
+  layers: 'layers',
+  heads: 'heads',
+  patch: 'patch',
+  image: 'imageSize',
+} as const satisfies Record<string, keyof Student>
+
+/**
+ * Finds a student by its name, or reads its description, such as `vit:width=128,layers=4,heads=4,patch=4,image=32`.
+ * @throws UserError if there is no such name, or the description is incomplete.
+ */
+export function findStudent(text: string): Student {
+  const student = students.find(({ name }) => name === text)
+  if (student) return student
+  if (text.startsWith('vit:')) return parseStudent(text)
+  throw new UserError(
+    `unknown student "${text}"`,
+    `choose one of ${students.map(({ name }) => name).join(', ')}, or describe one as ${STUDENT_EXAMPLE}`,
+  )
 }
 
-/** The model of a student for a data set. @param dropout probability that an attention weight is dropped. */
+function parseStudent(text: string): Student {
+  const remedy = `write it as ${STUDENT_EXAMPLE}`
+  const sizes = new Map<string, number>()
+  for (const part of text.slice('vit:'.length).split(',')) {
+    const [, key, digits] = /^(\w+)=(\d+)$/.exec(part.trim()) ?? []
+    if (key === undefined || !(key in fieldOf) || Number(digits) < 1)
+      throw new UserError(`student ${text}: "${part}" is not a size`, remedy)
+    if (sizes.has(key)) throw new UserError(`student ${text} has two sizes named ${key}`, remedy)
+    sizes.set(key, Number(digits))
+  }
+  const absent = Object.keys(fieldOf).filter((key) => !sizes.has(key))
+  if (absent.length > 0) throw new UserError(`student ${text} lacks ${absent.join(', ')}`, remedy)
+  const fields = Object.entries(fieldOf).map(([key, field]) => [field, sizes.get(key)!])
+  return { name: text, ...(Object.fromEntries(fields) as Omit<Student, 'name'>) }
+}
+
+/**
+ * Returns the model of a student for images of `channels` channels and `classes` classes.
+ * @param dropout probability that an attention weight is dropped.
+ * @throws UserError if a patch does not divide the image, or the heads do not divide the width.
+ */
 export function studentModel(
   { name, imageSize, patch, width, layers, heads }: Student,
   { channels, classes }: { readonly channels: number; readonly classes: number },
   dropout: number,
 ): ClassifierConfig {
-  if (imageSize % patch !== 0 || width % heads !== 0)
-    throw new UserError(
-      `student ${name}: patch ${patch} must divide imageSize ${imageSize}, and ${heads} heads the width ${width}`,
-      'change the student in the --config file',
-    )
+  const problem =
+    imageSize % patch !== 0
+      ? `patches of ${patch} pixels do not divide images of ${imageSize}`
+      : width % heads !== 0
+        ? `${heads} heads do not divide the width ${width}`
+        : undefined
+  if (problem) throw new UserError(`student ${name}: ${problem}`, 'change these sizes')
   return {
     imageSize,
     patchSize: patch,

@@ -1,5 +1,5 @@
 // Data sets, encoders, embedding files and training runs: what distillation needs of Node.
-export { type Augmentation, noAugmentation } from './data/augment.js'
+export { type Augmentation, noAugmentation } from '../images/augment.js'
 export { BackgroundBatches } from './data/background.js'
 export { type Batch, evaluationBatches, trainingBatches } from './data/batches.js'
 export { type Dataset, DatasetError } from './data/dataset.js'
@@ -37,3 +37,4 @@ export {
   resolveBackend,
   type Complaint,
 } from './backends.js'
+export { studentSchema } from './student-schema.js'

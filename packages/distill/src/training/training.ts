@@ -4,6 +4,7 @@ import {
   batchInputs,
   initialState,
   stepGraphs,
+  UserError,
   hostScalar,
   hostTensor,
   inDtype,
@@ -15,10 +16,6 @@ import {
   type StepPart,
   type TrainConfig,
 } from '@embed-kd/core'
-
-import type { BenchRecord } from '@embed-kd/records'
-
-import { UserError } from '@embed-kd/core'
 
 type Buffers = Record<string, DeviceBuffer>
 type Tensors = ReadonlyMap<string, HostTensor>
@@ -32,8 +29,13 @@ export interface StepMetrics {
   readonly correct: number
 }
 
-/** What mixed precision did to a training, as records have it. */
-export type LossScale = NonNullable<BenchRecord['lossScale']>
+/** Effect of mixed precision on a training so far. */
+export interface LossScale {
+  /** Factor that the loss is multiplied by, after the last step. */
+  readonly last: number
+  /** Number of steps that changed nothing, because a gradient was not finite. */
+  readonly skippedSteps: number
+}
 
 export const upload = async (
   backend: Backend,

@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads'
 
 import { UserError } from '@embed-kd/core'
-import type { Augmentation } from './augment.js'
+import type { Augmentation } from '../../images/augment.js'
 import type { Batch } from './batches.js'
 import type { ModelInput } from './input.js'
 import type { Subset } from './subsets.js'

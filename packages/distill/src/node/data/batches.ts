@@ -1,8 +1,8 @@
 // Batches of pixels: which images, in which order, augmented how. They stay bytes, so that student and teacher can each make
 // their own input (input.ts) of the same pixels.
 
-import { augmentImage, drawAugmentation, noAugmentation } from './augment.js'
-import type { Augmentation } from './augment.js'
+import { augmentImage, drawAugmentation, noAugmentation } from '../../images/augment.js'
+import type { Augmentation } from '../../images/augment.js'
 import type { ImageShape } from './dataset.js'
 import { readImages } from './pixels.js'
 import { shuffled } from './subsets.js'

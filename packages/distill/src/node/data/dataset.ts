@@ -5,14 +5,12 @@ import { UserError } from '@embed-kd/core'
 
 import { createHash } from 'node:crypto'
 
+import type { ImageShape } from '../../images/shape.js'
+
 import { PixelStatistics, type ChannelStatistics } from './statistics.js'
 import { storedPixels } from './stored.js'
 
-export interface ImageShape {
-  readonly channels: number
-  readonly height: number
-  readonly width: number
-}
+export type { ImageShape }
 
 /** Decoded images in a file, one after the other. */
 export interface ImageFile {

@@ -2,10 +2,8 @@
 
 import { Random } from '@embed-kd/core'
 
-import type { Dataset, ImageShape, Split } from './dataset.js'
-
-/** What a random number of the data is for, so that no two uses of a seed share numbers. */
-export const randomStream = { order: 1, augmentation: 2, holdOut: 3, prototypes: 4 } as const
+import { randomStream, type ImageShape } from '../../images/shape.js'
+import type { Dataset, Split } from './dataset.js'
 
 /** Some images of a split. */
 export interface Subset {

@@ -2,8 +2,9 @@
 // embeddings of the classes' names.
 import { CentroidBuilder, hostTensor, Random, type HostTensor } from '@embed-kd/core'
 
-import { randomStream } from '../data/subsets.js'
 import { UserError } from '@embed-kd/core'
+
+import { randomStream } from '../../images/shape.js'
 import { SafetensorsReader } from '../files/safetensors-file.js'
 import { centroidMetadata, parseMetadata, type CentroidMetadata } from './metadata.js'
 

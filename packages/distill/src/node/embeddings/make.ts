@@ -2,7 +2,7 @@
 // stream through; what is held at a time is a batch.
 import { statSync } from 'node:fs'
 
-import type { Augmentation } from '../data/augment.js'
+import type { Augmentation } from '../../images/augment.js'
 import { evaluationBatches, type Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { firstImages, firstOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'

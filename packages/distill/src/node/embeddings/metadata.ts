@@ -2,7 +2,7 @@
 // values here; who reads the file can refuse what does not belong to it.
 import { z } from 'zod'
 
-import type { Augmentation } from '../data/augment.js'
+import type { Augmentation } from '../../images/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import type { ModelInput } from '../data/input.js'
 import { UserError } from '@embed-kd/core'

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 
 import { hostTensor, type HostTensor } from '@embed-kd/core'
 
-import { drawAugmentation, type Augmentation } from '../data/augment.js'
+import { drawAugmentation, type Augmentation } from '../../images/augment.js'
 import type { Batch, View } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { UserError } from '@embed-kd/core'

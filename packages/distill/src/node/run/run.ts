@@ -25,7 +25,6 @@ import { BackgroundBatches } from '../data/background.js'
 import type { Dataset } from '../data/dataset.js'
 import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
 import { UserError, messageOf } from '@embed-kd/core'
-import { formatLossScale } from '@embed-kd/records/terminal'
 import { writeTensors } from '../files/tensors.js'
 import { microBatchOf } from '../../training/micro-batch.js'
 import { trainEpochs, type EpochPosition } from '../../training/epochs.js'
@@ -331,5 +330,7 @@ const describeEpoch = (
     ...(heldOutAccuracy === undefined ? [] : [`held-out accuracy ${percent(heldOutAccuracy)}`]),
     `${seconds.toFixed(1)} s`,
     `waited for data ${percent(dataWaitShare)}`,
-    ...(lossScale ? [`loss scale ${formatLossScale(lossScale)}`] : []),
+    ...(lossScale
+      ? [`loss scale ${lossScale.last} (steps skipped: ${lossScale.skippedSteps})`]
+      : []),
   ].join('  ')

@@ -3,7 +3,7 @@
 import type { HostTensor, Method, TeacherSource } from '@embed-kd/core'
 import { hostTensor } from '@embed-kd/core'
 
-import type { Augmentation } from '../data/augment.js'
+import type { Augmentation } from '../../images/augment.js'
 import type { Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { loadCentroids } from '../embeddings/centroids.js'

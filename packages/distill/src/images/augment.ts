@@ -3,8 +3,7 @@
 
 import { Random } from '@embed-kd/core'
 
-import type { ImageShape } from './dataset.js'
-import { randomStream } from './subsets.js'
+import { randomStream, type ImageShape } from './shape.js'
 
 export interface Augmentation {
   /** Mirror half of the images left to right. */
