@@ -1,4 +1,4 @@
-// A whole backend in one file: plain JavaScript in float32, on nothing but @embed-kd/core. docs/writing-a-backend.md explains it
+// A whole backend in one file: plain JavaScript in float32, on nothing but @embed-kd/core. docs/write-a-backend.md explains it
 // part by part. It is an example to start from, not a fast one.
 import {
   bytesOf,

@@ -1,4 +1,4 @@
-// The example backend passes the suite it is written to show, and docs/writing-a-backend.md quotes what is there and what happens.
+// The example backend passes the suite it is written to show, and docs/write-a-backend.md quotes what is there and what happens.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -19,8 +19,8 @@ const { backend } = (await import(example)) as { backend: BackendFactory }
 const device = await backend.create('js')
 describeConformance({ describe, it }, device)
 
-describe('docs/writing-a-backend.md', () => {
-  const page = read('docs/writing-a-backend.md')
+describe('docs/write-a-backend.md', () => {
+  const page = read('docs/write-a-backend.md')
   const quotes = (language: string) =>
     [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)].flatMap(([, kind, text]) =>
       kind === language ? [text!] : [],

@@ -27,7 +27,7 @@ export const conformCommand = (): Command =>
       `
 Prints for each family of cases how many passed, are excused by the backend, or failed, and how much of the allowed error was
 used; then the reasons of the excused, and each failure with the first element that differs. Exit code 1 if any failed.
-docs/writing-a-backend.md goes from an empty file to a green table.
+docs/write-a-backend.md goes from an empty file to a green table.
 
 Examples:
   embed-kd conform --backend ort:cpu
