@@ -8,7 +8,7 @@ import { runJob, type JobLimits } from '../src/trial/run-job.js'
 import { temporaryDirectory } from '../../distill/test/temporary.js'
 import { tinyStudent, writeTinyDataset } from '../../distill/test/tiny.js'
 
-const mishaps = fileURLToPath(new URL('fixtures/mishaps.js', import.meta.url))
+const mishaps = fileURLToPath(new URL('../../cli/test/fixtures/mishaps.js', import.meta.url))
 const dataset = writeTinyDataset(temporaryDirectory())
 
 const trial = (device: string, rest: object = {}) =>

@@ -102,7 +102,8 @@ describe('a store of records', () => {
 
     const { pid } = spawnSync(process.execPath, ['--version'])
     const lock = `${file}.lock`
-    writeFileSync(lock, readFileSync(lockOfThisProcess(), 'utf8').replace(/ \d+ /, ` ${pid} `))
+    const dead = { ...JSON.parse(readFileSync(lockOfThisProcess(), 'utf8')), pid }
+    writeFileSync(lock, JSON.stringify(dead))
     const next = open(true)
     next.close()
     expect(readdirSync(directory)).not.toContain('records.jsonl.lock')

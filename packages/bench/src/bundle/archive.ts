@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 
 import { UserError, messageOf } from '@embed-kd/core'
+import { PROVENANCE } from '../measure/environment.js'
 import { packageClosure, type InstalledPackage } from './closure.js'
 
 export interface Archive {
@@ -51,7 +52,7 @@ export function makeArchive(
     const start = `"$here/bin/node" "$here/app/${relative(root, join(program, entry))}"`
     writeFileSync(join(home, NAME), `#!/bin/sh\nhere=\${0%/*}\nexec ${start} "$@"\n`)
     chmodSync(join(home, NAME), 0o755)
-    writeFileSync(place(join(program, 'provenance.json')), JSON.stringify(provenance))
+    writeFileSync(place(PROVENANCE), JSON.stringify(provenance))
     compress(staging, out)
   } finally {
     rmSync(staging, { recursive: true })

@@ -57,8 +57,8 @@ function ownVersion(): Record<string, string> {
   return { [name]: version }
 }
 
-/** In a bundle (embed-kd bundle) the commit it was made from; nobody can ask git there. */
-const PROVENANCE = `${packageDirectory}/provenance.json`
+/** File in which a bundle keeps the commit it was made from, since git cannot be asked there. */
+export const PROVENANCE = `${packageDirectory}/provenance.json`
 
 /** Commit and state of the checkout that this code runs from; nothing where it was installed from a package. */
 export function commit(): Pick<Environment, 'commit' | 'dirty'> {

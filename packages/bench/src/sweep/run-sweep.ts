@@ -29,7 +29,8 @@ export interface SweepResult {
 }
 
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
-  const { trials, store, cacheDirectory, limits, display } = options
+  const { trials, store, cacheDirectory, display } = options
+  const limits = { ...options.limits, onChildren: store.noteChildren }
   const pending = trials.filter(({ id }) => !store.records.has(id))
   const environment = await captureEnvironment()
   const probes = await probeBackends(pending, limits, display)

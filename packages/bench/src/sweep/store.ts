@@ -4,7 +4,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -12,16 +11,16 @@ import {
   renameSync,
   statSync,
   truncateSync,
-  unlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 
 import { formatRecord, parseRecords, type BenchRecord } from '@embed-kd/records'
 
 import { UserError, messageOf } from '@embed-kd/core'
+import { FileLock } from '@embed-kd/distill/node'
+import { endSurvivors } from './survivors.js'
 
 /** One of several parts of a sweep, from 1. */
 export interface Shard {
@@ -49,25 +48,28 @@ export class RecordStore {
   /** Whether a torn last line was cut off. */
   readonly recovered: boolean
   readonly #descriptor: number
-  readonly #lock: string
+  readonly #lock: FileLock
 
   private constructor(directory: string, { shard, resume }: StoreOptions) {
     this.file = join(directory, fileName(shard))
-    this.#lock = `${this.file}.lock`
     try {
       makeDirectory(directory)
-      takeLock(this.#lock)
+      this.#lock = FileLock.take(`${this.file}.lock`, {
+        holder: 'sweep',
+        remedy: 'wait for it or choose another --out',
+      })
     } catch (error) {
       throw unwritable(directory, error)
     }
     try {
+      endSurvivors(this.#lock.survivors)
       this.setAside = resume ? undefined : setAside(directory, this.file)
       const { records, recovered } = recover(this.file)
       this.recovered = recovered
       for (const record of records) this.records.set(record.id, record)
       this.#descriptor = openSync(this.file, 'a')
     } catch (error) {
-      unlinkSync(this.#lock)
+      this.#lock.release()
       throw unwritable(directory, error)
     }
   }
@@ -80,6 +82,7 @@ export class RecordStore {
   /** Once it returns, the record is on the disk. @throws where its trial has a record already. */
   append(record: BenchRecord): void {
     if (this.records.has(record.id)) throw new Error(`trial ${record.id} has a record already`)
+    this.#lock.check()
     const line = Buffer.from(formatRecord(record))
     for (let written = 0; written < line.length;)
       written += writeSync(this.#descriptor, line, written)
@@ -87,9 +90,12 @@ export class RecordStore {
     this.records.set(record.id, record)
   }
 
+  /** Names the processes that measure for this sweep in its lock, so that the next one can end what a killed sweep left. */
+  readonly noteChildren = (pids: Iterable<number>): void => this.#lock.noteChildren(pids)
+
   close(): void {
     closeSync(this.#descriptor)
-    unlinkSync(this.#lock)
+    this.#lock.release()
   }
 }
 
@@ -151,52 +157,6 @@ function setAside(directory: string, file: string): string | undefined {
   const aside = join(directory, `earlier-${stamp}.jsonl`)
   renameSync(file, aside)
   return aside
-}
-
-/** Host, process id and start of the process: together they name one process for ever. Undefined once it has ended. */
-function processIdentity(pid: number): string | undefined {
-  let start = ''
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // Fields after the name, which stands in parentheses and may hold anything: state first, start time twentieth.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    if (fields[0] === 'Z') return undefined
-    start = fields[19]!
-  } catch {
-    try {
-      process.kill(pid, 0)
-    } catch {
-      return undefined
-    }
-  }
-  return `${hostname()} ${pid} ${start}`
-}
-
-/** Makes the lock file, in place of one whose process is gone. @throws UserError where that process lives. */
-function takeLock(lock: string): void {
-  const mine = `${lock}.${process.pid}`
-  writeFileSync(mine, processIdentity(process.pid)!)
-  try {
-    for (;;) {
-      try {
-        // A link appears with its content, or not at all.
-        linkSync(mine, lock)
-        return
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      }
-      const holder = readFileSync(lock, 'utf8')
-      const [host, pid] = holder.split(' ')
-      if (host !== hostname() || processIdentity(Number(pid)) === holder)
-        throw new UserError(
-          `another sweep (process ${pid} on ${host}) writes to ${lock.replace(/\.lock$/, '')}`,
-          `wait for it or choose another --out; if it is gone, delete ${lock}`,
-        )
-      unlinkSync(lock)
-    }
-  } finally {
-    unlinkSync(mine)
-  }
 }
 
 const unwritable = (directory: string, error: unknown): Error =>

@@ -1,5 +1,7 @@
-// The process of one job. It takes an order from its parent, works, answers, and ends; it writes no record and outlives
-// no parent. `fork` this file; it does nothing by itself.
+// The process of one job. It takes an order from its parent process, works, answers and ends. It writes no record, and ends
+// when its parent process does. `fork` this file with the parent's process id as its argument.
+import { Worker } from 'node:worker_threads'
+
 import { isForUser, messageOf } from '@embed-kd/core'
 import { volunteerForOomKill } from '../measure/memory.js'
 import type { Report } from '@embed-kd/distill'
@@ -54,6 +56,11 @@ volunteerForOomKill()
 // Ctrl-C reaches the whole process group; what becomes of the trial is for the parent to say.
 process.on('SIGINT', () => {})
 process.once('disconnect', () => process.exit(1))
+// A synchronous backend blocks this thread for minutes, so another one looks whether the parent process still runs.
+new Worker(new URL('parent-watch.js', import.meta.url), {
+  workerData: Number(process.argv[2]),
+  resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 },
+}).unref()
 process.once('message', async (order: Order) => {
   await send(await work(order))
   process.exit(0)

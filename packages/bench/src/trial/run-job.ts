@@ -18,6 +18,8 @@ export interface JobLimits {
   readonly watchDevice?: boolean
   /** Aborting it kills the child; the outcome is then `interrupted`. */
   readonly signal?: AbortSignal
+  /** Receives the ids of the child processes whenever one starts or has ended. */
+  readonly onChildren?: (pids: Iterable<number>) => void
 }
 
 export type Failure = {
@@ -48,6 +50,9 @@ const LEAST_HEAP_BYTES = 2 ** 20
 /** glibc accepts no more. */
 const MOST_IN_HEAP_BYTES = 32 * 2 ** 20
 
+/** Child processes that have not ended. */
+const running = new Set<number>()
+
 const HANDSHAKE_SECONDS = 60
 const LAST_WORDS = 4000
 
@@ -58,13 +63,15 @@ export function runJob<K extends JobKind>(
   report: Report = () => {},
 ): Promise<Outcome<Jobs[K]['output']>> {
   const killsBefore = kernelOomKills()
-  const child = fork(CHILD, [], {
+  const child = fork(CHILD, [`${process.pid}`], {
     execArgv: ['--expose-gc'],
     env: { ...process.env, ...keepHeap(limits.plannedBytes ?? 2 ** 40) },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
   })
   const words = lastWordsOf(child)
+  if (child.pid !== undefined) running.add(child.pid)
+  limits.onChildren?.(running)
 
   return new Promise((resolve) => {
     /** Why we killed it, where we did. */
@@ -115,6 +122,8 @@ export function runJob<K extends JobKind>(
     })
     child.on('close', (code, signal) => {
       for (const timer of [handshake, timeout]) clearTimeout(timer)
+      running.delete(child.pid!)
+      limits.onChildren?.(running)
       const observed = watch.stop()
       limits.signal?.removeEventListener('abort', interrupt)
       if (answer?.type === 'done')
