@@ -6,7 +6,6 @@ import {
   type Backend,
   type Capabilities,
   type DeviceBuffer,
-  type DType,
   type Executable,
   type Graph,
   type HostTensor,
@@ -18,6 +17,7 @@ import { overwritten } from './donation.js'
 import { OrtExecutable } from './executable.js'
 import { lowerForRuntime } from './lowering.js'
 import { Profile } from './profile.js'
+import { keepsFloat16Words } from './runtime.js'
 import { translate } from './translate.js'
 
 export class OrtBackend implements Backend {
@@ -36,7 +36,11 @@ export class OrtBackend implements Backend {
     this.#ort = ort
     this.#device = device
     this.#memory = memory
-    this.capabilities = { ...device.capabilities, ...memory.capabilities }
+    const { dtypes, ...capabilities } = { ...device.capabilities, ...memory.capabilities }
+    this.capabilities = {
+      ...capabilities,
+      dtypes: dtypes.filter((dtype) => dtype !== 'float16' || keepsFloat16Words(ort)),
+    }
     this.name = `ort:${device.name}`
     this.versions = { 'onnxruntime-node': ort.env.versions.node ?? 'unknown' }
     this.#heap = new Heap(this.name, (tensor) => this.#memory.free(tensor))
@@ -87,7 +91,7 @@ export class OrtBackend implements Backend {
     this.#usable('read')
     const own = this.#heap.own(buffer, 'read: the buffer')
     const data = await holding([own], () => this.#memory.download(own.tensor))
-    return { dtype: own.dtype, shape: own.shape, data: asStored(own.dtype, data) } as HostTensor
+    return { dtype: own.dtype, shape: own.shape, data } as HostTensor
   }
 
   async synchronize(): Promise<void> {
@@ -111,7 +115,3 @@ export class OrtBackend implements Backend {
       throw new Error(`${action}: ${this.name} was disposed; create a new backend`)
   }
 }
-
-/** Where JavaScript has a Float16Array, the runtime gives one instead of the words in it. */
-const asStored = (dtype: DType, data: HostTensor['data']): HostTensor['data'] =>
-  dtype === 'float16' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data
