@@ -7,7 +7,7 @@ import {
   inDtype,
   initialParameters,
   initialState,
-  methods,
+  methodNames,
   paperAdamW,
   Random,
   studentSpecs,
@@ -123,7 +123,7 @@ for (const device of ['cpu', 'webgpu']) {
     )
 
   describe(`mixed precision on ort:${device}`, () => {
-    it.each(methods)('has gradients of %s near those of float32', async (method) => {
+    it.each(methodNames)('has gradients of %s near those of float32', async (method) => {
       const config = configOf(method)
       const graph = gradientGraph(config)
       const exact = gradientGraph({ ...config, precision: 'float32' })

@@ -2,7 +2,7 @@
 // the backend makes is made again in another process, which logs everything. What steps compute is tested elsewhere.
 import { spawnSync } from 'node:child_process'
 import {
-  methods,
+  methodNames,
   op,
   presets,
   spec,
@@ -78,7 +78,7 @@ async function placementsOf(device: Device, graphs: readonly Graph[]): Promise<P
 
 const withDropout = { ...student, attentionDropout: 0.1 }
 
-test.skipIf(!found.available).each(methods)(
+test.skipIf(!found.available).each(methodNames)(
   'every node of a step of %s is on WebGPU, whole and in micro-batches',
   async (method) => {
     const graphs = (Object.keys(presets) as Preset[]).flatMap((preset) => {

@@ -1,5 +1,6 @@
 // A student and a teacher of a few hundred parameters, and configurations to train them by: what steps are tested on.
 import {
+  methods,
   paperAdamW,
   presets,
   type ClassifierConfig,
@@ -23,7 +24,7 @@ export const student: ClassifierConfig = {
 }
 export const teacher: ClassifierConfig = { ...student, width: 6, layers: 1, heads: 3 }
 
-/** The teacher is live where a method can have it so. */
+/** Returns a configuration whose teacher is live if the method needs a live one. */
 export const configOf = (
   method: Method,
   preset: Preset,
@@ -34,9 +35,9 @@ export const configOf = (
   student,
   batch: 4,
   images: { channels: 1, size: 8 },
-  ...(method !== 'supervised' && {
+  ...(methods[method].teacher !== 'none' && {
     teacher:
-      method === 'teacher-kd' || method === 'logit-kd'
+      methods[method].teacher === 'live'
         ? { kind: 'live', model }
         : { kind: 'stored', width: model.width },
   }),

@@ -8,7 +8,7 @@ import {
   initialParameters,
   initialState,
   lower,
-  methods,
+  methodNames,
   planMemory,
   planTogether,
   Random,
@@ -84,7 +84,7 @@ function train(config: TrainConfig): Values {
   return values
 }
 
-const cases = methods.flatMap((method) =>
+const cases = methodNames.flatMap((method) =>
   (['paper', 'corrected'] as const).map((preset) => ({ method, preset })),
 )
 

@@ -1,11 +1,13 @@
 // The schema of a benchmark record: what one trial was, what became of it, and everything that was measured.
 // It holds no statistics of its own and no file access; units are in the names, and what was not measured is absent.
+import { methodNames } from '@embed-kd/core'
 import { z } from 'zod'
 
 /** Version of the record's form. Any change of the form, an added field included, raises it. */
 export const SCHEMA_VERSION = 2
 
-export const METHODS = ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cached-kd'] as const
+/** The methods of core's table. */
+export const METHODS = methodNames
 export const PRESETS = ['paper', 'corrected'] as const
 /** What a gradient computes again instead of keeping. */
 export const REMATERIALISATIONS = ['elementwise', 'blocks'] as const

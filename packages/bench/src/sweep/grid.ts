@@ -2,7 +2,7 @@
 import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
 import { z } from 'zod'
 
-import { UserError } from '@embed-kd/core'
+import { methods, UserError } from '@embed-kd/core'
 import { findStudent } from '@embed-kd/distill'
 import { studentSchema } from '@embed-kd/distill/node'
 import { microBatchOf } from '@embed-kd/distill'
@@ -90,7 +90,7 @@ function* trialsOf(grid: Grid, seed: number): Generator<TrialConfig> {
               for (const asked of grid.precision)
                 for (const teacher of grid.teacher)
                   for (const method of grid.method) {
-                    const taught = method !== 'supervised'
+                    const taught = methods[method].teacher !== 'none'
                     const microBatch = microBatchOf(batch, grid.microBatch)
                     const rematerialise = again === 'none' ? undefined : again
                     const precision = asked === 'float32' ? undefined : asked

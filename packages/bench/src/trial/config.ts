@@ -2,6 +2,7 @@
 // splits. Grids of trials are the sweep's business (sweep/grid.ts).
 import {
   embeddingWidth,
+  methods,
   presets,
   scheduleOf,
   type ImageShape,
@@ -111,9 +112,10 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
   const settings = { ...presets[preset], ...(kdWeight === undefined ? {} : { kdWeight }) }
   const teacher = teacherOf(config)
   const model = teacher && teacherModelOf(teacher, data)
-  if (method === 'logit-kd' && !(model && 'classes' in model && model.classes === data.classes))
+  const { takes } = methods[method]
+  if (takes === 'probabilities' && !(model && 'classes' in model && model.classes === data.classes))
     throw new UserError(
-      `logit-kd needs a teacher that scores the ${data.classes} classes of the data, ` +
+      `${method} needs a teacher that scores the ${data.classes} classes of the data, ` +
         `${config.teacher} scores ${model && 'classes' in model ? model.classes : 'none'}`,
       'choose another teacher, or another method',
     )
@@ -138,11 +140,13 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
 }
 
 function teacherSource({ method }: TrialConfig, model: ViTConfig): TeacherSource {
-  return method === 'embed-kd' || method === 'cached-kd'
-    ? { kind: 'stored', width: embeddingWidth(model) }
-    : { kind: 'live', model }
+  return methods[method].teacher === 'live'
+    ? { kind: 'live', model }
+    : { kind: 'stored', width: embeddingWidth(model) }
 }
 
 /** What a trial must have computed before it, if anything: one embedding for each class, or for each image. */
-export const storedSignalOf = ({ method }: TrialConfig): 'centroids' | 'samples' | undefined =>
-  method === 'embed-kd' ? 'centroids' : method === 'cached-kd' ? 'samples' : undefined
+export const storedSignalOf = ({ method }: TrialConfig): 'centroids' | 'samples' | undefined => {
+  const { teacher } = methods[method]
+  return teacher === 'centroids' || teacher === 'samples' ? teacher : undefined
+}

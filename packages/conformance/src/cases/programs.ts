@@ -1,7 +1,7 @@
 // Cases of whole programs: what this library runs on a backend, at a size that takes milliseconds.
 import type { TrainConfig } from '@embed-kd/core'
 import { embedGraph, evalGraph, gradientGraph, trainGraph } from '@embed-kd/core'
-import { methods, presets, scheduleOf, type Method, type Preset } from '@embed-kd/core'
+import { methodNames, methods, presets, scheduleOf, type Method, type Preset } from '@embed-kd/core'
 import type { DeviceBuffer } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
 import type { ClassifierConfig, ViTConfig } from '@embed-kd/core'
@@ -82,10 +82,11 @@ function program(name: string, contract: string, graph: Graph): NumericDefinitio
   return { name, contract, graph, inputs: drawInputs(name, inputs) }
 }
 
-/** The teacher a method needs, if any; for logit-kd a live one with preset `corrected`, stored probabilities with `paper`. */
+/** The teacher that a method needs, if any; with preset `paper` the probabilities of a live teacher are stored ones. */
 function teacherOf(method: Method, preset: Preset): Pick<TrainConfig, 'teacher'> {
-  if (method === 'supervised') return {}
-  const live = method === 'teacher-kd' || (method === 'logit-kd' && preset === 'corrected')
+  const { teacher: needed, takes } = methods[method]
+  if (needed === 'none') return {}
+  const live = needed === 'live' && (takes === 'embeddings' || preset === 'corrected')
   return { teacher: live ? { kind: 'live', model: teacher } : { kind: 'stored', width: 12 } }
 }
 
@@ -101,7 +102,7 @@ const configOf = (method: Method, preset: Preset): TrainConfig => ({
 })
 
 export const programCases = (): NumericDefinition[] => [
-  ...methods.flatMap((method) =>
+  ...methodNames.flatMap((method) =>
     (['paper', 'corrected'] as const).flatMap((preset) => {
       const config = configOf(method, preset)
       return [

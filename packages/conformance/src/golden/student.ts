@@ -32,11 +32,11 @@ interface StudentEntry extends GoldenEntry {
 
 export type StudentCase = GoldenCase<StudentEntry>
 
-/** The configuration of a case. PyTorch's teacher signals are stored, so its teacher-kd is cached-kd here. */
+/** Returns the configuration of a case. What PyTorch's teacher gave is stored, for every method. */
 function trainConfig({ entry, tensor }: StudentCase): TrainConfig {
   const { config: c, adamw, schedule } = entry
   return {
-    method: entry.method === 'teacher-kd' ? 'cached-kd' : entry.method,
+    method: entry.method,
     student: {
       imageSize: c.image,
       patchSize: c.patch,

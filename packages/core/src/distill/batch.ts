@@ -21,14 +21,14 @@ import {
 import { adamw, type TrainingState } from '../optim/adamw.js'
 import { adapt, unscale } from '../optim/loss-scale.js'
 import { learningRate } from '../optim/schedules.js'
-import { studentSpecs, type ImageShape, type TeacherSource, type TrainConfig } from './config.js'
+import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
 import {
   studentLoss,
   type StudentParameters,
   type StudentSpecs,
   type TeacherSignal,
 } from './loss.js'
-import type { Method } from './settings.js'
+import { methodDefinition, methodName } from './methods.js'
 
 /** What a training step takes beside the state; `T` is an input's specification, or its tensor. */
 export interface StepInputs<T> {
@@ -37,7 +37,8 @@ export interface StepInputs<T> {
   readonly teacher: object | undefined
   readonly batch: {
     readonly images: T
-    readonly labels: T
+    /** Absent if the method takes no class labels. */
+    readonly labels?: T
     readonly teacher_embeddings?: T
     readonly teacher_probabilities?: T
   }
@@ -49,81 +50,76 @@ export const labelsInput = (batch: number): InputSpec => spec([batch], { dtype: 
 
 export const isClassifier = (model: ViTConfig): model is ClassifierConfig => 'classes' in model
 
-/** The kind of teacher a method needs; `logit-kd` takes either. */
-const teacherKind = {
-  supervised: undefined,
-  'logit-kd': undefined,
-  'teacher-kd': 'live',
-  'embed-kd': 'stored',
-  'cached-kd': 'stored',
-} as const satisfies Record<Method, TeacherSource['kind'] | undefined>
-
+/** Inputs that carry the teacher's output, or a live teacher's weights. @throws if the teacher is not one that the method takes. */
 function teacherInputs(config: TrainConfig): Pick<StepInputs<InputSpec>, 'teacher'> & {
   batch?: Partial<StepInputs<InputSpec>['batch']>
 } {
-  const { method, teacher, batch, student } = config
-  if (method === 'supervised') return { teacher: undefined }
-  const kind = teacherKind[method]
-  if (!teacher || (kind && teacher.kind !== kind))
-    throw new Error(
-      `${method} needs a ${kind ?? 'live or stored'} teacher, got ${teacher?.kind ?? 'none'}`,
-    )
+  const { teacher, batch, student } = config
+  const method = methodDefinition(config.method)
+  const name = methodName(config.method)
+  if (method.teacher === 'none') return { teacher: undefined }
+  if (!teacher) throw new Error(`${name} needs a teacher, got none`)
   const role = 'teacher'
+  if (method.teacher === 'centroids') {
+    if (teacher.kind === 'live') throw new Error(`${name} needs a stored teacher, got live`)
+    const { width, prototypes = 1 } = teacher
+    return { teacher: { centroids: spec([student.classes * prototypes, width], { role }) } }
+  }
+  const { takes } = method
   if (teacher.kind === 'live') {
     const { model } = teacher
-    if (method !== 'logit-kd') return { teacher: parameterInputs(vitParameters(model), { role }) }
+    if (takes === 'embeddings') return { teacher: parameterInputs(vitParameters(model), { role }) }
     if (!isClassifier(model) || model.classes !== student.classes)
       throw new Error(
-        `logit-kd needs a teacher that scores the student's ${student.classes} classes, ` +
+        `${name} needs a teacher that scores the student's ${student.classes} classes, ` +
           (isClassifier(model) ? `this one scores ${model.classes}` : 'this one has no classifier'),
       )
     return { teacher: parameterInputs(classifierParameters(model), { role }) }
   }
-  if (method === 'embed-kd')
-    return {
-      teacher: {
-        centroids: spec([student.classes * (teacher.prototypes ?? 1), teacher.width], { role }),
-      },
-    }
   return {
     teacher: undefined,
     batch:
-      method === 'logit-kd'
-        ? { teacher_probabilities: spec([batch, student.classes]) }
-        : { teacher_embeddings: spec([batch, teacher.width]) },
+      takes === 'embeddings'
+        ? { teacher_embeddings: spec([batch, teacher.width]) }
+        : { teacher_probabilities: spec([batch, student.classes]) },
   }
 }
 
 export function stepInputs(config: TrainConfig): StepInputs<InputSpec> {
-  const { batch, images, student } = config
+  const { batch, images, student, method } = config
   const { teacher, batch: signals } = teacherInputs(config)
+  const { needsLabels } = methodDefinition(method)
   return {
     seed:
       student.attentionDropout > 0 ? spec([], { dtype: 'int32', role: 'optimizer' }) : undefined,
     teacher,
-    batch: { images: imagesInput(batch, images), labels: labelsInput(batch), ...signals },
+    batch: {
+      images: imagesInput(batch, images),
+      ...(needsLabels ? { labels: labelsInput(batch) } : {}),
+      ...signals,
+    },
   }
 }
 
-/** The signal from the inputs that `teacherInputs` asked for. */
+/** Returns the teacher's signal, from the inputs that `teacherInputs` declared. */
 export function teacherSignal(
   { method, teacher, settings }: TrainConfig,
   inputs: StepInputs<Tensor>,
 ): TeacherSignal {
   const { images, teacher_embeddings, teacher_probabilities } = inputs.batch
-  if (method === 'supervised') return { kind: 'none' }
-  if (method === 'embed-kd')
-    return { kind: 'centroids', anchors: (inputs.teacher as { centroids: Tensor }).centroids }
+  const needs = methodDefinition(method)
+  if (needs.teacher === 'none') return {}
+  if (needs.teacher === 'centroids')
+    return { anchors: (inputs.teacher as { centroids: Tensor }).centroids }
   if (teacher?.kind !== 'live')
-    return method === 'logit-kd'
-      ? { kind: 'probabilities', probabilities: teacher_probabilities! }
-      : { kind: 'samples', anchors: teacher_embeddings! }
+    return needs.takes === 'embeddings'
+      ? { anchors: teacher_embeddings! }
+      : { probabilities: teacher_probabilities! }
   return images.tracer.scope('teacher', (): TeacherSignal => {
     const anchors = vitEmbedding(teacher.model, inputs.teacher as ViTParameters, images)
-    if (method !== 'logit-kd') return { kind: 'samples', anchors }
+    if (needs.takes === 'embeddings') return { anchors }
     const scores = classScores(inputs.teacher as ClassifierParameters, anchors)
-    const probabilities = op.softmax(op.mul(scores, 1 / settings.temperature))
-    return { kind: 'probabilities', probabilities }
+    return { probabilities: op.softmax(op.mul(scores, 1 / settings.temperature)) }
   })
 }
 
@@ -156,7 +152,7 @@ export function differentiate(
       )
     const embedding = vitEmbedding(student, parameters, images, { dropout })
     const loss = tracer.scope('loss', () =>
-      studentLoss(parameters, embedding, labels, signal, settings),
+      studentLoss(parameters, embedding, labels, signal, methodDefinition(config.method), settings),
     )
     return { embedding, ...loss }
   })
@@ -169,7 +165,7 @@ export function differentiate(
       loss,
       class_loss: classLoss,
       kd_loss: kdLoss,
-      correct: tracer.scope('metrics', () => countCorrect(scores, labels)),
+      correct: labels && tracer.scope('metrics', () => countCorrect(scores, labels)),
     },
   }
 }

@@ -5,7 +5,9 @@ import { embeddingWidth, type ClassifierConfig, type ViTConfig } from '../nn/vit
 import type { AdamWOptions } from '../optim/adamw.js'
 import type { Schedule } from '../optim/schedules.js'
 import { studentParameters } from './loss.js'
-import type { Method, PresetSettings } from './settings.js'
+import type { MethodDefinition } from './method.js'
+import { methodDefinition, type Method } from './methods.js'
+import type { PresetSettings } from './settings.js'
 
 /** Images as the data set has them; models resize them in the graph. */
 export interface ImageShape {
@@ -14,13 +16,19 @@ export interface ImageShape {
   readonly size: number
 }
 
-/** Where a teacher's signal comes from: the model itself, run on each batch, or what was computed with it before. */
+/**
+ * Where a teacher's output comes from:
+ * - `live`: the graph runs the teacher's model on each batch; its weights are inputs of the graph.
+ * - `stored`: the output is an input of the graph (`teacherInput`), whether it was computed before training or is computed for
+ *   each batch by an encoder outside the graph.
+ */
 export type TeacherSource =
   | { readonly kind: 'live'; readonly model: ViTConfig | ClassifierConfig }
   | {
       readonly kind: 'stored'
+      /** Width of the teacher's embeddings. */
       readonly width: number
-      /** embed-kd: centroids of each class; default 1. */
+      /** Number of centroids of each class, for methods that take centroids. Default: 1. */
       readonly prototypes?: number
     }
 
@@ -28,11 +36,12 @@ export type TeacherSource =
 export type Precision = 'float32' | 'mixed-float16'
 
 export interface TrainConfig {
-  readonly method: Method
+  /** Name of a method, or a definition of your own (`defineMethod`). */
+  readonly method: Method | MethodDefinition
   readonly student: ClassifierConfig
   readonly batch: number
   readonly images: ImageShape
-  /** None for supervised; `live` for teacher-kd, `stored` for embed-kd and cached-kd, either for logit-kd. */
+  /** Absent for methods without a teacher. Centroids are always `stored`; other methods take either kind. */
   readonly teacher?: TeacherSource
   readonly settings: PresetSettings
   readonly optimizer: AdamWOptions
@@ -45,11 +54,10 @@ export interface TrainConfig {
   readonly rematerialise?: Rematerialise
 }
 
-/** The specifications of a configuration's student parameters. */
+/** Width of a teacher's embeddings. */
+const teacherWidth = (teacher: TeacherSource): number =>
+  teacher.kind === 'live' ? embeddingWidth(teacher.model) : teacher.width
+
+/** Returns the specifications of a configuration's student parameters, the method's own included. */
 export const studentSpecs = ({ student, method, teacher, settings }: TrainConfig) =>
-  studentParameters(
-    student,
-    method,
-    teacher?.kind === 'live' ? embeddingWidth(teacher.model) : teacher?.width,
-    settings,
-  )
+  studentParameters(student, methodDefinition(method), teacher && teacherWidth(teacher), settings)

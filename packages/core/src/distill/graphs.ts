@@ -30,6 +30,7 @@ import {
   type StepInputs,
 } from './batch.js'
 import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
+import { methodName } from './methods.js'
 
 /**
  * One training step of a whole batch: forward, backward, AdamW.
@@ -50,7 +51,7 @@ export function trainGraph(config: TrainConfig): Graph {
     state: stateInputs(studentSpecs(config), scalesLoss(config)),
     ...stepInputs(config),
   }
-  const graph = trace(`train ${config.method}`, inputs, ({ state, ...rest }) => {
+  const graph = trace(`train ${methodName(config.method)}`, inputs, ({ state, ...rest }) => {
     const step = rest as StepInputs<Tensor>
     const signal = teacherSignal(config, step)
     const found = differentiate(config, state, step, signal, state.step)
@@ -71,15 +72,19 @@ export function gradientGraph(config: TrainConfig): Graph {
     step: spec([], { dtype: 'int32', role: 'optimizer' }),
     loss_scale: lossScaleInput(config),
   }
-  const graph = trace(`gradients ${config.method}`, { state, ...stepInputs(config) }, (symbols) => {
-    const { state, ...rest } = symbols
-    const step = rest as StepInputs<Tensor>
-    const signal = teacherSignal(config, step)
-    const { loss_scale } = state
-    const found = differentiate(config, state, step, signal, state.step)
-    const { gradients } = loss_scale ? unscale(found.gradients, loss_scale) : found
-    return { ...found, gradients: Object.fromEntries(gradients) }
-  })
+  const graph = trace(
+    `gradients ${methodName(config.method)}`,
+    { state, ...stepInputs(config) },
+    (symbols) => {
+      const { state, ...rest } = symbols
+      const step = rest as StepInputs<Tensor>
+      const signal = teacherSignal(config, step)
+      const { loss_scale } = state
+      const found = differentiate(config, state, step, signal, state.step)
+      const { gradients } = loss_scale ? unscale(found.gradients, loss_scale) : found
+      return { ...found, gradients: Object.fromEntries(gradients) }
+    },
+  )
   return asAsked(graph, config)
 }
 

@@ -1,168 +1,145 @@
-// The loss of a student: one class loss, one distillation loss. Methods differ only in where the anchors, or for
-// logit-kd the teacher's probabilities, come from.
+// The loss of a student: a class loss and a method's distillation loss, and the parameters that they train.
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
-import { crossEntropy, l2Normalize } from '../nn/layers.js'
+import { isTensor } from '../graph/trace.js'
+import { crossEntropy } from '../nn/layers.js'
+import type { Parameters } from '../nn/parameters.js'
 import {
-  linearParameters,
-  undecayed,
-  type ParameterSpec,
-  type Parameters,
-} from '../nn/parameters.js'
-import { classifierParameters, classScores, type ClassifierConfig } from '../nn/vit.js'
-import type { LossSettings, Method } from './settings.js'
+  classifierParameters,
+  classScores,
+  embeddingWidth,
+  type ClassifierConfig,
+} from '../nn/vit.js'
+import type { LossInputs, MethodDefinition } from './method.js'
+import { methodName } from './methods.js'
+import type { LossSettings } from './settings.js'
 
-/** CLIP's logit scale: its first value 1/0.07 and its bound 100 (Radford 2021, section 2.5). */
-const INITIAL_LOGIT_SCALE = Math.log(1 / 0.07)
-const MAX_LOGIT_SCALE = 100
-
-/** The place of images in the batch they are part of. */
-interface Among {
-  /** Of all images of the batch, int32[B]. */
-  readonly labels: Tensor
-  /** The images' own indices, int32[rows]. */
-  readonly indices: Tensor
+/** What a teacher gives for a batch; the fields are those of LossInputs. */
+export interface TeacherSignal {
+  readonly anchors?: Tensor
+  readonly probabilities?: Tensor
+  /** Given if the loss is of some images of the batch only. Default: the images are the whole batch. */
+  readonly among?: { readonly labels: Tensor | undefined; readonly rows: Tensor }
 }
 
-/** What a teacher gives for a batch (or, as centroids, for the whole data set). */
-export type TeacherSignal =
-  | { readonly kind: 'none' }
-  /** Teacher probabilities of the classes, [B, classes], already at the settings' temperature. */
-  | { readonly kind: 'probabilities'; readonly probabilities: Tensor }
-  /** Embeddings of the batch's own images, [B, teacher width]. */
-  | {
-      readonly kind: 'samples'
-      readonly anchors: Tensor
-      /** Where the loss is of some of these images only. */
-      readonly among?: Among
-    }
-  /** One or more embeddings for each class, [classes · prototypes, teacher width], class by class. */
-  | { readonly kind: 'centroids'; readonly anchors: Tensor }
-
-/** Whether a method contrasts student embeddings with anchors. */
-export const hasAnchors = (method: Method): boolean =>
-  method === 'teacher-kd' || method === 'embed-kd' || method === 'cached-kd'
-
 /**
- * A student's parameters: its vision transformer, and with anchors a projection `teacher_proj` of teacher embeddings to
- * the student's width and, if learned, the logarithm of the logit scale.
+ * Specifications of a student's parameters: those of its vision transformer and classifier, then the method's own.
+ * @param teacherWidth width of the teacher's embeddings, if there is a teacher.
  */
 export function studentParameters(
   student: ClassifierConfig,
-  method: Method,
+  method: MethodDefinition,
   teacherWidth: number | undefined,
-  { logitScale }: LossSettings,
+  settings: LossSettings,
 ) {
-  const anchored = hasAnchors(method)
-  if (anchored && teacherWidth === undefined)
-    throw new Error(`${method} contrasts with teacher embeddings: their width must be given`)
-  const scale: ParameterSpec | undefined =
-    anchored && logitScale === 'learned' ? undecayed([], INITIAL_LOGIT_SCALE) : undefined
-  return {
-    ...classifierParameters(student),
-    teacher_proj: anchored ? linearParameters(teacherWidth!, student.width) : undefined,
-    logit_scale: scale,
-  }
+  const own = method.parameters?.({
+    studentWidth: embeddingWidth(student),
+    settings,
+    get teacherWidth() {
+      if (teacherWidth !== undefined) return teacherWidth
+      throw new Error(
+        `${methodName(method)} needs a teacher: the width of its embeddings is missing`,
+      )
+    },
+  })
+  const specs = classifierParameters(student)
+  const taken = Object.keys(own ?? {}).find((name) => name in specs)
+  if (taken !== undefined)
+    throw new Error(`${methodName(method)}: a parameter of the student is already called ${taken}`)
+  return { ...specs, ...(own as object) }
 }
 
 export type StudentSpecs = ReturnType<typeof studentParameters>
 export type StudentParameters = Parameters<StudentSpecs>
 
+/** Tensors of a student on a batch: class scores [B, classes], and float scalars of the loss. */
 export interface StudentLoss {
-  /** classLoss + kdWeight · kdLoss, a float scalar. */
+  /** classLoss + kdWeight · kdLoss, or kdLoss alone if the method takes no class labels. */
   readonly loss: Tensor
-  readonly classLoss: Tensor
-  /** Unweighted; absent for supervised. */
+  /** Absent if the method takes no class labels. */
+  readonly classLoss: Tensor | undefined
+  /** Unweighted; absent if the method has no loss of its own. */
   readonly kdLoss: Tensor | undefined
-  /** Class scores before any softmax, [B, classes]. */
+  /** Class scores before any softmax. */
   readonly scores: Tensor
-  /** Cosine similarities of student embeddings and anchors, [B, anchors]; absent without anchors. */
+  /** Cosine similarities of student embeddings and anchors, [B, anchors], if the method reports them. */
   readonly cosine: Tensor | undefined
 }
 
 /**
- * CLIP-style contrast of student embeddings [B, D] with anchors [A, D]: cross entropy over the anchors of their scaled
- * cosine similarities with `targets` [B, A], whose rows sum to 1.
- */
-export function contrastive(
-  student: Tensor,
-  anchors: Tensor,
-  targets: Tensor,
-  logitScale: Tensor | undefined,
-): { loss: Tensor; cosine: Tensor } {
-  const cosine = op.matmul(l2Normalize(student), l2Normalize(anchors), { transposeB: true })
-  const scores = logitScale
-    ? op.mul(cosine, op.minimum(op.exp(logitScale), MAX_LOGIT_SCALE))
-    : cosine
-  return { loss: crossEntropy(scores, targets), cosine }
-}
-
-/** The whole batch. */
-const itself = (labels: Tensor): Among => ({
-  labels,
-  indices: labels.tracer.iota(labels.shape[0]!),
-})
-
-/** Targets [rows, B] of images contrasted with all of a batch: each with itself, or with all of its class. */
-function sampleTargets(
-  labels: Tensor,
-  { labels: all, indices }: Among,
-  sameClass: LossSettings['sameClass'],
-): Tensor {
-  const [rows, batch] = [labels.shape[0]!, all.shape[0]!]
-  if (sameClass === 'negative') return op.oneHot(indices, batch)
-  const matches = op.cast(
-    op.equal(op.reshape(labels, [rows, 1]), op.reshape(all, [1, batch])),
-    'float32',
-  )
-  return op.div(matches, op.sum(matches, { axes: [1], keepDims: true }))
-}
-
-/** Targets [B, anchors] of a batch contrasted with centroids: all of an image's class share it equally. */
-function centroidTargets(targets: Tensor, anchors: number): Tensor {
-  const [batch, classes] = targets.shape as [number, number]
-  const prototypes = anchors / classes
-  if (prototypes === 1) return targets
-  const each = op.reshape(op.mul(targets, 1 / prototypes), [batch, classes, 1])
-  return op.reshape(op.broadcastTo(each, [batch, classes, prototypes]), [batch, anchors])
-}
-
-/**
- * The loss of a batch.
- * @param embedding student embeddings [B, D]; @param labels int32[B].
+ * Returns the loss of a batch.
+ * @param embedding student embeddings [B, D].
+ * @param labels int32[B]; absent if the method takes no class labels.
  */
 export function studentLoss(
   parameters: StudentParameters,
   embedding: Tensor,
-  labels: Tensor,
+  labels: Tensor | undefined,
   signal: TeacherSignal,
+  method: MethodDefinition,
   settings: LossSettings,
 ): StudentLoss {
   const scores = classScores(parameters, embedding)
-  const targets = op.oneHot(labels, scores.shape[1]!)
-  const classInput = settings.classScores === 'probabilities' ? op.softmax(scores) : scores
-  const classLoss = crossEntropy(classInput, targets)
+  // Traced before the softmax, which the class loss and the method may share.
+  const targets = labels && op.oneHot(labels, scores.shape[1]!)
+  const logits = settings.classScores === 'probabilities' ? op.softmax(scores) : scores
+  const classLoss = targets && crossEntropy(logits, targets)
+  const found = method.loss?.(
+    lossInputs(method, { embedding, scores, logits, labels, parameters, settings }, signal),
+  )
+  const { loss: kdLoss, cosine } = !found || isTensor(found) ? { loss: found } : found
+  if (kdLoss && kdLoss.rank !== 0)
+    throw new Error(
+      `${methodName(method)}: the loss must be a scalar, got the shape [${kdLoss.shape.join(', ')}]`,
+    )
+  const loss =
+    classLoss && kdLoss
+      ? op.add(classLoss, op.mul(kdLoss, settings.kdWeight))
+      : (classLoss ?? kdLoss)
+  if (!loss) throw new Error(`${methodName(method)} has neither a class loss nor a loss of its own`)
+  return { loss, classLoss, kdLoss, scores, cosine }
+}
 
-  const distil = (): { loss?: Tensor; cosine?: Tensor } => {
-    if (signal.kind === 'none') return {}
-    if (signal.kind === 'probabilities') {
-      const { temperature } = settings
-      const softened = op.mul(classInput, 1 / temperature)
-      // The factor T² keeps the gradient's size independent of the temperature (Hinton 2015, section 2).
-      return { loss: op.mul(crossEntropy(softened, signal.probabilities), temperature ** 2) }
-    }
-    const { teacher_proj, logit_scale } = parameters
-    if (!teacher_proj) throw new Error('studentLoss: anchors need the parameters of teacher_proj')
-    return contrastive(
-      embedding,
-      op.linear(signal.anchors, teacher_proj.weight, teacher_proj.bias),
-      signal.kind === 'centroids'
-        ? centroidTargets(targets, signal.anchors.shape[0]!)
-        : sampleTargets(labels, signal.among ?? itself(labels), settings.sameClass),
-      logit_scale,
+interface OwnInputs {
+  readonly embedding: Tensor
+  readonly scores: Tensor
+  readonly logits: Tensor
+  readonly labels: Tensor | undefined
+  readonly parameters: object
+  readonly settings: LossSettings
+}
+
+/** Inputs of a method's loss; those that the method said it does not need throw when they are read. */
+function lossInputs(
+  method: MethodDefinition,
+  { labels, parameters, ...own }: OwnInputs,
+  { anchors, probabilities, among }: TeacherSignal,
+): LossInputs {
+  const given = (value: Tensor | undefined, name: keyof LossInputs, needs: string): Tensor => {
+    if (value) return value
+    throw new Error(
+      `${methodName(method)}: its loss reads ${name}, which only methods with ${needs} are given`,
     )
   }
-  const { loss: kdLoss, cosine } = distil()
-  const loss = kdLoss ? op.add(classLoss, op.mul(kdLoss, settings.kdWeight)) : classLoss
-  return { loss, classLoss, kdLoss, scores, cosine }
+  return {
+    ...own,
+    op,
+    parameters: parameters as LossInputs['parameters'],
+    get labels() {
+      return given(labels, 'labels', 'needsLabels')
+    },
+    get anchors() {
+      return given(anchors, 'anchors', "takes: 'embeddings'")
+    },
+    get probabilities() {
+      return given(probabilities, 'probabilities', "takes: 'probabilities'")
+    },
+    get anchorLabels() {
+      return given(among ? among.labels : labels, 'anchorLabels', 'needsLabels')
+    },
+    get anchorRows() {
+      const { tracer, shape } = own.embedding
+      return among ? among.rows : tracer.iota(shape[0]!)
+    },
+  }
 }

@@ -22,6 +22,7 @@ import {
 } from './batch.js'
 import { studentSpecs, type TrainConfig } from './config.js'
 import { trainGraph } from './graphs.js'
+import { methodDefinition, methodName } from './methods.js'
 import type { TeacherSignal } from './loss.js'
 
 /** One of the graphs that a training step is made of. */
@@ -33,7 +34,7 @@ export interface StepPart {
 
 /**
  * The graphs of a training step in the order they run. Without micro-batches that is `trainGraph` alone. With them:
- * - `anchors`, for teacher-kd: the live teacher's embeddings of each micro-batch, put in their rows of `sum.anchors`;
+ * - `anchors`, for a live teacher whose embeddings of the whole batch the loss needs: the live teacher's embeddings of each micro-batch, put in their rows of `sum.anchors`;
  * - `accumulate`: adds each micro-batch's gradients and metrics to `sum.gradients.*` and `sum.metrics.*`;
  * - `apply`: AdamW with their means; gives the state, the metrics of the batch, and sums that are zero again.
  *
@@ -49,7 +50,8 @@ export function stepGraphs(config: TrainConfig): readonly StepPart[] {
   const times = batch / microBatch
   if (!Number.isInteger(times))
     throw new Error(`micro-batches of ${microBatch} images do not make up a batch of ${batch}`)
-  const model = method === 'teacher-kd' && teacher?.kind === 'live' ? teacher.model : undefined
+  const { wholeBatch } = methodDefinition(method)
+  const model = wholeBatch && teacher?.kind === 'live' ? teacher.model : undefined
   return [
     ...(model ? [{ graph: anchorsGraph(config, microBatch, model), times }] : []),
     { graph: accumulateGraph(config, microBatch, model), times },
@@ -113,15 +115,16 @@ function anchorsGraph(config: TrainConfig, rows: number, model: ViTConfig): Grap
 
 /** What is added up over the micro-batches. */
 function sumInputs(config: TrainConfig) {
+  const { needsLabels, loss } = methodDefinition(config.method)
   const rest = { role: 'optimizer', donated: true } as const
   const metric = spec([], rest)
   return {
     gradients: parameterInputs(studentSpecs(config), rest),
     metrics: {
       loss: metric,
-      class_loss: metric,
-      kd_loss: config.method === 'supervised' ? undefined : metric,
-      correct: metric,
+      class_loss: needsLabels ? metric : undefined,
+      kd_loss: loss && metric,
+      correct: needsLabels ? metric : undefined,
     },
   }
 }
@@ -129,6 +132,7 @@ function sumInputs(config: TrainConfig) {
 /** @param model of the live teacher whose anchors are in `sum.anchors`, if that is where they are. */
 function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): Graph {
   const { batch, method } = config
+  const { wholeBatch, needsLabels } = methodDefinition(method)
   const { seed, teacher, batch: own } = stepInputs({ ...config, batch: rows })
   const { teacher_embeddings: embeddings, ...ownRows } = own
   const inputs = {
@@ -139,25 +143,23 @@ function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): 
     },
     seed,
     teacher: model ? undefined : teacher,
-    batch: ownRows,
-    whole: (model || embeddings) && {
-      labels: labelsInput(batch),
-      teacher_embeddings: embeddings && spec([batch, embeddings.shape[1]!]),
-    },
+    batch: wholeBatch ? ownRows : own,
+    whole: wholeBatch
+      ? {
+          labels: needsLabels ? labelsInput(batch) : undefined,
+          teacher_embeddings: embeddings && spec([batch, embeddings.shape[1]!]),
+        }
+      : undefined,
     micro_batch: microBatchInput,
     sum: { ...sumInputs(config), anchors: model && anchorsInput(config, model, false) },
   }
-  const graph = trace(`accumulate ${method}`, inputs, (symbols) => {
+  const graph = trace(`accumulate ${methodName(method)}`, inputs, (symbols) => {
     const { state, whole, micro_batch, sum, ...rest } = symbols
     const step = rest as StepInputs<Tensor>
     const anchors = sum.anchors ?? whole?.teacher_embeddings
     const signal: TeacherSignal =
       whole && anchors
-        ? {
-            kind: 'samples',
-            anchors,
-            among: { labels: whole.labels, indices: indicesOf(micro_batch, rows) },
-          }
+        ? { anchors, among: { labels: whole.labels, rows: indicesOf(micro_batch, rows) } }
         : teacherSignal(config, step)
     // Every micro-batch of every step draws its own dropout masks.
     const draw = op.add(op.mul(state.step, batch / rows), micro_batch)
@@ -181,7 +183,7 @@ function applyGraph(config: TrainConfig, times: number, model?: ViTConfig): Grap
     state: stateInputs(studentSpecs(config), scalesLoss(config)),
     sum: { ...sumInputs(config), anchors: model && anchorsInput(config, model, true) },
   }
-  return trace(`apply ${config.method}`, inputs, ({ state, sum }, tracer) => {
+  return trace(`apply ${methodName(config.method)}`, inputs, ({ state, sum }, tracer) => {
     const mean = (total: Tensor) => op.mul(total, 1 / times)
     const { correct, ...losses } = sum.metrics
     const gradients = flattenTree(mapTree(sum.gradients, isTensor, mean), isTensor)

@@ -1,16 +1,6 @@
-// What a distillation run is made of: the method, the preset that settles the paper's open points, and their numbers.
-// Data only; what they mean is in loss.ts and graphs.ts.
+// The settings of a distillation loss, and the presets that decide where the paper's text, its published code and common
+// practice differ. Data only; losses are in loss.ts and methods.ts.
 import type { Schedule } from '../optim/schedules.js'
-
-/**
- * - `supervised`: class labels alone.
- * - `logit-kd`: distils the teacher's class scores (Hinton 2015; the paper's "vanilla").
- * - `teacher-kd`: contrasts with a live teacher's embeddings of the same batch (CLIP-Teacher-KD).
- * - `embed-kd`: contrasts with pre-computed class centroids (CLIP-Embed-KD).
- * - `cached-kd`: teacher-kd with pre-computed per-sample embeddings.
- */
-export const methods = ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cached-kd'] as const
-export type Method = (typeof methods)[number]
 
 /** How the loss is built where the paper's published code and common practice differ. */
 export interface LossSettings {

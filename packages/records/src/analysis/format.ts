@@ -1,4 +1,5 @@
 // Numbers and names as readers see them. Decimal prefixes (1 MB = 10^6 bytes), as in the paper.
+import { isMethod, methods } from '@embed-kd/core'
 
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 
@@ -79,16 +80,9 @@ export function listed(items: readonly string[], conjunction = 'and'): string {
   return `${items.slice(0, -1).join(', ')} ${conjunction} ${items.at(-1)}`
 }
 
-const METHOD_NAMES: Readonly<Record<string, string>> = {
-  supervised: 'Supervised',
-  'logit-kd': 'Logit-KD',
-  'teacher-kd': 'Teacher-KD',
-  'embed-kd': 'Embed-KD',
-  'cached-kd': 'Cached-KD',
-}
-
+/** Returns a method's label (`Embed-KD`); a name that core does not know stands for itself. */
 export function methodName(method: string): string {
-  return METHOD_NAMES[method] ?? method
+  return isMethod(method) ? methods[method].label : method
 }
 
 const STATUS_NAMES: Readonly<Record<string, string>> = {

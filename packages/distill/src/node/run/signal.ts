@@ -1,7 +1,7 @@
 // What a teacher contributes to each batch, wherever it comes from: nothing, centroids, a store of embeddings, or a live teacher
 // with a preprocessing of its own. Training sees graph inputs only.
 import type { HostTensor, Method, TeacherSource } from '@embed-kd/core'
-import { hostTensor } from '@embed-kd/core'
+import { hostTensor, methods, teacherInput } from '@embed-kd/core'
 
 import type { Augmentation } from '../../images/augment.js'
 import type { Batch } from '../data/batches.js'
@@ -14,8 +14,8 @@ import type { Encoder } from '../teachers/encoder.js'
 import { digestFiles } from '../teachers/hf.js'
 
 export interface Signal {
-  /** The method of the training graph. A live teacher runs beside it, so its embeddings are stored ones to the graph. */
   readonly method: Method
+  /** A live teacher runs beside the graph, so its output is a stored one to the graph. */
   readonly source?: TeacherSource
   /** Graph inputs that stay: `teacher.*`. */
   readonly held: ReadonlyMap<string, HostTensor>
@@ -46,12 +46,8 @@ const none: ReadonlyMap<string, HostTensor> = new Map()
 export async function openSignal(options: SignalOptions): Promise<Signal> {
   const { method, embeddings, encoder } = options
   const augmentation = options.augmentation ?? { flip: false, cropPadding: 0 }
-  const needs =
-    method === 'supervised'
-      ? 'nothing'
-      : method === 'embed-kd' || method === 'cached-kd'
-        ? 'embeddings'
-        : 'teacher'
+  const { teacher: needed } = methods[method]
+  const needs = needed === 'none' ? 'nothing' : needed === 'live' ? 'teacher' : 'embeddings'
   if (needs !== 'embeddings' && embeddings !== undefined)
     throw new UserError(
       `${method} has no use for --embeddings`,
@@ -64,16 +60,15 @@ export async function openSignal(options: SignalOptions): Promise<Signal> {
         ? 'leave out --teacher'
         : 'make its embeddings with embed-kd embed and give them with --embeddings',
     )
-  switch (method) {
-    case 'supervised':
+  switch (needed) {
+    case 'none':
       return { method, held: none, augmentation, identity: 'none', dispose: async () => {} }
-    case 'embed-kd':
+    case 'centroids':
       return centroidSignal(required(embeddings, method, '--embeddings'), options, augmentation)
-    case 'cached-kd':
+    case 'samples':
       return sampleSignal(required(embeddings, method, '--embeddings'), options)
-    case 'teacher-kd':
-    case 'logit-kd':
-      return liveSignal(required(encoder, method, '--teacher'), method, options, augmentation)
+    case 'live':
+      return liveSignal(required(encoder, method, '--teacher'), options, augmentation)
   }
 }
 
@@ -89,12 +84,12 @@ function required<T>(value: T | undefined, method: Method, flag: string): T {
 
 async function centroidSignal(
   path: string,
-  { dataset }: SignalOptions,
+  { method, dataset }: SignalOptions,
   augmentation: Augmentation,
 ): Promise<Signal> {
   const { centroids, prototypes } = loadCentroids(path, dataset)
   return {
-    method: 'embed-kd',
+    method,
     source: { kind: 'stored', width: centroids.shape[1]!, prototypes },
     held: new Map([['teacher.centroids', centroids]]),
     augmentation,
@@ -105,7 +100,7 @@ async function centroidSignal(
 
 async function sampleSignal(
   path: string,
-  { dataset, augmentation }: SignalOptions,
+  { method, dataset, augmentation }: SignalOptions,
 ): Promise<Signal> {
   const store = SampleStore.open(path)
   store.close()
@@ -117,7 +112,7 @@ async function sampleSignal(
       'leave out --augment to train on the images the teacher saw, or make other embeddings with embed-kd embed --augment',
     )
   return {
-    method: 'cached-kd',
+    method,
     source: { kind: 'stored', width },
     held: none,
     augmentation: metadata.augmentation,
@@ -129,37 +124,29 @@ async function sampleSignal(
 
 function liveSignal(
   encoder: Encoder,
-  method: 'teacher-kd' | 'logit-kd',
-  { dataset }: SignalOptions,
+  { method, dataset }: SignalOptions,
   augmentation: Augmentation,
 ): Signal {
-  if (method === 'logit-kd' && encoder.classes !== dataset.classes)
+  const { takes } = methods[method]
+  if (takes === 'probabilities' && encoder.classes !== dataset.classes)
     throw new UserError(
-      `logit-kd needs a teacher that scores the data set's ${dataset.classes} classes, ${encoder.name} ` +
+      `${method} needs a teacher that scores the data set's ${dataset.classes} classes, ${encoder.name} ` +
         (encoder.classes === undefined ? 'has no classifier' : `scores ${encoder.classes}`),
       'train one with embed-kd train-teacher, or choose teacher-kd',
     )
   return {
-    method: method === 'teacher-kd' ? 'cached-kd' : 'logit-kd',
+    method,
     source: { kind: 'stored', width: encoder.width },
     held: none,
     augmentation,
     identity: encoder.digest,
     async liveTeacher({ pixels, labels, count }) {
       const { embeddings, probabilities } = await encoder.embed(pixels, count)
-      return method === 'teacher-kd'
-        ? new Map([
-            [
-              'batch.teacher_embeddings',
-              hostTensor('float32', [labels.length, encoder.width], embeddings),
-            ],
-          ])
-        : new Map([
-            [
-              'batch.teacher_probabilities',
-              hostTensor('float32', [labels.length, dataset.classes], probabilities!),
-            ],
-          ])
+      const output =
+        takes === 'probabilities'
+          ? hostTensor('float32', [labels.length, dataset.classes], probabilities!)
+          : hostTensor('float32', [labels.length, encoder.width], embeddings)
+      return new Map([[teacherInput(method)!, output]])
     },
     dispose: () => encoder.dispose(),
   }

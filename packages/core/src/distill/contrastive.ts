@@ -1,0 +1,62 @@
+// The contrastive loss of CLIP between student embeddings and anchors, as the paper's methods use it: the parameters it trains,
+// the targets of images and of class centroids, and the loss.
+import * as op from '../graph/api.js'
+import type { Tensor } from '../graph/trace.js'
+import { crossEntropy, l2Normalize } from '../nn/layers.js'
+import { linearParameters, undecayed } from '../nn/parameters.js'
+import type { LossInputs, MethodShape } from './method.js'
+
+/** CLIP's logit scale: its initial value 1/0.07 and its bound 100 (Radford 2021, section 2.5). */
+const INITIAL_LOGIT_SCALE = Math.log(1 / 0.07)
+const MAX_LOGIT_SCALE = 100
+
+/** A projection of teacher embeddings to the student's width and, if learned, the logarithm of the logit scale. */
+export const contrastiveParameters = ({ studentWidth, teacherWidth, settings }: MethodShape) => ({
+  teacher_proj: linearParameters(teacherWidth, studentWidth),
+  logit_scale: settings.logitScale === 'learned' ? undecayed([], INITIAL_LOGIT_SCALE) : undefined,
+})
+
+type Inputs = LossInputs<ReturnType<typeof contrastiveParameters>>
+
+/** Contrasts each image with the teacher's embeddings of all images in its batch. */
+export const contrastSamples = (inputs: Inputs) => contrast(inputs, sampleTargets)
+
+/** Contrasts each image with the centroids of all classes. */
+export const contrastCentroids = (inputs: Inputs) => contrast(inputs, centroidTargets)
+
+/**
+ * Returns the cross entropy over the anchors of the scaled cosine similarities [B, anchors] with `targets` [B, anchors], whose
+ * rows sum to 1; and the cosine similarities.
+ */
+function contrast(inputs: Inputs, targets: (inputs: Inputs) => Tensor) {
+  const { embedding, anchors, parameters } = inputs
+  const { teacher_proj, logit_scale } = parameters
+  const projected = op.linear(anchors, teacher_proj.weight, teacher_proj.bias)
+  const wanted = targets(inputs)
+  const cosine = op.matmul(l2Normalize(embedding), l2Normalize(projected), { transposeB: true })
+  const scores = logit_scale
+    ? op.mul(cosine, op.minimum(op.exp(logit_scale), MAX_LOGIT_SCALE))
+    : cosine
+  return { loss: crossEntropy(scores, wanted), cosine }
+}
+
+/** Targets [rows, B] of images contrasted with all of a batch: each image with itself, or with every image of its class. */
+function sampleTargets({ labels, anchors, anchorLabels, anchorRows, settings }: Inputs): Tensor {
+  const [rows, batch] = [labels.shape[0]!, anchors.shape[0]!]
+  if (settings.sameClass === 'negative') return op.oneHot(anchorRows, batch)
+  const matches = op.cast(
+    op.equal(op.reshape(labels, [rows, 1]), op.reshape(anchorLabels, [1, batch])),
+    'float32',
+  )
+  return op.div(matches, op.sum(matches, { axes: [1], keepDims: true }))
+}
+
+/** Targets [B, anchors] of images contrasted with centroids: all centroids of an image's class share the target equally. */
+function centroidTargets({ labels, scores, anchors }: Inputs): Tensor {
+  const [batch, classes] = scores.shape as [number, number]
+  const targets = op.oneHot(labels, classes)
+  const prototypes = anchors.shape[0]! / classes
+  if (prototypes === 1) return targets
+  const each = op.reshape(op.mul(targets, 1 / prototypes), [batch, classes, 1])
+  return op.reshape(op.broadcastTo(each, [batch, classes, prototypes]), [batch, anchors.shape[0]!])
+}
