@@ -174,7 +174,7 @@ function syntheticRecord(
   }
 
   const frame = {
-    schemaVersion: 2 as const,
+    schemaVersion: 3 as const,
     id: `synthetic-${index}`,
     benchmarkVersion: '0.1.0',
     trial: {

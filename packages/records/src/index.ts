@@ -1,9 +1,18 @@
-// The record of one trial: its schema, its types, and its form as a JSON line. Statistics belong to the benchmark.
+// Records of trials: their schema, their form as JSON lines, and everything computed from them.
 export {
+  axes,
+  axisNames,
   METHODS,
   PRECISIONS,
   PRESETS,
   REMATERIALISATIONS,
+  trialSchema,
+  type Axis,
+  type AxisName,
+  type AxisRole,
+  type Trial,
+} from './axes.js'
+export {
   recordJsonSchema,
   recordSchema,
   SCHEMA_VERSION,
@@ -13,8 +22,15 @@ export {
   type Method,
   type Preset,
   type Status,
-  type Trial,
 } from './schema.js'
+export {
+  axisKey,
+  axisWords,
+  describeConfiguration,
+  describeTrial,
+  groupKey,
+  varyingAxes,
+} from './trial-names.js'
 export { formatRecord, type ParsedRecords, parseRecords, RecordError } from './jsonl.js'
 export {
   answer,

@@ -1,10 +1,10 @@
 // Records as JSON lines: one record a line, each line ended by a newline.
 // Text in, text out; opening and appending to files belongs to the caller.
-import { UserError } from '@embed-kd/core'
+import { isMethod, methods, UserError } from '@embed-kd/core'
 
 import { type BenchRecord, recordSchema, SCHEMA_VERSION } from './schema.js'
 
-/** A line that is not a record this version can read. `line` counts from 1. */
+/** Error about a line that is not a record which this version can read. `line` counts from 1. */
 export class RecordError extends UserError {
   override readonly name = 'RecordError'
   readonly line: number
@@ -17,13 +17,13 @@ export class RecordError extends UserError {
 
 export interface ParsedRecords {
   readonly records: BenchRecord[]
-  /** The last line, where a killed writer left it unfinished. It holds no record; cut it off before appending. */
+  /** Last line of the text, if a killed writer left it unfinished. It holds no record; cut it off before appending. */
   readonly tornLine?: string
 }
 
 /**
- * Reads JSON lines. Blank lines are passed over, and a last line that was torn (no newline at its end, no whole JSON)
- * is handed back apart from the records.
+ * Reads JSON lines. Blank lines are skipped. A torn last line (no newline at its end, incomplete JSON) is returned apart
+ * from the records.
  * @throws RecordError at the first other line that is no JSON, no record, or of another schema version.
  */
 export function parseRecords(text: string): ParsedRecords {
@@ -36,7 +36,7 @@ export function parseRecords(text: string): ParsedRecords {
       value = JSON.parse(line)
     } catch {
       if (index === lines.length - 1) return { records, tornLine: line }
-      throw new RecordError(index + 1, `is not JSON (${excerpt(line)}); mend or delete the line`)
+      throw new RecordError(index + 1, `is not JSON (${excerpt(line)}); fix or delete the line`)
     }
     records.push(checkRecord(value, index + 1))
   }
@@ -44,45 +44,76 @@ export function parseRecords(text: string): ParsedRecords {
 }
 
 /**
- * One JSON line, with its newline.
+ * Returns a record as one JSON line, with its newline.
  * @throws Error naming the field, if the record does not follow the schema.
  */
 export function formatRecord(record: BenchRecord): string {
   const result = recordSchema.safeParse(record)
   if (!result.success) {
     throw new Error(
-      `refusing to write a record that breaks the schema: ${complaints(result.error)}`,
+      `refusing to write a record that breaks the schema: ${validationError(result.error)}`,
     )
   }
   return `${JSON.stringify(result.data)}\n`
 }
 
 function checkRecord(value: unknown, line: number): BenchRecord {
-  const result = recordSchema.safeParse(migrated(value, line))
-  if (!result.success) throw new RecordError(line, complaints(result.error))
+  const result = recordSchema.safeParse(upgraded(value, line))
+  if (!result.success) throw new RecordError(line, validationError(result.error))
   return result.data
 }
 
-/** The record in the form of today. Version 2 only added fields: micro-batches, rematerialisation, recomputed FLOPs, precision. */
-function migrated(value: unknown, line: number): unknown {
-  const version =
-    typeof value === 'object' && value !== null && 'schemaVersion' in value
-      ? value.schemaVersion
-      : undefined
-  if (version === SCHEMA_VERSION) return value
-  if (version === 1) return { ...(value as object), schemaVersion: SCHEMA_VERSION }
-  if (typeof version !== 'number') {
-    throw new RecordError(line, 'has no schemaVersion, so it is no embed-kd record')
-  }
-  throw new RecordError(
-    line,
-    version > SCHEMA_VERSION
-      ? `has schema version ${version}, this embed-kd reads ${SCHEMA_VERSION}: update embed-kd`
-      : `has schema version ${version}, which is no longer read (now ${SCHEMA_VERSION}): run its trial again`,
-  )
+/** What changed with each version of the schema, as a function from a record of the version before. */
+const upgrades: Readonly<Record<number, (record: OldRecord) => OldRecord>> = {
+  // Version 2 only added fields: micro-batches, rematerialisation, recomputed FLOPs, precision.
+  2: (record) => record,
+  3: withImageCounts,
 }
 
-function complaints(error: {
+interface OldRecord {
+  readonly schemaVersion: number
+  readonly trial?: { readonly method?: unknown }
+  readonly rerunCommand?: unknown
+}
+
+/** Version 3 says how many images were used. Earlier records say so in the command that runs their trial again. */
+function withImageCounts(record: OldRecord): OldRecord {
+  const { rerunCommand = '', trial } = record
+  const method = String(trial?.method)
+  const hasCentroids = isMethod(method) && methods[method].teacher === 'centroids'
+  const counts = ['trainImages', 'testImages', 'centroidImages'].flatMap((name) => {
+    if (name === 'centroidImages' && !hasCentroids) return []
+    const flag = `--${name.replace('Images', '-images')}`
+    const [, images] = new RegExp(`${flag} (\\d+)`).exec(String(rerunCommand)) ?? []
+    return images === undefined ? [] : [[name, Number(images)]]
+  })
+  return { ...record, trial: { ...trial, ...Object.fromEntries(counts) } }
+}
+
+/** Returns a record of an earlier version in the form of today. */
+function upgraded(value: unknown, line: number): unknown {
+  if (!hasVersion(value))
+    throw new RecordError(line, 'has no schemaVersion, so it is no embed-kd record')
+  const { schemaVersion: version } = value
+  if (version > SCHEMA_VERSION)
+    throw new RecordError(
+      line,
+      `has schema version ${version}, this embed-kd reads ${SCHEMA_VERSION}: update embed-kd`,
+    )
+  if (version < 1)
+    throw new RecordError(line, `has the unknown schema version ${version}: run its trial again`)
+  let record = value
+  for (let next = version + 1; next <= SCHEMA_VERSION; next++) record = upgrades[next]!(record)
+  return { ...record, schemaVersion: SCHEMA_VERSION }
+}
+
+const hasVersion = (value: unknown): value is OldRecord =>
+  typeof value === 'object' &&
+  value !== null &&
+  'schemaVersion' in value &&
+  Number.isInteger(value.schemaVersion)
+
+function validationError(error: {
   issues: readonly { path: readonly PropertyKey[]; message: string }[]
 }): string {
   const shown = error.issues

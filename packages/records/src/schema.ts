@@ -1,18 +1,12 @@
 // The schema of a benchmark record: what one trial was, what became of it, and everything that was measured.
 // It holds no statistics of its own and no file access; units are in the names, and what was not measured is absent.
-import { methodNames } from '@embed-kd/core'
 import { z } from 'zod'
 
-/** Version of the record's form. Any change of the form, an added field included, raises it. */
-export const SCHEMA_VERSION = 2
+import { trialSchema, type METHODS, type PRESETS } from './axes.js'
 
-/** The methods of core's table. */
-export const METHODS = methodNames
-export const PRESETS = ['paper', 'corrected'] as const
-/** What a gradient computes again instead of keeping. */
-export const REMATERIALISATIONS = ['elementwise', 'blocks'] as const
-/** Of the models' matrix products; parameters and optimizer are float32. */
-export const PRECISIONS = ['float32', 'mixed-float16'] as const
+/** Version of the record's form. Any change of the form, an added field included, raises it. */
+export const SCHEMA_VERSION = 3
+
 export const STATUSES = ['ok', 'oom', 'timeout', 'error', 'skipped'] as const
 
 const text = z.string().min(1)
@@ -24,66 +18,6 @@ const flops = z.number().nonnegative()
 const share = z.number().min(0).max(1)
 /** [step, value]: steps count from 1 and are those of the optimizer. */
 const curve = z.array(z.tuple([whole, z.number()]))
-
-const teacher = z
-  .strictObject({
-    name: text.describe('for example vit-base-16'),
-    kind: z
-      .enum(['trained', 'random', 'pretrained'])
-      .describe('trained by the sweep itself, random weights (cost only), or published weights'),
-    parameterCount: count,
-    imageSize: count.describe('side of the square input, in pixels'),
-    patch: count.describe('side of a patch, in pixels'),
-    embeddingWidth: count,
-    accuracy: share.optional().describe('of the teacher alone, on the test split'),
-    digest: text.optional().describe('of its weights'),
-  })
-  .describe('absent where the method has none (supervised)')
-
-const student = z.strictObject({
-  name: text,
-  imageSize: count.describe('side of the square input, in pixels'),
-  patch: count.describe('side of a patch, in pixels'),
-  width: count,
-  layers: count,
-  heads: count,
-  parameterCount: count,
-})
-
-const dataset = z.strictObject({
-  name: text,
-  classes: count,
-  trainSize: count.describe('images of the training split that the trial used'),
-  testSize: whole.describe('images of the test split that the trial used'),
-  digest: text.optional().describe('of the images and labels'),
-})
-
-const trial = z
-  .strictObject({
-    backend: text.describe('backend and device, for example ort:cpu'),
-    method: z.enum(METHODS),
-    preset: z.enum(PRESETS),
-    teacher: teacher.optional(),
-    student,
-    dataset,
-    batch: count,
-    epochs: count.optional(),
-    steps: count.optional().describe('given instead of epochs where only the cost is measured'),
-    seed: whole,
-    learningRate: z.number().positive(),
-    weightDecay: z.number().nonnegative(),
-    kdWeight: z.number().nonnegative().optional().describe('absent for supervised'),
-    dropout: share,
-    microBatch: count
-      .optional()
-      .describe('images whose gradients are computed at a time; the whole batch where absent'),
-    rematerialise: z
-      .enum(REMATERIALISATIONS)
-      .optional()
-      .describe('what gradients compute again instead of keeping; nothing where absent'),
-    precision: z.enum(PRECISIONS).exclude(['float32']).optional().describe('float32 where absent'),
-  })
-  .describe('one configuration and one seed')
 
 const environment = z.strictObject({
   cpuModel: text,
@@ -225,10 +159,10 @@ export const recordSchema = z
     schemaVersion: z.literal(SCHEMA_VERSION),
     id: text.describe('hash of the trial and of the benchmark version; a sweep resumes by it'),
     benchmarkVersion: text,
-    trial,
+    trial: trialSchema,
     status: z.enum(STATUSES),
     reason: text.optional().describe('why the status is not ok'),
-    lastWords: z.string().optional().describe('the last output of the child process'),
+    lastWords: z.string().optional().describe('last output of the child process'),
     warnings: z.array(text).optional().describe('for example: another process used the GPU'),
     costOnly: z
       .boolean()
@@ -266,7 +200,6 @@ export const recordSchema = z
   })
 
 export type BenchRecord = z.infer<typeof recordSchema>
-export type Trial = BenchRecord['trial']
 export type Environment = BenchRecord['environment']
 export type Method = (typeof METHODS)[number]
 export type Preset = (typeof PRESETS)[number]

@@ -142,7 +142,7 @@ describe('JSON lines', () => {
     const good = formatRecord(record)
     const bad = good.replace('"batch":64', '"batch":"64"')
     expect(errorOf(`${good}\n${bad}`)).toMatchObject({ line: 3 })
-    expect(errorOf(`${good}\n${bad}`).message).toMatch(/line 3: trial\.batch: .*expected number/)
+    expect(errorOf(`${good}\n${bad}`).message).toMatch(/line 3: trial\.batch: give a whole number/)
     expect(errorOf(`{"half": \n${good}`).message).toMatch(/line 1: is not JSON \(\{"half":/)
   })
 
@@ -150,19 +150,24 @@ describe('JSON lines', () => {
     const good = formatRecord(record)
     const version = (text: string) =>
       errorOf(good.replace(`"schemaVersion":${SCHEMA_VERSION}`, text)).message
-    expect(version('"schemaVersion":3')).toContain('update embed-kd')
+    expect(version(`"schemaVersion":${SCHEMA_VERSION + 1}`)).toContain('update embed-kd')
     expect(version('"schemaVersion":0')).toContain('run its trial again')
     expect(version('"version":1')).toContain('no embed-kd record')
     expect(errorOf('null\n').message).toContain('no embed-kd record')
   })
 
-  test('of version 1 are read in the form of today', () => {
-    const old = formatRecord(record).replace(
-      `"schemaVersion":${SCHEMA_VERSION}`,
-      '"schemaVersion":1',
-    )
-    expect(old).not.toBe(formatRecord(record))
-    expect(parseRecords(old).records).toEqual([record])
+  test.each([1, 2])('of version %i are read in the form of today', (version) => {
+    const rerunCommand =
+      'embed-kd bench --method embed-kd --batch 64 --train-images 600 --centroid-images 100'
+    const line = (fields: object) =>
+      `${JSON.stringify({ ...record, schemaVersion: version, ...fields })}\n`
+    expect(parseRecords(line({})).records).toEqual([record])
+    const { trial } = parseRecords(line({ rerunCommand })).records[0]!
+    expect(trial).toEqual({ ...record.trial, trainImages: 600, centroidImages: 100 })
+    const { teacher: _none, ...rest } = record.trial
+    const supervised = { ...rest, method: 'supervised' }
+    const [untaught] = parseRecords(line({ rerunCommand, trial: supervised })).records
+    expect(untaught!.trial).toEqual({ ...supervised, trainImages: 600 })
   })
 
   test('are not written for a record that breaks the schema', () => {

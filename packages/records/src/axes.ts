@@ -1,0 +1,258 @@
+// The axes of a trial: everything in which two trials can differ, one entry each. The schema of a record's trial, the names
+// of trials and the grouping of records follow from this table; the bench package adds flags, help and defaults to each entry.
+import { methodNames } from '@embed-kd/core'
+import { z } from 'zod'
+
+import { datasetSchema, studentSchema, teacherSchema } from './trial-parts.js'
+
+/** The methods of core's table. */
+export const METHODS = methodNames
+export const PRESETS = ['paper', 'corrected'] as const
+/** What gradients may recompute instead of keeping it. */
+export const REMATERIALISATIONS = ['elementwise', 'blocks'] as const
+/** Precisions of the models' matrix products; parameters and optimizer are float32. */
+export const PRECISIONS = ['float32', 'mixed-float16'] as const
+
+/**
+ * How trials that differ in an axis stand to each other.
+ * - `scope`: they never share a figure, as in another backend or data set.
+ * - `setting`: they share a figure, but methods are compared only at equal values, as in another batch.
+ * - `variant`: they are what is compared, as in another method.
+ * - `repetition`: they are one configuration run again, and are averaged.
+ */
+export type AxisRole = 'scope' | 'setting' | 'variant' | 'repetition'
+
+export interface Axis<Schema extends z.ZodType = z.ZodType> {
+  /** Name in tables and reports. */
+  readonly label: string
+  /** Schema of the value in a record's trial. Its messages say what to give instead. */
+  readonly schema: Schema
+  readonly role: AxisRole
+  /** Name of the value that trials have if they leave the axis out. */
+  readonly absent?: string
+  /** Whether the name of a trial always says the value, or only if trials listed together differ in it. */
+  readonly named: 'always' | 'if it varies'
+  /** Value that the name of a trial says only if trials listed together differ in it. */
+  readonly usual?: string
+  /** Value in the name of a trial (default: the label and the value). */
+  words?(value: NonNullable<z.output<Schema>>): string
+  /** What tells trials apart in this axis (default: the value). */
+  key?(trial: Described): unknown
+}
+
+/** The parts of a trial that a record describes by more than a name. */
+interface Described {
+  readonly teacher?: z.output<typeof teacherSchema> | undefined
+  readonly dataset: z.output<typeof datasetSchema>
+}
+
+const axis = <Schema extends z.ZodType>(entry: Axis<Schema>): Axis<Schema> => entry
+
+const text = z.string('give a name').min(1, 'give a name')
+const fromOne = 'give a whole number from 1 on'
+const count = z.int(fromOne).positive(fromOne)
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  z.enum(values, `give one of ${values.join(', ')}`)
+/** Numbers from 0 on. */
+const amount = z.number('give a number').nonnegative('give a number from 0 on')
+/** A probability below 1. */
+const probability = z
+  .number('give a number')
+  .min(0, 'give a number from 0 to 0.99')
+  .max(0.99, 'give a number from 0 to 0.99')
+
+const publishedDigest = ({ kind, digest }: z.output<typeof teacherSchema>) =>
+  kind === 'pretrained' ? digest : undefined
+
+/** In the order in which trials are described. */
+export const axes = {
+  method: axis({
+    label: 'method',
+    schema: oneOf(METHODS),
+    role: 'variant',
+    named: 'always',
+    words: (method) => method,
+  }),
+  teacher: axis({
+    label: 'teacher',
+    schema: teacherSchema.optional(),
+    role: 'setting',
+    absent: 'no teacher',
+    named: 'always',
+    words: ({ name }) => `teacher ${name}`,
+    // A sweep trains its own teachers; two of one name are the same teacher with other initial values.
+    key: ({ teacher }) =>
+      teacher && [teacher.name, teacher.kind, teacher.imageSize, publishedDigest(teacher)],
+  }),
+  student: axis({
+    label: 'student',
+    schema: studentSchema,
+    role: 'scope',
+    named: 'always',
+    words: ({ name }) => `${name} student`,
+  }),
+  dataset: axis({
+    label: 'data set',
+    schema: datasetSchema,
+    role: 'scope',
+    named: 'if it varies',
+    words: ({ name }) => name,
+    key: ({ dataset: { name, digest } }) => [name, digest],
+  }),
+  dataSize: axis({
+    label: 'image size',
+    schema: count
+      .optional()
+      .describe('side in pixels to which encoded images were resized; their own size if absent'),
+    role: 'scope',
+    absent: 'images of their own size',
+    named: 'if it varies',
+    words: (pixels) => `images of ${pixels} px`,
+  }),
+  trainImages: axis({
+    label: 'training images',
+    schema: count
+      .optional()
+      .describe('number of leading images of the training split that were used; all if absent'),
+    role: 'setting',
+    absent: 'all training images',
+    named: 'if it varies',
+    words: (images) => `${images} training images`,
+    key: ({ dataset }) => dataset.trainSize,
+  }),
+  testImages: axis({
+    label: 'test images',
+    schema: count
+      .optional()
+      .describe('number of leading images of the test split that were used; all if absent'),
+    role: 'setting',
+    absent: 'all test images',
+    named: 'if it varies',
+    words: (images) => `${images} test images`,
+    key: ({ dataset }) => dataset.testSize,
+  }),
+  batch: axis({
+    label: 'batch size',
+    schema: count.describe('images of a training step'),
+    role: 'setting',
+    named: 'always',
+    words: (images) => `batch ${images}`,
+  }),
+  microBatch: axis({
+    label: 'micro-batch size',
+    schema: count
+      .optional()
+      .describe('images whose gradients are computed at a time; the whole batch if absent'),
+    role: 'setting',
+    absent: 'whole batches',
+    named: 'always',
+    words: (images) => `micro-batches of ${images}`,
+  }),
+  rematerialise: axis({
+    label: 'rematerialisation',
+    schema: oneOf(REMATERIALISATIONS)
+      .optional()
+      .describe('what gradients recompute instead of keeping it; nothing if absent'),
+    role: 'setting',
+    absent: 'none',
+    named: 'always',
+    words: (what) => `rematerialise ${what}`,
+  }),
+  precision: axis({
+    label: 'precision',
+    schema: oneOf(PRECISIONS)
+      .exclude(['float32'])
+      .optional()
+      .describe('precision of training steps; float32 if absent'),
+    role: 'scope',
+    absent: 'float32',
+    named: 'always',
+    words: (precision) => precision,
+  }),
+  backend: axis({
+    label: 'backend',
+    schema: text.describe('backend and device, for example ort:cpu'),
+    role: 'scope',
+    named: 'always',
+    words: (backend) => backend,
+  }),
+  preset: axis({
+    label: 'preset',
+    schema: oneOf(PRESETS),
+    role: 'scope',
+    named: 'always',
+    usual: 'corrected',
+  }),
+  epochs: axis({
+    label: 'epochs',
+    schema: count.optional().describe('passes over the training images; absent if steps is given'),
+    role: 'setting',
+    named: 'if it varies',
+    words: (epochs) => `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`,
+  }),
+  steps: axis({
+    label: 'steps',
+    schema: count.optional().describe('timed steps of a trial that measures the cost alone'),
+    role: 'setting',
+    named: 'if it varies',
+    words: (steps) => `${steps} ${steps === 1 ? 'step' : 'steps'}`,
+  }),
+  learningRate: axis({
+    label: 'learning rate',
+    schema: z.number('give a number').positive('give a number greater than 0'),
+    role: 'setting',
+    named: 'if it varies',
+  }),
+  weightDecay: axis({
+    label: 'weight decay',
+    schema: amount,
+    role: 'setting',
+    named: 'if it varies',
+  }),
+  kdWeight: axis({
+    label: 'distillation weight',
+    schema: amount
+      .optional()
+      .describe('weight of the distillation loss; absent if the method has none'),
+    role: 'setting',
+    named: 'if it varies',
+  }),
+  dropout: axis({
+    label: 'dropout',
+    schema: probability.describe('probability that an attention weight is dropped'),
+    role: 'setting',
+    named: 'if it varies',
+  }),
+  centroidImages: axis({
+    label: 'centroid images',
+    schema: count
+      .optional()
+      .describe(
+        'images of each class whose mean embedding is a centroid; absent if the method has none',
+      ),
+    // Other methods have no centroids, so a comparison with them asks for no equal value.
+    role: 'variant',
+    named: 'if it varies',
+    words: (images) => `centroids of ${images} images`,
+  }),
+  seed: axis({
+    label: 'seed',
+    schema: z.int('give a whole number from 0 on').nonnegative('give a whole number from 0 on'),
+    role: 'repetition',
+    named: 'always',
+  }),
+} satisfies Record<string, Axis>
+
+/** Name of an axis, which is also the name of its field in a record's trial. */
+export type AxisName = keyof typeof axes
+export const axisNames = Object.keys(axes) as AxisName[]
+
+type TrialShape = { readonly [Name in AxisName]: (typeof axes)[Name]['schema'] }
+
+/** What a trial was: the value of each axis. */
+export const trialSchema = z
+  .strictObject(
+    Object.fromEntries(axisNames.map((name) => [name, axes[name].schema])) as TrialShape,
+  )
+  .describe('one configuration and one seed')
+export type Trial = z.output<typeof trialSchema>

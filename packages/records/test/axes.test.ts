@@ -1,0 +1,117 @@
+// The table of axes: names of trials, and that records which differ in an axis are told apart by it.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  axes,
+  axisKey,
+  axisNames,
+  describeConfiguration,
+  describeTrial,
+  groupKey,
+  type AxisName,
+  type Trial,
+  varyingAxes,
+} from '../src/index.js'
+import { anyRecord } from './arbitrary.js'
+
+const student = { imageSize: 32, patch: 4, width: 64, layers: 4, heads: 4, parameterCount: 10 }
+const trial: Trial = {
+  backend: 'ort:cpu',
+  method: 'embed-kd',
+  preset: 'corrected',
+  teacher: {
+    name: 'trained-m',
+    kind: 'trained',
+    parameterCount: 10,
+    imageSize: 32,
+    patch: 4,
+    embeddingWidth: 64,
+  },
+  student: { name: 'small', ...student },
+  dataset: { name: 'mnist', classes: 10, trainSize: 60_000, testSize: 10_000 },
+  batch: 64,
+  steps: 5,
+  seed: 0,
+  learningRate: 1e-3,
+  weightDecay: 0.1,
+  kdWeight: 0.5,
+  dropout: 0.1,
+  centroidImages: 100,
+}
+
+/** Another value of each axis. */
+const others: { readonly [Name in AxisName]: Partial<Trial> } = {
+  method: { method: 'teacher-kd' },
+  teacher: { teacher: { ...trial.teacher!, name: 'trained-s' } },
+  student: { student: { ...trial.student, name: 'paper', width: 128 } },
+  dataset: { dataset: { ...trial.dataset, name: 'fashion-mnist' } },
+  dataSize: { dataSize: 64 },
+  trainImages: { trainImages: 600, dataset: { ...trial.dataset, trainSize: 600 } },
+  testImages: { testImages: 100, dataset: { ...trial.dataset, testSize: 100 } },
+  batch: { batch: 128 },
+  microBatch: { microBatch: 8 },
+  rematerialise: { rematerialise: 'blocks' },
+  precision: { precision: 'mixed-float16' },
+  backend: { backend: 'tfjs:cpu' },
+  preset: { preset: 'paper' },
+  epochs: { epochs: 1 },
+  steps: { steps: 6 },
+  learningRate: { learningRate: 2e-3 },
+  weightDecay: { weightDecay: 0 },
+  kdWeight: { kdWeight: 1 },
+  dropout: { dropout: 0 },
+  centroidImages: { centroidImages: 10 },
+  seed: { seed: 1 },
+}
+
+describe('axes', () => {
+  test.each(axisNames)('tell trials apart: %s', (name) => {
+    const other = { ...trial, ...others[name] }
+    expect(varyingAxes([trial, other])).toEqual(new Set([name]))
+    const { role } = axes[name]
+    for (const each of ['scope', 'setting', 'variant', 'repetition'] as const)
+      expect(groupKey(trial, each) === groupKey(other, each)).toBe(each !== role)
+    const varying = varyingAxes([trial, other])
+    expect(describeTrial(trial, varying)).not.toBe(describeTrial(other, varying))
+    expect(describeConfiguration(trial, varying) === describeConfiguration(other, varying)).toBe(
+      role === 'repetition',
+    )
+  })
+
+  test('know the digest of published weights, not of weights that a sweep trains', () => {
+    const of = (kind: 'trained' | 'pretrained', digest: string) =>
+      axisKey({ ...trial, teacher: { ...trial.teacher!, kind, digest } }, 'teacher')
+    expect(of('trained', 'a')).toBe(of('trained', 'b'))
+    expect(of('pretrained', 'a')).not.toBe(of('pretrained', 'b'))
+  })
+})
+
+describe('names of trials', () => {
+  test('say what is unusual, and what differs between trials listed together', () => {
+    expect(describeTrial(trial)).toBe(
+      'embed-kd, teacher trained-m, small student, batch 64, ort:cpu, seed 0',
+    )
+    const unusual = {
+      ...trial,
+      preset: 'paper',
+      precision: 'mixed-float16',
+      microBatch: 8,
+    } as const
+    expect(describeConfiguration(unusual)).toBe(
+      'embed-kd, teacher trained-m, small student, batch 64, micro-batches of 8, mixed-float16, ort:cpu, preset paper',
+    )
+    const { teacher: _none, ...supervised } = { ...trial, method: 'supervised' as const }
+    expect(describeConfiguration(supervised)).toBe('supervised, small student, batch 64, ort:cpu')
+    expect(describeConfiguration(trial, varyingAxes([trial, unusual]))).toBe(
+      'embed-kd, teacher trained-m, small student, batch 64, whole batches, float32, ort:cpu, preset corrected',
+    )
+  })
+
+  test('are made of every record', () => {
+    fc.assert(
+      fc.property(anyRecord, ({ trial: any }) => {
+        expect(describeTrial(any, new Set(axisNames))).toContain(any.method)
+      }),
+    )
+  })
+})
