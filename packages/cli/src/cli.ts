@@ -1,25 +1,17 @@
-// The command `embed-kd`. Each subcommand is a file in commands/; this one only puts them together and turns errors into
-// one line and an exit code.
+// The command `embed-kd`: it loads the subcommand that is asked for, and turns errors into one line and an exit code:
+// 0 if all went well, 1 if something failed, 2 if the command line cannot be understood.
 import { readFileSync } from 'node:fs'
 
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 
-import { benchCommand } from './commands/bench.js'
-import { bundleCommand } from './commands/bundle.js'
-import { conformCommand } from './commands/conform.js'
-import { distillCommand } from './commands/distill.js'
-import { doctorCommand } from './commands/doctor.js'
-import { embedCommand } from './commands/embed.js'
-import { mergeCommand } from './commands/merge.js'
-import { reportCommand } from './commands/report.js'
-import { stepCommand } from './commands/step.js'
-import { trainTeacherCommand } from './commands/train-teacher.js'
-import { verifyCommand } from './commands/verify.js'
-import { describeError } from '@embed-kd/core'
+import { commands, isCommand, loadCommand } from './commands/table.js'
 
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { version: string }
+
+const words = process.argv.slice(2)
+const asksFor = (flag: string) => words.includes(flag)
 
 const program = new Command('embed-kd')
   .description(
@@ -27,31 +19,67 @@ const program = new Command('embed-kd')
       'and accuracy, on pluggable backends.',
   )
   .version(version)
-  .showHelpAfterError('(embed-kd COMMAND --help shows the options and examples)')
-for (const command of [
-  benchCommand,
-  stepCommand,
-  trainTeacherCommand,
-  embedCommand,
-  distillCommand,
-  reportCommand,
-  mergeCommand,
-  verifyCommand,
-  doctorCommand,
-  bundleCommand,
-  conformCommand,
-])
-  program.addCommand(command().copyInheritedSettings(program))
+  .option('--quiet', 'print results and errors only, no progress')
+  .option('--verbose', 'print what is compiled, and the stack of every error')
+  .configureHelp({ showGlobalOptions: true })
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 success, 1 failure, 2 wrong usage. With --json, errors are JSON too: {"error": "…"} on standard output.
 
-// A reader that has seen enough (| head) is no error of ours.
+Environment:
+  EMBED_KD_DEBUG=1…4  print to standard error: 1 graphs that are compiled, 2 their planned memory too, 3 each run, 4 the graphs
+`,
+  )
+  .exitOverride()
+  // Errors are printed once, below.
+  .configureOutput({ outputError: () => {} })
+
+for (const name of Object.keys(commands))
+  if (isCommand(name)) {
+    const asked = name === words.find((word) => isCommand(word))
+    const command = asked ? await loadCommand(name) : new Command(name)
+    command.description(commands[name].summary).copyInheritedSettings(program)
+    program.addCommand(command)
+  }
+
+// A reader that has seen enough (| head) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
   throw error
 })
 
+const writeError = process.stderr.write.bind(process.stderr)
+program.hook('preAction', () => {
+  if (asksFor('--quiet')) process.stderr.write = () => true
+  if (asksFor('--verbose')) process.env['EMBED_KD_DEBUG'] ??= '1'
+})
+
 try {
   await program.parseAsync()
 } catch (error) {
-  process.stderr.write(`${describeError(error)}\n`)
-  process.exitCode = 1
+  process.stderr.write = writeError
+  process.exitCode = await complain(error)
+}
+
+/** Prints an error the way the command line asks for. Returns the exit code. */
+async function complain(error: unknown): Promise<number> {
+  if (error instanceof CommanderError) {
+    // Help and version, which were printed, end in the same way.
+    if (error.exitCode === 0) return 0
+    const message = error.message.replace(/^error: /, '')
+    const hint = '(embed-kd COMMAND --help shows the options and examples)'
+    if (error.code === 'commander.help') return 2
+    print(message, `error: ${message}\n${hint}`)
+    return 2
+  }
+  const { describeError, messageOf } = await import('@embed-kd/core')
+  const stack = asksFor('--verbose') ? `\n${(error as Error)?.stack ?? ''}` : ''
+  print(messageOf(error), `${describeError(error)}${stack}`)
+  return 1
+}
+
+function print(message: string, text: string): void {
+  if (asksFor('--json')) process.stdout.write(`${JSON.stringify({ error: message })}\n`)
+  else process.stderr.write(`${text}\n`)
 }

@@ -9,6 +9,34 @@ export class UserError extends Error {
   }
 }
 
+/**
+ * Returns a question such as `did you mean mnist? ` for the choice that a misspelt word is closest to, to put before a remedy;
+ * empty if no choice is close.
+ */
+export function guess(word: string, choices: readonly string[]): string {
+  const [best] = choices
+    .map((choice) => ({ choice, distance: editDistance(word, choice) }))
+    .filter(({ choice, distance }) => distance <= Math.max(1, Math.floor(choice.length / 3)))
+    .toSorted((a, b) => a.distance - b.distance)
+  return best ? `did you mean ${best.choice}? ` : ''
+}
+
+/** Number of letters to insert, delete, replace, or swap with their neighbours, until one word is the other. */
+function editDistance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row[j] = Math.min(replaced, rows[i - 1]![j]! + 1, row[j - 1]! + 1)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
+}
+
 /** Whether an error's message already says all that its reader needs: cause and remedy. */
 export const isForUser = (error: unknown): error is UserError => error instanceof UserError
 

@@ -1,5 +1,5 @@
 // The sweeps that have a name. Each is a list of grids, as a configuration file would give them.
-import { UserError } from '@embed-kd/core'
+import { guess, UserError } from '@embed-kd/core'
 import type { GridInput } from './grid.js'
 
 interface Profile {
@@ -66,7 +66,7 @@ export function findProfile(name: string): Profile {
   if (!profile)
     throw new UserError(
       `unknown profile "${name}"`,
-      `choose one of ${Object.keys(profiles).join(', ')}`,
+      `${guess(name, Object.keys(profiles))}choose one of ${Object.keys(profiles).join(', ')}`,
     )
   return profile
 }

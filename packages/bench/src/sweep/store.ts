@@ -106,10 +106,16 @@ function makeDirectory(directory: string): void {
   mkdirSync(directory)
 }
 
-/** The records of a directory, of all its shards, or of one file. @throws UserError or RecordError; also where there are none. */
+/** File name that stands for standard input. */
+const STANDARD_INPUT = '-'
+
+/**
+ * Reads the records of a directory with all its shards, of one file, or of standard input (`-`).
+ * @throws UserError or RecordError; also if there are none.
+ */
 export function readRecords(path: string): BenchRecord[] {
   const records = recordFiles(path).flatMap(
-    (file) => parseRecords(readFileSync(file, 'utf8')).records,
+    (file) => parseRecords(readFileSync(file === STANDARD_INPUT ? 0 : file, 'utf8')).records,
   )
   if (records.length === 0)
     throw new UserError(
@@ -120,6 +126,7 @@ export function readRecords(path: string): BenchRecord[] {
 }
 
 function recordFiles(path: string): string[] {
+  if (path === STANDARD_INPUT) return [path]
   let names: string[]
   try {
     if (statSync(path).isFile()) return [path]

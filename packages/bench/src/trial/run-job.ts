@@ -148,6 +148,7 @@ function lastWordsOf(child: ChildProcess): () => { lastWords?: string } {
   let text = ''
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (chunk: string) => {
+      if (process.env['EMBED_KD_DEBUG']) process.stderr.write(chunk)
       text = (text + chunk).slice(-LAST_WORDS)
     })
   return () => (text.trim() === '' ? {} : { lastWords: text.trim() })

@@ -1,5 +1,5 @@
 // `embed-kd bench`: a sweep, from its configuration to records and a report.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { renderReport } from '@embed-kd/records'
@@ -43,11 +43,11 @@ export const benchCommand = (): Command =>
   addLimitOptions(
     addGridOptions(
       new Command('bench')
-        .description(
-          'run a sweep: every method, teacher, batch … of a grid, each in its own process',
-        )
         .option('--profile <name>', `a sweep that is ready: ${Object.keys(profiles).join(', ')}`)
-        .option('--config <file>', 'a sweep from a JSON file (--schema prints what it may say)')
+        .option(
+          '--config <file>',
+          `a sweep from a JSON file (--schema prints what it may say; default: ${CONFIG_FILE} if there is one)`,
+        )
         .option('--out <dir>', 'where records and report go (default: results/NAME of the profile)')
         .option('--cache <dir>', 'where trained teachers are kept (default: cache in --out)')
         .option('--resume', 'keep the records in --out and run what has none yet')
@@ -101,7 +101,8 @@ Examples:
 
 const DEFAULT_PROFILE = 'quick'
 
-async function bench(options: BenchOptions): Promise<void> {
+async function bench(given: BenchOptions): Promise<void> {
+  const options = withConfigFile(given)
   if (options.schema) {
     process.stdout.write(
       `${JSON.stringify(z.toJSONSchema(sweepSchema, { io: 'input' }), null, 2)}\n`,
@@ -139,9 +140,20 @@ async function bench(options: BenchOptions): Promise<void> {
   }
 }
 
+/** A configuration of this name in the working directory is read if neither --profile, --config nor a whole grid is given. */
+const CONFIG_FILE = 'embed-kd.config.json'
+
 /** Axes alone, with a length, are a grid of their own; anything else starts from a profile. */
 const isOwnGrid = ({ profile, epochs, steps }: BenchOptions): boolean =>
   profile === undefined && (epochs !== undefined || steps !== undefined)
+
+const withConfigFile = (options: BenchOptions): BenchOptions =>
+  options.profile === undefined &&
+  options.config === undefined &&
+  !isOwnGrid(options) &&
+  existsSync(CONFIG_FILE)
+    ? { ...options, config: CONFIG_FILE }
+    : options
 
 /** The name of the results' directory. */
 const nameOf = (options: BenchOptions): string =>

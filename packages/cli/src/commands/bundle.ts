@@ -20,7 +20,6 @@ const program = fileURLToPath(new URL('../..', import.meta.url))
 
 export const bundleCommand = (): Command =>
   new Command('bundle')
-    .description('put Node, this command and its backends into one archive (Linux)')
     .requiredOption('--out <file>', 'the archive: .tar.xz, .tar.gz or .tar')
     .option('--backend <list>', `of ${Object.keys(BACKENDS).join(', ')}`, list, ['ort'])
     .option('--json', 'print the result as JSON')

@@ -14,7 +14,6 @@ interface ConformOptions {
 
 export const conformCommand = (): Command =>
   new Command('conform')
-    .description('run the conformance suite on a backend, yours too')
     .requiredOption(
       '--backend <list>',
       'backend:device, or ./plug-in.js; see embed-kd doctor',

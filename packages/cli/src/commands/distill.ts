@@ -53,7 +53,6 @@ export const distillCommand = (): Command =>
   addTrainingOptions(
     addDataOptions(
       new Command('distill')
-        .description('train a student from embeddings or a teacher, and export it')
         .addOption(
           new Option('--method <name>', 'how it is taught').choices(METHODS).default('embed-kd'),
         )

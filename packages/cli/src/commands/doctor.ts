@@ -14,7 +14,6 @@ const TIMEOUT_SECONDS = 120
 
 export const doctorCommand = (): Command =>
   new Command('doctor')
-    .description('tell which backends work here, and what would make the others work')
     .option('--backend <list>', 'only these (default: all devices of our own backends)', list)
     .option('--json', 'print the result as JSON')
     .addHelpText(

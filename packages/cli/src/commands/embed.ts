@@ -36,7 +36,6 @@ interface EmbedOptions extends DataOptions {
 export const embedCommand = (): Command =>
   addDataOptions(
     new Command('embed')
-      .description('write the embeddings that a teacher gives the training images')
       .requiredOption('--teacher <model>', 'directory, .onnx file, or namespace/name on the hub')
       .requiredOption('--out <file>', 'the safetensors file to write'),
   )

@@ -10,8 +10,10 @@ import { readRecords } from '@embed-kd/bench'
 
 export const mergeCommand = (): Command =>
   new Command('merge')
-    .description('put the records of several shards or sweeps into one file')
-    .argument('<records...>', 'directories that bench wrote, or files of JSON lines')
+    .argument(
+      '<records...>',
+      'directories that bench wrote, files of JSON lines, or - for standard input',
+    )
     .requiredOption('--out <file>', 'the file of JSON lines to write')
     .option('--json', 'print the result as JSON')
     .addHelpText(
@@ -19,8 +21,9 @@ export const mergeCommand = (): Command =>
       `
 A trial that two sources measured differently is a contradiction, and nothing is written.
 
-Example:
+Examples:
   embed-kd merge shard-1 shard-2 shard-3 --out results/all/records.jsonl
+  cat shard-*/records-*.jsonl | embed-kd merge - --out results/all/records.jsonl
 `,
     )
     .action((paths: string[], { out, json }: { out: string; json?: boolean }) => {

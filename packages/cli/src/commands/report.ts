@@ -18,8 +18,10 @@ interface ReportOptions {
 
 export const reportCommand = (): Command =>
   new Command('report')
-    .description('make one self-contained HTML file of records')
-    .argument('<records...>', 'directories that bench wrote, or files of JSON lines')
+    .argument(
+      '<records...>',
+      'directories that bench wrote, files of JSON lines, or - for standard input',
+    )
     .option('--out <file>', 'the HTML file', 'report.html')
     .option('--before <path>', 'earlier records, to show what became better and worse')
     .option('--title <text>', 'the heading')
@@ -30,6 +32,7 @@ export const reportCommand = (): Command =>
 Examples:
   embed-kd report results/quick
   embed-kd report results/cost results/paper --title "All we know" --out all.html
+  ssh node17 cat results/quick/records.jsonl | embed-kd report - --out quick.html
   embed-kd report results/quick --before results/quick/earlier-2026-01-31T12-00-00-000Z.jsonl
 `,
     )

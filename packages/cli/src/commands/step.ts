@@ -45,9 +45,6 @@ interface StepOptions extends LimitOptions {
 export const stepCommand = (): Command =>
   addLimitOptions(
     new Command('step')
-      .description(
-        'measure one training step: time, memory, and its share of what matrix products reach here',
-      )
       .option('--backend <name>', 'backend:device, or ./plug-in.js; see embed-kd doctor', 'ort:cpu')
       .option('--method <name>', METHODS.join(', '), 'embed-kd')
       .option('--teacher <name>', teacherSpecs.join(', '), 'vit-base-16')

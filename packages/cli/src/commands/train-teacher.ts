@@ -37,7 +37,6 @@ export const trainTeacherCommand = (): Command =>
   addTrainingOptions(
     addDataOptions(
       new Command('train-teacher')
-        .description('train a teacher on the data set itself')
         .option(
           '--shape <name>',
           `where the model's sizes come from: ${teachers.map(({ name }) => name).join(', ')}`,

@@ -25,7 +25,6 @@ interface VerifyOptions extends LimitOptions {
 export const verifyCommand = (): Command =>
   addLimitOptions(
     new Command('verify')
-      .description('run one trial of a set of records again and compare')
       .argument('<records>', 'directory that bench wrote, or file of JSON lines')
       .option(
         '--id <id>',

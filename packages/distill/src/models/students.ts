@@ -1,5 +1,5 @@
 // The students that can be trained: four by name, others described in a few words. What they compute is in core.
-import { UserError, type ClassifierConfig } from '@embed-kd/core'
+import { guess, UserError, type ClassifierConfig } from '@embed-kd/core'
 
 /** Sizes of a vision transformer that is trained as a student. */
 export interface Student {
@@ -49,7 +49,10 @@ export function findStudent(text: string): Student {
   if (text.startsWith('vit:')) return parseStudent(text)
   throw new UserError(
     `unknown student "${text}"`,
-    `choose one of ${students.map(({ name }) => name).join(', ')}, or describe one as ${STUDENT_EXAMPLE}`,
+    `${guess(
+      text,
+      students.map((s) => s.name),
+    )}choose one of ${students.map(({ name }) => name).join(', ')}, or describe one as ${STUDENT_EXAMPLE}`,
   )
 }
 

@@ -11,7 +11,8 @@ import {
   type Precision,
 } from '@embed-kd/core'
 
-import { UserError, messageOf } from '@embed-kd/core'
+import { UserError, guess, messageOf } from '@embed-kd/core'
+import { traceFactory } from './traced-backend.js'
 
 const OWN: Readonly<Record<string, () => Promise<unknown>>> = {
   ort: () => import('@embed-kd/backend-ort'),
@@ -44,9 +45,9 @@ export async function resolveBackend(spec: string): Promise<ResolvedBackend> {
   if (!factory.devices.includes(device))
     throw new UserError(
       `backend ${prefix} has no device "${device}"`,
-      `choose one of ${factory.devices.map((d) => `${prefix}:${d}`).join(', ')}`,
+      `${guess(device, factory.devices)}choose one of ${factory.devices.map((d) => `${prefix}:${d}`).join(', ')}`,
     )
-  return { factory, device, name: `${factory.name}:${device}` }
+  return { factory: traceFactory(factory), device, name: `${factory.name}:${device}` }
 }
 
 /** @throws UserError with cause and remedy where the device cannot be used here, or cannot train in this precision. */
@@ -95,7 +96,7 @@ async function loadFactory(spec: string, prefix: string): Promise<BackendFactory
     if (!isPath && !OWN[prefix] && code.endsWith('MODULE_NOT_FOUND'))
       throw new UserError(
         `unknown backend "${spec}"`,
-        `choose one of ${ownBackends.join(', ')} (embed-kd doctor lists their devices), ` +
+        `${guess(prefix, ownBackends)}choose one of ${ownBackends.join(', ')} (embed-kd doctor lists their devices), ` +
           'or give a plug-in as ./path.js or as the name of an installed package',
       )
     throw new UserError(

@@ -3,6 +3,8 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
+import { guess } from '@embed-kd/core'
+
 import { defaultCacheDirectory, openEncoded, type EncodedOptions } from './cache.js'
 import { cifarArchives, fetchArchive } from './cifar-download.js'
 import { loadCifar } from './cifar.js'
@@ -90,7 +92,7 @@ export async function loadDataset(spec: string, options: DatasetOptions = {}): P
   throw new DatasetError(
     `data set ${JSON.stringify(spec)}`,
     'there is none of that name',
-    `give one of ${datasetSpecs.join(', ')}`,
+    `${guess(spec, Object.keys(named))}give one of ${datasetSpecs.join(', ')}`,
   )
 }
 

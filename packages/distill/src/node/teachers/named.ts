@@ -2,7 +2,7 @@
 // with random weights, which cost what the published models cost and teach nothing, and Hugging Face checkpoints.
 import { publishedViT, vitShapes, type ClassifierConfig, type ViTConfig } from '@embed-kd/core'
 
-import { UserError } from '@embed-kd/core'
+import { guess, UserError } from '@embed-kd/core'
 import { describeHfTeacher } from './hf.js'
 
 /** How a teacher is trained: supervised, AdamW, warm-up and cosine. */
@@ -115,7 +115,10 @@ export function findTeacher(name: string): Teacher {
   if (name.startsWith(PRETRAINED)) return pretrained(name, name.slice(PRETRAINED.length))
   const teacher = teachers.find((candidate) => candidate.name === name)
   if (!teacher)
-    throw new UserError(`unknown teacher "${name}"`, `choose one of ${teacherSpecs.join(', ')}`)
+    throw new UserError(
+      `unknown teacher "${name}"`,
+      `${guess(name, teacherSpecs)}choose one of ${teacherSpecs.join(', ')}`,
+    )
   return teacher
 }
 
