@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll } from 'vitest'
-import type { BenchRecord } from '@embed-kd/records'
-import { renderReport, type ReportOptions } from '@embed-kd/records'
+import { type BenchRecord, renderReport, type ReportOptions } from '@embed-kd/records'
 
 const template = readFileSync(new URL('../dist/index.html', import.meta.url), 'utf8')
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'

@@ -32,7 +32,7 @@ const VISIONS: Readonly<Record<string, Matrix>> = {
 const TOLD_APART = 0.1
 const READABLE = 4.5
 
-const css = readFileSync(new URL('../src/page/style.css', import.meta.url), 'utf8')
+const css = readFileSync(new URL('../src/page/styles/base.css', import.meta.url), 'utf8')
 const THEMES = ['light', 'dark'] as const
 const METHODS = ['embed-kd', 'teacher-kd', 'cached-kd', 'logit-kd', 'supervised']
 

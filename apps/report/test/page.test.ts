@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import { type BenchRecord, parseRecords } from '@embed-kd/records'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { drawEverything, launch, noBrowser, openReport, type View } from './browser.js'
-import { syntheticRecords } from './synthetic.js'
+import { syntheticRecords } from '../../../packages/records/test/synthetic.js'
 
 if (noBrowser !== undefined) console.warn(`skipping the browser tests: ${noBrowser}`)
 

@@ -1,9 +1,8 @@
 // What Node does: put records into the built page, as data that cannot become markup.
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { renderReport } from '@embed-kd/records'
-import { type Content, type Payload, unpack } from '@embed-kd/records'
-import { syntheticRecords } from './synthetic.js'
+import { type Content, type Payload, renderReport, unpack } from '@embed-kd/records'
+import { syntheticRecords } from '../../../packages/records/test/synthetic.js'
 
 const records = syntheticRecords({ teachers: ['vit-mini'], batches: [16], seeds: 1 })
 

@@ -2,7 +2,7 @@
 import type { Browser, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launch, noBrowser, openReport } from './browser.js'
-import { syntheticRecords } from './synthetic.js'
+import { syntheticRecords } from '../../../packages/records/test/synthetic.js'
 
 if (noBrowser !== undefined) console.warn(`skipping the tests of scale: ${noBrowser}`)
 

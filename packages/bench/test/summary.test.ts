@@ -47,27 +47,42 @@ const lineOf = (tables: string, beginning: string, nth = 0): string =>
   tables.split('\n').filter((line) => line.startsWith(beginning))[nth]!
 
 describe('the summary of a sweep', () => {
-  it('gives means over seeds with 95 % intervals', () => {
-    // Standard deviation 0.02 of three: 4.303 x 0.02 / sqrt(3) = 0.0497.
+  it('gives means over runs with 95 % intervals, sampling of the test images included', () => {
+    // Seeds: standard deviation 0.02 of three, 4.303 x 0.02 / sqrt(3) = 0.0497. The few test images add their own.
     const line = lineOf(summaryTables(records), 'teacher-kd')
-    expect(line).toMatch(/ 3 +92\.0 % ± 5\.0 % +400 ms ± 497 ms +2\.00 MiB ± 0\.00 B /)
+    expect(line).toMatch(/ 3 +92\.0 % ± \d+\.\d % +400 ms ± 497 ms +2\.10 MB ± 0 B /)
+    const [, half] = /92\.0 % ± (\d+\.\d) %/.exec(line)!
+    expect(Number(half)).toBeGreaterThan(5)
   })
 
-  it('compares methods in pairs of equal seeds', () => {
+  it('compares methods in pairs of equal seeds, accuracy in points', () => {
     // The same ratio at each seed, whatever the seeds differ among each other.
     const tables = summaryTables(records)
     expect(tables).toContain('against teacher-kd, equal seeds')
     const line = lineOf(tables, 'embed-kd', 1)
-    expect(line).toMatch(/ 1\.02x \(1\.02 to 1\.02\) +0\.250x \(0\.250 to 0\.250\) +1\.00x /)
+    expect(line).toMatch(
+      / \+1\.84 points \(−\d+\.\d\d to \+\d+\.\d\d points\) +0\.25× \(0\.25–0\.25×\) +1\.000× /,
+    )
     // A student without a teacher has no partner.
     expect(lineOf(tables, 'supervised', 1)).toBeUndefined()
   })
 
-  it('leaves out what did not end well', () => {
+  it('says what did not finish and leaves it out of the means', () => {
     const lost = records.map((record) => ({ ...record, status: 'oom' as const, reason: 'a test' }))
-    expect(summaryTables(lost)).toBe('')
+    expect(summaryTables(lost)).toBe('did not finish: 9 of 9 trials\n  9 out of memory: a test')
     const [first, ...others] = records
     const one = summaryTables([{ ...first!, status: 'oom', reason: 'a test' }, ...others])
     expect(lineOf(one, 'teacher-kd')).toMatch(/ 2 +93\.0 %/)
+  })
+
+  it('says that memory sufficed for one method alone', () => {
+    const lost = records.map((record) =>
+      record.trial.method === 'teacher-kd'
+        ? { ...record, status: 'oom' as const, reason: 'a test' }
+        : record,
+    )
+    expect(summaryTables(lost)).toContain(
+      'Teacher-KD ran out of memory in 1 of 1 setting; there Embed-KD peaked at 2.10 MB.',
+    )
   })
 })

@@ -1,4 +1,4 @@
-// Records of trials: their schema, their form as JSON lines, and everything computed from them.
+// Records of trials: their schema, their form as JSON lines, and everything that is computed from them.
 export {
   axes,
   axisNames,
@@ -33,34 +33,52 @@ export {
 } from './trial-names.js'
 export { formatRecord, type ParsedRecords, parseRecords, RecordError } from './jsonl.js'
 export {
-  answer,
   type Answer,
-  breakEven,
-  type BreakEven,
+  type Answers,
+  answersOf,
   compare,
+  type Compared,
   type Finding,
-  largestBreakEven,
   type Question,
 } from './analysis/answers.js'
-export { type Change, changesBetween, SINGLE_RUN_THRESHOLD } from './analysis/changes.js'
+export { breakEven, type BreakEven, breakEvens } from './analysis/break-even.js'
+export {
+  type Change,
+  type Changes,
+  changesBetween,
+  SINGLE_RUN_THRESHOLD,
+} from './analysis/changes.js'
+export {
+  differenceOf,
+  epochMeasure,
+  finished,
+  intervalOf,
+  ratioOf,
+  summaryOf,
+} from './analysis/compare.js'
 export {
   type Comparison,
   comparisonsOf,
+  compareText,
   type Configuration,
   configurationsOf,
-  machineName,
+  lengthName,
   precisionName,
   type Scope,
   scopeName,
   scopeNamer,
+  studentName,
   teacherName,
 } from './analysis/corpus.js'
 export {
+  abridged,
   counted,
   formatBytes,
   formatCount,
   formatFlops,
   formatPercent,
+  formatPoints,
+  formatPointsRange,
   formatRange,
   formatRatio,
   formatSeconds,
@@ -74,27 +92,40 @@ export {
   devicePeakBytes,
   deviceResidentBytes,
   epochSeconds,
-  finished,
+  extrapolatedEpochSeconds,
   hostPeakBytes,
   hostResidentBytes,
   imagesPerSecond,
-  intervalOf,
   type Measure,
   MEASURES,
   plannedPeakBytes,
   plannedResidentBytes,
-  ratioOf,
   rooflineShare,
   stepSeconds,
-  summaryOf,
+  stepsPerEpoch,
 } from './analysis/measures.js'
+export {
+  absenceOf,
+  exhaustionOf,
+  exhaustionSentence,
+  type Failure,
+  failuresOf,
+} from './analysis/outcomes.js'
 export { PAPER } from './analysis/paper.js'
 export { type Content, type Payload, unpack } from './analysis/payload.js'
+export { type Recommendation, recommendationsOf } from './analysis/recommendations.js'
+export { costSetting, MATCHED_RULE, matchedSetting, timedSteps } from './analysis/setting.js'
+export { machineName, versionName } from './analysis/source.js'
 export {
+  coversRuns,
+  type Difference,
   excludesOne,
+  excludesZero,
   type Interval,
   median,
+  type Over,
   type Ratio,
   ratioRange,
 } from './analysis/statistics.js'
+export { verdictOf } from './analysis/verdict.js'
 export { renderReport, type ReportOptions } from './render.js'

@@ -1,27 +1,15 @@
-// Numbers as people read them, and tables for the terminal.
+// Tables and durations for the terminal. Numbers are written by the same functions as on the page, so that both name a
+// quantity alike.
+import type { BenchRecord } from './schema.js'
 
-const scaled = (value: number, base: number, units: readonly string[]): string => {
-  let power = 0
-  while (value >= base && power < units.length - 1) {
-    value /= base
-    power++
-  }
-  return `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)} ${units[power]}`
-}
+export {
+  formatBytes,
+  formatFlops,
+  formatPercent as formatShare,
+  formatSeconds,
+} from './analysis/format.js'
 
-/** `1.25 GiB` */
-export const formatBytes = (bytes: number): string =>
-  scaled(bytes, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB'])
-
-/** `3.40 GFLOP`; with `/s` after it for rates. */
-export const formatFlops = (flops: number): string =>
-  scaled(flops, 1000, ['FLOP', 'kFLOP', 'MFLOP', 'GFLOP', 'TFLOP', 'PFLOP', 'EFLOP'])
-
-/** A measured time: `24.1 ms`, `1.08 s`. */
-export const formatSeconds = (seconds: number): string =>
-  seconds < 1 ? scaled(seconds * 1e6, 1000, ['µs', 'ms']) : `${seconds.toPrecision(3)} s`
-
-/** A time to wait: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */
+/** Writes a time to wait: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */
 export function formatDuration(seconds: number): string {
   const s = Math.round(seconds)
   if (s < 60) return `${s} s`
@@ -31,18 +19,15 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`
 }
 
-export const formatShare = (share: number): string => `${(100 * share).toFixed(1)} %`
-
-/** What mixed precision did to a training: `65536 (steps skipped: 2)`. */
-export const formatLossScale = ({
+/** Writes the loss scale after a training in mixed precision: `65536 (steps skipped: 2)`. */
+export function formatLossScale({
   last,
   skippedSteps,
-}: {
-  readonly last: number
-  readonly skippedSteps: number
-}): string => `${last} (steps skipped: ${skippedSteps})`
+}: NonNullable<BenchRecord['lossScale']>): string {
+  return `${last} (steps skipped: ${skippedSteps})`
+}
 
-/** Rows under a header, columns as wide as their widest cell; numbers, which begin with a digit, to the right. */
+/** Writes rows under a header. Columns are as wide as their widest cell, and columns of numbers stand to the right. */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],

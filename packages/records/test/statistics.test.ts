@@ -1,6 +1,13 @@
 // The report's statistics against known values, and their coverage by simulation.
 import { describe, expect, test } from 'vitest'
-import { median, pairedRatio, summarize, tQuantile } from '../src/analysis/statistics.js'
+import {
+  binomialError,
+  median,
+  pairedDifference,
+  pairedRatio,
+  summarize,
+  tQuantile,
+} from '../src/analysis/statistics.js'
 
 /** Standard normals from a fixed seed (mulberry32, Box and Muller). */
 function normals(seed: number): () => number {
@@ -61,7 +68,12 @@ describe('ratios of paired runs', () => {
   })
 
   test('of one pair take their interval from the steps of both runs, or have none', () => {
-    expect(pairedRatio([{ numerator: 4, denominator: 2 }])).toEqual({ value: 2, n: 1 })
+    expect(pairedRatio([{ numerator: 4, denominator: 2 }])).toEqual({
+      value: 2,
+      numerator: 4,
+      denominator: 2,
+      n: 1,
+    })
     const ratio = pairedRatio([
       {
         numerator: 4,
@@ -94,6 +106,29 @@ describe('ratios of paired runs', () => {
     }
     expect(covered / trials).toBeGreaterThan(0.935)
     expect(covered / trials).toBeLessThan(0.965)
+  })
+})
+
+describe('differences of accuracies', () => {
+  test('add the sampling of the test images to the spread of the seeds', () => {
+    const pairs = [
+      { numerator: 0.92, denominator: 0.9 },
+      { numerator: 0.91, denominator: 0.91 },
+    ]
+    const alone = pairedDifference(pairs)!
+    expect(alone).toMatchObject({ n: 2, over: 'runs' })
+    expect(alone.value).toBeCloseTo(0.01)
+    const sampled = pairedDifference(pairs, 0.05)!
+    expect(sampled.over).toBe('runs and images')
+    const half = ({ interval }: typeof alone) => (interval![1] - interval![0]) / 2
+    expect(half(sampled)).toBeCloseTo(Math.hypot(half(alone), 1.96 * 0.05), 3)
+    expect(pairedDifference(pairs.slice(1), 0.05)).toMatchObject({ n: 1, over: 'images' })
+    expect(pairedDifference(pairs.slice(1))!.interval).toBeUndefined()
+  })
+
+  test('have a binomial error that does not vanish at 100 %', () => {
+    expect(binomialError(0.97, 10_000)).toBeCloseTo(Math.sqrt((0.97 * 0.03) / 10_000), 4)
+    expect(binomialError(1, 100)).toBeGreaterThan(0.01)
   })
 })
 

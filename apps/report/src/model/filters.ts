@@ -1,7 +1,11 @@
 // What the reader can narrow the records by. A dimension is a name and a value read off a record.
-import type { BenchRecord } from '@embed-kd/records'
-import { machineName, precisionName, teacherName } from '@embed-kd/records'
-import { methodName } from '@embed-kd/records'
+import {
+  type BenchRecord,
+  machineName,
+  methodName,
+  precisionName,
+  teacherName,
+} from '@embed-kd/records'
 
 export interface Dimension {
   readonly id: string

@@ -1,14 +1,22 @@
 // The filtered records as every part of the page sees them, and which of several scopes the figures show.
-import type { BenchRecord } from '@embed-kd/records'
-import { type Comparison, comparisonsOf, type Configuration, type Scope } from '@embed-kd/records'
+import {
+  type BenchRecord,
+  compareText,
+  type Comparison,
+  comparisonsOf,
+  type Configuration,
+  finished,
+  type Scope,
+} from '@embed-kd/records'
 import { type Filters, passing } from './filters.js'
-import { finished } from '@embed-kd/records'
 
 export interface View {
+  /** Configurations of all records, filtered or not: they tell what was never run from what is filtered out. */
+  readonly all: readonly Configuration[]
   readonly records: readonly BenchRecord[]
   readonly configurations: readonly Configuration[]
   readonly comparisons: readonly Comparison[]
-  /** Where several scopes pass the filters, the one with most comparisons; the figures with axes of cost show it. */
+  /** If several scopes pass the filters, the one with most comparisons; figures whose axes are costs show it. */
   readonly scope?: Scope
   readonly scopeCount: number
   /** Configurations of that scope. */
@@ -16,8 +24,8 @@ export interface View {
 }
 
 /**
- * What passes the filters. A configuration that keeps all of its runs stays the same object, so that what is known of
- * it from one view (means, ratios) is not computed again for the next.
+ * Returns what passes the filters. A configuration that keeps all of its runs stays the same object, so that its means
+ * and ratios are not recomputed for the next view.
  */
 export function viewOf(all: readonly Configuration[], filters: Filters): View {
   const passes = passing(filters)
@@ -32,8 +40,11 @@ export function viewOf(all: readonly Configuration[], filters: Filters): View {
   for (const { embedKd } of comparisons) {
     weights.set(embedKd.scope, (weights.get(embedKd.scope) ?? 0) + 1)
   }
-  const scope = [...weights].sort(([, a], [, b]) => b - a)[0]?.[0]
+  const scope = [...weights].sort(
+    ([one, a], [other, b]) => b - a || compareText(one.key, other.key),
+  )[0]?.[0]
   return {
+    all,
     records: configurations.flatMap(({ runs }) => runs),
     configurations,
     comparisons,
@@ -43,7 +54,7 @@ export function viewOf(all: readonly Configuration[], filters: Filters): View {
   }
 }
 
-/** The batch size at which most configurations finished, the largest among equals. */
+/** Returns the batch size at which most configurations finished, the largest among equals. */
 export function bestCoveredBatch(items: readonly Configuration[]): number | undefined {
   const counts = new Map<number, number>()
   for (const item of items) {

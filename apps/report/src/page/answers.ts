@@ -1,19 +1,33 @@
-// The first screen's three answers as cards: the figure, what it was taken from, its evidence on one scale, and
-// whether the data carry it.
+// The first screen's answers: one sentence, three cards about one matched setting, the cost of a larger teacher, when
+// embeddings pay, what did not finish, and what fits where.
 import {
-  answer,
-  type Answer,
-  type Finding,
-  largestBreakEven,
+  type Answers,
+  answersOf,
+  type BreakEven,
+  breakEvens,
+  type Comparison,
+  counted,
+  exhaustionSentence,
+  type Failure,
+  failuresOf,
+  formatRatio,
+  formatSeconds,
+  lengthName,
+  listed,
+  methodName,
   type Question,
+  scopeName,
+  significant,
+  statusName,
+  teacherName,
+  timedSteps,
+  verdictOf,
 } from '@embed-kd/records'
-import { scopeName, teacherName } from '@embed-kd/records'
-import { counted, formatRange, formatRatio, formatSeconds, significant } from '@embed-kd/records'
-import { devicePeakBytes } from '@embed-kd/records'
-import { type Interval, ratioRange } from '@embed-kd/records'
 import type { View } from '../model/view.js'
+import type { App, Part } from './app.js'
+import { card } from './cards.js'
 import { element, fill } from './dom.js'
-import type { Part } from './report.js'
+import { recommendationTable } from './recommendations.js'
 
 const QUESTIONS: readonly (readonly [Question, string])[] = [
   ['memory', 'Memory'],
@@ -21,214 +35,131 @@ const QUESTIONS: readonly (readonly [Question, string])[] = [
   ['accuracy', 'Accuracy'],
 ]
 
-export function createAnswers(): Part {
+export function createAnswers(app: App): Part {
+  const answer = element('p', { class: 'answer' })
+  const setting = element('p', { class: 'lede' })
   const cards = element('div', { class: 'cards' })
-  const payback = element('p', { class: 'payback' })
+  const asides = element('div', { class: 'asides' })
   const node = element(
     'section',
     { id: 'answers', tabindex: '-1', 'aria-labelledby': 'answers-title' },
+    answer,
     element('h2', { id: 'answers-title' }, 'Embed-KD against Teacher-KD'),
+    setting,
     cards,
-    payback,
+    asides,
   )
   return {
     node,
-    update: ({ comparisons }) => {
-      fill(cards, ...QUESTIONS.map(([question, name]) => card(name, answer(question, comparisons))))
-      fill(payback, ...paybackText(comparisons))
+    update: (view) => {
+      const found = answersOf(view)
+      fill(answer, view.all.length === 0 ? undefined : verdictOf(found))
+      fill(setting, found.matched === undefined ? undefined : settingText(found.matched))
+      fill(cards, ...QUESTIONS.map(([question, name]) => card(name, found.answers[question])))
+      fill(
+        asides,
+        exhaustionAside(found),
+        costAside(found),
+        breakEvenAside(view),
+        failureAside(app, view),
+        recommendationTable(view.configurations),
+      )
     },
   }
 }
 
-function card(name: string, { question, found, support }: Answer): HTMLElement {
-  return element(
-    'article',
-    {
-      class: `card ${support.level}${found === undefined ? ' bare' : ''}`,
-      'aria-label': name,
-    },
-    element('h3', {}, name),
-    ...(found === undefined ? noFigure() : figure(question, found)),
-    verdict(support, found?.ratio.n ?? 0),
+/** Names the setting once for all three cards, with the number of runs and of timed steps. */
+function settingText(comparison: Comparison): string {
+  const { embedKd } = comparison
+  const { trial, scope } = embedKd
+  const kind = trial.teacher?.kind === 'random' ? ' with random weights' : ''
+  return (
+    `One setting: teacher ${teacherName(trial)}${kind}, batch ${trial.batch}, ${lengthName(trial)} · ${scopeName(scope)} · ` +
+    `${scope.machine}, ${scope.version}. Embed-KD has ${runsText(comparison, 0)}, Teacher-KD ${runsText(comparison, 1)}.`
   )
 }
 
-function noFigure() {
-  return [element('p', { class: 'headline' }, element('span', { class: 'number' }, '–'))]
+function runsText(comparison: Comparison, at: 0 | 1): string {
+  const runs = [comparison.embedKd, comparison.teacherKd][at]!.runs.length
+  return `${counted(runs, 'run')} of ${counted(timedSteps(comparison)[at], 'timed step')}`
 }
 
-function figure(question: Question, found: Finding) {
-  const { comparison, measure, ratio, range, settings } = found
-  const { trial, scope } = comparison.embedKd
-  const kind = trial.teacher?.kind === 'random' ? ', random weights' : ''
-  const percent = (value: number) => `${(value * 100).toFixed(2)} %`
-  const say = question === 'accuracy' ? percent : measure.format
-  const verb = question === 'accuracy' ? 'reaches' : question === 'time' ? 'takes' : 'peaks at'
-  return [
-    headline(question, ratio.value),
-    element(
-      'p',
-      { class: 'sentence' },
-      `Embed-KD ${verb} `,
-      element('b', {}, say(found.embedKd)),
-      `, Teacher-KD `,
-      element('b', {}, say(found.teacherKd)),
-      question === 'memory'
-        ? measure === devicePeakBytes
-          ? ' on the device.'
-          : ' over the baseline of the process.'
-        : question === 'time'
-          ? ' a step.'
-          : ' on the test split.',
-    ),
-    evidence(question, found),
-    element(
-      'p',
-      { class: 'setting' },
-      `Teacher ${teacherName(trial)}${kind}, batch ${trial.batch}, ${scopeName(scope)}.`,
-      settings > 1
-        ? ` Over ${counted(settings, 'setting')}: ${formatRange(range)}.`
-        : ' The only setting with both methods.',
-    ),
-  ]
+function aside(title: string, ...content: readonly (Node | string)[]): HTMLElement {
+  return element('p', { class: 'aside' }, element('b', {}, `${title} `), ...content)
 }
 
-function headline(question: Question, value: number): HTMLElement {
-  const inverted = question !== 'accuracy' && value < 1
-  const phrase =
-    question === 'accuracy'
-      ? 'the accuracy'
-      : `${inverted ? 'more' : 'less'} ${question === 'memory' ? 'peak memory' : 'time per step'}`
-  return element(
-    'p',
-    { class: 'headline' },
-    element('span', { class: 'number' }, formatRatio(inverted ? 1 / value : value)),
-    ' ',
-    element('span', { class: 'phrase' }, phrase),
+function exhaustionAside({ exhaustion }: Answers): HTMLElement | undefined {
+  return exhaustion && aside('Out of memory:', exhaustionSentence(exhaustion))
+}
+
+function costAside({ cost }: Answers): HTMLElement | undefined {
+  if (cost === undefined) return undefined
+  const { comparison, memory, time } = cost
+  const { trial } = comparison.embedKd
+  const weights = trial.teacher?.kind === 'random' ? 'random weights, ' : ''
+  const [embed, teacher] = timedSteps(comparison)
+  const parts = [memory, time].flatMap(({ question, found }) => {
+    if (found === undefined) return []
+    const { value } = found.ratio
+    const amount = `${formatRatio(value < 1 ? 1 / value : value)} ${value < 1 ? 'more' : 'less'}`
+    return `${amount} ${question === 'memory' ? 'peak memory' : 'time per epoch'} (${found.measure.format(found.embedKd)} against ${found.measure.format(found.teacherKd)})`
+  })
+  return aside(
+    'Cost alone, with a larger teacher:',
+    `${teacherName(trial)} (${weights}batch ${trial.batch}) needs ${listed(parts)} with Embed-KD. ` +
+      `Extrapolated from ${counted(embed, 'timed step')} of Embed-KD and ${teacher} of Teacher-KD in ${counted(comparison.embedKd.runs.length, 'run')}; nothing is known about accuracy.`,
   )
 }
 
-interface Line {
-  readonly kind: 'measured' | 'planned' | 'paper'
-  readonly label: string
-  readonly value: number
-  readonly text?: string
-  readonly interval?: Interval | undefined
+function breakEvenAside({ comparisons }: View): HTMLElement {
+  const items = breakEvens(comparisons)
+  if (items.length === 0)
+    return aside('Break-even:', 'the one-time cost of the embeddings was not measured.')
+  return aside('Break-even:', items.map(breakEvenText).join(' '))
 }
 
-const BESIDE_NAMES: Readonly<Record<string, readonly ['measured' | 'planned', string]>> = {
-  plannedPeakBytes: ['planned', 'Peak, planned'],
-  plannedResidentBytes: ['planned', 'Resident, planned'],
-  hostResidentBytes: ['measured', 'Resident, measured'],
-  deviceResidentBytes: ['measured', 'Resident, measured'],
-  stepFlops: ['planned', 'FLOPs, planned'],
-}
-
-function evidence(question: Question, { ratio, beside, paperRatio }: Finding): HTMLElement {
-  const own = { memory: 'Peak, measured', time: 'Step, measured', accuracy: 'Measured' }[question]
-  const lines: Line[] = [
-    { kind: 'measured', label: own, value: ratio.value, interval: ratio.interval },
-    ...beside.map(({ measure, ratio }): Line => {
-      const [kind, label] = BESIDE_NAMES[measure.id] ?? ['planned', measure.short]
-      return { kind, label, value: ratio.value, interval: ratio.interval }
-    }),
-    { kind: 'paper', label: 'Paper', value: paperRatio, text: `${paperRatio}×` },
-  ]
-  const [low, high] = ratioRange(
-    [1, ...lines.map(({ value }) => value)],
-    lines.flatMap(({ interval }) => interval ?? []),
-  )
-  const place = (value: number) => {
-    const inside = Math.min(high, Math.max(low, value))
-    return `${4 + (92 * Math.log(inside / low)) / Math.log(high / low)}%`
+function breakEvenText(item: BreakEven): string {
+  const { trial } = item.comparison.embedKd
+  const how = item.embeddingExtrapolated ? ' (extrapolated from a few batches)' : ''
+  const made = `Embeddings of ${counted(item.images, 'image')} by ${teacherName(trial)} take ${formatSeconds(item.embeddingSeconds)} once${how}`
+  if (item.epochs === undefined || item.steps === undefined) {
+    return `${made}; at batch ${trial.batch} that time is never saved again.`
   }
-  const one = `left: ${place(1)}`
-  return element(
-    'table',
-    { class: 'evidence' },
-    element('caption', { class: 'unseen' }, 'The ratio and what stands beside it'),
-    element(
-      'thead',
-      { class: 'unseen' },
-      element(
-        'tr',
-        {},
-        element('th', { scope: 'col' }, 'Quantity'),
-        element('th', { scope: 'col' }, 'On a scale'),
-        element('th', { scope: 'col' }, 'Ratio and 95 % interval'),
-      ),
-    ),
-    element(
-      'tbody',
-      {},
-      ...lines.map(({ kind, label, value, interval, text = formatRatio(value) }) =>
-        element(
-          'tr',
-          { class: kind },
-          element('th', { scope: 'row' }, label),
-          element(
-            'td',
-            { class: 'track', 'aria-hidden': 'true' },
-            element('i', { class: 'one', style: one }),
-            interval === undefined
-              ? undefined
-              : element('i', {
-                  class: 'whisker',
-                  style: `left: ${place(interval[0])}; right: calc(100% - ${place(interval[1])})`,
-                }),
-            element('i', { class: 'dot', style: `left: ${place(value)}` }),
-          ),
-          element(
-            'td',
-            { class: 'value' },
-            text,
-            interval === undefined
-              ? undefined
-              : element('span', { class: 'interval' }, ` ${formatRange(interval)}`),
-          ),
-        ),
-      ),
-    ),
-  )
+  return `${made}; at batch ${trial.batch} that time is saved after ${counted(item.steps, 'step')}, ${significant(item.epochs, 2)} epochs.`
 }
 
-const VERDICTS = {
-  supported: ['✓', 'Supported by'],
-  limited: ['◐', 'With reservations:'],
-  unsupported: ['✕', 'Not supported by'],
-} as const
+const MOST_FAILURES = 4
 
-function verdict({ level, reasons }: Answer['support'], pairs: number): HTMLElement {
-  const [sign, words] = VERDICTS[level]
-  const name = `${words} ${pairs === 0 ? 'these data' : counted(pairs, 'paired run')}`
+function failureAside(app: App, { configurations, records }: View): HTMLElement | undefined {
+  const failures = failuresOf(configurations)
+  if (failures.length === 0) return undefined
+  const trials = failures.reduce((sum, failure) => sum + failure.trials, 0)
+  const rest = failures.slice(MOST_FAILURES)
   return element(
     'div',
-    { class: 'verdict' },
-    element('p', {}, element('span', { 'aria-hidden': 'true' }, `${sign} `), name),
-    reasons.length === 0
-      ? undefined
-      : element('ul', {}, ...reasons.map((reason) => element('li', {}, reason))),
+    { class: 'aside failures' },
+    element('b', {}, `Did not finish: ${trials} of ${counted(records.length, 'trial')}. `),
+    element(
+      'ul',
+      {},
+      ...failures.slice(0, MOST_FAILURES).map((failure) => failureItem(app, failure)),
+      rest.length === 0
+        ? undefined
+        : element(
+            'li',
+            {},
+            `and ${counted(rest.length, 'other reason')}; filter by status to see them.`,
+          ),
+    ),
   )
 }
 
-function paybackText(comparisons: View['comparisons']) {
-  const item = largestBreakEven(comparisons)
-  if (item === undefined) {
-    return [
-      element('b', {}, 'Break-even: '),
-      'the one-time cost of the embeddings was not measured.',
-    ]
-  }
-  const made = `Making the embeddings of ${counted(item.images, 'image')} takes ${formatSeconds(item.embeddingSeconds)} once`
-  const { trial } = item.comparison.embedKd
-  const where = `(teacher ${teacherName(trial)}, batch ${trial.batch})`
-  if (item.epochs === undefined) {
-    return [element('b', {}, 'Break-even: '), `${made} and is never won back ${where}.`]
-  }
-  return [
-    element('b', {}, 'Break-even: '),
-    `${made} and is won back after `,
-    element('b', {}, `${significant(item.epochs, 2)} epochs`),
-    `, ${counted(Math.ceil(item.epochs * item.steps), 'step')} ${where}.`,
-  ]
+function failureItem(app: App, { status, reason, trials, methods, example }: Failure): HTMLElement {
+  const who = listed(methods.map(([method, count]) => `${methodName(method)} ${count}`))
+  return element(
+    'li',
+    {},
+    `${counted(trials, 'trial')} ${statusName(status)} (${who}): ${reason}. `,
+    element('a', { href: app.link({ trial: example }) }, 'See one'),
+  )
 }

@@ -1,11 +1,21 @@
 // What changed since an earlier set of records: regressions first, then improvements, then what one side lacks.
-import type { BenchRecord } from '@embed-kd/records'
-import { type Change, changesBetween, SINGLE_RUN_THRESHOLD } from '@embed-kd/records'
-import { type Configuration, scopeNamer, teacherName } from '@embed-kd/records'
-import { counted, formatRange, formatRatio, methodName, statusName } from '@embed-kd/records'
-import { summaryOf } from '@embed-kd/records'
+import {
+  type BenchRecord,
+  type Change,
+  changesBetween,
+  type Configuration,
+  counted,
+  formatRange,
+  formatRatio,
+  methodName,
+  scopeNamer,
+  SINGLE_RUN_THRESHOLD,
+  statusName,
+  summaryOf,
+  teacherName,
+} from '@embed-kd/records'
 import { element, textTable } from './dom.js'
-import type { App } from './main.js'
+import type { App } from './app.js'
 
 const FIRST_ROWS = 8
 const MOST_ROWS = 200

@@ -1,7 +1,11 @@
 // Records and table as files, made in the page.
-import type { BenchRecord } from '@embed-kd/records'
-import { type Configuration, teacherName } from '@embed-kd/records'
-import { MEASURES, summaryOf } from '@embed-kd/records'
+import {
+  type BenchRecord,
+  type Configuration,
+  MEASURES,
+  summaryOf,
+  teacherName,
+} from '@embed-kd/records'
 import { element } from './dom.js'
 
 export function downloadRecords(records: readonly BenchRecord[], name = 'records.jsonl'): void {

@@ -1,13 +1,12 @@
 // Frames for the figures. A figure is drawn when it comes into sight, when its width changes, and before printing;
 // a change of filters redraws those in sight at once and leaves the others for later.
-import type { Method } from '@embed-kd/records'
+import { counted, type Method, methodName } from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
-import { counted, methodName } from '@embed-kd/records'
 import type { View } from '../model/view.js'
 import { element, fill, textTable } from './dom.js'
 import { type Drawing, drawPanel, type Figure, LOOKS, type Panel } from './figures/figure.js'
 import { FIGURES } from './figures/index.js'
-import type { Part } from './report.js'
+import type { Part } from './app.js'
 
 const MOST_TABLE_ROWS = 200
 

@@ -1,8 +1,8 @@
 // The filters, one menu of checkboxes a dimension. They narrow everything on the page.
 import { DIMENSIONS, type Dimension, valuesOf } from '../model/filters.js'
 import { button, element } from './dom.js'
-import type { App } from './main.js'
-import type { Part } from './report.js'
+import type { App } from './app.js'
+import type { Part } from './app.js'
 
 export function createFilterBar(app: App): Part {
   const { records } = app.content

@@ -1,20 +1,12 @@
 // Opens the page: reads the records it carries, keeps what the reader chose in the URL, and shows the report or, when
 // one is chosen, a single trial.
 import { type Content, type Payload, unpack } from '@embed-kd/records'
-import { formatState, parseState, type State } from '../model/state.js'
+import { formatState, parseState } from '../model/state.js'
+import type { App } from './app.js'
 import { element } from './dom.js'
 import { createReport } from './report.js'
 import { restoreTheme } from './theme.js'
 import { trialPage } from './trial-page.js'
-
-export interface App {
-  readonly content: Content
-  readonly state: () => State
-  /** Changes what is shown and rewrites the address, without a new entry in the history. */
-  readonly change: (change: Partial<State>) => void
-  /** Address of the report in another state. */
-  readonly link: (change: Partial<State>) => string
-}
 
 function open(root: HTMLElement, content: Content): void {
   let state = parseState(location.hash)

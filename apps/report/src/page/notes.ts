@@ -1,6 +1,5 @@
 // How the figures of the report were computed, in words; every definition a reader needs to dispute one.
-import { formatBytes, formatPercent, formatSeconds } from '@embed-kd/records'
-import { PAPER } from '@embed-kd/records'
+import { formatBytes, formatPercent, formatSeconds, PAPER } from '@embed-kd/records'
 import { element } from './dom.js'
 
 export function notes(): HTMLElement {

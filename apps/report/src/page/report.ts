@@ -1,28 +1,29 @@
 // The report itself: what was run, the answers, the figures, the table of trials, and how all of it was computed.
-import { configurationsOf } from '@embed-kd/records'
+import {
+  abridged,
+  configurationsOf,
+  type Content,
+  counted,
+  formatBytes,
+  listed,
+  methodName,
+  statusName,
+} from '@embed-kd/records'
 import { DIMENSIONS, type Filters, valuesOf } from '../model/filters.js'
-import { counted, formatBytes, listed, methodName, statusName } from '@embed-kd/records'
-import type { Content } from '@embed-kd/records'
 import { type View, viewOf } from '../model/view.js'
 import { createAnswers } from './answers.js'
 import { changesSection } from './changes.js'
 import { element } from './dom.js'
 import { createFigures } from './figure-section.js'
 import { createFilterBar } from './filter-bar.js'
-import type { App } from './main.js'
+import type { App } from './app.js'
 import { notes } from './notes.js'
 import { themeButton } from './theme.js'
 import { createTrials } from './trials.js'
 
-/** A part of the page that can be brought up to date. */
-export interface Part {
-  readonly node: HTMLElement
-  readonly update: (view: View) => void
-}
-
 export function createReport(app: App): { node: HTMLElement; update: () => void } {
   const { content } = app
-  const answers = createAnswers()
+  const answers = createAnswers(app)
   const bar = createFilterBar(app)
   const figures = createFigures()
   const trials = createTrials(app)
@@ -155,12 +156,6 @@ function intro({ title, records }: Content): HTMLElement {
 function memoryOf(records: Content['records']): string {
   const sizes = records.map(({ environment }) => formatBytes(environment.memoryBytes))
   return `${abridged([...new Set(sizes)])} of memory`
-}
-
-function abridged(items: readonly string[]): string {
-  return items.length > 5
-    ? `${items.slice(0, 4).join(', ')} and ${items.length - 4} more`
-    : listed(items)
 }
 
 function software(records: Content['records']): string {

@@ -1,26 +1,29 @@
 // The page of one trial: what it was, what became of it, every sample, its curves, where its memory went, and how to
 // run it again.
-import type { BenchRecord } from '@embed-kd/records'
-import * as Plot from '@observablehq/plot'
-import { configurationsOf, machineName, precisionName, teacherName } from '@embed-kd/records'
 import {
+  type BenchRecord,
+  configurationsOf,
   counted,
   formatBytes,
   formatCount,
   formatFlops,
   formatPercent,
   formatSeconds,
+  machineName,
+  MEASURES,
   methodName,
+  precisionName,
   statusName,
+  teacherName,
 } from '@embed-kd/records'
-import { MEASURES } from '@embed-kd/records'
+import * as Plot from '@observablehq/plot'
 import { button, type Child, element } from './dom.js'
 import { downloadRecords } from './download.js'
 import { tickLabel } from './figures/axes.js'
 import { accuracySeries, binned, curvePanel } from './figures/curves.js'
 import { drawPanel, INK, LOOKS, MUTED, type Panel } from './figures/figure.js'
 import { memorySplit } from './figures/memory-split.js'
-import type { App } from './main.js'
+import type { App } from './app.js'
 
 export function trialPage(app: App, record: BenchRecord): HTMLElement {
   const { trial, status } = record

@@ -1,29 +1,33 @@
 // The table of configurations: sortable, each row held against a baseline of the reader's choice, and downloadable.
-import { type Configuration, teacherName } from '@embed-kd/records'
-import { counted, formatRange, formatRatio, methodName } from '@embed-kd/records'
 import {
   accuracy,
+  type Configuration,
+  counted,
   devicePeakBytes,
   deviceResidentBytes,
+  excludesOne,
   finished,
+  formatRange,
+  formatRatio,
   hostPeakBytes,
   hostResidentBytes,
   imagesPerSecond,
   type Measure,
+  methodName,
   plannedPeakBytes,
   plannedResidentBytes,
   ratioOf,
   rooflineShare,
   stepSeconds,
   summaryOf,
+  teacherName,
 } from '@embed-kd/records'
-import { excludesOne } from '@embed-kd/records'
 import type { View } from '../model/view.js'
 import { button, element, fill } from './dom.js'
 import { downloadRecords, downloadTable } from './download.js'
 import { METHOD_ORDER } from './figures/figure.js'
-import type { App } from './main.js'
-import type { Part } from './report.js'
+import type { App } from './app.js'
+import type { Part } from './app.js'
 
 const SHOWN = [
   stepSeconds,

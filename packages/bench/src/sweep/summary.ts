@@ -1,87 +1,134 @@
-// What a sweep found, as tables for a terminal: each configuration over its seeds, and the methods against each other on equal
-// seeds. The statistics are the report's, so that both say the same; what a figure shows is left to the report.
-import type { BenchRecord } from '@embed-kd/records'
+// What a sweep found, as tables for a terminal: each configuration over its runs, the methods against each other on equal
+// seeds, and what did not finish. Statistics, units and sentences are the report's, so that both say the same.
 import {
   accuracy,
   configurationsOf,
+  describeConfiguration,
+  varyingAxes,
+  coversRuns,
   devicePeakBytes,
+  differenceOf,
+  exhaustionOf,
+  exhaustionSentence,
+  comparisonsOf,
+  failuresOf,
   finished,
+  formatPoints,
+  formatPointsRange,
+  formatRange,
+  formatRatio,
   hostPeakBytes,
   plannedPeakBytes,
   ratioOf,
+  statusName,
   stepSeconds,
   summaryOf,
+  type BenchRecord,
   type Configuration,
   type Measure,
 } from '@embed-kd/records'
-
-import { formatBytes, formatSeconds, formatShare, formatTable } from '@embed-kd/records/terminal'
-import { describeConfiguration } from './progress.js'
+import { formatTable } from '@embed-kd/records/terminal'
 
 /** The method that the others replace. */
 const BASIS = 'teacher-kd'
 
-/** Empty where no trial ended well. */
+/** Returns the tables and sentences; empty if no trial finished or failed. */
 export function summaryTables(records: readonly BenchRecord[]): string {
-  const configurations = configurationsOf(records).filter((each) => finished(each).length > 0)
-  return [over(configurations), against(configurations)].filter(Boolean).join('\n\n')
+  const configurations = configurationsOf(records)
+  const done = configurations.filter((each) => finished(each).length > 0)
+  return [
+    configurationTable(done),
+    comparisonTable(done),
+    ...failureLines(configurations, records.length),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')
 }
 
-function over(configurations: readonly Configuration[]): string {
+function configurationTable(configurations: readonly Configuration[]): string {
   if (configurations.length === 0) return ''
+  const name = namerOf(configurations)
   return formatTable(
-    ['configuration', 'seeds', 'accuracy', 'step', 'peak', 'peak, planned'],
+    ['configuration', 'runs', 'accuracy', 'step', 'peak', 'peak, planned'],
     configurations.map((configuration) => [
-      describeConfiguration(configuration.trial),
+      name(configuration),
       `${finished(configuration).length}`,
-      meanOf(configuration, accuracy, formatShare),
-      meanOf(configuration, stepSeconds, formatSeconds),
-      meanOf(configuration, peakOf(configuration), formatBytes),
-      meanOf(configuration, plannedPeakBytes, formatBytes),
+      meanOf(configuration, accuracy),
+      meanOf(configuration, stepSeconds),
+      meanOf(configuration, peakOf(configuration)),
+      meanOf(configuration, plannedPeakBytes),
     ]),
   )
 }
 
-/** Empty where no other method ran what the basis ran. */
-function against(configurations: readonly Configuration[]): string {
+/** Returns an empty text if no other method ran a setting of the basis. */
+function comparisonTable(configurations: readonly Configuration[]): string {
   const bases = new Map(
     configurations
       .filter(({ method }) => method === BASIS)
       .map((basis) => [basis.settingKey, basis]),
   )
+  const name = namerOf(configurations)
   const rows = configurations.flatMap((configuration) => {
     const basis = bases.get(configuration.settingKey)
     if (!basis || configuration.method === BASIS) return []
-    const measures = [accuracy, stepSeconds, peakOf(configuration)]
-    const ratios = measures.map((measure) => ratioOf(configuration, basis, measure))
-    return [[describeConfiguration(configuration.trial), ...ratios.map(formatRatio)]]
+    return [
+      [
+        name(configuration),
+        sayDifference(configuration, basis),
+        sayRatio(configuration, basis, stepSeconds),
+        sayRatio(configuration, basis, peakOf(configuration)),
+      ],
+    ]
   })
   if (rows.length === 0) return ''
   return formatTable([`against ${BASIS}, equal seeds`, 'accuracy', 'step', 'peak'], rows)
 }
 
+/** Names configurations by what the table of axes says, and by every axis in which these differ. */
+function namerOf(configurations: readonly Configuration[]): (item: Configuration) => string {
+  const varying = varyingAxes(configurations.map(({ trial }) => trial))
+  return ({ trial }) => describeConfiguration(trial, varying)
+}
+
+function failureLines(configurations: readonly Configuration[], trials: number): string[] {
+  const failures = failuresOf(configurations)
+  if (failures.length === 0) return []
+  const exhaustion = exhaustionOf(comparisonsOf(configurations))
+  const failed = failures.reduce((sum, failure) => sum + failure.trials, 0)
+  const lines = failures.map(
+    ({ status, reason, trials }) => `  ${trials} ${statusName(status)}: ${reason}`,
+  )
+  return [
+    [`did not finish: ${failed} of ${trials} trials`, ...lines].join('\n'),
+    exhaustion === undefined ? '' : exhaustionSentence(exhaustion),
+  ]
+}
+
 const peakOf = (configuration: Configuration): Measure =>
   summaryOf(configuration, devicePeakBytes) ? devicePeakBytes : hostPeakBytes
 
-/** The mean over seeds, with its 95 % interval where there are several. */
-function meanOf(
-  configuration: Configuration,
-  measure: Measure,
-  format: (value: number) => string,
-): string {
+/** Says the mean over runs, with its 95 % interval if it covers several. */
+function meanOf(configuration: Configuration, measure: Measure): string {
   const summary = summaryOf(configuration, measure)
   if (!summary) return '-'
   const { mean, interval } = summary
-  return interval ? `${format(mean)} ± ${format(interval[1] - mean)}` : format(mean)
+  return interval
+    ? `${measure.format(mean)} ± ${measure.format(interval[1] - mean)}`
+    : measure.format(mean)
 }
 
-/** With its interval over pairs; that over the steps of a single pair would say nothing of the next. */
-function formatRatio(ratio: ReturnType<typeof ratioOf>): string {
+/** Says a ratio, with its interval over runs; an interval over the steps of one run says nothing about the next. */
+function sayRatio(configuration: Configuration, basis: Configuration, measure: Measure): string {
+  const ratio = ratioOf(configuration, basis, measure)
   if (!ratio) return '-'
   const { value, over, interval } = ratio
-  const range =
-    interval && over === 'runs'
-      ? ` (${interval.map((bound) => bound.toPrecision(3)).join(' to ')})`
-      : ''
-  return `${value.toPrecision(3)}x${range}`
+  return formatRatio(value) + (interval && coversRuns(over) ? ` (${formatRange(interval)})` : '')
+}
+
+function sayDifference(configuration: Configuration, basis: Configuration): string {
+  const difference = differenceOf(configuration, basis, accuracy)
+  if (!difference) return '-'
+  const { value, interval } = difference
+  return formatPoints(value) + (interval ? ` (${formatPointsRange(interval)})` : '')
 }

@@ -1,101 +1,122 @@
-// Records put in order: runs that differ in nothing but their seed are one configuration, and configurations that
-// differ in nothing but their method share a setting. It knows no measures and draws nothing.
-import type { BenchRecord, Method, Trial } from '@embed-kd/records'
+// Records put in order. Runs that agree in every axis but the seed, on one machine and of one version, are one
+// configuration; configurations that differ in the method alone share a setting. The order of records plays no part.
+import type { Trial } from '../axes.js'
+import type { BenchRecord, Method } from '../schema.js'
+import { groupKey } from '../trial-names.js'
+import { counted } from './format.js'
+import { machineName, sourcesOf, versionName } from './source.js'
 
 export interface Configuration {
-  /** Tells it from every other; made of everything but the seed. */
+  /** Everything but the seed: axes, machine and version. */
   readonly key: string
-  /** What it has in common with the other methods it can be compared with. */
+  /** `key` without the method: what configurations must share to be compared. */
   readonly settingKey: string
-  /** Backend, precision, machine, data, preset and student: inside one scope, figures share their axes. */
+  /** `key` without machine and version: what records of other machines and versions share. */
+  readonly trialKey: string
   readonly scope: Scope
   readonly method: Method
   readonly trial: Trial
-  /** By seed. */
+  /** By seed, then by time. */
   readonly runs: readonly BenchRecord[]
 }
 
+/** Inside one scope, figures share their axes. */
 export interface Scope {
   readonly key: string
   readonly backend: string
   readonly precision: string
   readonly machine: string
+  readonly version: string
   readonly dataset: string
   readonly preset: string
   readonly student: string
 }
 
-/** The same setting run by two methods. */
+/** One setting, run both with a live teacher and with its embeddings. */
 export interface Comparison {
   readonly teacherKd: Configuration
   readonly embedKd: Configuration
 }
 
+interface Group extends Omit<Configuration, 'runs'> {
+  readonly runs: BenchRecord[]
+}
+
 export function configurationsOf(records: readonly BenchRecord[]): Configuration[] {
-  const groups = new Map<string, { settingKey: string; scope: Scope; runs: BenchRecord[] }>()
+  const groups = new Map<string, Group>()
   const scopes = new Map<string, Scope>()
+  const sourceOf = sourcesOf(records)
   for (const record of records) {
-    const { scope, settingKey } = placeOf(record, scopes)
-    const key = `${settingKey}\n${record.trial.method}`
+    const { method } = record.trial
+    const source = sourceOf(record)
+    const shared = groupKey(record.trial, 'scope', 'setting')
+    const trialKey = `${shared}\n${groupKey(record.trial, 'variant')}`
+    const settingKey = `${source}\n${shared}`
+    const key = `${source}\n${trialKey}`
     const group = groups.get(key)
-    if (group === undefined) groups.set(key, { settingKey, scope, runs: [record] })
-    else group.runs.push(record)
+    if (group !== undefined) group.runs.push(record)
+    else {
+      const scope = scopeOf(record, source, scopes)
+      const { trial } = record
+      groups.set(key, { key, settingKey, trialKey, scope, method, trial, runs: [record] })
+    }
   }
-  return Array.from(groups, ([key, { settingKey, scope, runs }]) => {
-    runs.sort((a, b) => a.trial.seed - b.trial.seed)
-    const { trial } = runs[0]!
-    return { key, settingKey, scope, method: trial.method, trial, runs }
+  const configurations = [...groups.values()].map((group): Configuration => {
+    const runs = group.runs.toSorted(inOrder)
+    return { ...group, trial: runs[0]!.trial, runs }
   })
+  return configurations.sort((a, b) => compareText(a.key, b.key))
 }
 
-function placeOf(record: BenchRecord, scopes: Map<string, Scope>) {
-  const { trial } = record
-  const { teacher, student, dataset } = trial
-  const machine = machineName(record)
-  const studentName = `${student.name} ${student.imageSize} px`
-  const precision = precisionName(trial)
-  const key = [trial.backend, precision, machine, dataset.name, trial.preset, studentName].join(
-    '\n',
+function inOrder(a: BenchRecord, b: BenchRecord): number {
+  return (
+    a.trial.seed - b.trial.seed ||
+    compareText(a.startedAt, b.startedAt) ||
+    compareText(a.id, b.id) ||
+    compareText(JSON.stringify(a), JSON.stringify(b))
   )
-  let scope = scopes.get(key)
-  if (scope === undefined) {
-    const { backend, preset } = trial
-    const where = { backend, precision, machine, dataset: dataset.name }
-    scope = { key, ...where, preset, student: studentName }
-    scopes.set(key, scope)
-  }
-  const settingKey = [
-    key,
-    teacher === undefined ? '' : `${teacher.name} ${teacher.kind} ${teacher.imageSize}`,
-    student.parameterCount,
-    dataset.trainSize,
-    trial.batch,
-    trial.microBatch,
-    trial.rematerialise,
-    trial.kdWeight,
-    trial.epochs ?? 'steps',
-    trial.learningRate,
-    trial.weightDecay,
-    trial.dropout,
-  ].join('\n')
-  return { scope, settingKey }
 }
 
-export function machineName({ environment }: BenchRecord): string {
-  const { cpuModel, cpuCores, gpu } = environment
-  const cpu = `${cpuModel}, ${cpuCores} ${cpuCores === 1 ? 'core' : 'cores'}`
-  return gpu === undefined ? cpu : `${gpu.name} (${cpu})`
+/** Compares as bytes: quicker than a collator, and the same everywhere. */
+export function compareText(a: string, b: string): number {
+  return Number(a > b) - Number(a < b)
+}
+
+function scopeOf(record: BenchRecord, source: string, scopes: Map<string, Scope>): Scope {
+  const { trial } = record
+  const parts = {
+    backend: trial.backend,
+    precision: precisionName(trial),
+    machine: machineName(record),
+    version: versionName(record),
+    dataset: trial.dataset.name,
+    preset: trial.preset,
+    student: studentName(trial),
+  }
+  const key = [source, ...Object.values(parts)].join('\n')
+  let scope = scopes.get(key)
+  if (scope === undefined) scopes.set(key, (scope = { key, ...parts }))
+  return scope
 }
 
 export function teacherName({ teacher }: Trial): string {
   return teacher?.name ?? 'no teacher'
 }
 
+export function studentName({ student }: Trial): string {
+  return `${student.name} ${student.imageSize} px`
+}
+
 export function precisionName({ precision }: Trial): string {
   return precision ?? 'float32'
 }
 
-/** Settings that were run both with a live teacher and with its embeddings. */
+/** Names how long a trial trains: `5 epochs` or `20 steps`. */
+export function lengthName({ epochs, steps }: Trial): string {
+  return epochs === undefined ? counted(steps ?? 0, 'step') : counted(epochs, 'epoch')
+}
+
+/** Returns the settings that were run both with a live teacher and with its embeddings. */
 export function comparisonsOf(configurations: readonly Configuration[]): Comparison[] {
   const live = new Map<string, Configuration>()
   for (const configuration of configurations) {
@@ -111,18 +132,26 @@ export function comparisonsOf(configurations: readonly Configuration[]): Compari
   return comparisons
 }
 
-/** A scope in words. */
+/** Describes a scope in words. */
 export function scopeName(scope: Scope): string {
   const { backend, precision, dataset, preset, student } = scope
   const how = precision === 'float32' ? backend : `${backend} in ${precision}`
-  return [how, dataset, preset, `student ${student}`].join(' · ')
+  return [how, dataset, `preset ${preset}`, `student ${student}`].join(' · ')
 }
 
-/** Names each of these scopes by what tells it from the others; by nothing where there is but one. */
+const SCOPE_FIELDS = [
+  'backend',
+  'precision',
+  'dataset',
+  'preset',
+  'student',
+  'machine',
+  'version',
+] as const
+
+/** Names each of these scopes by what tells it from the others; a single scope has an empty name. */
 export function scopeNamer(scopes: Iterable<Scope>): (scope: Scope) => string {
   const all = [...new Set(scopes)]
-  const fields = (
-    ['backend', 'precision', 'dataset', 'preset', 'student', 'machine'] as const
-  ).filter((field) => new Set(all.map((scope) => scope[field])).size > 1)
+  const fields = SCOPE_FIELDS.filter((field) => new Set(all.map((scope) => scope[field])).size > 1)
   return (scope) => fields.map((field) => scope[field]).join(' · ')
 }

@@ -1,31 +1,34 @@
-// What can be read off a record, each under one name with its unit and direction, and how configurations compare in
-// it. Resident and peak, planned and measured, host and device are separate measures and are never mixed.
-import type { BenchRecord } from '@embed-kd/records'
-import type { Configuration } from './corpus.js'
-import { formatBytes, formatFlops, formatPercent, formatRate, formatSeconds } from './format.js'
+// The quantities of a record, each with one name, its unit and its direction. Resident and peak, planned and measured,
+// host and device are separate measures and are never mixed.
+import type { BenchRecord } from '../schema.js'
 import {
-  type Interval,
-  type Pair,
-  pairedRatio,
-  type Ratio,
-  summarize,
-  type Summary,
-} from './statistics.js'
+  formatBytes,
+  formatFlops,
+  formatJoules,
+  formatPercent,
+  formatRate,
+  formatSeconds,
+} from './format.js'
+import { binomialError, type Interval } from './statistics.js'
 
 export interface Measure {
   readonly id: string
-  /** Whole name with what it is measured over. */
+  /** Whole name of the quantity, with what is measured. */
   readonly label: string
   /** Column heading. */
   readonly short: string
   /** Unit of the bare number, for CSV headings and axes. */
   readonly unit: string
   readonly better: 'lower' | 'higher'
-  /** Read off the graph: the same in every run, so that an interval would mean nothing. */
+  /** True for quantities of the graph: they are the same in every run and have no interval. */
   readonly exact?: true
+  /** True if runs of one seed give the same value, so that repeating a seed adds no evidence. */
+  readonly bySeed?: true
   readonly of: (record: BenchRecord) => number | undefined
-  /** 95 % interval over the steps of one run. */
+  /** Returns the 95 % interval over the steps of one run. */
   readonly within?: (record: BenchRecord) => Interval | undefined
+  /** Returns the standard error that comes from testing on a sample of images. */
+  readonly samplingError?: (record: BenchRecord) => number
   readonly format: (value: number) => string
 }
 
@@ -54,19 +57,49 @@ export const imagesPerSecond: Measure = {
   format: formatRate,
 }
 
+/** Optimizer steps of one epoch. */
+export function stepsPerEpoch({ trial }: BenchRecord): number {
+  return Math.ceil(trial.dataset.trainSize / trial.batch)
+}
+
+/** True if an epoch was run and its time was measured, loading of the data included. */
+export function hasMeasuredEpoch({ time }: BenchRecord): boolean {
+  return time?.epochSeconds !== undefined && time.epochExtrapolated !== true
+}
+
 export const epochSeconds: Measure = {
   id: 'epochSeconds',
-  label: 'time of an epoch',
+  label: 'time of an epoch as it ran, without evaluation',
   short: 'Epoch',
   unit: 's',
   better: 'lower',
-  of: ({ time, trial }) => {
-    if (time === undefined) return undefined
-    return (
-      time.epochSeconds ?? Math.ceil(trial.dataset.trainSize / trial.batch) * time.medianSeconds
-    )
+  of: (record) => (hasMeasuredEpoch(record) ? record.time!.epochSeconds : undefined),
+  format: formatSeconds,
+}
+
+export const extrapolatedEpochSeconds: Measure = {
+  id: 'extrapolatedEpochSeconds',
+  label: 'time of an epoch, extrapolated: the median step times the steps of an epoch',
+  short: 'Epoch, extrapolated',
+  unit: 's',
+  better: 'lower',
+  of: (record) => record.time && record.time.medianSeconds * stepsPerEpoch(record),
+  within: (record) => {
+    const interval = record.time?.interval95Seconds
+    const steps = stepsPerEpoch(record)
+    return interval && [interval[0] * steps, interval[1] * steps]
   },
   format: formatSeconds,
+}
+
+export const joulesPerStep: Measure = {
+  id: 'joulesPerStep',
+  label: 'energy of a step, of the whole device',
+  short: 'Energy/step',
+  unit: 'J',
+  better: 'lower',
+  of: ({ energy }) => energy?.joulesPerStep,
+  format: formatJoules,
 }
 
 export const hostPeakBytes: Measure = {
@@ -161,15 +194,21 @@ export const accuracy: Measure = {
   short: 'Accuracy',
   unit: 'share',
   better: 'higher',
+  bySeed: true,
   of: ({ accuracy, costOnly }) => (costOnly ? undefined : accuracy),
+  samplingError: ({ accuracy, trial }) =>
+    accuracy === undefined || trial.dataset.testSize === 0
+      ? 0
+      : binomialError(accuracy, trial.dataset.testSize),
   format: formatPercent,
 }
 
-/** In the order of the table's columns. */
+/** All measures, in the order of the table's columns. */
 export const MEASURES: readonly Measure[] = [
   stepSeconds,
   imagesPerSecond,
   epochSeconds,
+  extrapolatedEpochSeconds,
   hostPeakBytes,
   devicePeakBytes,
   plannedPeakBytes,
@@ -179,104 +218,9 @@ export const MEASURES: readonly Measure[] = [
   accuracy,
   stepFlops,
   rooflineShare,
+  joulesPerStep,
 ]
 
 function positive(value: number): number | undefined {
   return value > 0 ? value : undefined
-}
-
-const summaries = new WeakMap<Configuration, Map<Measure, Summary | undefined>>()
-
-/** Mean of the measure over the configuration's runs that finished, with its interval. */
-export function summaryOf(configuration: Configuration, measure: Measure): Summary | undefined {
-  let known = summaries.get(configuration)
-  if (known === undefined) summaries.set(configuration, (known = new Map()))
-  if (known.has(measure)) return known.get(measure)
-  const values = finished(configuration)
-    .map((record) => measure.of(record))
-    .filter((value) => value !== undefined)
-  const summary = withoutMeaninglessInterval(summarize(values), measure)
-  known.set(measure, summary)
-  return summary
-}
-
-/** Interval of the mean over runs, or for a single run over its steps. */
-export function intervalOf(configuration: Configuration, measure: Measure): Interval | undefined {
-  const summary = summaryOf(configuration, measure)
-  if (summary === undefined || summary.n > 1) return summary?.interval
-  return measure.within?.(finished(configuration)[0]!)
-}
-
-const ratios = new WeakMap<Configuration, WeakMap<Configuration, Map<Measure, Ratio | undefined>>>()
-
-/** Ratio of two configurations in a measure, over the runs whose seeds both have; runs of one seed count together. */
-export function ratioOf(
-  numerator: Configuration,
-  denominator: Configuration,
-  measure: Measure,
-): Ratio | undefined {
-  let against = ratios.get(numerator)
-  if (against === undefined) ratios.set(numerator, (against = new WeakMap()))
-  let known = against.get(denominator)
-  if (known === undefined) against.set(denominator, (known = new Map()))
-  if (!known.has(measure)) known.set(measure, computeRatio(numerator, denominator, measure))
-  return known.get(measure)
-}
-
-function computeRatio(
-  numerator: Configuration,
-  denominator: Configuration,
-  measure: Measure,
-): Ratio | undefined {
-  const under = bySeed(denominator, measure)
-  const pairs: Pair[] = []
-  for (const [seed, top] of bySeed(numerator, measure)) {
-    const bottom = under.get(seed)
-    if (bottom === undefined) continue
-    pairs.push({
-      numerator: top.value,
-      denominator: bottom.value,
-      numeratorInterval: top.interval,
-      denominatorInterval: bottom.interval,
-    })
-  }
-  return withoutMeaninglessInterval(pairedRatio(pairs), measure)
-}
-
-interface Seed {
-  /** Mean over the runs of the seed. */
-  value: number
-  /** Over the steps of a run; unknown where there are several. */
-  interval: Interval | undefined
-  n: number
-}
-
-function bySeed(configuration: Configuration, measure: Measure): Map<number, Seed> {
-  const seeds = new Map<number, Seed>()
-  for (const record of finished(configuration)) {
-    const value = measure.of(record)
-    if (value === undefined) continue
-    const seed = seeds.get(record.trial.seed)
-    if (seed === undefined) {
-      seeds.set(record.trial.seed, { value, interval: measure.within?.(record), n: 1 })
-    } else {
-      seed.n += 1
-      seed.value += (value - seed.value) / seed.n
-      seed.interval = undefined
-    }
-  }
-  return seeds
-}
-
-export function finished({ runs }: Configuration): BenchRecord[] {
-  return runs.filter(({ status }) => status === 'ok')
-}
-
-function withoutMeaninglessInterval<T extends Summary | Ratio>(
-  value: T | undefined,
-  measure: Measure,
-): T | undefined {
-  if (value === undefined || measure.exact === undefined) return value
-  const { interval: _interval, ...rest } = value
-  return rest as T
 }

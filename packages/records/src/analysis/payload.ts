@@ -1,6 +1,6 @@
 // What travels from Node into the page: the records, and what the caller says about them. Printed graphs are long and
 // repeat from seed to seed, so each travels once; nothing else is changed and nothing computed.
-import type { BenchRecord } from '@embed-kd/records'
+import type { BenchRecord } from '../schema.js'
 
 export interface Content {
   readonly title: string

@@ -1,8 +1,14 @@
 // When embeddings made beforehand have paid for themselves: time spent against epochs, with and without them.
 import * as Plot from '@observablehq/plot'
-import { breakEven, type BreakEven, largestBreakEven } from '@embed-kd/records'
-import { scopeName, teacherName } from '@embed-kd/records'
-import { formatSeconds, significant } from '@embed-kd/records'
+import {
+  breakEven,
+  type BreakEven,
+  formatSeconds,
+  breakEvens,
+  scopeName,
+  significant,
+  teacherName,
+} from '@embed-kd/records'
 import { tickLabel } from './axes.js'
 import { endLabels, type Figure, INK, LOOKS, MUTED, type Panel } from './figure.js'
 
@@ -10,22 +16,15 @@ export const breakEvenFigure: Figure = {
   id: 'break-even',
   title: 'When pre-computed embeddings pay',
   draw: ({ comparisons }) => {
-    const shown = largestBreakEven(comparisons)
-    if (shown === undefined) {
+    const items = breakEvens(comparisons)
+    if (items.length === 0) {
       return 'No setting has the cost of its embeddings and the time of an epoch under both methods.'
     }
-    const { comparison, embeddingSeconds, images, epochs } = shown
-    const { trial, scope } = comparison.embedKd
     return {
       caption:
-        `Teacher ${teacherName(trial)}, batch ${trial.batch}; ${scopeName(scope)}. ` +
-        `Embed-KD starts with ${formatSeconds(embeddingSeconds)} for the embeddings of ${images.toLocaleString('en')} images. ` +
-        (epochs === undefined
-          ? 'Its epochs take no less time than those of Teacher-KD, so that this is never won back. '
-          : `It is won back after ${significant(epochs, 2)} epochs. `) +
-        `Time of an epoch: Teacher-KD ${formatSeconds(shown.teacherEpochSeconds)}, Embed-KD ${formatSeconds(shown.embedEpochSeconds)}` +
-        `${shown.extrapolated ? ', computed from the median step' : ''}. Evaluation and loading are left out.`,
-      panels: [linesPanel(shown)],
+        `Embed-KD starts with the time that its embeddings take once. Evaluation is left out. ` +
+        items.map(describe).join(' '),
+      panels: items.map(linesPanel),
       legend: [],
       columns: [
         'Setting',
@@ -47,6 +46,18 @@ export const breakEvenFigure: Figure = {
   },
 }
 
+function describe({ comparison, ...item }: BreakEven): string {
+  const { trial, scope } = comparison.embedKd
+  const kind = trial.teacher?.kind === 'random' ? ' (cost alone)' : ''
+  return (
+    `${teacherName(trial)}${kind}, batch ${trial.batch}, ${scopeName(scope)}: embeddings of ${item.images.toLocaleString('en')} images take ${formatSeconds(item.embeddingSeconds)}${item.embeddingExtrapolated ? ', extrapolated from a few batches' : ''}; ` +
+    `an epoch takes ${formatSeconds(item.teacherEpochSeconds)} with Teacher-KD and ${formatSeconds(item.embedEpochSeconds)} with Embed-KD${item.epochExtrapolated ? ', extrapolated from the median step' : ', as it ran'}; ` +
+    (item.epochs === undefined
+      ? 'the time is never saved.'
+      : `the time is saved after ${significant(item.epochs, 2)} epochs (${item.steps!.toLocaleString('en')} steps).`)
+  )
+}
+
 function linesPanel(item: BreakEven): Panel {
   const end = item.epochs === undefined ? 3 : item.epochs * 2.5
   const [divisor, unit] = timeUnit(item.teacherEpochSeconds * end)
@@ -65,7 +76,7 @@ function linesPanel(item: BreakEven): Panel {
       ? []
       : [{ x: item.epochs, y: (item.teacherEpochSeconds * item.epochs) / divisor }]
   return {
-    title: `Time spent (${unit})`,
+    title: `Time spent (${unit}): ${teacherName(item.comparison.embedKd.trial)}, batch ${item.comparison.embedKd.trial.batch}`,
     plot: (width) => ({
       height: Math.min(320, Math.max(240, width * 0.5)),
       marginLeft: 50,

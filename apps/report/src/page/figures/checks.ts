@@ -1,16 +1,21 @@
 // How far the machine did what was expected of it: planned against measured memory, and the share of the roofline.
 import * as Plot from '@observablehq/plot'
-import { type Configuration, teacherName } from '@embed-kd/records'
-import { counted, formatBytes, formatPercent, methodName, significant } from '@embed-kd/records'
 import {
+  type Configuration,
+  counted,
   devicePeakBytes,
+  formatBytes,
+  formatPercent,
   hostPeakBytes,
   type Measure,
+  median,
+  methodName,
   plannedPeakBytes,
   rooflineShare,
+  significant,
   summaryOf,
+  teacherName,
 } from '@embed-kd/records'
-import { median } from '@embed-kd/records'
 import { methodDots, type Figure, methodsIn, MUTED, type Panel } from './figure.js'
 import { amountAxis } from './axes.js'
 import { type Item, rowsPanel } from './rows.js'

@@ -1,9 +1,15 @@
 // Loss and accuracy while training, one line a method over the mean of its seeds, with a band from lowest to highest.
 import * as Plot from '@observablehq/plot'
-import type { BenchRecord } from '@embed-kd/records'
-import { type Configuration, scopeName, teacherName } from '@embed-kd/records'
-import { counted, methodName, significant } from '@embed-kd/records'
-import { finished } from '@embed-kd/records'
+import {
+  type BenchRecord,
+  type Configuration,
+  counted,
+  finished,
+  methodName,
+  scopeName,
+  significant,
+  teacherName,
+} from '@embed-kd/records'
 import { bestCoveredBatch } from '../../model/view.js'
 import { tickLabel } from './axes.js'
 import { endLabels, type Figure, LOOKS, METHOD_ORDER, methodsIn, type Panel } from './figure.js'

@@ -1,7 +1,6 @@
 // What every figure shares: its form, the look of the methods, and the frame that draws it at its width.
 import * as Plot from '@observablehq/plot'
-import type { Method } from '@embed-kd/records'
-import { methodName } from '@embed-kd/records'
+import { type Method, methodName } from '@embed-kd/records'
 import type { View } from '../../model/view.js'
 
 export interface Figure {

@@ -1,7 +1,6 @@
 // A panel of lines, one a method: points with intervals, names at their ends, and failures where they happened.
 import * as Plot from '@observablehq/plot'
-import { counted, methodName, significant } from '@embed-kd/records'
-import { ratioRange } from '@embed-kd/records'
+import { counted, methodName, ratioRange, significant } from '@embed-kd/records'
 import { amountAxis } from './axes.js'
 import { asIs, endLabels, INK, LOOKS, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
 import type { Point } from './points.js'

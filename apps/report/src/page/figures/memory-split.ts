@@ -1,8 +1,6 @@
 // Where the memory of one run goes: the planned peak by its parts, over what was measured.
-import type { BenchRecord } from '@embed-kd/records'
+import { type BenchRecord, devicePeakBytes, formatBytes, hostPeakBytes } from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
-import { formatBytes } from '@embed-kd/records'
-import { devicePeakBytes, hostPeakBytes } from '@embed-kd/records'
 import { asIs, INK, type Panel } from './figure.js'
 
 interface Part {

@@ -1,7 +1,17 @@
 // The paper's bar figure redrawn from the records: three quantities on three axes instead of one.
-import { type Configuration, scopeName, teacherName } from '@embed-kd/records'
-import { methodName, significant, statusName } from '@embed-kd/records'
-import { accuracy, epochSeconds, finished, type Measure, summaryOf } from '@embed-kd/records'
+import {
+  accuracy,
+  type Configuration,
+  epochMeasure,
+  finished,
+  type Measure,
+  methodName,
+  scopeName,
+  significant,
+  statusName,
+  summaryOf,
+  teacherName,
+} from '@embed-kd/records'
 import { bestCoveredBatch } from '../../model/view.js'
 import { type Figure, METHOD_ORDER } from './figure.js'
 import { describeRuns, largestTeachers, peakMeasure, peakTitle, pointOf } from './points.js'
@@ -30,7 +40,7 @@ export const paperFigure: Figure = {
     )
     const quantities: Quantity[] = [
       { measure: peakMeasure(shown), title: peakTitle(shown), unit: 1e-6 },
-      { measure: epochSeconds, title: 'Time of an epoch (s)', unit: 1 },
+      { measure: epochMeasure(...shown), title: 'Time of an epoch (s)', unit: 1 },
       { measure: accuracy, title: 'Test accuracy (%)', unit: 100 },
     ]
     const drawn = quantities.filter(({ measure }) => shown.some((item) => summaryOf(item, measure)))

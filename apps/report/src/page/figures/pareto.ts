@@ -1,8 +1,19 @@
 // What accuracy costs: accuracy against memory and against time, with the configurations that nothing else beats.
 import * as Plot from '@observablehq/plot'
-import { type Configuration, scopeName, teacherName } from '@embed-kd/records'
-import { counted, formatPercent, methodName, significant } from '@embed-kd/records'
-import { accuracy, devicePeakBytes, epochSeconds, type Measure, summaryOf } from '@embed-kd/records'
+import {
+  accuracy,
+  type Configuration,
+  counted,
+  devicePeakBytes,
+  epochMeasure,
+  formatPercent,
+  type Measure,
+  methodName,
+  scopeName,
+  significant,
+  summaryOf,
+  teacherName,
+} from '@embed-kd/records'
 import { amountAxis } from './axes.js'
 import { methodDots, type Figure, methodsIn, MUTED, type Panel } from './figure.js'
 import { peakMeasure } from './points.js'
@@ -32,7 +43,7 @@ export const pareto: Figure = {
           : 'Peak memory over baseline (MB) →',
         1e-6,
       ],
-      [epochSeconds, 'Time of an epoch (s) →', 1],
+      [epochMeasure(...shown), 'Time of an epoch (s) →', 1],
     ]
     return {
       caption:

@@ -1,13 +1,14 @@
 // Configurations as points of a figure: their mean in a measure with its interval, and which of them a figure shows.
-import { type Configuration, teacherName } from '@embed-kd/records'
-import { counted } from '@embed-kd/records'
 import {
+  type Configuration,
+  counted,
   devicePeakBytes,
   finished,
   hostPeakBytes,
   intervalOf,
   type Measure,
   summaryOf,
+  teacherName,
 } from '@embed-kd/records'
 
 export interface Point {

@@ -1,10 +1,21 @@
 // The three ratios, Embed-KD against Teacher-KD, for every setting that both ran: a forest plot beside the answers.
 import * as Plot from '@observablehq/plot'
-import { compare, type Question } from '@embed-kd/records'
-import { type Comparison, type Scope, scopeNamer, teacherName } from '@embed-kd/records'
-import { counted, formatRange, formatRatio, methodName, statusName } from '@embed-kd/records'
-import { PAPER } from '@embed-kd/records'
-import { type Ratio, ratioRange } from '@embed-kd/records'
+import {
+  compare,
+  type Comparison,
+  counted,
+  formatRange,
+  formatRatio,
+  methodName,
+  PAPER,
+  type Question,
+  type Ratio,
+  ratioRange,
+  type Scope,
+  scopeNamer,
+  statusName,
+  teacherName,
+} from '@embed-kd/records'
 import { amountAxis, tickLabel } from './axes.js'
 import { type Figure, INK, MUTED, type Panel, RULE } from './figure.js'
 

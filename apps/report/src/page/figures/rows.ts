@@ -1,8 +1,7 @@
 // Figures made of rows: groups with a heading, a row for each item, and one value to a row. Items that have no value
 // say why in its place, so that a failure is seen where it happened.
 import * as Plot from '@observablehq/plot'
-import type { Method } from '@embed-kd/records'
-import { methodName } from '@embed-kd/records'
+import { type Method, methodName } from '@embed-kd/records'
 import { tickLabel } from './axes.js'
 import { asIs, INK, LOOKS, methodDots, MUTED, type Panel, RULE } from './figure.js'
 

@@ -1,8 +1,18 @@
 // How cost grows: memory and throughput against the size of the teacher, throughput against the batch.
 // Both figures show one scope, so that their axes mean one thing.
-import { type Configuration, scopeName, teacherName } from '@embed-kd/records'
-import { formatCount, methodName, significant, statusName } from '@embed-kd/records'
-import { finished, imagesPerSecond, type Measure, summaryOf } from '@embed-kd/records'
+import {
+  type Configuration,
+  finished,
+  formatCount,
+  imagesPerSecond,
+  type Measure,
+  methodName,
+  scopeName,
+  significant,
+  statusName,
+  summaryOf,
+  teacherName,
+} from '@embed-kd/records'
 import { bestCoveredBatch } from '../../model/view.js'
 import { amountAxis, tickLabel } from './axes.js'
 import { type Figure } from './figure.js'

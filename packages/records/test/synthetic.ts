@@ -1,6 +1,6 @@
 // SYNTHETIC records for tests only. Their figures come from a crude cost model and a seeded generator: nothing here
 // was measured, and the machine's name says so wherever such a record is shown.
-import type { BenchRecord, Method, Preset } from '@embed-kd/records'
+import type { BenchRecord, Method, Preset } from '../src/index.js'
 
 interface TeacherShape {
   readonly name: string
@@ -60,6 +60,11 @@ export interface SyntheticSweep {
   readonly memoryLimitBytes?: number
   /** Samples of the step time per record. */
   readonly samples?: number
+  /** Name of the machine and commit of the code; the machine is SYNTHETIC in any case. */
+  readonly machine?: string
+  readonly commit?: string
+  /** Adds to every number that the generator starts from: other noise, as in a trial run again. */
+  readonly noise?: number
 }
 
 /** A whole sweep of SYNTHETIC records. */
@@ -113,7 +118,7 @@ function syntheticRecord(
   index: number,
 ): BenchRecord {
   const { backend, dataset, preset, batch, method, seed } = place
-  const random = generator(index * 7919 + 17)
+  const random = generator(index * 7919 + 17 + (sweep.noise ?? 0))
   const jitter = (size: number) => 1 + size * (random() + random() - 1)
   const live = method === 'teacher-kd' || method === 'logit-kd'
   const costOnly = teacher !== undefined && teacher.accuracy === undefined
@@ -213,16 +218,18 @@ function syntheticRecord(
       dropout: 0.1,
     },
     costOnly,
-    startedAt: new Date(Date.UTC(2026, 10, 23, 9) + index * 20_000).toISOString(),
+    startedAt: new Date(
+      Date.UTC(2026, 10, 23, 9) + index * 20_000 + (sweep.noise ?? 0) * 1000,
+    ).toISOString(),
     wallSeconds: 12 + 30 * median,
     environment: {
-      cpuModel: 'SYNTHETIC processor',
+      cpuModel: `SYNTHETIC ${sweep.machine ?? 'processor'}`,
       cpuCores: 2,
       memoryBytes: 8 * 2 ** 30,
       os: 'Linux 6.1 x64',
       node: 'v20.20.0',
       packages: { '@embed-kd/bench': '0.1.0', 'onnxruntime-node': '1.30.0' },
-      commit: '0000000synthetic',
+      commit: sweep.commit ?? '0000000synthetic',
       dirty: false,
       commandLine: ['bench', '--profile', 'synthetic'],
       loadAverage: [0.4, 0.3, 0.2] as [number, number, number],
