@@ -72,7 +72,7 @@ describe('embed-kd step --profile-ops', () => {
 
   it('is for people, not for --json', { timeout: 60_000 }, async () => {
     const { code, stderr } = await step('--json', '--profile-ops')
-    expect(code).toBe(1)
+    expect(code).toBe(2)
     expect(stderr).toContain('cannot be used with')
   })
 })
