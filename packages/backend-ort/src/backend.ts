@@ -61,7 +61,7 @@ export class OrtBackend implements Backend {
     const { composites } = this.capabilities
     const lowered = lowerForRuntime(verify(graph, this.capabilities), composites, absorbs)
     const { model, inputs } = translate(lowered, emitters)
-    const profile = isProfiled ? new Profile() : undefined
+    const profile = isProfiled ? new Profile(lowered.graph) : undefined
     const session = await this.#ort.InferenceSession.create(model, {
       ...sessionOptions,
       ...profile?.sessionOptions,

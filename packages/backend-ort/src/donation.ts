@@ -1,23 +1,6 @@
 // Which donated inputs may be written over by the outputs that replace them. ONNX Runtime knows nothing of donation: it
 // runs nodes in an order of its own, so only what the graph itself orders is safe.
-import { sameShape, type Graph, type Node, type OpName, type ValueId } from '@embed-kd/core'
-
-/** Ops that read each element of a full-sized operand before they write the element in its place. */
-const elementwise: ReadonlySet<OpName> = new Set<OpName>([
-  ...(['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'select'] as const),
-  ...(['neg', 'exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'erf', 'and', 'or', 'not'] as const),
-])
-
-/** Ops whose output the runtime may keep as a view of their operand, at least where nothing moves. */
-const views: ReadonlySet<OpName> = new Set<OpName>([
-  'reshape',
-  'transpose',
-  'slice',
-  'pad',
-  'broadcastTo',
-  'concat',
-  'cast',
-])
+import { hasTrait, sameShape, type Graph, type Node, type ValueId } from '@embed-kd/core'
 
 /**
  * Names of the donated inputs whose memory the output of the same name may take: every node that reads the input is
@@ -34,11 +17,11 @@ export function overwritten(graph: Graph): ReadonlySet<string> {
   const readersOf = (value: ValueId): Node[] =>
     (readers.get(value) ?? []).flatMap((node) => [
       node,
-      ...(views.has(node.op) ? node.outputs.flatMap(readersOf) : []),
+      ...(hasTrait(node.op, 'aliasing') ? node.outputs.flatMap(readersOf) : []),
     ])
   const isSafe = (input: ValueId, output: ValueId): boolean => {
     const writer = makers.get(output)
-    if (!writer || views.has(writer.op)) return false
+    if (!writer || hasTrait(writer.op, 'aliasing')) return false
     const reading = new Set(readersOf(input))
     if (reading.delete(writer) && !writesInPlace(graph, writer, input)) return false
     const seen = new Set<Node>()
@@ -66,6 +49,6 @@ export function overwritten(graph: Graph): ReadonlySet<string> {
 }
 
 const writesInPlace = (graph: Graph, writer: Node, input: ValueId): boolean =>
-  elementwise.has(writer.op) &&
+  hasTrait(writer.op, 'elementwise') &&
   writer.inputs.includes(input) &&
   sameShape(graph.types[input]!.shape, graph.types[writer.outputs[0]!]!.shape)

@@ -1,6 +1,7 @@
 // Our ops as ONNX operators: one emitter for every op that reaches the runtime. What differs between devices is in
 // devices/; what the ops mean is core's reference backend.
 import {
+  hasTrait,
   sizeOf,
   type AttrsOf,
   type CompositeName,
@@ -288,12 +289,6 @@ export const emitters: Emitters = {
   },
 }
 
-/** Ops that compute nothing, so that float16 needs no other way through them. */
-const moving: ReadonlySet<OpName> = new Set<OpName>([
-  ...(['constant', 'reshape', 'transpose', 'broadcastTo', 'slice', 'pad', 'concat'] as const),
-  ...(['cast', 'select'] as const),
-])
-
 const isHalf = ({ dtype }: TensorType) => dtype === 'float16'
 const wide = (types: readonly TensorType[]) =>
   types.map((type): TensorType => (isHalf(type) ? { ...type, dtype: 'float32' } : type))
@@ -323,6 +318,6 @@ export const widenedEmitters = (table: Emitters): Emitters =>
   Object.fromEntries(
     Object.entries(table).map(([op, emit]) => [
       op,
-      moving.has(op as OpName) ? emit : widened(emit as Emitter),
+      hasTrait(op as OpName, 'copying') ? emit : widened(emit as Emitter),
     ]),
   ) as unknown as Emitters

@@ -2,7 +2,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sizeOf, type OperatorTime, type Shape } from '@embed-kd/core'
+import {
+  scopeOf,
+  sizeOf,
+  type Graph,
+  type OperatorTime,
+  type Place,
+  type Shape,
+} from '@embed-kd/core'
 import type { InferenceSession } from 'onnxruntime-node'
 
 /** What the runtime executed, and the provider it did so with. */
@@ -28,6 +35,13 @@ interface TraceEvent {
 
 export class Profile {
   readonly #directory = mkdtempSync(join(tmpdir(), 'embed-kd-profile-'))
+  /** Places of the graph's nodes by the text that their operators are named after. */
+  readonly #places: ReadonlyMap<string, Place>
+
+  /** @param graph the lowered graph that the session was made of. */
+  constructor(graph: Graph) {
+    this.#places = new Map(graph.nodes.map(({ place }) => [scopeOf(place), place]))
+  }
 
   get sessionOptions(): InferenceSession.SessionOptions {
     return {
@@ -48,7 +62,9 @@ export class Profile {
     return events
       .filter(({ name }) => name === 'model_run')
       .map(({ ts, dur }) =>
-        kernels.filter((kernel) => kernel.ts >= ts && kernel.ts <= ts + dur).map(operatorOf),
+        kernels
+          .filter((kernel) => kernel.ts >= ts && kernel.ts <= ts + dur)
+          .map((kernel) => operatorOf(kernel, this.#places)),
       )
   }
 
@@ -59,15 +75,19 @@ export class Profile {
 
 const KERNEL = '_kernel_time'
 
-function operatorOf({ name, dur, args }: TraceEvent): ProfiledOperator {
+function operatorOf(
+  { name, dur, args }: TraceEvent,
+  places: ReadonlyMap<string, Place>,
+): ProfiledOperator {
   const { op_name: operator, provider } = args!
-  // As ModelBuilder names nodes; those that the runtime made itself are called otherwise.
-  const [, scope = ''] = /^(.*)\/\w+\/\d+/.exec(name) ?? []
+  // ModelBuilder names nodes `scope/type/number`; the runtime calls the nodes that it makes itself otherwise.
+  const [, scope] = /^(.*)\/\w+\/\d+/.exec(name) ?? []
+  const place = scope === undefined ? undefined : places.get(scope)
   const shapesOf = (types: readonly Typed[]) => types.map((type) => Object.values(type)[0]!)
   const [inputs, outputs] = [shapesOf(args!.input_type_shape), shapesOf(args!.output_type_shape)]
   return {
     operator,
-    scope,
+    ...(place ? { place } : {}),
     seconds: dur * 1e-6,
     provider,
     ...(products.has(operator) ? { flops: productFlops(inputs, outputs[0]!) } : {}),

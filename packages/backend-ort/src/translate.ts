@@ -2,6 +2,7 @@
 // an op becomes is in emitters.ts.
 import {
   printNode,
+  scopeOf,
   sizeOf,
   type Graph,
   type Node,
@@ -77,7 +78,7 @@ export function translate(
       outputTypes: [type],
     })
   for (const node of graph.nodes) {
-    model.scope = node.scope
+    model.scope = scopeOf(node.place)
     const types = node.outputs.map((value) => graph.types[value]!)
     if (types.every(isEmpty))
       // No operator needs to be asked for a tensor without elements, and some refuse to make one.

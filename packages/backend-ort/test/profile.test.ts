@@ -19,8 +19,8 @@ const graph = trace(
   'products',
   Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, spec(shape)])),
   ({ x, weight, stack, row }, tracer) => {
-    const mixed = tracer.scope('first', () => op.matmul(op.linear(x!, weight!), stack!))
-    const shared = tracer.scope('second', () => op.matmul(mixed, row!, { transposeB: true }))
+    const mixed = tracer.layer('first', () => op.matmul(op.linear(x!, weight!), stack!))
+    const shared = tracer.layer('second', () => op.matmul(mixed, row!, { transposeB: true }))
     return { y: op.exp(shared) }
   },
 )
@@ -37,7 +37,7 @@ const run = async (executable: Executable) => {
   for (const buffer of [y!, ...Object.values(inputs)]) buffer.dispose()
 }
 
-test('tells the operators of each run, their scopes, and the work of products', async () => {
+test('tells the operators of each run, their places, and the work of products', async () => {
   const executable = await backend.compileProfiled!(graph)
   await run(executable)
   await run(executable)
@@ -45,12 +45,15 @@ test('tells the operators of each run, their scopes, and the work of products', 
   expect(runs).toHaveLength(2)
   for (const operators of runs) {
     const products = operators.filter(({ flops }) => flops !== undefined)
-    expect(products.map(({ scope, flops }) => [scope, flops])).toEqual([
+    expect(products.map(({ place, flops }) => [place?.layer, flops])).toEqual([
       ['first', 2 * 12 * 5 * 6],
       ['first', 2 * 3 * 4 * 6 * 7],
       ['second', 2 * 12 * 7],
     ])
-    expect(operators.at(-1)).toMatchObject({ operator: 'Exp', scope: '' })
+    expect(operators.at(-1)).toMatchObject({
+      operator: 'Exp',
+      place: { part: 'other', phase: 'forward' },
+    })
     for (const { seconds } of operators) expect(seconds).toBeLessThan(1)
     expect(operators.reduce((sum, { seconds }) => sum + seconds, 0)).toBeGreaterThan(0)
   }

@@ -1,7 +1,7 @@
 // Where a wrong result begins: the graph is run again with every value as an output, in the order they are made.
 import type { Backend } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
-import { printNode } from '@embed-kd/core'
+import { printNode, scopeOf } from '@embed-kd/core'
 import { lower } from '@embed-kd/core'
 import type { NumericCase } from './case.js'
 import { numericCase, observe } from './numeric.js'
@@ -20,7 +20,7 @@ export async function locate(
     const node = open.nodes.find(({ outputs }) => wrong && outputs.includes(wrong.value))
     if (!failure || !node)
       return 'no node is wrong where all values are outputs: look at what the backend joins or reuses between nodes'
-    return `the first wrong node${node.scope && ` (in ${node.scope})`}: ${printNode(open, node)}\n  ${failure}`
+    return `the first wrong node${scopeOf(node.place) && ` (in ${scopeOf(node.place)})`}: ${printNode(open, node)}\n  ${failure}`
   } catch (error) {
     return `with all values as outputs it does not run at all: ${(error as Error).message}`
   }

@@ -23,7 +23,7 @@ const parameter = (shape: number[]): InputSpec => spec(shape, { role: 'parameter
 /** One step of gradient descent on a linear layer. */
 const descent = () =>
   trace('descent', { w: parameter([2, 3]), x: spec([4, 3]) }, ({ w, x }, tracer) => {
-    const loss = tracer.scope('model', () => op.sum(op.softmax(op.linear(x, w))))
+    const loss = tracer.layer('model', () => op.sum(op.softmax(op.linear(x, w))))
     const [gradient] = gradients(loss, [w])
     return { w: op.sub(w, op.mul(gradient!, 0.1)), loss }
   })
@@ -203,10 +203,24 @@ describe('cost', () => {
     const graph = trace('product', { a: spec([5, 4, 3]), b: spec([3, 7]) }, ({ a, b }) => ({
       y: op.matmul(a, b),
     }))
-    expect(cost(graph)).toEqual({
+    const all = {
       flops: 2 * 5 * 4 * 3 * 7,
       bytes: 4 * (5 * 4 * 3 + 3 * 7 + 5 * 4 * 7),
-      flopsByScope: { other: 2 * 5 * 4 * 3 * 7 },
+      operators: 1,
+    }
+    expect(cost(graph)).toEqual({ ...all, parts: { other: all } })
+  })
+
+  it('counts the parts of a step apart', () => {
+    const graph = trace('step', { x: spec([5]) }, ({ x }, tracer) => ({
+      y: tracer.part('optimizer', () => op.exp(tracer.part('student', () => op.neg(op.neg(x))))),
+    }))
+    expect(cost(graph)).toMatchObject({
+      operators: 3,
+      parts: {
+        student: { flops: 10, bytes: 80, operators: 2 },
+        optimizer: { flops: 5, bytes: 40, operators: 1 },
+      },
     })
   })
 })

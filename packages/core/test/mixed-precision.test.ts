@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import {
   batchInputs,
   evaluate,
+  hasTrait,
   gradientGraph,
   hostScalar,
   hostTensor,
@@ -23,6 +24,7 @@ import {
   verify,
   type Graph,
   type Method,
+  type Place,
   type Precision,
   type ReferenceTensor,
   type StepPart,
@@ -63,10 +65,10 @@ const taken = ({ inputs, types }: Graph, values: Values): Values =>
     }),
   )
 
-const dtypesByScope = (graph: Graph, part: RegExp) =>
+const productTypes = (graph: Graph, isIn: (place: Place) => boolean) =>
   new Set(
     graph.nodes
-      .filter(({ scope, op }) => part.test(scope) && (op === 'linear' || op === 'matmul'))
+      .filter(({ place, op }) => isIn(place) && hasTrait(op, 'product'))
       .map(({ outputs }) => graph.types[outputs[0]!]!.dtype),
   )
 
@@ -79,21 +81,21 @@ describe('mixedPrecision', () => {
         const halves = graph.nodes.filter(({ outputs }) =>
           outputs.some((value) => graph.types[value]!.dtype === 'float16'),
         )
-        for (const { scope } of halves) expect(scope).toMatch(/^(student|teacher)(?!.*loss)/)
+        for (const { place } of halves) expect(['student', 'teacher']).toContain(place.part)
         for (const { name, value } of [...graph.inputs, ...graph.outputs])
           if (graph.types[value]!.dtype === 'float16')
             expect(name).toMatch(/^teacher\..*(weight|bias)$/)
       }
       const whole = trainGraph(configOf(method))
-      expect(dtypesByScope(whole, /^(student|teacher)\/blocks/)).toEqual(new Set(['float16']))
-      expect(dtypesByScope(whole, /loss/)).not.toContain('float16')
+      expect(productTypes(whole, ({ block }) => block !== undefined)).toEqual(new Set(['float16']))
+      expect(productTypes(whole, ({ part }) => part === 'loss')).not.toContain('float16')
     },
   )
 
   it('casts once what several products read, and not what a product made for the next', () => {
     const graph = mixedPrecision(
       trace('t', { x: spec([4, 4]), w: spec([4, 4]) }, ({ x, w }, tracer) =>
-        tracer.scope('student', () => {
+        tracer.part('student', () => {
           const first = op.linear(x, w)
           return { y: op.linear(op.mul(first, 0.5), w) }
         }),

@@ -63,7 +63,7 @@ it('give the same embedding and the same gradients', () => {
 it('are not made again for their gradients', () => {
   const madeAgain = (inTraining: boolean) => {
     const { nodes } = lower(graphOf(inTraining), { composites: ['layerNorm'] })
-    const norms = nodes.filter(({ op, scope }) => op === 'layerNorm' && scope.includes('blocks.'))
+    const norms = nodes.filter(({ op, place }) => op === 'layerNorm' && place.block !== undefined)
     expect(norms).toHaveLength(2 * model.layers)
     const means = new Set(norms.map(({ outputs }) => outputs[1]))
     return nodes.filter(({ op, inputs }) => op === 'sub' && means.has(inputs[1])).length

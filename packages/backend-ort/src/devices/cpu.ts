@@ -1,5 +1,5 @@
 // The CPU execution provider: what is faster in other operators than the usual ones, and options that keep memory small.
-import { bytesOf, sizeOf } from '@embed-kd/core'
+import { bytesOf, hasTrait, sizeOf } from '@embed-kd/core'
 import {
   asMatrix,
   emitters,
@@ -64,7 +64,7 @@ export const cpu: Device = {
   // The runtime would go from operator to operator in float32, and not round in between.
   emitters: widenedEmitters({ ...emitters, matmul: matmulFused, linear, sum }),
   // Gemm and FusedMatMul have their alpha.
-  absorbs: ({ op }) => op === 'linear' || op === 'matmul',
+  absorbs: ({ op }) => hasTrait(op, 'product'),
   sessionOptions: { ...commonOptions, executionProviders: ['cpu'] },
   profiles: true,
   writesOver: true,

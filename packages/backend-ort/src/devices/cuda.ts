@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Availability } from '@embed-kd/core'
+import { hasTrait, type Availability } from '@embed-kd/core'
 import { emitters, matmulFused, nativeComposites } from '../emitters.js'
 import { ModelBuilder } from '../model.js'
 import { commonOptions, type Device, type Ort } from './device.js'
@@ -23,7 +23,7 @@ export const cuda: Device = {
     denormals: true,
   },
   emitters: { ...emitters, matmul: matmulFused },
-  absorbs: ({ op }) => op === 'linear' || op === 'matmul',
+  absorbs: ({ op }) => hasTrait(op, 'product'),
   sessionOptions,
   profiles: false,
   writesOver: true,

@@ -17,7 +17,7 @@ export function costOf(
   const lowered = ({ graph, times }: StepPart) => ({ graph: lower(graph, { composites }), times })
   const executed = parts.map(lowered)
   const flops = total(executed, (part) => part.flops)
-  const teacherFlops = total(executed, ({ flopsByScope }) => flopsByScope['teacher'] ?? 0)
+  const teacherFlops = total(executed, ({ parts }) => parts.teacher?.flops ?? 0)
   const keeping = parts.map(({ graph: { rematerialise: _again, ...graph }, times }) => ({
     graph,
     times,

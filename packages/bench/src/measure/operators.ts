@@ -48,9 +48,13 @@ export function sharesOf(
 const sumOf = (operators: readonly OperatorTime[], key: 'seconds' | 'flops'): number =>
   operators.reduce((sum, operator) => sum + operator[key]!, 0)
 
-/** Repeated layers are one part: `student/blocks.N/mlp/grad`. */
-const partOf = ({ scope }: OperatorTime): string =>
-  scope.replaceAll(/\.\d+/g, '.N') || '(outside the model)'
+/** Names the part, layer and phase of an operator; all blocks of a model are one part: `student blocks mlp, backward`. */
+function partOf({ place }: OperatorTime): string {
+  if (!place) return '(added by the runtime)'
+  const { part, block, layer, phase } = place
+  const path = [part, block === undefined ? undefined : 'blocks', layer].filter(Boolean).join(' ')
+  return phase === 'forward' ? path : `${path}, ${phase}`
+}
 
 const table = (title: string, shares: readonly OperatorShare[]): string =>
   formatTable(

@@ -214,7 +214,15 @@ const negation: Graph = {
   name: 'spoilt',
   types: [f(2), f(2)],
   inputs: [input],
-  nodes: [{ op: 'neg', inputs: [0], outputs: [1], attrs: {}, scope: '' }],
+  nodes: [
+    {
+      op: 'neg',
+      inputs: [0],
+      outputs: [1],
+      attrs: {},
+      place: { part: 'other', phase: 'forward' },
+    },
+  ],
   outputs: [{ name: 'y', value: 1 }],
 }
 const node = negation.nodes[0]!

@@ -1,6 +1,6 @@
 // The contract between this package and whatever runs graphs: PJRT's idea in the size of this project.
 // A backend compiles graphs to executables and keeps tensors on its device between runs. It never sees distillation.
-import type { Graph } from '../graph/graph.js'
+import type { Graph, Place } from '../graph/graph.js'
 import type { CompositeName } from '../graph/ops.js'
 import type { DType, HostTensor, TensorType } from '../tensor/tensor.js'
 
@@ -28,8 +28,8 @@ export interface Executable {
 export interface OperatorTime {
   /** The runtime's name for it: `FusedMatMul`. */
   readonly operator: string
-  /** The scope of the node it was made for (`Node.scope`); empty where the runtime does not tell. */
-  readonly scope: string
+  /** Place of the node that the operator was made for; absent if the runtime made the operator itself. */
+  readonly place?: Place
   readonly seconds: number
   /** Floating-point operations; of matrix products only. */
   readonly flops?: number

@@ -115,7 +115,7 @@ export function teacherSignal(
     return needs.takes === 'embeddings'
       ? { anchors: teacher_embeddings! }
       : { probabilities: teacher_probabilities! }
-  return images.tracer.scope('teacher', (): TeacherSignal => {
+  return images.tracer.part('teacher', (): TeacherSignal => {
     const anchors = vitEmbedding(teacher.model, inputs.teacher as ViTParameters, images)
     if (needs.takes === 'embeddings') return { anchors }
     const scores = classScores(inputs.teacher as ClassifierParameters, anchors)
@@ -143,7 +143,7 @@ export function differentiate(
   const { student, settings } = config
   const { images, labels } = inputs.batch
   const { tracer } = images
-  const { embedding, scores, cosine, loss, classLoss, kdLoss } = tracer.scope('student', () => {
+  const { embedding, scores, cosine, loss, classLoss, kdLoss } = tracer.part('student', () => {
     const dropout =
       inputs.seed &&
       new Dropout(
@@ -151,7 +151,7 @@ export function differentiate(
         student.attentionDropout,
       )
     const embedding = vitEmbedding(student, parameters, images, { dropout })
-    const loss = tracer.scope('loss', () =>
+    const loss = tracer.part('loss', () =>
       studentLoss(parameters, embedding, labels, signal, methodDefinition(config.method), settings),
     )
     return { embedding, ...loss }
@@ -165,7 +165,7 @@ export function differentiate(
       loss,
       class_loss: classLoss,
       kd_loss: kdLoss,
-      correct: labels && tracer.scope('metrics', () => countCorrect(scores, labels)),
+      correct: labels && tracer.part('metrics', () => countCorrect(scores, labels)),
     },
   }
 }
@@ -180,7 +180,7 @@ export function optimize(
   { gradients, metrics }: Pick<ReturnType<typeof differentiate>, 'gradients' | 'metrics'>,
 ) {
   const { optimizer, schedule, settings } = config
-  return state.step.tracer.scope('optimizer', () => {
+  return state.step.tracer.part('optimizer', () => {
     const rate = learningRate(schedule, optimizer.learningRate, state.step)
     const decays = (spec: ParameterSpec) => settings.decay === 'all' || spec.decay
     const step = (found: typeof gradients) =>

@@ -107,7 +107,7 @@ export function evalGraph(model: ClassifierConfig, batch: number, images: ImageS
     'eval',
     inputs,
     ({ state: { parameters }, batch: { images, labels, mask } }, tracer) => {
-      const scores = tracer.scope('student', () =>
+      const scores = tracer.part('student', () =>
         classScores(parameters, vitEmbedding(model, parameters, images)),
       )
       const losses = op.mul(op.logSoftmax(scores), op.oneHot(labels, model.classes))
@@ -138,7 +138,7 @@ export function embedGraph(
     batch: { images: imagesInput(batch, images) },
   }
   return trace('embed', inputs, ({ teacher, batch }, tracer) =>
-    tracer.scope('teacher', () => {
+    tracer.part('teacher', () => {
       const embeddings = vitEmbedding(model, teacher, batch.images)
       if (!isClassifier(model)) return { embeddings }
       const scores = classScores(teacher as ClassifierParameters, embeddings)

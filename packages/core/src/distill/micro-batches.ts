@@ -103,7 +103,7 @@ function anchorsGraph(config: TrainConfig, rows: number, model: ViTConfig): Grap
     sum: { anchors: anchorsInput(config, model, true) },
   }
   const graph = trace('anchors', inputs, ({ teacher, batch, micro_batch, sum }, tracer) =>
-    tracer.scope('teacher', () => {
+    tracer.part('teacher', () => {
       const embeddings = vitEmbedding(model, teacher, batch.images)
       const places = op.oneHot(indicesOf(micro_batch, rows), config.batch)
       const placed = op.matmul(places, embeddings, { transposeA: true })

@@ -26,7 +26,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): (Tensor | undef
   const known = new Map<ValueId, Tensor>([[loss.id, onesLike(loss)]])
   for (const node of nodes.toReversed()) {
     if (!node.outputs.some((id) => known.has(id) && dependent.has(id))) continue
-    tracer.inScope(`${node.scope}/grad`, () => {
+    tracer.at({ ...node.place, phase: 'backward' }, () => {
       const contributions = applyVjp(node, tracer.tensor.bind(tracer), known)
       node.inputs.forEach((id, i) => {
         const contribution = contributions[i]

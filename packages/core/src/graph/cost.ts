@@ -1,9 +1,9 @@
 // What a graph computes and moves, known without running it: floating-point operations and bytes.
 // Exact and the same on every machine; how much memory it holds is in memory.ts.
 import { bytesOf, sizeOf, type TensorType } from '../tensor/tensor.js'
-import type { Graph, ValueId } from './graph.js'
-import { views } from './memory.js'
+import type { Graph, Part, ValueId } from './graph.js'
 import type { AttrsOf, OpName } from './ops.js'
+import { hasTrait } from './traits.js'
 
 interface Costed<K extends OpName> {
   readonly inputs: readonly TensorType[]
@@ -73,27 +73,43 @@ const flops: { [K in OpName]: Flops<K> } = {
   adamw: perInput(14),
 }
 
-export interface Cost {
+/** Operations and traffic of some nodes of a graph. */
+export interface PartCost {
   readonly flops: number
-  /** Bytes read and written if every op reads its inputs from memory and writes its outputs to it. */
+  /** Bytes read and written if every op reads its operands from memory and writes its outputs to it. Views move nothing. */
   readonly bytes: number
-  /** FLOPs by outermost scope (`student`, `teacher`, `optimizer`, …). */
-  readonly flopsByScope: Readonly<Record<string, number>>
+  /** Number of nodes. */
+  readonly operators: number
 }
 
-/** FLOPs and bytes of a graph as it stands: lower it first to count what a backend executes. */
+/** Operations and traffic of a graph. */
+export interface Cost extends PartCost {
+  /** The same for each part of the training step that the graph has nodes of. */
+  readonly parts: Readonly<Partial<Record<Part, PartCost>>>
+}
+
+/** Counts the operations and traffic of a graph as it stands: give it the graph that a backend executes (`Executable.graph`). */
 export function cost(graph: Graph): Cost {
   const typesOf = (values: readonly ValueId[]) => values.map((value) => graph.types[value]!)
-  const flopsByScope: Record<string, number> = {}
-  let bytes = 0
+  const parts: Partial<Record<Part, PartCost>> = {}
   for (const node of graph.nodes) {
     const [inputs, outputs] = [typesOf(node.inputs), typesOf(node.outputs)]
     const count = flops[node.op] as Flops<OpName>
-    const scope = node.scope.split('/')[0] || 'other'
-    flopsByScope[scope] = (flopsByScope[scope] ?? 0) + count({ inputs, outputs, attrs: node.attrs })
-    if (!views.has(node.op))
-      bytes += [...inputs, ...outputs].reduce((total, type) => total + bytesOf(type), 0)
+    const moved = hasTrait(node.op, 'view') ? [] : [...inputs, ...outputs]
+    const { part } = node.place
+    parts[part] = plus(parts[part] ?? nothing, {
+      flops: count({ inputs, outputs, attrs: node.attrs }),
+      bytes: moved.reduce((total, type) => total + bytesOf(type), 0),
+      operators: 1,
+    })
   }
-  const total = Object.values(flopsByScope).reduce((a, b) => a + b, 0)
-  return { flops: total, bytes, flopsByScope }
+  return { ...Object.values(parts).reduce(plus, nothing), parts }
 }
+
+const nothing: PartCost = { flops: 0, bytes: 0, operators: 0 }
+
+const plus = (a: PartCost, b: PartCost): PartCost => ({
+  flops: a.flops + b.flops,
+  bytes: a.bytes + b.bytes,
+  operators: a.operators + b.operators,
+})

@@ -22,13 +22,48 @@ export interface GraphOutput {
   readonly value: ValueId
 }
 
+/** The part of a training step that a node belongs to. */
+export type Part = 'teacher' | 'student' | 'loss' | 'optimizer' | 'metrics' | 'other'
+
+/** Whether a node computes a value, its gradient, or a value once more for a gradient (see Rematerialise). */
+export type Phase = 'forward' | 'backward' | 'recompute'
+
+/** Where in a model a node came from. Passes and profiles group nodes by these fields. */
+export interface Place {
+  readonly part: Part
+  /** Index of the transformer block. */
+  readonly block?: number
+  /** Layer inside the block or part: `attn`, `mlp`, `patch_embed`. */
+  readonly layer?: string
+  readonly phase: Phase
+}
+
+const partLabels: Readonly<Record<Part, string | undefined>> = {
+  teacher: 'teacher',
+  student: 'student',
+  loss: 'student/loss',
+  optimizer: 'optimizer',
+  metrics: 'metrics',
+  other: undefined,
+}
+const phaseSuffixes: Readonly<Record<Phase, string>> = {
+  forward: '',
+  backward: '/grad',
+  recompute: '/again',
+}
+
+/** Returns a place as text, to print and to name nodes by: `student/blocks.0/attn/grad`; empty for a node outside of all parts. */
+export function scopeOf({ part, block, layer, phase }: Place): string {
+  const path = [partLabels[part], block === undefined ? undefined : `blocks.${block}`, layer]
+  return path.filter((label) => label !== undefined).join('/') + phaseSuffixes[phase]
+}
+
 interface NodeOf<K extends OpName> {
   readonly op: K
   readonly inputs: readonly ValueId[]
   readonly outputs: readonly ValueId[]
   readonly attrs: AttrsOf<K>
-  /** Where in the model it came from: `student/blocks.0/attn`; `…/grad` for its gradient. */
-  readonly scope: string
+  readonly place: Place
 }
 
 /** One application of an op. Narrow by `node.op` to get its attributes. */

@@ -2,17 +2,7 @@
 // makes it to its last use. Exact and the same on every machine; it stands beside every measured peak.
 import { bytesOf, type TensorType } from '../tensor/tensor.js'
 import { lastUses, type Graph, type Node, type Role, type ValueId } from './graph.js'
-import type { OpName } from './ops.js'
-
-/** Ops whose output is their input's memory, seen differently. */
-export const views: ReadonlySet<OpName> = new Set<OpName>(['reshape'])
-
-/** Ops that may write their output over an operand of the same size that nothing reads later. */
-const inPlace: ReadonlySet<OpName> = new Set<OpName>([
-  ...(['neg', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'erf', 'sin', 'cos'] as const),
-  ...(['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'select', 'not', 'and', 'or'] as const),
-  ...(['softmax', 'logSoftmax', 'gelu', 'quickGelu', 'adamw'] as const),
-])
+import { hasTrait } from './traits.js'
 
 export interface MemoryPlan {
   /** Bytes of the graph's inputs, by what they hold. */
@@ -59,8 +49,8 @@ function lifetimes(graph: Graph, reusesDonated: boolean): Lifetime[] {
   }
   const reusable = (node: Node, index: number, bytes: number, taken: ReadonlySet<Lifetime>) => {
     const operands = node.inputs.map((value) => bufferOf.get(value)!)
-    if (views.has(node.op)) return operands[0]
-    if (!inPlace.has(node.op)) return undefined
+    if (hasTrait(node.op, 'view')) return operands[0]
+    if (!hasTrait(node.op, 'inPlace')) return undefined
     return operands.find(
       (buffer) =>
         !buffer.held && buffer.to === index && buffer.bytes === bytes && !taken.has(buffer),

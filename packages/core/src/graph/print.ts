@@ -1,11 +1,11 @@
 // Graphs as text: stable, typed, one node a line. Snapshots, error messages and reports show this form.
 import { formatType } from '../tensor/tensor.js'
-import type { Graph, Node, ValueId } from './graph.js'
+import { scopeOf, type Graph, type Node, type ValueId } from './graph.js'
 import { formatAttrs } from './ops.js'
 
 const typed = (graph: Graph, value: ValueId) => `%${value}: ${formatType(graph.types[value]!)}`
 
-/** `%3: f32[64,65,256] = matmul %1 %2 {transposeB}` */
+/** Returns a node as text: `%3: f32[64,65,256] = matmul %1 %2 {transposeB}`. */
 export function printNode(graph: Graph, node: Node): string {
   const outputs = node.outputs.map((value) => typed(graph, value)).join(', ')
   const inputs = node.inputs.map((value) => ` %${value}`).join('')
@@ -13,15 +13,16 @@ export function printNode(graph: Graph, node: Node): string {
   return `${outputs} = ${node.op}${inputs}${attrs && ` ${attrs}`}`
 }
 
-/** The whole graph; nodes are grouped under the scope they came from. */
+/** Returns a graph as text; a comment line names the place of the nodes below it. */
 export function print(graph: Graph): string {
   const lines = [`graph ${graph.name}`]
   for (const { name, value, role, donated } of graph.inputs)
     lines.push(`  input ${typed(graph, value)} ${name} (${role}${donated ? ', donated' : ''})`)
   let scope = ''
   for (const node of graph.nodes) {
-    if (node.scope !== scope) lines.push(`  # ${node.scope || 'top'}`)
-    scope = node.scope
+    const own = scopeOf(node.place)
+    if (own !== scope) lines.push(`  # ${own || 'top'}`)
+    scope = own
     lines.push(`  ${printNode(graph, node)}`)
   }
   for (const { name, value } of graph.outputs) lines.push(`  output ${name} = %${value}`)

@@ -2,7 +2,7 @@
 // Nothing is computed here. Equal nodes are made once, and nodes no output needs are left out.
 import type { HostTensor, Shape, TensorType } from '../tensor/tensor.js'
 import { formatType, sameType } from '../tensor/tensor.js'
-import type { Graph, GraphInput, Node, Role, ValueId } from './graph.js'
+import type { Graph, GraphInput, Node, Part, Place, Role, ValueId } from './graph.js'
 import { inferTypes, type AttrsOf, type OpName } from './ops.js'
 import { flattenTree, mapTree, type MapLeaves } from './tree.js'
 
@@ -53,7 +53,7 @@ export class Tracer {
   readonly #known = new Map<string, Tensor[]>()
   readonly #constants = new Map<HostTensor, number>()
   readonly #simplify: Simplifier | undefined
-  #scope = ''
+  #place: Place = { part: 'other', phase: 'forward' }
 
   constructor(simplify?: Simplifier) {
     this.#simplify = simplify
@@ -97,7 +97,7 @@ export class Tracer {
       inputs: inputs.map((x) => x.id),
       outputs: outputs.map((x) => x.id),
       attrs,
-      scope: this.#scope,
+      place: this.#place,
     } as unknown as Node
     this.nodes.push(node)
     for (const output of outputs) this.#producers.set(output.id, node)
@@ -114,19 +114,31 @@ export class Tracer {
     return new Tensor(this, id)
   }
 
-  /** Nodes made inside `body` carry `name` in their scope. */
-  scope<T>(name: string, body: () => T): T {
-    return this.inScope(this.#scope === '' ? name : `${this.#scope}/${name}`, body)
+  /** Runs `body`, whose nodes belong to a part of the training step. */
+  part<T>(part: Part, body: () => T): T {
+    return this.at({ part, phase: this.#place.phase }, body)
   }
 
-  /** As `scope`, with the whole path given. */
-  inScope<T>(path: string, body: () => T): T {
-    const outer = this.#scope
-    this.#scope = path
+  /** Runs `body`, whose nodes belong to the transformer block of this index. */
+  block<T>(index: number, body: () => T): T {
+    const { part, phase } = this.#place
+    return this.at({ part, block: index, phase }, body)
+  }
+
+  /** Runs `body`, whose nodes belong to a layer; layers nest as `outer/inner`. */
+  layer<T>(name: string, body: () => T): T {
+    const { layer } = this.#place
+    return this.at({ ...this.#place, layer: layer === undefined ? name : `${layer}/${name}` }, body)
+  }
+
+  /** Runs `body`, whose nodes are made at `place`. */
+  at<T>(place: Place, body: () => T): T {
+    const outer = this.#place
+    this.#place = place
     try {
       return body()
     } finally {
-      this.#scope = outer
+      this.#place = outer
     }
   }
 

@@ -20,7 +20,7 @@ export function lower(graph: Graph, { composites = [] }: LowerOptions = {}): Gra
     values.set(value, tracer.input(name, { ...graph.types[value]!, role, donated }))
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((value) => values.get(value)!)
-    const outputs = tracer.inScope(node.scope, () =>
+    const outputs = tracer.at(node.place, () =>
       isComposite(node.op) && !composites.includes(node.op)
         ? decompose(node.op, inputs, node.attrs as AttrsOf<CompositeName>)
         : tracer.emit(node.op, inputs, node.attrs),

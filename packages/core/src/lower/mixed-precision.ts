@@ -1,32 +1,23 @@
 // Mixed precision (Micikevicius et al. 2018): the models' products of matrices in float16, and what only passes their results on.
-// Everything else stays float32: parameters and optimizer, norms, softmax, sums, and the losses. It sees scopes and ops only.
+// Everything else stays float32: parameters and optimizer, norms, softmax, sums, and the losses. It sees places and ops only.
 import type { Graph, Node, ValueId } from '../graph/graph.js'
-import type { OpName } from '../graph/ops.js'
 import { Tracer, type Tensor } from '../graph/trace.js'
+import { hasTrait } from '../graph/traits.js'
 import * as op from '../graph/api.js'
 import { hostTensor, sizeOf } from '../tensor/tensor.js'
 
-const products: ReadonlySet<OpName> = new Set<OpName>(['matmul', 'linear'])
+/** Whether a node belongs to the forward or backward pass of a student or teacher; the loss does not. */
+const isModel = ({ place: { part } }: Node): boolean => part === 'student' || part === 'teacher'
 
-/** In float16 where all they read was made in it. */
-const followers: ReadonlySet<OpName> = new Set<OpName>([
-  ...(['reshape', 'transpose', 'broadcastTo', 'slice', 'pad', 'concat'] as const),
-  ...(['neg', 'add', 'sub', 'mul', 'div', 'sigmoid', 'gelu', 'quickGelu'] as const),
-])
-
-/** Forward and backward of a student or teacher, but not the loss. */
-const isModel = ({ scope }: Node): boolean =>
-  /^(student|teacher)(\/|$)/.test(scope) && !scope.split('/').includes('loss')
-
-/** Whether a value is only read by products of models, itself or reshaped. */
+/** Whether only products of models read a value, as it is or reshaped. */
 const feedsProducts = (graph: Graph, value: ValueId): boolean =>
   graph.nodes
     .filter(({ inputs }) => inputs.includes(value))
     .every(
       (node) =>
         isModel(node) &&
-        (products.has(node.op) ||
-          (node.op === 'reshape' && feedsProducts(graph, node.outputs[0]!))),
+        (hasTrait(node.op, 'product') ||
+          (hasTrait(node.op, 'view') && feedsProducts(graph, node.outputs[0]!))),
     )
 
 /**
@@ -58,15 +49,17 @@ export function mixedPrecision(graph: Graph): Graph {
   }
   const inHalf = (node: Node): boolean => {
     if (!isModel(node) || graph.types[node.outputs[0]!]!.dtype !== 'float32') return false
-    if (products.has(node.op)) return true
+    if (hasTrait(node.op, 'product')) return true
     const tensors = node.inputs.filter((value) => !numbers.has(value))
     return (
-      followers.has(node.op) && tensors.length > 0 && tensors.every((value) => halves.has(value))
+      hasTrait(node.op, 'followsFloat16') &&
+      tensors.length > 0 &&
+      tensors.every((value) => halves.has(value))
     )
   }
 
   for (const node of graph.nodes)
-    tracer.inScope(node.scope, () => {
+    tracer.at(node.place, () => {
       const half = inHalf(node)
       const outputs = tracer.emit(node.op, node.inputs.map(half ? asHalf : asIs), node.attrs)
       node.outputs.forEach((value, i) => {

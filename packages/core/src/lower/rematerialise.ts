@@ -1,22 +1,16 @@
 // Recomputes instead of keeping (Chen et al. 2016): what a transformer block made going forward, and its gradient reads
-// again, is made a second time there. Less memory for more work, and the same numbers. It sees scopes and ops only.
+// again, is made a second time there. Less memory for more work, and the same numbers. It sees places and ops only.
 import type { Graph, Node, Rematerialise, ValueId } from '../graph/graph.js'
-import type { OpName } from '../graph/ops.js'
+import { hasTrait } from '../graph/traits.js'
 import { bytesOf, type TensorType } from '../tensor/tensor.js'
 
-/** Made again at the cost of a pass over memory. Sums are not: residual streams would be followed back to their start. */
-const elementwise: ReadonlySet<OpName> = new Set<OpName>([
-  ...(['sub', 'mul', 'div', 'neg', 'exp', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'erf'] as const),
-  ...(['cast', 'select', 'layerNorm', 'gelu', 'quickGelu'] as const),
-])
-const isBackward = ({ scope }: Node) => scope.split('/').includes('grad')
+const isBackward = ({ place: { phase } }: Node) => phase === 'backward'
 
-/** `student/blocks.3` of a node that belongs to a block's forward pass. */
-function blockOf(node: Node): string | undefined {
-  const path = node.scope.split('/')
-  const index = path.findIndex((part) => /^blocks\.\d+$/.test(part))
-  return index < 0 || isBackward(node) ? undefined : path.slice(0, index + 1).join('/')
-}
+/** Returns a key of the model and block whose forward pass a node belongs to, if it belongs to one. */
+const blockOf = (node: Node): string | undefined =>
+  node.place.block === undefined || isBackward(node)
+    ? undefined
+    : `${node.place.part} ${node.place.block}`
 
 /** The graph with what `policy` says recomputed. Its interface stays the same. */
 export function rematerialise(graph: Graph, policy: Rematerialise): Graph {
@@ -35,7 +29,7 @@ export function rematerialise(graph: Graph, policy: Rematerialise): Graph {
     const inputs = node.inputs.map(copyOf)
     const outputs = node.outputs.map((output) => types.push(graph.types[output]!) - 1)
     node.outputs.forEach((output, i) => copies.set(output, outputs[i]!))
-    nodes.push({ ...node, inputs, outputs, scope: `${node.scope}/again` } as Node)
+    nodes.push({ ...node, inputs, outputs, place: { ...node.place, phase: 'recompute' } } as Node)
     return copies.get(value)!
   }
   for (const node of graph.nodes)
@@ -45,7 +39,7 @@ export function rematerialise(graph: Graph, policy: Rematerialise): Graph {
 
 type Makers = ReadonlyMap<ValueId, Node>
 
-const isConstant = (node: Node) => node.op === 'constant' || node.op === 'iota'
+const isConstant = (node: Node) => hasTrait(node.op, 'source')
 
 /** All but what leaves a block; the last block is left alone, for its gradient begins where its forward pass ends. */
 function insideBlocks(graph: Graph, makers: Makers): (value: ValueId) => boolean {
@@ -76,11 +70,11 @@ function cheapInBlocks(graph: Graph, makers: Makers): (value: ValueId) => boolea
   /** What a view shows. */
   const viewed = (value: ValueId): ValueId => {
     const maker = makers.get(value)
-    return maker?.op === 'reshape' ? viewed(maker.inputs[0]!) : value
+    return maker && hasTrait(maker.op, 'view') ? viewed(maker.inputs[0]!) : value
   }
   const isCheap = (value: ValueId): boolean => {
     const maker = makers.get(value)
-    return maker !== undefined && elementwise.has(maker.op) && blockOf(maker) !== undefined
+    return maker !== undefined && hasTrait(maker.op, 'cheap') && blockOf(maker) !== undefined
   }
   const late = new Set(graph.nodes.filter(isBackward).flatMap(({ inputs }) => inputs.map(viewed)))
   /** Inputs of the graph, constants, and what is kept in any case. */

@@ -4,6 +4,7 @@ import * as op from '../graph/api.js'
 import type { Node } from '../graph/graph.js'
 import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { Simplifier, Tensor, Tracer } from '../graph/trace.js'
+import { opsWith } from '../graph/traits.js'
 import { broadcastShapes, hostScalar, sameShape, valuesOf, type Shape } from '../tensor/tensor.js'
 
 type Rule<K extends OpName> = (
@@ -105,15 +106,13 @@ const swapsLastTwo = (permutation: readonly number[]) => {
   )
 }
 
-const elementwise = ['maximum', 'minimum', 'equal', 'less', 'lessEqual', 'select'] as const
-
 const rules: { [K in OpName]?: Rule<K> } = {
+  ...Object.fromEntries(opsWith('elementwise').map((name) => [name, unbroadcast(name)])),
   add: arithmetic('add', -0, true),
   sub: arithmetic('sub', 0, false),
   mul: (inputs, attrs, tracer) =>
     standardized(inputs) ?? arithmetic('mul', 1, true)(inputs, attrs, tracer),
   div: arithmetic('div', 1, false),
-  ...Object.fromEntries(elementwise.map((name) => [name, unbroadcast(name)])),
   neg: ([x]) => {
     const inner = madeBy(x!, 'neg')
     return inner && sourceOf(x!, inner)

@@ -149,7 +149,7 @@ export function vitEmbedding(
   const pixels = toModelInput(images, config)
   const { patch_embed, norm_pre, blocks, norm_post, projection } = parameters
 
-  let x = tracer.scope('patch_embed', () => {
+  let x = tracer.layer('patch_embed', () => {
     const flat = patches(pixels, patchSize)
     const kernel = op.reshape(patch_embed.weight, [width, flat.shape[2]!])
     const embedded = op.linear(flat, kernel, patch_embed.bias)
@@ -169,7 +169,7 @@ export function vitEmbedding(
   const after = (norm: AffineParameters, layer: AffineParameters) =>
     training ? absorbNorm(norm, layer) : layer
   blocks.forEach(({ norm1, attn, scale1, norm2, fc1, fc2, scale2 }, index) => {
-    x = tracer.scope(`blocks.${index}`, () => {
+    x = tracer.block(index, () => {
       const context = normalise(x, norm1)
       const { in_proj_weight, in_proj_bias, out_proj } = attn
       const projections = after(norm1, { weight: in_proj_weight, bias: in_proj_bias })
@@ -183,14 +183,14 @@ export function vitEmbedding(
       const first = (tokens: Tensor) => (last ? op.sliceAxis(tokens, 1, 0, 1) : tokens)
       const attended = op.add(
         first(x),
-        tracer.scope('attn', () =>
+        tracer.layer('attn', () =>
           scaled(
             attention(attnParameters, first(context), context, heads, training?.dropout),
             scale1,
           ),
         ),
       )
-      return tracer.scope('mlp', () => {
+      return tracer.layer('mlp', () => {
         const { weight, bias } = after(norm2, fc1)
         const hidden = activate(op.linear(normalise(attended, norm2), weight, bias))
         return op.add(attended, scaled(op.linear(hidden, fc2.weight, fc2.bias), scale2))
