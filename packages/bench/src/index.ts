@@ -7,18 +7,33 @@ export { describeProfile, sharesOf } from './measure/operators.js'
 export { obstacleTo, probeBackends, requireAvailable } from './sweep/availability.js'
 export { estimateTrials } from './sweep/clock.js'
 export { compareRecords } from './sweep/compare.js'
-export { expandGrids, type Grid, gridSchema, parseGrids, sweepSchema } from './sweep/grid.js'
+export { type TrialConfig } from './axes/config.js'
+export {
+  defaultWords,
+  flagOf,
+  parseAxisValue,
+  parseAxisValues,
+  valueInTrial,
+} from './axes/words.js'
+export { optionOf } from './axes/table.js'
+export {
+  expandGrids,
+  type Grid,
+  gridAxes,
+  gridFields,
+  parseGrids,
+  sweepJsonSchema,
+} from './sweep/grid.js'
 export { makeRecord } from './sweep/make-record.js'
 export { findMaxBatches, searchLargestBatch } from './sweep/max-batch.js'
 export { mergeRecords } from './sweep/merge.js'
 export { type PlannedTrial, planTrials, shardOf } from './sweep/plan.js'
 export { Preparations } from './sweep/prepare.js'
 export { findProfile, profiles } from './sweep/profiles.js'
-export { describeTrial, ProgressDisplay } from './sweep/progress.js'
+export { ProgressDisplay } from './sweep/progress.js'
 export { formatRerun, parseRerun } from './sweep/rerun.js'
 export { runSweep, type SweepResult } from './sweep/run-sweep.js'
 export { readRecords, RecordStore } from './sweep/store.js'
 export { summaryTables } from './sweep/summary.js'
-export { type TrialConfig } from './trial/config.js'
 export { type ProbeResult } from './trial/protocol.js'
 export { type JobLimits, runJob } from './trial/run-job.js'

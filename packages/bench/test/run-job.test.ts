@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 import { describe, expect, it } from 'vitest'
 
-import { trialConfigSchema } from '../src/trial/config.js'
+import { trialConfigSchema } from '../src/axes/config.js'
 import { runJob, type JobLimits } from '../src/trial/run-job.js'
 import { temporaryDirectory } from '../../distill/test/temporary.js'
 import { tinyStudent, writeTinyDataset } from '../../distill/test/tiny.js'

@@ -2,75 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { parseRecords, type BenchRecord } from '@embed-kd/records'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { students } from '@embed-kd/distill'
-import { teachers } from '@embed-kd/distill/node'
-import { formatRerun, parseRerun } from '@embed-kd/bench'
-import type { TrialConfig } from '@embed-kd/bench'
 import { runCli, temporaryDirectory } from './cli.js'
 import { writeTinyDataset } from '../../distill/test/tiny.js'
-
-const count = fc.integer({ min: 1, max: 1e6 })
-const positive = fc.double({ min: 1e-6, max: 1, noNaN: true })
-const path = fc.stringMatching(/^[\w '"$\\;:=-]{1,12}$/)
-const config: fc.Arbitrary<TrialConfig> = fc
-  .record(
-    {
-      backend: fc.oneof(
-        fc.constant('ort:cpu'),
-        path.map((name) => `./${name}.js`),
-      ),
-      method: fc.constantFrom('supervised' as const, 'embed-kd' as const, 'cached-kd' as const),
-      preset: fc.constantFrom('paper' as const, 'corrected' as const),
-      teacher: fc.constantFrom(...teachers.map(({ name }) => name)),
-      student: fc.constantFrom(...students),
-      dataset: fc.oneof(
-        fc.constant('mnist'),
-        path.map((name) => `idx:${name}`),
-      ),
-      batch: count,
-      epochs: count,
-      steps: count,
-      seed: fc.nat(1000),
-      learningRate: positive,
-      weightDecay: positive,
-      kdWeight: positive,
-      dropout: fc.double({ min: 0, max: 0.9, noNaN: true }),
-      trainImages: count,
-      testImages: count,
-      centroidImages: count,
-    },
-    {
-      requiredKeys: [
-        ...(['backend', 'method', 'preset', 'teacher', 'student', 'dataset', 'batch'] as const),
-        ...(['epochs', 'steps', 'seed', 'learningRate', 'weightDecay'] as const),
-        ...(['dropout', 'centroidImages'] as const),
-      ],
-    },
-  )
-  .chain(({ epochs, steps, teacher, kdWeight, ...rest }) =>
-    fc.boolean().map((trains) => ({
-      ...rest,
-      ...(trains ? { epochs } : { steps }),
-      ...(rest.method === 'supervised' ? {} : { teacher, ...(kdWeight ? { kdWeight } : {}) }),
-    })),
-  )
-
-describe('the command in a record', () => {
-  it('says the whole trial', () => {
-    fc.assert(
-      fc.property(config, (trial) => {
-        expect(parseRerun(formatRerun(trial)!)).toEqual({ ...trial, dropout: trial.dropout + 0 })
-      }),
-    )
-  })
-
-  it('is no other command', () => {
-    expect(() => parseRerun('rm -rf /')).toThrow('is no "embed-kd bench …"')
-  })
-})
 
 describe('embed-kd verify', () => {
   const directory = temporaryDirectory()

@@ -1,115 +1,184 @@
-// The grid of a sweep: its axes as a configuration file or the command line gives them, and the trials they span.
-import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
+// The grid of a sweep: the values of each axis as a configuration file or the command line gives them, and the trials they span.
+import { UserError } from '@embed-kd/core'
+import type { Student } from '@embed-kd/distill'
+import { axisNames, type AxisName } from '@embed-kd/records'
 import { z } from 'zod'
 
-import { methods, UserError } from '@embed-kd/core'
-import { findStudent } from '@embed-kd/distill'
-import { studentSchema } from '@embed-kd/distill/node'
-import { microBatchOf } from '@embed-kd/distill'
-import { trialConfigSchema, type TrialConfig } from '../trial/config.js'
+import { trialConfigSchema, type TrialConfig } from '../axes/config.js'
+import { axisOptions, optionOf } from '../axes/table.js'
+import { itemSchema, valueInTrial } from '../axes/words.js'
 
-const axis = <T extends z.ZodType>(item: T) => z.array(item).min(1)
-const text = z.string().min(1)
-const { shape } = trialConfigSchema
+/** The axes that a grid gives lists of. Seeds are counted instead, from `firstSeed` on. */
+export type GridAxis = Exclude<AxisName, 'seed'>
+const isGridAxis = (name: string): name is GridAxis =>
+  name !== 'seed' && (axisNames as string[]).includes(name)
+export const gridAxes: readonly GridAxis[] = axisNames.filter(isGridAxis)
+/** In the order in which a grid nests them, outermost first. */
+const nestedAxes = Object.keys(axisOptions).filter(isGridAxis)
 
-export const gridSchema = z
+type Lists = { readonly [Name in GridAxis]?: readonly unknown[] | undefined }
+
+function listSchema(name: GridAxis): z.ZodType {
+  const { help, default: values } = optionOf(name)
+  const list = z.array(itemSchema(name)).min(1, 'give at least one value').describe(help)
+  return values ? list.prefault([...values]) : list.optional()
+}
+
+const fromOne = 'give a whole number from 1 on'
+
+const gridSchema = z
   .strictObject({
-    backend: axis(text).default(['ort:cpu']),
-    method: axis(z.enum(METHODS)).default(['supervised', 'logit-kd', 'teacher-kd', 'embed-kd']),
-    preset: axis(z.enum(PRESETS)).default(['corrected']),
-    teacher: axis(text).default(['trained-s']),
-    student: axis(z.union([text, studentSchema]))
-      .default(['small'])
-      .describe('names, or descriptions of students'),
-    dataset: axis(text).default(['mnist']),
-    batch: axis(shape.batch).default([64]),
-    microBatch: shape.microBatch.describe('of batches that are larger, which it must divide'),
-    rematerialise: axis(z.enum(['none', ...REMATERIALISATIONS])).default(['none']),
-    precision: axis(z.enum(PRECISIONS)).default(['float32']),
-    epochs: shape.epochs.describe('either epochs or steps'),
-    steps: shape.steps,
-    seeds: z.int().positive().default(1).describe('how many, from firstSeed on'),
-    firstSeed: shape.seed.default(0),
-    learningRate: shape.learningRate.default(1e-4),
-    weightDecay: shape.weightDecay.default(0.1),
-    kdWeight: shape.kdWeight,
-    dropout: shape.dropout.default(0.1),
-    trainImages: shape.trainImages,
-    testImages: shape.testImages,
-    centroidImages: shape.centroidImages.default(100),
+    ...(Object.fromEntries(gridAxes.map((name) => [name, listSchema(name)])) as {
+      [Name in GridAxis]: z.ZodType<readonly unknown[] | undefined>
+    }),
+    seeds: z
+      .int(fromOne)
+      .positive(fromOne)
+      .default(1)
+      .describe('number of repetitions of each configuration, each with another seed'),
+    firstSeed: trialConfigSchema.shape.seed.default(0).describe('seed of the first repetition'),
   })
   .refine(({ epochs, steps }) => (epochs === undefined) !== (steps === undefined), {
-    message: 'give either epochs (train for accuracy) or steps (measure the cost alone)',
+    message: 'give either epochs (to train for accuracy) or steps (to measure the cost alone)',
   })
-export type Grid = z.output<typeof gridSchema>
 
-/** A configuration file: one grid, or several that are run as one sweep. */
-export const sweepSchema = z.strictObject({ grids: z.array(gridSchema).min(1) })
+/** The values of each axis. */
+export interface Grid extends Lists {
+  readonly seeds: number
+  readonly firstSeed: number
+}
 
-/** What a file or the command line may leave out. */
-export type GridInput = z.input<typeof gridSchema>
+type OneOrMore<T> = T | readonly T[]
 
-/** @throws UserError naming the first field that is wrong. */
-export function parseGrids(value: unknown, source: string): Grid[] {
-  const result = sweepSchema.safeParse(value)
-  if (result.success) return result.data.grids
-  const { path, message } = result.error.issues[0]!
-  const field = path.filter((key) => typeof key === 'string' && key !== 'grids').join('.')
-  throw new UserError(
-    `${source}: ${field === '' ? '' : `${field}: `}${message}`,
-    'embed-kd bench --schema prints what a configuration may say',
-  )
+/** A grid as a profile or a file says it: one value of an axis, or a list of them. */
+export type GridInput = {
+  readonly [Name in GridAxis]?: OneOrMore<string | number | Student>
+} & { readonly seeds?: number; readonly firstSeed?: number }
+
+/** The fields of a grid. */
+export const gridFields: readonly string[] = Object.keys(gridSchema.shape)
+
+const sweepSchema = z.strictObject({
+  grids: z
+    .array(gridSchema)
+    .min(1, 'give at least one grid')
+    .describe('one grid, or several that are run as one sweep'),
+})
+
+/** Returns the JSON Schema (draft 2020-12) of a configuration file. */
+export function sweepJsonSchema(): object {
+  return z.toJSONSchema(sweepSchema, {
+    io: 'input',
+    override({ zodSchema, jsonSchema }) {
+      if (zodSchema !== gridSchema) return
+      for (const name of gridAxes) {
+        const {
+          description,
+          default: values,
+          ...list
+        } = jsonSchema.properties![name] as {
+          description?: string
+          default?: unknown
+          items: object
+        }
+        jsonSchema.properties![name] = {
+          ...(description === undefined ? {} : { description }),
+          ...(values === undefined ? {} : { default: values }),
+          anyOf: [list.items, list],
+        } as never
+      }
+    },
+  })
 }
 
 /**
- * All trials of the grids, each once. Seeds are the outermost axis, so that repetitions of one configuration lie far apart in
- * time and a drift of the machine favours no method; within a seed the order is that of the axes.
- * @throws UserError where a name is unknown.
+ * Reads the grids of a sweep. @param source names the place they come from.
+ * @throws UserError naming the first field that is wrong.
+ */
+export function parseGrids(value: { readonly grids: readonly object[] }, source: string): Grid[] {
+  const grids = value.grids.map((grid) =>
+    Object.fromEntries(
+      Object.entries(grid).map(([field, values]) => [
+        field,
+        isGridAxis(field) && values !== undefined && !Array.isArray(values) ? [values] : values,
+      ]),
+    ),
+  )
+  const result = sweepSchema.safeParse({ ...value, grids })
+  if (result.success) return result.data.grids
+  const { path, message } = firstIssue(result.error.issues[0]!)
+  const field = path.filter((key) => typeof key === 'string' && key !== 'grids').join('.')
+  const place = field === '' ? source : `${source}: ${field}`
+  if (!message.startsWith('give '))
+    throw new UserError(
+      `${place}: ${message}`,
+      'embed-kd bench --schema prints what a configuration may say',
+    )
+  const wrong = valueAt({ grids }, path)
+  throw new UserError(
+    field === '' ? `${source} cannot be used` : `${place} cannot be ${JSON.stringify(wrong)}`,
+    message,
+  )
+}
+
+type Issue = z.core.$ZodIssue
+
+/** Returns an issue of the last alternative that a value could be: the one with fields of its own. */
+function firstIssue(issue: Issue): Pick<Issue, 'path' | 'message'> {
+  const inner = issue.code === 'invalid_union' ? issue.errors.at(-1)?.[0] : undefined
+  if (!inner) return issue
+  const { path, message } = firstIssue(inner)
+  return { path: [...issue.path, ...path], message }
+}
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value)
+
+/** A sweep of more trials would take weeks, and its plan alone minutes. */
+const MOST_TRIALS = 10_000
+
+/**
+ * Returns all trials of the grids, each once. Seeds are the outermost axis, so that repetitions of one configuration lie far
+ * apart in time and a drift of the machine favours no method.
+ * @throws UserError if there are too many trials, or micro-batches do not divide a batch.
  */
 export function expandGrids(grids: readonly Grid[]): TrialConfig[] {
+  const count = grids.reduce((sum, grid) => sum + sizeOf(grid), 0)
+  if (count > MOST_TRIALS)
+    throw new UserError(
+      `the sweep has ${count} trials, more than ${MOST_TRIALS}`,
+      'give fewer values or fewer --seeds, or run it in parts',
+    )
   const seeds = Math.max(...grids.map((grid) => grid.seeds))
   const trials = new Map<string, TrialConfig>()
   for (let repetition = 0; repetition < seeds; repetition++)
     for (const grid of grids)
       if (repetition < grid.seeds)
-        for (const trial of trialsOf(grid, grid.firstSeed + repetition))
+        for (const choice of choicesOf(grid, nestedAxes)) {
+          const trial = trialOf(choice, grid.firstSeed + repetition)
           trials.set(JSON.stringify(trial), trial)
+        }
   return [...trials.values()]
 }
 
-function* trialsOf(grid: Grid, seed: number): Generator<TrialConfig> {
-  const { epochs, steps, learningRate, weightDecay, kdWeight, dropout } = grid
-  const { trainImages, testImages, centroidImages } = grid
-  const fixed = { learningRate, weightDecay, dropout, centroidImages }
-  for (const backend of grid.backend)
-    for (const dataset of grid.dataset)
-      for (const student of grid.student)
-        for (const preset of grid.preset)
-          for (const batch of grid.batch)
-            for (const again of grid.rematerialise)
-              for (const asked of grid.precision)
-                for (const teacher of grid.teacher)
-                  for (const method of grid.method) {
-                    const taught = methods[method].teacher !== 'none'
-                    const microBatch = microBatchOf(batch, grid.microBatch)
-                    const rematerialise = again === 'none' ? undefined : again
-                    const precision = asked === 'float32' ? undefined : asked
-                    yield {
-                      backend,
-                      method,
-                      preset,
-                      ...(taught ? { teacher } : {}),
-                      student: typeof student === 'string' ? findStudent(student) : student,
-                      dataset,
-                      batch,
-                      ...given({ epochs, steps, trainImages, testImages }),
-                      ...(taught ? given({ kdWeight }) : {}),
-                      ...given({ microBatch, rematerialise, precision }),
-                      seed,
-                      ...fixed,
-                    }
-                  }
+const sizeOf = (grid: Grid): number =>
+  gridAxes.reduce((product, name) => product * (grid[name]?.length ?? 1), grid.seeds)
+
+type Choice = { readonly [Name in GridAxis]?: unknown }
+
+function* choicesOf(grid: Grid, [name, ...inner]: readonly GridAxis[]): Generator<Choice> {
+  if (name === undefined) yield {}
+  else
+    for (const value of grid[name] ?? [undefined])
+      for (const choice of choicesOf(grid, inner)) yield { [name]: value, ...choice }
 }
 
-const given = <T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
+function trialOf(choice: Choice, seed: number): TrialConfig {
+  const values = nestedAxes.flatMap((name) => {
+    const { inTrial } = optionOf(name)
+    const given = valueInTrial(name, choice[name])
+    const value = inTrial ? inTrial(given, choice as never) : given
+    return value === undefined ? [] : [[name, value]]
+  })
+  return trialConfigSchema.parse({ ...Object.fromEntries(values), seed })
+}

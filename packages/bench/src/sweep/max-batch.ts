@@ -1,13 +1,13 @@
 // The largest batch of a configuration that fits a memory limit: found by running it, since what a plan leaves out, a
 // runtime may need. The plan only says where to begin.
 import { UserError } from '@embed-kd/core'
+import { describeTrial } from '@embed-kd/records'
 import type { TrialConfig } from '../trial/config.js'
 import type { Report } from '@embed-kd/distill'
 import type { TrialResult } from '../trial/protocol.js'
 import { runJob, type JobLimits } from '../trial/run-job.js'
 import { planTrials, type PlannedTrial } from './plan.js'
 import type { Preparations } from './prepare.js'
-import { describeTrial } from './progress.js'
 
 export interface Attempt {
   readonly batch: number
@@ -97,7 +97,7 @@ export async function findMaxBatches(
       async (units) => {
         const batch = units * unit
         const plannedBytes = one.work.peakBytes + (units - 1) * perUnit
-        onStart(`batch ${batch}: ${describeTrial({ trial: { ...one.description, batch } })}`)
+        onStart(`batch ${batch}: ${describeTrial({ ...one.description, batch })}`)
         const job = {
           config: { ...config, batch },
           ...(teacherFile === undefined ? {} : { teacherFile }),
@@ -135,6 +135,6 @@ const distinct = (configs: readonly TrialConfig[]): TrialConfig[] => {
 
 const failed = ({ description }: PlannedTrial, reason: string): UserError =>
   new UserError(
-    `${describeTrial({ trial: description })}: ${reason}`,
-    'only want of memory ends a search; mend this first',
+    `the search stops, since a trial failed for another reason than memory: ${describeTrial(description)}: ${reason}`,
+    'fix the cause, which embed-kd bench --steps 1 shows too, and search again',
   )

@@ -1,15 +1,16 @@
 // From configurations to a plan: each trial with its identity, its description for the record, and its work; and the
-// part of them that one shard runs. Nothing is measured here.
+// part of a plan that one shard runs. Nothing is measured here.
 import { embeddingWidth, parameterCount, studentSpecs, vitParameters } from '@embed-kd/core'
-import type { Trial } from '@embed-kd/records'
+import { axisNames, type Trial } from '@embed-kd/records'
 
 import { resolveBackend } from '@embed-kd/distill/node'
 import type { Dataset } from '@embed-kd/distill/node'
-import { loadDataset } from '@embed-kd/distill/node'
 import { findTeacher } from '@embed-kd/distill/node'
 import { hashOf } from '@embed-kd/distill/node'
 import { describeHfTeacher, digestFiles } from '@embed-kd/distill/node'
+import { optionOf } from '../axes/table.js'
 import {
+  loadTrialData,
   splitsOf,
   stepsPerEpoch,
   teacherModelOf,
@@ -26,7 +27,7 @@ import { trialWork, type TrialWork } from './work.js'
 export const BENCHMARK_VERSION = '2'
 
 export interface PlannedTrial {
-  /** Hash of all that the trial's result depends on, but the machine. */
+  /** Hash of everything that the trial's result depends on, except the machine. */
   readonly id: string
   readonly config: TrialConfig
   readonly description: Trial
@@ -35,11 +36,11 @@ export interface PlannedTrial {
 }
 
 export interface PlanOptions {
-  /** Plan with assumed data and shapes where data or checkpoints are missing: for estimates alone. */
+  /** Whether to assume the shapes of missing data and checkpoints. Such a plan is for estimates alone. */
   readonly assumeMissing?: boolean
 }
 
-/** @throws UserError or DatasetError where a trial cannot be made. */
+/** @throws UserError or DatasetError if a trial is not possible. */
 export async function planTrials(
   given: readonly TrialConfig[],
   { assumeMissing = false }: PlanOptions = {},
@@ -49,20 +50,26 @@ export async function planTrials(
   for (const spec of new Set(configs.map(({ backend }) => backend)))
     backends.set(spec, (await resolveBackend(spec)).name)
   const datasets = new Map<string, Dataset>()
-  for (const spec of new Set(configs.map(({ dataset }) => dataset)))
-    datasets.set(spec, (assumeMissing && assumeDataset(spec)) || (await loadDataset(spec)))
+  for (const config of configs) {
+    const key = dataKey(config)
+    if (!datasets.has(key))
+      datasets.set(
+        key,
+        (assumeMissing && assumeDataset(config.dataset)) || (await loadTrialData(config)),
+      )
+  }
   const digests = await checkpointDigests(configs)
   // Trials that differ in the seed alone have the same work, and tracing large graphs takes a while.
   const works = new Map<string, TrialWork>()
   return configs.map((config) => {
-    const dataset = datasets.get(config.dataset)!
+    const dataset = datasets.get(dataKey(config))!
     const { train, test } = splitsOf(dataset, config)
     const data: DataFacts = {
       images: squareImages(dataset),
       classes: dataset.classes,
       trainImages: train.indices.length,
     }
-    // Complains of a batch that cannot be filled.
+    // Throws if a batch cannot be filled.
     stepsPerEpoch(config, data.trainImages)
     const testImages = test.indices.length
     const unseeded = JSON.stringify({ ...config, seed: 0, backend: '' })
@@ -75,7 +82,9 @@ export async function planTrials(
   })
 }
 
-/** Of the weights of each checkpoint, by the teacher's name. */
+const dataKey = ({ dataset, dataSize }: TrialConfig): string => JSON.stringify([dataset, dataSize])
+
+/** Returns the digest of the weights of each checkpoint, by the teacher's name. */
 async function checkpointDigests(
   configs: readonly TrialConfig[],
 ): Promise<Map<string | undefined, string>> {
@@ -88,7 +97,7 @@ async function checkpointDigests(
   return digests
 }
 
-/** Paths are no part of it: what lies there is. */
+/** Returns the identity of a trial. Paths are no part of the identity: the digests of the files there are. */
 function identityOf(
   config: TrialConfig,
   data: DataFacts,
@@ -96,10 +105,16 @@ function identityOf(
   weights: string | undefined,
 ): string {
   const teacher = teacherOf(config)
-  const { dataset: _where, ...rest } = config
+  const whereAbsent = Object.fromEntries(
+    axisNames.flatMap((name) => {
+      const { inIdentity } = optionOf(name)
+      return inIdentity === undefined ? [] : [[name, inIdentity]]
+    }),
+  )
   return hashOf({
     benchmarkVersion: BENCHMARK_VERSION,
-    ...rest,
+    ...whereAbsent,
+    ...config,
     dataset: dataset.digest,
     teacher: teacher && {
       model: teacherModelOf(teacher, data),
@@ -109,6 +124,7 @@ function identityOf(
   })
 }
 
+/** Returns a trial as its record describes it: each axis, with the facts behind names. */
 function describe(
   config: TrialConfig,
   data: DataFacts,
@@ -117,15 +133,13 @@ function describe(
   backend: string,
   weights: string | undefined,
 ): Trial {
-  const { method, preset, student, batch, epochs, steps, seed, learningRate } = config
-  const { weightDecay, dropout, microBatch, rematerialise, precision } = config
+  const { teacher: _name, ...axes } = config
   const trainConfig = trainConfigOf(config, data)
   const teacher = teacherOf(config)
   const model = teacher && teacherModelOf(teacher, data)
   return {
+    ...axes,
     backend,
-    method,
-    preset,
     ...(teacher && model
       ? {
           teacher: {
@@ -140,7 +154,7 @@ function describe(
           kdWeight: trainConfig.settings.kdWeight,
         }
       : {}),
-    student: { ...student, parameterCount: parameterCount(studentSpecs(trainConfig)) },
+    student: { ...config.student, parameterCount: parameterCount(studentSpecs(trainConfig)) },
     dataset: {
       name: dataset.name,
       classes: dataset.classes,
@@ -148,21 +162,12 @@ function describe(
       testSize: testImages,
       digest: dataset.digest,
     },
-    batch,
-    ...(epochs === undefined ? { steps: steps! } : { epochs }),
-    seed,
-    learningRate,
-    weightDecay,
-    dropout,
-    ...(microBatch === undefined ? {} : { microBatch }),
-    ...(rematerialise === undefined ? {} : { rematerialise }),
-    ...(precision === undefined ? {} : { precision }),
   }
 }
 
 /**
- * The trials of shard `index` (from 1) of `count`, in the order of the plan: the same on every machine, and each shard with
- * about the same FLOPs (the largest first, each to the shard that has least; Graham 1969).
+ * Returns the trials of shard `index` (from 1) of `count`, in the order of the plan. Shards are the same on every machine and
+ * have about the same FLOPs: the largest trial goes first, each to the shard that has least (Graham 1969).
  */
 export function shardOf(
   trials: readonly PlannedTrial[],

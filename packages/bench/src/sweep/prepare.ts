@@ -6,7 +6,13 @@ import { basename } from 'node:path'
 import { SafetensorsReader } from '@embed-kd/distill/node'
 import { cachedFile, digestOf } from '@embed-kd/distill/node'
 import { embeddingCost, TIMED_IMAGES } from '../trial/embed-teacher.js'
-import { storedSignalOf, teacherModelOf, teacherOf } from '../trial/config.js'
+import {
+  storedSignalOf,
+  teacherModelOf,
+  teacherOf,
+  type DataChoice,
+  type TrialConfig,
+} from '../trial/config.js'
 import type { Report } from '@embed-kd/distill'
 import type { EmbedResult, JobKind, Jobs } from '../trial/protocol.js'
 import { runJob, type Failure, type JobLimits, type Outcome } from '../trial/run-job.js'
@@ -35,7 +41,7 @@ const embeddingsFileOf = (
     weights: description.teacher!.digest,
     dataset: description.dataset.digest,
     backend: description.backend,
-    perClass: what === 'centroids' ? config.centroidImages : undefined,
+    perClass: config.centroidImages,
     trainImages: config.trainImages,
   })
 }
@@ -58,7 +64,7 @@ export function missingPreparations(
     const wanted =
       what === 'samples'
         ? trainImages
-        : Math.min(trial.config.centroidImages * classes, trainImages)
+        : Math.min(trial.config.centroidImages! * classes, trainImages)
     const images = teacher.kind === 'random' ? Math.min(wanted, TIMED_IMAGES) : wanted
     if (!existsSync(file)) missing.set(file, embedWork(teacher, trial.data, images))
   }
@@ -115,9 +121,8 @@ export class Preparations {
     const file = teacherFileOf(trial, this.#options.cacheDirectory)
     return this.#once(file, async () => {
       if (!existsSync(file)) {
-        const { backend, dataset } = config
         this.#options.onStart(`training teacher ${name} on ${description.dataset.name}`)
-        const job = { backend, teacher: name, dataset, file }
+        const job = { ...dataOf(config), backend: config.backend, teacher: name, file }
         const made = await this.#run('train-teacher', job)
         if (made.status !== 'ok') return blame(made, `teacher ${name} could not be trained`)
       }
@@ -133,7 +138,7 @@ export class Preparations {
     teacherFile: string | undefined,
   ): Promise<Preparation> {
     const { config, description } = trial
-    const { backend, dataset, centroidImages, trainImages } = config
+    const { backend, centroidImages, trainImages } = config
     const { name, kind } = teacherOf(config)!
     const file = embeddingsFileOf(trial, what, this.#options.cacheDirectory)
     return this.#once(file, async () => {
@@ -148,11 +153,11 @@ export class Preparations {
       const verb = kind === 'random' ? 'timing the embedding of' : 'embedding'
       this.#options.onStart(`${verb} ${description.dataset.name} with ${name} (${what})`)
       const made = await this.#run('embed', {
+        ...dataOf(config),
         backend,
         teacher: name,
-        dataset,
         what,
-        perClass: centroidImages,
+        ...(centroidImages === undefined ? {} : { perClass: centroidImages }),
         ...(trainImages === undefined ? {} : { trainImages }),
         ...(teacherFile === undefined ? {} : { teacherFile }),
         ...(teacherDigest === undefined ? {} : { teacherDigest }),
@@ -175,6 +180,11 @@ export class Preparations {
     return made
   }
 }
+
+const dataOf = ({ dataset, dataSize }: TrialConfig): DataChoice => ({
+  dataset,
+  ...(dataSize === undefined ? {} : { dataSize }),
+})
 
 const blame = <T extends Failure | { status: 'interrupted' }>(failure: T, what: string): T =>
   'reason' in failure ? { ...failure, reason: `${what}: ${failure.reason}` } : failure

@@ -60,7 +60,7 @@ export const profiles: Readonly<Record<string, Profile>> = {
   },
 }
 
-/** @throws UserError where there is none of that name. */
+/** Finds a sweep by its name. @throws UserError if there is no such name. */
 export function findProfile(name: string): Profile {
   const profile = profiles[name]
   if (!profile)

@@ -68,21 +68,6 @@ export class ProgressDisplay {
   }
 }
 
-/** A trial in a few words: `embed-kd trained-m, small student, batch 64, ort:cpu, seed 0`. */
-export const describeTrial = ({ trial }: Pick<BenchRecord, 'trial'>): string =>
-  `${describeConfiguration(trial)}, seed ${trial.seed}`
-
-/** The same of all seeds. */
-export function describeConfiguration(trial: BenchRecord['trial']): string {
-  const { method, teacher, student, batch, microBatch, rematerialise, precision } = trial
-  const from = teacher ? ` ${teacher.name}` : ''
-  const parts = microBatch === undefined ? '' : ` by ${microBatch}`
-  const again = rematerialise === undefined ? '' : `, rematerialise ${rematerialise}`
-  const numbers = precision === undefined ? '' : `, ${precision}`
-  const how = trial.preset === 'corrected' ? '' : `, preset ${trial.preset}`
-  return `${method}${from}, ${student.name} student, batch ${batch}${parts}${again}${numbers}, ${trial.backend}${how}`
-}
-
 /** What became of a trial, in a few words. */
 export function describeResult(record: BenchRecord): string {
   const { status, reason, time, memory, accuracy, costOnly } = record

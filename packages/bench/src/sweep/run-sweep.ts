@@ -1,6 +1,6 @@
 // Runs the trials of a sweep one after the other, and leaves a record of each. Nothing that happens to a trial ends the
 // sweep; only the user does.
-import type { BenchRecord } from '@embed-kd/records'
+import { describeTrial, varyingAxes, type BenchRecord } from '@embed-kd/records'
 
 import { isHostDevice } from '@embed-kd/distill/node'
 import { captureEnvironment, refreshEnvironment } from '../measure/environment.js'
@@ -11,7 +11,7 @@ import { estimateTrials, SweepClock } from './clock.js'
 import { makeRecord, type TrialOutcome } from './make-record.js'
 import type { PlannedTrial } from './plan.js'
 import { Preparations, type Prepared } from './prepare.js'
-import { describeResult, describeTrial, type ProgressDisplay } from './progress.js'
+import { describeResult, type ProgressDisplay } from './progress.js'
 import type { RecordStore } from './store.js'
 
 export interface SweepOptions {
@@ -68,10 +68,11 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
     return outcome.status === 'interrupted' ? undefined : outcome
   }
 
+  const varying = varyingAxes(trials.map(({ description }) => description))
   const records: BenchRecord[] = []
   for (const trial of pending) {
     const position = `[${store.records.size + 1}/${trials.length}]`
-    const name = describeTrial({ trial: trial.description })
+    const name = describeTrial(trial.description, varying)
     const obstacle = obstacleTo(trial.config, probes)
     const preparation = obstacle
       ? ({ status: 'ok', output: {} } as const)

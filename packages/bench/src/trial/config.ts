@@ -1,78 +1,62 @@
-// One trial: the configuration a child process runs, and what follows from it without running: models, graphs' settings,
-// splits. Grids of trials are the sweep's business (sweep/grid.ts).
+// What follows from a trial's configuration without running it: the data, the splits, the models, the training graph's
+// configuration. Which trials there are is decided in sweep/grid.ts.
 import {
   embeddingWidth,
   methods,
   presets,
   scheduleOf,
+  UserError,
   type ImageShape,
   type TeacherSource,
   type TrainConfig,
   type ViTConfig,
 } from '@embed-kd/core'
-import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
-import { z } from 'zod'
-
-import type { Dataset } from '@embed-kd/distill/node'
-import { firstImages, holdOut, wholeSplit } from '@embed-kd/distill/node'
-import type { Subset } from '@embed-kd/distill/node'
-import { UserError } from '@embed-kd/core'
 import { studentModel } from '@embed-kd/distill'
-import { studentSchema } from '@embed-kd/distill/node'
-import { findTeacher, type Teacher } from '@embed-kd/distill/node'
+import {
+  findTeacher,
+  firstImages,
+  holdOut,
+  loadDataset,
+  wholeSplit,
+  type Dataset,
+  type Subset,
+  type Teacher,
+} from '@embed-kd/distill/node'
 
-const count = z.int().positive()
+import type { TrialConfig } from '../axes/config.js'
 
-export const trialConfigSchema = z.strictObject({
-  backend: z.string().min(1),
-  method: z.enum(METHODS),
-  preset: z.enum(PRESETS),
-  teacher: z.string().optional().describe('absent for supervised'),
-  student: studentSchema,
-  dataset: z.string().min(1),
-  batch: count,
-  epochs: count.optional(),
-  steps: count.optional().describe('given instead of epochs where only the cost is measured'),
-  seed: z.int().nonnegative(),
-  learningRate: z.number().positive(),
-  weightDecay: z.number().nonnegative(),
-  kdWeight: z.number().nonnegative().optional().describe("the preset's where absent"),
-  dropout: z.number().min(0).max(0.99).describe('of attention weights'),
-  microBatch: count
-    .optional()
-    .describe(
-      'images whose gradients are computed at a time, a divisor of batch; all where absent',
-    ),
-  rematerialise: z
-    .enum(REMATERIALISATIONS)
-    .optional()
-    .describe('what gradients compute again instead of keeping; nothing where absent'),
-  precision: z
-    .enum(PRECISIONS)
-    .exclude(['float32'])
-    .optional()
-    .describe('of training steps; float32 where absent, and always of evaluation and embedding'),
-  trainImages: count.optional().describe('the first of the training split; all where absent'),
-  testImages: count.optional().describe('the first of the test split; all where absent'),
-  centroidImages: count.describe('images of each class that a centroid is the mean of'),
-})
-export type TrialConfig = z.infer<typeof trialConfigSchema>
+export type { TrialConfig }
 
-/** What of a data set the models and the plan of a trial depend on. */
+/** The data of a trial, as its configuration names it. */
+export type DataChoice = Pick<TrialConfig, 'dataset' | 'dataSize'>
+
+/** @throws DatasetError if the data cannot be read; UserError if its images have one size and another is asked for. */
+export async function loadTrialData({ dataset: spec, dataSize }: DataChoice): Promise<Dataset> {
+  if (dataSize === undefined) return loadDataset(spec)
+  const dataset = await loadDataset(spec, { imageSize: dataSize })
+  const { height, width } = dataset
+  if (height === dataSize && width === dataSize) return dataset
+  throw new UserError(
+    `the images of ${spec} have ${height} x ${width} pixels, which --data-size ${dataSize} does not change`,
+    'leave out --data-size; it is for images:DIR and parquet:DIR',
+  )
+}
+
+/** The facts of a data set that the models and the plan of a trial depend on. */
 export interface DataFacts {
   readonly images: ImageShape
   readonly classes: number
   readonly trainImages: number
 }
 
-/** The preset `corrected` chooses its checkpoint on this share of the training split; the paper's code, on the test split. */
+/** Share of the training split on which preset `corrected` chooses its checkpoint; the paper's code uses the test split. */
 const HELD_OUT = 1 / 12
-/** Which images are held out does not depend on the trial's seed: all trials must train on the same ones. */
+/** Seed that chooses the images held out. All trials must train on the same images, whatever their own seed. */
 const HELD_OUT_SEED = 0
 
 export interface TrialSplits {
   readonly train: Subset
-  /** Where the preset chooses the checkpoint; absent where the test split serves. */
+  /** Images on which the checkpoint is chosen; absent if it is chosen on the test split. */
   readonly validation?: Subset
   readonly test: Subset
 }
@@ -85,11 +69,11 @@ export function splitsOf(dataset: Dataset, config: TrialConfig): TrialSplits {
   return { train: training, validation: heldOut, test }
 }
 
-/** @throws UserError where the training split does not fill one batch. */
+/** Returns the number of full batches of an epoch. @throws UserError if the training split does not fill one batch. */
 export function stepsPerEpoch({ batch }: TrialConfig, trainImages: number): number {
   if (batch > trainImages)
     throw new UserError(
-      `a batch of ${batch} needs as many images, the training split has ${trainImages}`,
+      `a batch of ${batch} needs as many images, but the training split has ${trainImages}`,
       'choose a smaller --batch',
     )
   return Math.floor(trainImages / batch)
@@ -98,14 +82,17 @@ export function stepsPerEpoch({ batch }: TrialConfig, trainImages: number): numb
 export const teacherOf = ({ teacher }: TrialConfig): Teacher | undefined =>
   teacher === undefined ? undefined : findTeacher(teacher)
 
-/** Random weights teach nothing, and a few steps learn nothing: then time and memory are meant. */
+/** Whether a trial measures time and memory alone: a teacher of random weights teaches nothing, and few steps learn nothing. */
 export const isCostOnly = (config: TrialConfig): boolean =>
   config.steps !== undefined || teacherOf(config)?.kind === 'random'
 
 export const teacherModelOf = (teacher: Teacher, { images, classes }: DataFacts) =>
   teacher.model({ ...images, classes })
 
-/** The training graph's configuration. */
+/**
+ * Returns the training graph's configuration.
+ * @throws UserError if the method needs class scores and the teacher has none.
+ */
 export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig {
   const { method, preset, batch, epochs, steps, learningRate, weightDecay, kdWeight } = config
   const { microBatch, rematerialise, precision } = config
@@ -145,7 +132,7 @@ function teacherSource({ method }: TrialConfig, model: ViTConfig): TeacherSource
     : { kind: 'stored', width: embeddingWidth(model) }
 }
 
-/** What a trial must have computed before it, if anything: one embedding for each class, or for each image. */
+/** Returns which embeddings must be computed before a trial: one of each class, one of each image, or none. */
 export const storedSignalOf = ({ method }: TrialConfig): 'centroids' | 'samples' | undefined => {
   const { teacher } = methods[method]
   return teacher === 'centroids' || teacher === 'samples' ? teacher : undefined

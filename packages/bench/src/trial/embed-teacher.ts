@@ -7,13 +7,13 @@ import { z } from 'zod'
 import { openBackend } from '@embed-kd/distill/node'
 import { noAugmentation } from '@embed-kd/distill/node'
 import { evaluationBatches } from '@embed-kd/distill/node'
-import { loadDataset } from '@embed-kd/distill/node'
 import { firstImages, firstOfEachClass, wholeSplit } from '@embed-kd/distill/node'
 import { makeCentroids, makeSamples } from '@embed-kd/distill/node'
 import { RowWriter } from '@embed-kd/distill/node'
 import { findTeacher } from '@embed-kd/distill/node'
 import { writeJson } from '@embed-kd/distill/node'
 import { Feed } from '@embed-kd/distill/node'
+import { loadTrialData } from './config.js'
 import type { Report } from '@embed-kd/distill'
 import type { EmbedJob, EmbedResult } from './protocol.js'
 import { GraphEncoder } from '@embed-kd/distill/node'
@@ -40,12 +40,12 @@ export function embeddingCost(file: string): EmbedResult | undefined {
 /** @throws where the teacher gives values that are not finite. */
 export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult> {
   const { what, perClass, file, trainImages } = job
-  const dataset = await loadDataset(job.dataset)
+  const dataset = await loadTrialData(job)
   const feed = new Feed(dataset)
   const teacher = findTeacher(job.teacher)
   const data = { ...feed.shape, classes: dataset.classes }
   const train = firstImages(wholeSplit(dataset, 'train'), trainImages)
-  const subset = what === 'centroids' ? firstOfEachClass(train, perClass) : train
+  const subset = what === 'centroids' ? firstOfEachClass(train, perClass!) : train
   const images = subset.indices.length
 
   const start = performance.now()

@@ -10,9 +10,8 @@ import {
 
 import { openBackend } from '@embed-kd/distill/node'
 import { trainingBatches } from '@embed-kd/distill/node'
-import { loadDataset } from '@embed-kd/distill/node'
 import { UserError } from '@embed-kd/core'
-import { splitsOf, trainConfigOf } from './config.js'
+import { splitsOf, trainConfigOf, loadTrialData } from './config.js'
 import { Feed } from '@embed-kd/distill/node'
 import type { Report } from '@embed-kd/distill'
 import type { StepProfile, TrialJob } from './protocol.js'
@@ -30,7 +29,7 @@ export async function profileTrial(job: TrialJob, report: Report): Promise<StepP
   const backend = await openBackend(config.backend, config.precision)
   const compiled: ProfiledExecutable[] = []
   const profiling = profilingBackend(backend, compiled)
-  const dataset = await loadDataset(config.dataset)
+  const dataset = await loadTrialData(config)
   const { train } = splitsOf(dataset, config)
   const feed = new Feed(dataset)
   report({ phase: 'compiling', done: 0, total: 1 })

@@ -1,57 +1,60 @@
-// What parent and child process say to each other. The child says `ready`, gets one job, reports progress, and ends with
-// `done` or `failed`; a child that ends without either was killed or crashed.
+// The messages between parent and child process. The child says `ready`, gets one job, reports progress, and ends with `done`
+// or `failed`. A child that ends without either was killed or crashed.
 import type { Progress, Report } from '@embed-kd/distill'
 import type { Availability, DType, OperatorTime } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/records'
 
-import type { TrialConfig } from './config.js'
+import type { DataChoice, TrialConfig } from './config.js'
 
 export interface TrialJob {
   readonly config: TrialConfig
-  /** Weights of a trained teacher, where the method runs it. */
+  /** Weights of a trained teacher, if the method runs one. */
   readonly teacherFile?: string
-  /** Centroids or per-sample embeddings, where the method uses them. */
+  /** Centroids or embeddings of each image, if the method uses them. */
   readonly embeddingsFile?: string
 }
 
-/** What a trial's child measured: the record's parts that need running. */
+/** The parts of a record that a trial's child measured. */
 export type TrialResult = Pick<
   BenchRecord,
   'time' | 'roofline' | 'cost' | 'memory' | 'energy' | 'curves' | 'lossScale' | 'accuracy' | 'graph'
 > & { readonly versions: Readonly<Record<string, string>> }
 
-/** The operators of some steps. */
+/** Times of the operators in some steps. */
 export interface StepProfile {
   readonly steps: number
   readonly operators: readonly OperatorTime[]
 }
 
-export interface TeacherJob {
+/** Training of one of a sweep's own teachers. */
+export interface TeacherJob extends DataChoice {
   readonly backend: string
   readonly teacher: string
-  readonly dataset: string
+  /** File that the teacher is written to. */
   readonly file: string
 }
 
-/** Also the metadata of the teacher's file. */
+/** Result of training a teacher, and metadata of its file. */
 export interface TeacherResult {
-  /** On the test split. */
+  /** Accuracy on the test split. */
   readonly accuracy: number
   readonly seconds: number
 }
 
-export interface EmbedJob {
+/** Embedding of the training images with a teacher. */
+export interface EmbedJob extends DataChoice {
   readonly backend: string
   readonly teacher: string
+  /** Weights of a trained teacher. */
   readonly teacherFile?: string
-  /** SHA-256 of the teacher's weights, for the file. */
+  /** SHA-256 of the teacher's weights, for the metadata of the file. */
   readonly teacherDigest?: string
-  readonly dataset: string
   readonly what: 'centroids' | 'samples'
-  /** Images of each class that count; all for samples. */
-  readonly perClass: number
+  /** Images of each class whose mean is a centroid; absent for samples. */
+  readonly perClass?: number
+  /** Number of leading training images to embed; all if absent. */
   readonly trainImages?: number
-  /** Where the embeddings go; without, a few batches are timed and the rest is extrapolated. */
+  /** File that the embeddings are written to. Without a file, a few batches are timed and the rest is extrapolated. */
   readonly file?: string
 }
 
@@ -68,7 +71,7 @@ export type ProbeResult =
       readonly detail?: string
       readonly versions: Readonly<Record<string, string>>
       readonly dtypes: readonly DType[]
-      /** Of float32. */
+      /** Speed of large float32 matrix products. */
       readonly gemmFlopsPerSecond: number
     }
   | Extract<Availability, { available: false }>
@@ -99,6 +102,6 @@ export type FromChild =
       readonly type: 'failed'
       readonly message: string
       readonly stack: string
-      /** The user can mend it: the message is enough. */
+      /** Whether the user can fix the cause, so that the message is enough. */
       readonly forUser: boolean
     }

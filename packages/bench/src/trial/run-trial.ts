@@ -16,7 +16,6 @@ import { isHostDevice, openBackend } from '@embed-kd/distill/node'
 import { noAugmentation } from '@embed-kd/distill/node'
 import { BackgroundBatches } from '@embed-kd/distill/node'
 import { trainingBatches, type Batch } from '@embed-kd/distill/node'
-import { loadDataset } from '@embed-kd/distill/node'
 import type { Subset } from '@embed-kd/distill/node'
 import { costOf } from '../measure/cost.js'
 import { countEnergy } from '../measure/energy.js'
@@ -31,6 +30,7 @@ import {
   trainConfigOf,
   type TrialConfig,
   type TrialSplits,
+  loadTrialData,
 } from './config.js'
 import { CurveBook } from './curves.js'
 import { trainEpochs } from '@embed-kd/distill'
@@ -59,7 +59,7 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const { config } = job
   report({ phase: 'loading', done: 0, total: 1 })
   const backend = await openBackend(config.backend, config.precision)
-  const dataset = await loadDataset(config.dataset)
+  const dataset = await loadTrialData(config)
   const splits = splitsOf(dataset, config)
   const feed = new Feed(dataset)
   report({ phase: 'roofline', done: 0, total: 1 })

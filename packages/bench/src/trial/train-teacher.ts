@@ -10,12 +10,12 @@ import {
 
 import { openBackend } from '@embed-kd/distill/node'
 import { trainingBatches } from '@embed-kd/distill/node'
-import { loadDataset } from '@embed-kd/distill/node'
 import { wholeSplit } from '@embed-kd/distill/node'
 import { findTrainedTeacher } from '@embed-kd/distill/node'
 import { trainEpochs } from '@embed-kd/distill'
 import { Evaluation } from '@embed-kd/distill'
 import { Feed } from '@embed-kd/distill/node'
+import { loadTrialData } from './config.js'
 import type { Report } from '@embed-kd/distill'
 import type { TeacherJob, TeacherResult } from './protocol.js'
 import { Training } from '@embed-kd/distill'
@@ -25,7 +25,7 @@ import { writeTensors } from '@embed-kd/distill/node'
 const SEED = 0
 
 export async function trainTeacher(job: TeacherJob, report: Report): Promise<TeacherResult> {
-  const dataset = await loadDataset(job.dataset)
+  const dataset = await loadTrialData(job)
   const feed = new Feed(dataset)
   const teacher = findTrainedTeacher(job.teacher)
   const { epochs, learningRate, weightDecay } = teacher.training

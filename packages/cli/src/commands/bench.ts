@@ -2,33 +2,33 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-import { renderReport } from '@embed-kd/records'
+import { describeTrial, renderReport, varyingAxes } from '@embed-kd/records'
 import { Command } from 'commander'
-import { z } from 'zod'
 
 import { UserError, messageOf } from '@embed-kd/core'
 import { writeOutputFile } from '@embed-kd/distill/node'
 import { formatBytes, formatDuration, formatFlops, formatTable } from '@embed-kd/records/terminal'
 import { obstacleTo, probeBackends, requireAvailable } from '@embed-kd/bench'
 import { estimateTrials } from '@embed-kd/bench'
-import { expandGrids, gridSchema, parseGrids, sweepSchema, type Grid } from '@embed-kd/bench'
+import { expandGrids, gridFields, parseGrids, sweepJsonSchema, type Grid } from '@embed-kd/bench'
 import { findMaxBatches } from '@embed-kd/bench'
 import { planTrials, shardOf, type PlannedTrial } from '@embed-kd/bench'
 import { Preparations } from '@embed-kd/bench'
 import { findProfile, profiles } from '@embed-kd/bench'
-import { describeTrial, ProgressDisplay } from '@embed-kd/bench'
+import { ProgressDisplay } from '@embed-kd/bench'
 import { runSweep, type SweepResult } from '@embed-kd/bench'
 import { readRecords, RecordStore } from '@embed-kd/bench'
 import { summaryTables } from '@embed-kd/bench'
 import type { Progress } from '@embed-kd/distill'
-import { addGridOptions, addLimitOptions, limitsOf, shard, type LimitOptions } from './options.js'
+import { addGridAxes } from './axis-options.js'
+import { addLimitOptions, count, limitsOf, shard, whole, type LimitOptions } from './options.js'
 import { reportPage } from '../report-page.js'
 
 interface BenchOptions extends LimitOptions {
   readonly profile?: string
   readonly config?: string
-  readonly epochs?: number
-  readonly steps?: number
+  readonly epochs?: readonly number[]
+  readonly steps?: readonly number[]
   readonly out?: string
   readonly cache?: string
   readonly resume?: boolean
@@ -39,47 +39,66 @@ interface BenchOptions extends LimitOptions {
   readonly json?: boolean
 }
 
-export const benchCommand = (): Command =>
-  addLimitOptions(
-    addGridOptions(
-      new Command('bench')
-        .option('--profile <name>', `a sweep that is ready: ${Object.keys(profiles).join(', ')}`)
-        .option(
-          '--config <file>',
-          `a sweep from a JSON file (--schema prints what it may say; default: ${CONFIG_FILE} if there is one)`,
-        )
-        .option('--out <dir>', 'where records and report go (default: results/NAME of the profile)')
-        .option('--cache <dir>', 'where trained teachers are kept (default: cache in --out)')
-        .option('--resume', 'keep the records in --out and run what has none yet')
-        .option(
-          '--shard <i/n>',
-          'run only part I of N, balanced by cost; merge puts them together',
-          shard,
-        )
-        .option('--dry-run', 'print the trials with estimates of time and memory, and stop')
-        .option('--find-max-batch', 'search the largest batch within --memory-limit, and stop')
-        .option('--schema', 'print the JSON Schema of a configuration file, and stop')
-        .option('--json', 'print the result as JSON'),
-    ),
-  )
-    .addHelpText('after', HELP)
-    .action(bench)
+export function benchCommand(): Command {
+  const command = new Command('bench')
+    .option(
+      '--profile <name>',
+      `named sweep to run: ${Object.keys(profiles).join(', ')} (default: ${DEFAULT_PROFILE}, or none with --epochs or --steps)`,
+    )
+    .option(
+      '--config <file>',
+      `JSON file that describes the sweep; see --schema (default: ${CONFIG_FILE} in the working directory, if there is one)`,
+    )
+    .option(
+      '--out <dir>',
+      'directory of records and report (default: results/PROFILE, or results/custom)',
+    )
+    .option(
+      '--cache <dir>',
+      'directory in which trained teachers and embeddings are kept (default: cache in --out)',
+    )
+    .option(
+      '--resume',
+      'keep the records in --out and run only trials without one (default: set them aside)',
+    )
+    .option(
+      '--shard <i/n>',
+      'run only part I of N parts of equal work, which embed-kd merge puts together (default: 1/1)',
+      shard,
+    )
+    .option('--dry-run', 'print the trials with estimates of time and memory, and stop')
+    .option('--find-max-batch', 'print the largest batch that fits within --memory-limit, and stop')
+    .option('--schema', 'print the JSON Schema of configuration files, and stop')
+    .option('--json', 'print the result as JSON')
+  addGridAxes(command)
+    .option(
+      '--seeds <n>',
+      'number of repetitions of each configuration, each with another seed (default: 1)',
+      count,
+    )
+    .option('--first-seed <n>', 'seed of the first repetition (default: 0)', whole)
+  return addLimitOptions(command).addHelpText('after', HELP).action(bench)
+}
+
+const DEFAULT_PROFILE = 'quick'
+/** Configuration that is read if neither a profile, another configuration nor a whole grid is given. */
+const CONFIG_FILE = 'embed-kd.config.json'
 
 const profileList = Object.entries(profiles)
   .map(([name, { description }]) => `  ${name.padEnd(6)} ${description}`)
   .join('\n')
 
 const HELP = `
-The axes (backend, method, teacher, student, dataset, batch, rematerialise, precision, preset) take lists with commas. Given beside
---profile or --config they replace the axis there. Records are JSON lines in --out; interrupted sweeps go on with --resume.
+Axes take one value or several with commas between them, and the sweep runs every combination. Beside --profile or --config, an
+axis replaces the values there; the defaults above are those of axes that neither gives.
 
-Memory: --micro-batch adds up the gradients of parts of a batch, which gives the step of the whole batch (with dropout: other
-masks) for the activations of one part. --rematerialise has gradients compute again what they need instead of keeping it:
-elementwise results, for a few per cent more time, or all inside transformer blocks, for about a third more.
+Memory: --micro-batch adds up the gradients of parts of a batch. The step is that of the whole batch (with other dropout masks),
+for the activations of one part. --rematerialise elementwise recomputes cheap results, for a few per cent more time; blocks
+recomputes all results inside transformer blocks, for about a third more time.
 
-Precision: mixed-float16 computes the matrix products of training steps in float16, with float32 parameters and a scaled loss; a step
-whose gradients are not finite is not taken. Evaluation and embedding stay float32. It is for devices that are faster at float16: on
-CPUs it shows what the precision does to training, and saves neither time nor memory.
+Precision: mixed-float16 computes the matrix products of training steps in float16, with float32 parameters and a scaled loss.
+Steps whose gradients are not finite are skipped. Choose it on devices that are faster at float16; CPUs save neither time nor
+memory.
 
 Profiles:
 ${profileList}
@@ -99,14 +118,10 @@ Examples:
   embed-kd bench --find-max-batch --memory-limit 4G --teacher vit-base-16 --student paper --steps 1
 `
 
-const DEFAULT_PROFILE = 'quick'
-
 async function bench(given: BenchOptions): Promise<void> {
   const options = withConfigFile(given)
   if (options.schema) {
-    process.stdout.write(
-      `${JSON.stringify(z.toJSONSchema(sweepSchema, { io: 'input' }), null, 2)}\n`,
-    )
+    process.stdout.write(`${JSON.stringify(sweepJsonSchema(), null, 2)}\n`)
     return
   }
   if (options.findMaxBatch) return findMaxBatch(options)
@@ -140,10 +155,7 @@ async function bench(given: BenchOptions): Promise<void> {
   }
 }
 
-/** A configuration of this name in the working directory is read if neither --profile, --config nor a whole grid is given. */
-const CONFIG_FILE = 'embed-kd.config.json'
-
-/** Axes alone, with a length, are a grid of their own; anything else starts from a profile. */
+/** Whether the command line is a grid of its own: it gives a length and no profile. */
 const isOwnGrid = ({ profile, epochs, steps }: BenchOptions): boolean =>
   profile === undefined && (epochs !== undefined || steps !== undefined)
 
@@ -155,7 +167,7 @@ const withConfigFile = (options: BenchOptions): BenchOptions =>
     ? { ...options, config: CONFIG_FILE }
     : options
 
-/** The name of the results' directory. */
+/** Returns the name of the directory of results. */
 const nameOf = (options: BenchOptions): string =>
   options.config !== undefined || isOwnGrid(options)
     ? 'custom'
@@ -167,12 +179,12 @@ const directoryOf = (options: BenchOptions): string =>
 const cacheDirectoryOf = (options: BenchOptions): string =>
   resolve(options.cache ?? join(directoryOf(options), 'cache'))
 
-/** The grids of profile, file or command line, with the axes of the command line in place of theirs. */
+/** Returns the grids of profile, file or command line. Axes of the command line replace those of profile and file. */
 function gridsOf(options: BenchOptions): Grid[] {
   if (options.profile !== undefined && options.config !== undefined)
     throw new UserError('both --profile and --config were given', 'give one of them')
   const given = Object.fromEntries(
-    Object.entries(options).filter(([key]) => Object.hasOwn(gridSchema.shape, key)),
+    Object.entries(options).filter(([key]) => gridFields.includes(key)),
   )
   const lengthGiven = options.epochs !== undefined || options.steps !== undefined
   const base = (): { grids: readonly object[]; source: string } => {
@@ -208,7 +220,7 @@ function readConfig(file: string): { grids: readonly object[]; source: string } 
   return { grids: grids as object[], source: file }
 }
 
-/** The first Ctrl-C ends the sweep after killing the trial that runs; a second one ends this process at once. */
+/** Ends the sweep and kills the running trial at the first Ctrl-C; a second Ctrl-C ends this process at once. */
 function stopOnSignal(display: ProgressDisplay) {
   const controller = new AbortController()
   const stop = () => {
@@ -260,14 +272,14 @@ function finish(
   else if (mine.some(({ status }) => status === 'error') || !counted.has('ok')) process.exitCode = 1
 }
 
-/** All records in the directory, of other shards and earlier runs too, as one report. */
+/** Writes the report of all records in the directory, those of other shards and earlier runs included. */
 function writeReport(directory: string): string {
   const file = join(directory, 'report.html')
   writeOutputFile(file, renderReport(reportPage(), readRecords(directory)))
   return file
 }
 
-/** No records: what is searched is a limit, and it is printed. */
+/** Prints the largest batch of each configuration. The search leaves no records. */
 async function findMaxBatch(options: BenchOptions): Promise<void> {
   if (options.memoryLimit === undefined)
     throw new UserError(
@@ -281,8 +293,14 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
   const limits = { ...limitsOf(options), signal: stop.signal }
   const cacheDirectory = cacheDirectoryOf(options)
   const preparations = new Preparations({ cacheDirectory, limits, report, onStart })
-  // The grid's own batches do not count: any of whole micro-batches will do.
-  const grids = gridsOf(options).map((grid) => ({ ...grid, batch: [2 * (grid.microBatch ?? 1)] }))
+  // The search sets the batch; until then, any batch of several micro-batches will do.
+  const grids = gridsOf(options).flatMap((grid) =>
+    (grid.microBatch ?? [undefined]).map((images) => ({
+      ...grid,
+      microBatch: images === undefined ? undefined : [images],
+      batch: [2 * Number(images ?? 1)],
+    })),
+  )
   const configs = expandGrids(grids)
   await requireAvailable(
     configs.map((config) => ({ config })),
@@ -309,7 +327,7 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
   const table = formatTable(
     ['configuration', 'largest batch', 'planned peak', 'measured peak', 'images/s', 'tried'],
     found.map(({ trial: { description, work }, result, measured }) => [
-      describeTrial({ trial: description }),
+      describeTrial(description),
       `${result.batch ?? 'none'}`,
       formatBytes(work.peakBytes),
       measured ? formatBytes(measured.memory!.peakRssBytes) : '-',
@@ -320,7 +338,7 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
   process.stdout.write(`${table}\nwithin ${formatBytes(options.memoryLimit)} of a process\n`)
 }
 
-/** Time is estimated with each backend's measured speed, where it works here. */
+/** Prints the trials. Times are estimated from the measured speed of each backend that works here. */
 async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): Promise<void> {
   const display = new ProgressDisplay()
   const probes = await probeBackends(trials, { timeoutSeconds: options.timeout }, display)
@@ -347,11 +365,12 @@ async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): P
     process.stdout.write(`${JSON.stringify({ ...result, trials: rows })}\n`)
     return
   }
+  const varying = varyingAxes(trials.map(({ description }) => description))
   const table = formatTable(
     ['id', 'trial', 'work', 'planned peak', 'estimate'],
     trials.map(({ id, description, work }, i) => [
       id,
-      describeTrial({ trial: description }),
+      describeTrial(description, varying),
       formatFlops(work.flops),
       formatBytes(work.peakBytes),
       seconds[i] === undefined ? 'not here' : formatDuration(seconds[i]),

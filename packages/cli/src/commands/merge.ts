@@ -1,4 +1,4 @@
-// `embed-kd merge`: the shards of a sweep to one file of records.
+// `embed-kd merge`: puts the records of several shards or sweeps into one file.
 import { resolve } from 'node:path'
 
 import { formatRecord } from '@embed-kd/records'
@@ -14,12 +14,12 @@ export const mergeCommand = (): Command =>
       '<records...>',
       'directories that bench wrote, files of JSON lines, or - for standard input',
     )
-    .requiredOption('--out <file>', 'the file of JSON lines to write')
+    .requiredOption('--out <file>', 'file of JSON lines to write')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
       `
-A trial that two sources measured differently is a contradiction, and nothing is written.
+If two sources measured one trial differently, they contradict each other and nothing is written.
 
 Examples:
   embed-kd merge shard-1 shard-2 shard-3 --out results/all/records.jsonl

@@ -1,12 +1,9 @@
-// How the words of a command line become values, the same for every command; a word that does not is the user's error.
-import { InvalidArgumentError, Option, type Command } from 'commander'
-import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
+// Values that commands read from words of the command line, and the limits of trials that several commands share.
+import { InvalidArgumentError, type Command } from 'commander'
 
-import { datasetSpecs } from '@embed-kd/distill/node'
-import { students } from '@embed-kd/distill'
-import { teacherSpecs } from '@embed-kd/distill/node'
 import type { JobLimits } from '@embed-kd/bench'
 
+/** Reads names with commas between them. */
 export const list = (words: string): string[] => {
   const items = words.split(',').map((word) => word.trim())
   if (items.includes('')) throw new InvalidArgumentError('Give names with commas between them.')
@@ -34,8 +31,6 @@ export function number(word: string): number {
   return value
 }
 
-export const counts = (words: string): number[] => list(words).map(count)
-
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
   K: 2 ** 10,
@@ -44,7 +39,7 @@ const UNITS: Readonly<Record<string, number>> = {
   T: 2 ** 40,
 }
 
-/** `900M`, `2G`, `1.5GiB`: powers of 1024. */
+/** Reads a size in bytes: `900M`, `2G`, `1.5GiB`, in powers of 1024. */
 export function bytes(word: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(word)
   const value = match && Number(match[1]) * UNITS[match[2]!.toUpperCase()]!
@@ -52,7 +47,7 @@ export function bytes(word: string): number {
   return Math.round(value)
 }
 
-/** `2/8`: the second of eight. */
+/** Reads `2/8`, the second of eight shards. */
 export function shard(word: string): { index: number; count: number } {
   const match = /^(\d+)\/(\d+)$/.exec(word)
   const [index, of] = [Number(match?.[1]), Number(match?.[2])]
@@ -60,31 +55,6 @@ export function shard(word: string): { index: number; count: number } {
     throw new InvalidArgumentError('Give part/parts, such as 2/8.')
   return { index, count: of }
 }
-
-/** The axes and settings of a grid, by the names of its fields; each replaces the profile's. */
-export const addGridOptions = (command: Command): Command =>
-  command
-    .option('--backend <list>', 'backend:device, or ./plug-in.js; see embed-kd doctor', list)
-    .option('--method <list>', METHODS.join(', '), list)
-    .option('--teacher <list>', teacherSpecs.join(', '), list)
-    .option('--student <list>', students.map(({ name }) => name).join(', '), list)
-    .option('--dataset <list>', datasetSpecs.join(', '), list)
-    .option('--batch <list>', 'images a step', counts)
-    .option('--micro-batch <n>', 'images whose gradients are computed at a time', count)
-    .option('--rematerialise <list>', `none, ${REMATERIALISATIONS.join(', ')}`, list)
-    .option('--precision <list>', PRECISIONS.join(', '), list)
-    .option('--preset <list>', PRESETS.join(', '), list)
-    .addOption(new Option('--epochs <n>', 'train for accuracy').argParser(count).conflicts('steps'))
-    .option('--steps <n>', 'measure the cost alone, with N samples of a step', count)
-    .option('--seeds <n>', 'repeat each configuration with N seeds', count)
-    .option('--first-seed <n>', 'the first of them', whole)
-    .option('--learning-rate <rate>', 'of AdamW', number)
-    .option('--weight-decay <rate>', 'of AdamW', number)
-    .option('--kd-weight <weight>', 'of the distillation loss', number)
-    .option('--dropout <share>', 'of attention weights', number)
-    .option('--train-images <n>', 'only the first N of the training split', count)
-    .option('--test-images <n>', 'only the first N of the test split', count)
-    .option('--centroid-images <n>', 'images of each class that a centroid is the mean of', count)
 
 export interface LimitOptions {
   readonly timeout: number
@@ -95,13 +65,13 @@ export const addLimitOptions = (command: Command): Command =>
   command
     .option(
       '--timeout <seconds>',
-      'end a trial, or the making of a teacher or of embeddings, that takes longer',
+      'seconds after which a trial, or the making of a teacher or of embeddings, is ended',
       count,
       3600,
     )
     .option(
       '--memory-limit <size>',
-      'end a trial whose process grows larger, for example 4G (Linux); not the making of teachers and embeddings',
+      'resident memory above which the process of a trial is ended, such as 4G (Linux only; default: no limit)',
       bytes,
     )
 

@@ -1,6 +1,6 @@
-// `embed-kd step`: one training step, measured well. What peers are compared with.
+// `embed-kd step`: measures one training step of one configuration.
 import { Command, Option } from 'commander'
-import type { BenchRecord } from '@embed-kd/records'
+import { describeTrial, type AxisName, type BenchRecord } from '@embed-kd/records'
 
 import { isHostDevice } from '@embed-kd/distill/node'
 import { UserError } from '@embed-kd/core'
@@ -17,59 +17,53 @@ import { describeProfile } from '@embed-kd/bench'
 import { expandGrids, parseGrids } from '@embed-kd/bench'
 import { makeRecord } from '@embed-kd/bench'
 import { planTrials } from '@embed-kd/bench'
-import { describeTrial, ProgressDisplay } from '@embed-kd/bench'
+import { ProgressDisplay } from '@embed-kd/bench'
 import { runJob } from '@embed-kd/bench'
-import { addLimitOptions, count, limitsOf, number, type LimitOptions } from './options.js'
-import { METHODS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
-import { datasetSpecs } from '@embed-kd/distill/node'
-import { students } from '@embed-kd/distill'
-import { teacherSpecs } from '@embed-kd/distill/node'
+import { addAxisOptions, type AxisValues } from './axis-options.js'
+import { addLimitOptions, limitsOf, type LimitOptions } from './options.js'
 
-interface StepOptions extends LimitOptions {
-  readonly backend: string
-  readonly method: string
-  readonly teacher: string
-  readonly student: string
-  readonly dataset: string
-  readonly batch: number
-  readonly preset: string
-  readonly dropout: number
-  readonly microBatch?: number
-  readonly rematerialise: string
-  readonly precision: string
+/** Axes that `step` takes, beside the number of steps. */
+const AXES = [
+  'backend',
+  'method',
+  'teacher',
+  'student',
+  'dataset',
+  'dataSize',
+  'batch',
+  'microBatch',
+  'rematerialise',
+  'precision',
+  'preset',
+  'dropout',
+] as const satisfies readonly AxisName[]
+
+interface StepOptions extends LimitOptions, Partial<AxisValues<(typeof AXES)[number]>> {
   readonly samples: number
   readonly json?: boolean
   readonly profileOps?: boolean
 }
 
-export const stepCommand = (): Command =>
-  addLimitOptions(
-    new Command('step')
-      .option('--backend <name>', 'backend:device, or ./plug-in.js; see embed-kd doctor', 'ort:cpu')
-      .option('--method <name>', METHODS.join(', '), 'embed-kd')
-      .option('--teacher <name>', teacherSpecs.join(', '), 'vit-base-16')
-      .option('--student <name>', students.map(({ name }) => name).join(', '), 'paper')
-      .option('--dataset <spec>', datasetSpecs.join(', '), 'mnist')
-      .option('--batch <n>', 'images a step', count, 64)
-      .option('--preset <name>', PRESETS.join(', '), 'corrected')
-      .option('--dropout <share>', 'of attention weights', number, 0.1)
-      .option('--micro-batch <n>', 'images whose gradients are computed at a time', count)
-      .option('--rematerialise <how>', `none, ${REMATERIALISATIONS.join(', ')}`, 'none')
-      .option('--precision <name>', PRECISIONS.join(', '), 'float32')
-      .option('--samples <n>', 'steps that are timed', count, 20)
-      .option('--json', 'print the record as JSON')
-      .addOption(
-        new Option(
-          '--profile-ops',
-          'also print where the time goes, by operator and by part of the model',
-        ).conflicts('json'),
-      ),
-  )
-    .addHelpText('after', HELP)
-    .action(step)
+export function stepCommand(): Command {
+  const command = new Command('step')
+  addAxisOptions(command, [...AXES, 'steps'], {
+    method: { default: 'embed-kd' },
+    teacher: { default: 'vit-base-16' },
+    student: { default: 'paper' },
+    steps: { flag: '--samples', help: 'number of timed steps', default: 20 },
+  })
+    .option('--json', 'print the record as JSON')
+    .addOption(
+      new Option(
+        '--profile-ops',
+        'also print where the time goes, by operator and by part of the model',
+      ).conflicts('json'),
+    )
+  return addLimitOptions(command).addHelpText('after', HELP).action(step)
+}
 
 const HELP = `
-Teachers have random weights here, trained ones too: only time and memory are meant. Nothing is written.
+All teachers have random weights here, since only time and memory are measured. No file is written.
 
 Examples:
   embed-kd step
@@ -81,25 +75,11 @@ Examples:
 `
 
 async function step(options: StepOptions): Promise<void> {
-  const { backend, method, teacher, student, dataset, batch, preset, dropout, samples } = options
-  const { microBatch, rematerialise, precision } = options
-  const grid = {
-    backend: [backend],
-    method: [method],
-    teacher: [teacher],
-    student: [student],
-    dataset: [dataset],
-    batch: [batch],
-    preset: [preset],
-    dropout,
-    ...(microBatch === undefined ? {} : { microBatch }),
-    rematerialise: [rematerialise],
-    precision: [precision],
-    steps: samples,
-  }
+  const given = AXES.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))
+  const grid = { ...Object.fromEntries(given), steps: options.samples }
   const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
   const display = new ProgressDisplay()
-  const name = describeTrial({ trial: trial!.description })
+  const name = describeTrial(trial!.description)
   const run = async <K extends 'trial' | 'profile'>(kind: K) => {
     display.begin(name)
     const limits = {
@@ -156,7 +136,7 @@ function describe({ time, roofline, cost, memory, lossScale }: BenchRecord): str
     ...(teacherFlops === undefined ? [] : [['  teacher', formatFlops(teacherFlops)]]),
     ...(recomputedFlops === undefined
       ? []
-      : [['  of it computed again', formatFlops(recomputedFlops)]]),
+      : [['  of that, recomputed', formatFlops(recomputedFlops)]]),
     ['reached', `${formatFlops(cost!.stepFlops / time!.medianSeconds)}/s`],
     [
       `  of ${roofline!.dtype ?? 'float32'} matrix products`,

@@ -1,16 +1,16 @@
-// `embed-kd verify`: one trial of a set of records again, and whether it gives the same.
+// `embed-kd verify`: runs one trial of a set of records again and tells whether the result is the same.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-import type { BenchRecord } from '@embed-kd/records'
+import { describeTrial, type BenchRecord } from '@embed-kd/records'
 import { Command } from 'commander'
 
 import { UserError } from '@embed-kd/core'
 import { formatTable } from '@embed-kd/records/terminal'
 import { compareRecords } from '@embed-kd/bench'
 import { planTrials } from '@embed-kd/bench'
-import { describeTrial, ProgressDisplay } from '@embed-kd/bench'
+import { ProgressDisplay } from '@embed-kd/bench'
 import { parseRerun } from '@embed-kd/bench'
 import { runSweep } from '@embed-kd/bench'
 import { readRecords, RecordStore } from '@embed-kd/bench'
@@ -28,16 +28,16 @@ export const verifyCommand = (): Command =>
       .argument('<records>', 'directory that bench wrote, or file of JSON lines')
       .option(
         '--id <id>',
-        'which trial, by the beginning of its id (default: the first that is ok)',
+        'beginning of the id of the trial to run (default: the first trial that is ok)',
       )
-      .option('--cache <dir>', 'where trained teachers are (default: trained again)')
+      .option('--cache <dir>', 'directory with trained teachers (default: train them again)')
       .option('--json', 'print both records and the comparison as JSON'),
   )
     .addHelpText(
       'after',
       `
-Data, graph and the first losses must agree, and the accuracy within 1 %; time and memory are shown, not judged.
-Exit code 1 where something does not agree.
+Data, graph and the first losses must agree, and the accuracy within 1 percentage point. Time and memory are shown, not judged.
+The exit code is 1 if something does not agree.
 
 Examples:
   embed-kd verify results/quick
@@ -50,8 +50,8 @@ async function verify(path: string, options: VerifyOptions): Promise<void> {
   const before = choose(readRecords(path), path, options.id)
   if (before.rerunCommand === undefined)
     throw new UserError(
-      `record ${before.id} is of a student that only its configuration file describes`,
-      'run that file again with embed-kd bench --config, and compare with embed-kd report --before',
+      `record ${before.id} has no command: only a configuration file can describe its trial`,
+      'run the file again with embed-kd bench --config, and compare the records with embed-kd report --before',
     )
   const trials = await planTrials([parseRerun(before.rerunCommand)])
   const directory = mkdtempSync(join(tmpdir(), 'embed-kd-verify-'))
@@ -86,7 +86,7 @@ function choose(
       `${path} has ${found.length === 0 ? 'no' : found.length} records ${id === undefined ? 'that are ok' : `whose id begins with "${id}"`}`,
       `give --id; there are ${records
         .slice(0, 5)
-        .map((record) => `${record.id} (${describeTrial(record)})`)
+        .map((record) => `${record.id} (${describeTrial(record.trial)})`)
         .join(', ')}${records.length > 5 ? ', …' : ''}`,
     )
   return found[0]!
@@ -98,7 +98,7 @@ function show(before: BenchRecord, after: BenchRecord, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify({ agrees, rows, before, after })}\n`)
   else
     process.stdout.write(
-      `${describeTrial(before)}\n${formatTable(
+      `${describeTrial(before.trial)}\n${formatTable(
         ['', 'recorded', 'now', ''],
         rows.map((row) => [
           row.what,

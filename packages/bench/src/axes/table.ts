@@ -1,0 +1,167 @@
+// How each axis of a trial is given by a user: help, default and what becomes of a value in a trial. Flags, the schema of grids,
+// their expansion and commands that run a trial again follow from this table and from the one in the records package.
+import { methods } from '@embed-kd/core'
+import { findStudent, microBatchOf, students, STUDENT_EXAMPLE } from '@embed-kd/distill'
+import { datasetSpecs, studentSchema, teacherSpecs } from '@embed-kd/distill/node'
+import {
+  METHODS,
+  PRECISIONS,
+  PRESETS,
+  REMATERIALISATIONS,
+  type AxisName,
+  type Method,
+} from '@embed-kd/records'
+import { z } from 'zod'
+
+/** The values of a grid that other axes depend on. */
+interface Choice {
+  readonly method: Method
+  readonly batch: number
+}
+
+interface AxisOption<Value = unknown> {
+  /** Placeholder of a value in help texts. */
+  readonly placeholder: string
+  /** Complete phrase with unit. */
+  readonly help: string
+  /** Values of a grid that gives none. */
+  readonly default?: readonly Value[]
+  /** What help texts call the default, if there are no values to show. */
+  readonly otherwise?: string
+  /** Schema of a value in a grid, if it differs from that in a trial. */
+  readonly item?: z.ZodType<Value>
+  /** Returns the value of a trial, or undefined if the trial leaves the axis out (default: the value of the grid). */
+  inTrial?(value: Value | undefined, choice: Choice): Value | undefined
+  /** Value in the identity of trials that leave the axis out. */
+  readonly inIdentity?: unknown
+}
+
+const axis = <Value>(entry: AxisOption<Value>): AxisOption<Value> => entry
+
+const hasTeacher = ({ method }: Choice): boolean => methods[method].teacher !== 'none'
+const hasCentroids = ({ method }: Choice): boolean => methods[method].teacher === 'centroids'
+
+const oneOf = (values: readonly string[]) =>
+  z.enum(values as [string, ...string[]], `give one of ${values.join(', ')}`)
+const names = (values: readonly { readonly name: string }[]): string =>
+  values.map(({ name }) => name).join(', ')
+
+/** In the order in which a grid nests them, outermost first: methods that are compared run close together in time. */
+export const axisOptions = {
+  seed: axis<number>({
+    placeholder: 'n',
+    help: 'seed of initial values, order of images, augmentation and dropout',
+    default: [0],
+  }),
+  backend: axis<string>({
+    placeholder: 'name',
+    help: 'backend and device, as embed-kd doctor lists them, or ./plug-in.js',
+    default: ['ort:cpu'],
+  }),
+  dataset: axis<string>({
+    placeholder: 'spec',
+    help: `data set: ${datasetSpecs.join(', ')}`,
+    default: ['mnist'],
+  }),
+  dataSize: axis<number>({
+    placeholder: 'pixels',
+    help: 'side in pixels to which the images of images:DIR and parquet:DIR are resized',
+    otherwise: 'the size of the first image',
+  }),
+  trainImages: axis<number>({
+    placeholder: 'n',
+    help: 'number of leading images of the training split to use',
+    otherwise: 'all',
+  }),
+  testImages: axis<number>({
+    placeholder: 'n',
+    help: 'number of leading images of the test split to use',
+    otherwise: 'all',
+  }),
+  student: axis<unknown>({
+    placeholder: 'name',
+    help: `student to train: ${names(students)}, or a description such as ${STUDENT_EXAMPLE}`,
+    default: ['small'],
+    item: z.union([z.string('give a name').transform(findStudent), studentSchema]),
+  }),
+  preset: axis<string>({
+    placeholder: 'name',
+    help: `details of losses and schedule: ${PRESETS.join(' (as published) or ')}`,
+    default: ['corrected'],
+  }),
+  epochs: axis<number>({
+    placeholder: 'n',
+    help: 'passes over the training images, to train for accuracy',
+    otherwise: 'none: give either epochs or steps',
+  }),
+  steps: axis<number>({
+    placeholder: 'n',
+    help: 'timed training steps, to measure time and memory alone',
+    otherwise: 'none: give either epochs or steps',
+  }),
+  learningRate: axis<number>({
+    placeholder: 'rate',
+    help: 'learning rate of AdamW',
+    default: [1e-4],
+  }),
+  weightDecay: axis<number>({
+    placeholder: 'rate',
+    help: 'weight decay of AdamW',
+    default: [0.1],
+  }),
+  dropout: axis<number>({
+    placeholder: 'share',
+    help: 'probability, at most 0.99, that an attention weight is dropped',
+    default: [0.1],
+  }),
+  batch: axis<number>({
+    placeholder: 'n',
+    help: 'images in a training step',
+    default: [64],
+  }),
+  microBatch: axis<number>({
+    placeholder: 'n',
+    help: 'images whose gradients are computed at a time, a divisor of the batch; fewer need less memory',
+    otherwise: 'the whole batch',
+    inTrial: (images, { batch }) => microBatchOf(batch, images),
+  }),
+  rematerialise: axis<string>({
+    placeholder: 'what',
+    help: `results that gradients recompute instead of keeping them, to save memory: none, ${REMATERIALISATIONS.join(', ')}`,
+    default: ['none'],
+    item: oneOf(['none', ...REMATERIALISATIONS]),
+  }),
+  precision: axis<string>({
+    placeholder: 'name',
+    help: `precision of training steps: ${PRECISIONS.join(', ')}; evaluation and embedding use float32`,
+    default: ['float32'],
+    item: oneOf(PRECISIONS),
+  }),
+  teacher: axis<string>({
+    placeholder: 'name',
+    help: `teacher of the methods that need one: ${teacherSpecs.join(', ')}`,
+    default: ['trained-s'],
+    inTrial: (name, choice) => (hasTeacher(choice) ? name : undefined),
+  }),
+  kdWeight: axis<number>({
+    placeholder: 'weight',
+    help: 'weight of the distillation loss',
+    otherwise: "the preset's",
+    inTrial: (weight, choice) => (hasTeacher(choice) ? weight : undefined),
+  }),
+  centroidImages: axis<number>({
+    placeholder: 'n',
+    help: 'images of each class whose mean embedding is a centroid',
+    default: [100],
+    inTrial: (images, choice) => (hasCentroids(choice) ? images : undefined),
+    // Identities held the default for every method before the table was there; they stay the same.
+    inIdentity: 100,
+  }),
+  method: axis<string>({
+    placeholder: 'name',
+    help: `method that trains the student: ${METHODS.join(', ')}`,
+    default: ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd'],
+  }),
+} satisfies { readonly [Name in AxisName]: AxisOption }
+
+export const optionOf = (name: AxisName): AxisOption => axisOptions[name]

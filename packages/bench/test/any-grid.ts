@@ -1,0 +1,52 @@
+// Random values of each axis, as a configuration file or the command line may give them.
+import { methodNames } from '@embed-kd/core'
+import { students } from '@embed-kd/distill'
+import { teachers } from '@embed-kd/distill/node'
+import { PRECISIONS, PRESETS, REMATERIALISATIONS, type AxisName } from '@embed-kd/records'
+import fc from 'fast-check'
+
+const count = fc.integer({ min: 1, max: 1e6 })
+const positive = fc.double({ min: 1e-6, max: 1, noNaN: true })
+const path = fc.stringMatching(/^[\w '"$\\;:=-]{0,11}[\w'"$\\;:=-]$/)
+
+const values = {
+  backend: fc.oneof(
+    fc.constant('ort:cpu'),
+    path.map((name) => `./${name}.js`),
+  ),
+  method: fc.constantFrom(...methodNames),
+  preset: fc.constantFrom(...PRESETS),
+  teacher: fc.constantFrom(...teachers.map(({ name }) => name)),
+  student: fc.oneof(
+    fc.constantFrom(...students.map(({ name }) => name)),
+    fc.constant('vit:width=128,layers=4,heads=4,patch=4,image=32'),
+  ),
+  dataset: fc.oneof(
+    fc.constant('mnist'),
+    path.map((name) => `idx:${name}`),
+  ),
+  dataSize: count,
+  trainImages: count,
+  testImages: count,
+  batch: count.map((batch) => 8 * batch),
+  microBatch: fc.constantFrom(1, 2, 4, 8),
+  rematerialise: fc.constantFrom('none', ...REMATERIALISATIONS),
+  precision: fc.constantFrom(...PRECISIONS),
+  epochs: count,
+  steps: count,
+  seed: fc.nat(1e6),
+  learningRate: positive,
+  weightDecay: positive,
+  kdWeight: positive,
+  dropout: fc.double({ min: 0, max: 0.9, noNaN: true }).map((value) => value + 0),
+  centroidImages: count,
+} satisfies { readonly [Name in AxisName]: fc.Arbitrary<unknown> }
+
+/** A grid of one trial, with any axes left out. */
+export const anyGrid = fc
+  .tuple(fc.record(values, { requiredKeys: [] }), fc.boolean(), count)
+  .map(([{ seed, epochs, steps, ...grid }, trains, length]) => ({
+    ...grid,
+    ...(seed === undefined ? {} : { firstSeed: seed }),
+    ...(trains ? { epochs: epochs ?? length } : { steps: steps ?? length }),
+  }))

@@ -1,0 +1,65 @@
+// Options of the axes of a trial, from the table of axes: the same flag, help and check of values in every command.
+import { Option, type Command } from 'commander'
+
+import {
+  defaultWords,
+  flagOf,
+  gridAxes,
+  optionOf,
+  parseAxisValue,
+  parseAxisValues,
+  valueInTrial,
+  type TrialConfig,
+} from '@embed-kd/bench'
+import type { AxisName } from '@embed-kd/records'
+
+/** Adds an option with a list of values for each axis of a grid. Values that are not given are left to the grid. */
+export function addGridAxes(command: Command): Command {
+  for (const name of gridAxes) {
+    const { help } = optionOf(name)
+    command.addOption(
+      new Option(`${flagOf(name)} <list>`, `${help} (default: ${defaultWords(name)})`).argParser(
+        (words) => parseAxisValues(name, words),
+      ),
+    )
+  }
+  return command
+}
+
+/** How a command's option of an axis differs from the table. */
+export interface AxisOverride {
+  /** Help text without the default. */
+  readonly help?: string
+  readonly default?: string | number
+  /** What help calls the default, if the command has no value to show. */
+  readonly otherwise?: string
+  /** Flag without its value, such as `--samples`. */
+  readonly flag?: string
+}
+
+/** The parsed options of some axes: the values that a trial would have. */
+export type AxisValues<Name extends AxisName> = Pick<TrialConfig, Name>
+
+/** Adds an option with one value for each of the axes. */
+export function addAxisOptions<Name extends AxisName>(
+  command: Command,
+  names: readonly Name[],
+  overrides: { readonly [Axis in Name]?: AxisOverride } = {},
+): Command {
+  for (const name of names) {
+    const option = optionOf(name)
+    const override: AxisOverride = overrides[name] ?? {}
+    const flag = override.flag ?? flagOf(name)
+    const initial = override.default ?? (override.otherwise ? undefined : option.default?.[0])
+    const words = initial === undefined ? (override.otherwise ?? defaultWords(name)) : `${initial}`
+    const parse = (word: string) => valueInTrial(name, parseAxisValue(name, word, flag))
+    const value = initial === undefined ? undefined : parse(`${initial}`)
+    const help = override.help ?? option.help
+    const made = new Option(
+      `${flag} <${option.placeholder}>`,
+      value === undefined ? `${help} (default: ${words})` : help,
+    ).argParser(parse)
+    command.addOption(value === undefined ? made : made.default(value, words))
+  }
+  return command
+}

@@ -1,0 +1,40 @@
+// Options of axes: a record's command means the same trial to the command line as to the library, and help shows all defaults.
+import { expandGrids, formatRerun, gridFields, parseGrids } from '@embed-kd/bench'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+import { anyGrid } from '../../bench/test/any-grid.js'
+import { benchCommand } from '../src/commands/bench.js'
+import { stepCommand } from '../src/commands/step.js'
+
+const expand = (grid: object) => expandGrids(parseGrids({ grids: [grid] }, 'test'))
+
+/** Returns the words that a shell makes of a command that `formatRerun` quoted. */
+const wordsOf = (command: string): string[] =>
+  [...command.matchAll(/(?:'[^']*'|\\'|[^\s'\\])+/g)].map(([word]) =>
+    word.replaceAll(/'([^']*)'|\\'/g, (_, quoted: string | undefined) => quoted ?? "'"),
+  )
+
+describe('the options of embed-kd bench', () => {
+  it('take the command of any record and give its trial', () => {
+    fc.assert(
+      fc.property(anyGrid, (grid) => {
+        for (const trial of expand(grid)) {
+          const command = benchCommand()
+          command.parseOptions(wordsOf(formatRerun(trial)!).slice(2))
+          const fields = Object.entries(command.opts<Record<string, unknown>>())
+          const given = Object.fromEntries(fields.filter(([key]) => gridFields.includes(key)))
+          expect(expand(given)).toEqual([trial])
+        }
+      }),
+    )
+  })
+})
+
+describe('help', () => {
+  it.each([benchCommand(), stepCommand()])('of %s gives a default for each value', (command) => {
+    for (const { flags, description, required, defaultValue } of command.options)
+      if (required && defaultValue === undefined)
+        expect(`${flags} ${description}`).toMatch(/\(.*default: .*\)$/)
+  })
+})
