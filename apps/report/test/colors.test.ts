@@ -34,7 +34,7 @@ const READABLE = 4.5
 
 const css = readFileSync(new URL('../src/page/styles/base.css', import.meta.url), 'utf8')
 const THEMES = ['light', 'dark'] as const
-const METHODS = ['embed-kd', 'teacher-kd', 'cached-kd', 'logit-kd', 'supervised']
+const METHODS = ['embed-kd', 'teacher-kd', 'cached-kd', 'cosine-kd', 'logit-kd', 'supervised']
 
 function colorOf(name: string, theme: (typeof THEMES)[number]): Triple {
   const [, ...pair] = new RegExp(`--${name}: light-dark\\((#\\w{6}), (#\\w{6})\\)`).exec(css)!

@@ -246,13 +246,15 @@ test('a live teacher gives what its embeddings computed before give', () => {
   for (const [live, stored, signal] of [
     ['teacher-kd', 'teacher-kd', 'embeddings'],
     ['teacher-kd', 'cached-kd', 'embeddings'],
+    ['cosine-kd', 'cosine-kd', 'embeddings'],
     ['logit-kd', 'logit-kd', 'probabilities'],
   ] as const) {
     const storedConfig = config(stored, 'corrected', {
       teacher: { kind: 'stored', width: teacher.width },
     })
     const parameters = initialParameters(studentSpecs(storedConfig), new Random(1))
-    const [a, b] = [gradientGraph(config(live, 'corrected')), gradientGraph(storedConfig)]
+    const liveConfig = config(live, 'corrected', { teacher: { kind: 'live', model: teacher } })
+    const [a, b] = [gradientGraph(liveConfig), gradientGraph(storedConfig)]
     const common = { ...values(b, parameters), ...teacherValues }
     const computed = { [`batch.teacher_${signal}`]: signals[signal]! }
     expect(evaluate(a, common)['metrics.loss']!.data[0]).toBeCloseTo(

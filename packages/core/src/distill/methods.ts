@@ -4,6 +4,7 @@ import * as op from '../graph/api.js'
 import { UserError } from '../errors.js'
 import { crossEntropy } from '../nn/layers.js'
 import { contrastCentroids, contrastiveParameters, contrastSamples } from './contrastive.js'
+import { cosineDistance, cosineParameters } from './cosine.js'
 import type { MethodDefinition, MethodParameters, TeacherNeed } from './method.js'
 
 export const methods = {
@@ -55,6 +56,16 @@ export const methods = {
     wholeBatch: true,
     parameters: contrastiveParameters,
     loss: contrastSamples,
+  },
+  'cosine-kd': {
+    label: 'Cosine-KD',
+    description: "turns each embedding towards the teacher's pre-computed embedding of the image",
+    teacher: 'samples',
+    takes: 'embeddings',
+    needsLabels: true,
+    wholeBatch: false,
+    parameters: cosineParameters,
+    loss: cosineDistance,
   },
 } as const satisfies Record<string, MethodDefinition>
 

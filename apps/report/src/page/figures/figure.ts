@@ -41,6 +41,7 @@ export const LOOKS: Readonly<Record<Method, Look>> = {
   'embed-kd': { color: 'var(--embed-kd)', symbol: 'circle', dash: 'none' },
   'teacher-kd': { color: 'var(--teacher-kd)', symbol: 'triangle', dash: '7 3' },
   'cached-kd': { color: 'var(--cached-kd)', symbol: 'diamond', dash: '2 3' },
+  'cosine-kd': { color: 'var(--cosine-kd)', symbol: 'star', dash: '1 4' },
   'logit-kd': { color: 'var(--logit-kd)', symbol: 'square', dash: '9 3 2 3' },
   supervised: { color: 'var(--supervised)', symbol: 'cross', dash: '4 4' },
 }
