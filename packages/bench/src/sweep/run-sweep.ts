@@ -1,5 +1,5 @@
 // Runs the trials of a sweep one after the other, and leaves a record of each. Nothing that happens to a trial ends the
-// sweep; only the user does.
+// sweep: only the user does, or a record that cannot be stored.
 import { describeTrial, varyingAxes, type BenchRecord } from '@embed-kd/records'
 
 import { isHostDevice } from '@embed-kd/distill/node'
@@ -26,6 +26,8 @@ export interface SweepResult {
   /** Of the trials that this run made. */
   readonly records: readonly BenchRecord[]
   readonly interrupted: boolean
+  /** Why the sweep ended early if a record could not be stored. */
+  readonly storeError?: unknown
 }
 
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
@@ -94,7 +96,12 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
       wallSeconds: (performance.now() - began) / 1000,
       environment: refreshEnvironment(environment),
     })
-    store.append(record)
+    try {
+      store.append(record)
+    } catch (storeError) {
+      display.end()
+      return { records, interrupted: true, storeError }
+    }
     records.push(record)
     clock.trialEnded()
     display.line(`${position} ${name}: ${describeResult(record)}`)

@@ -1,5 +1,6 @@
 // Watches a child process from outside while it works: its resident set, and on an NVIDIA device its memory there, the
 // device's power, and who else uses it. What the process knows of itself is in run-trial.ts.
+import { contentionWarning, readCpu, type CpuCounters } from '../measure/contention.js'
 import { memoryOf } from '../measure/memory.js'
 import { nvidiaProcesses, nvidiaWatts } from '../measure/nvidia.js'
 
@@ -10,18 +11,22 @@ export interface Observed {
   readonly devicePeakBytes?: number
   /** Mean power of the device while steps were timed, NVIDIA only. */
   readonly deviceWatts?: number
+  /** Warning for the record if other processes kept the cores busy while steps were timed. Linux only. */
+  readonly busyCores?: string
   /** Processes that used the device too. */
   readonly othersOnDevice: readonly number[]
 }
 
 const SAMPLE_EVERY_MS = 20
+/** Samples of memory for each sample of the counters of cores. */
+const SAMPLES_PER_CPU = 5
 /** nvidia-smi takes tens of milliseconds of a core. */
 const DEVICE_EVERY_MS = 500
 
 export interface WatchOptions {
   readonly watchDevice: boolean
   readonly onRss: (bytes: number) => void
-  /** What the child is at. */
+  /** The child's current phase of work. */
   readonly phase: () => string
 }
 
@@ -30,6 +35,9 @@ export class Watch {
   readonly #options: WatchOptions
   readonly #sampler: NodeJS.Timeout
   #peakRss = 0
+  #samples = 0
+  #cpuBefore: CpuCounters | undefined
+  #cpuAfter: CpuCounters | undefined
   #deviceTimer: NodeJS.Timeout | undefined
   #stopped = false
   #devicePeak = 0
@@ -44,11 +52,19 @@ export class Watch {
       const rssBytes = memoryOf(pid)?.rssBytes ?? 0
       this.#peakRss = Math.max(this.#peakRss, rssBytes)
       options.onRss(rssBytes)
+      if (this.#samples++ % SAMPLES_PER_CPU === 0) this.#sampleCpu()
     }, SAMPLE_EVERY_MS)
     if (options.watchDevice) void this.#watchDevice()
   }
 
-  /** Bytes, of what was seen so far. */
+  #sampleCpu(): void {
+    if (!this.#options.phase().startsWith('timing')) return
+    const counters = readCpu(this.#pid)
+    this.#cpuBefore ??= counters
+    this.#cpuAfter = counters ?? this.#cpuAfter
+  }
+
+  /** Largest resident set seen so far, in bytes. */
   get peakRss(): number {
     return this.#peakRss
   }
@@ -57,11 +73,14 @@ export class Watch {
     this.#stopped = true
     clearInterval(this.#sampler)
     clearTimeout(this.#deviceTimer)
+    const busyCores =
+      this.#cpuBefore && this.#cpuAfter && contentionWarning(this.#cpuBefore, this.#cpuAfter)
     const watts = this.#watts.reduce((sum, value) => sum + value, 0) / this.#watts.length
     return {
       ...(this.#peakRss === 0 ? {} : { sampledPeakRssBytes: this.#peakRss }),
       ...(this.#devicePeak === 0 ? {} : { devicePeakBytes: this.#devicePeak }),
       ...(this.#watts.length === 0 ? {} : { deviceWatts: watts }),
+      ...(busyCores === undefined ? {} : { busyCores }),
       othersOnDevice: [...this.#others],
     }
   }
