@@ -2,7 +2,6 @@
 // when its parent process does. `fork` this file with the parent's process id as its argument.
 import { Worker } from 'node:worker_threads'
 
-import { isForUser, messageOf } from '@embed-kd/core'
 import { volunteerForOomKill } from '../measure/memory.js'
 import type { Report } from '@embed-kd/distill'
 import type { FromChild, Handlers, JobKind, Order } from './protocol.js'
@@ -39,6 +38,7 @@ async function work<K extends JobKind>({ kind, input }: Order<K>): Promise<FromC
   try {
     return { type: 'done', output: await handlers[kind](input, reporter()) }
   } catch (error) {
+    const { isForUser, messageOf } = await import('@embed-kd/core')
     return {
       type: 'failed',
       message: messageOf(error),
@@ -56,10 +56,11 @@ volunteerForOomKill()
 // Ctrl-C reaches the whole process group; what becomes of the trial is for the parent to say.
 process.on('SIGINT', () => {})
 process.once('disconnect', () => process.exit(1))
-// A synchronous backend blocks this thread for minutes, so another one looks whether the parent process still runs.
+// A synchronous backend blocks this thread for minutes, so another thread looks whether the parent process still runs. Nothing
+// else is loaded before that thread is started.
 new Worker(new URL('parent-watch.js', import.meta.url), {
   workerData: Number(process.argv[2]),
-  resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 },
+  resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },
 }).unref()
 process.once('message', async (order: Order) => {
   await send(await work(order))
