@@ -2,7 +2,6 @@
 // sweep: only the user does, or a record that cannot be stored.
 import { describeTrial, varyingAxes, type BenchRecord } from '@embed-kd/records'
 
-import { isHostDevice } from '@embed-kd/distill/node'
 import { captureEnvironment, refreshEnvironment } from '../measure/environment.js'
 import type { Progress } from '@embed-kd/distill'
 import { runJob, type JobLimits } from '../trial/run-job.js'
@@ -63,7 +62,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
       {
         ...limits,
         plannedBytes: trial.work.peakBytes,
-        watchDevice: !isHostDevice(trial.description.backend),
+        watchDevice: true,
       },
       report,
     )

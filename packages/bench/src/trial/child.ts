@@ -4,10 +4,11 @@ import { Worker } from 'node:worker_threads'
 
 import { volunteerForOomKill } from '../measure/memory.js'
 import type { Report } from '@embed-kd/distill'
-import type { FromChild, Handlers, JobKind, Order } from './protocol.js'
+import type { FromChild, Handlers, JobKind, Opened, Order } from './protocol.js'
 
 const handlers: Handlers = {
-  trial: async (input, report) => (await import('./run-trial.js')).runTrial(input, report),
+  trial: async (input, report, opened) =>
+    (await import('./run-trial.js')).runTrial(input, report, opened),
   profile: async (input, report) =>
     (await import('./profile-trial.js')).profileTrial(input, report),
   'train-teacher': async (input, report) =>
@@ -34,9 +35,11 @@ function reporter(): Report {
   }
 }
 
+const opened: Opened = ({ hostMemory }) => void send({ type: 'opened', hostMemory })
+
 async function work<K extends JobKind>({ kind, input }: Order<K>): Promise<FromChild> {
   try {
-    return { type: 'done', output: await handlers[kind](input, reporter()) }
+    return { type: 'done', output: await handlers[kind](input, reporter(), opened) }
   } catch (error) {
     const { isForUser, messageOf } = await import('@embed-kd/core')
     return {

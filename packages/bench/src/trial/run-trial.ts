@@ -12,7 +12,7 @@ import {
   type HostTensor,
 } from '@embed-kd/core'
 
-import { isHostDevice, openBackend } from '@embed-kd/distill/node'
+import { openBackend } from '@embed-kd/distill/node'
 import { noAugmentation } from '@embed-kd/distill/node'
 import { BackgroundBatches } from '@embed-kd/distill/node'
 import { trainingBatches, type Batch } from '@embed-kd/distill/node'
@@ -37,7 +37,7 @@ import { trainEpochs } from '@embed-kd/distill'
 import { Evaluation } from '@embed-kd/distill'
 import { Feed } from '@embed-kd/distill/node'
 import type { Report } from '@embed-kd/distill'
-import type { TrialJob, TrialResult } from './protocol.js'
+import type { Opened, TrialJob, TrialResult } from './protocol.js'
 import { loadSignals } from './signals.js'
 import { Training } from '@embed-kd/distill'
 
@@ -55,10 +55,15 @@ interface Bench {
   readonly store?: string
 }
 
-export async function runTrial(job: TrialJob, report: Report): Promise<TrialResult> {
+export async function runTrial(
+  job: TrialJob,
+  report: Report,
+  opened: Opened,
+): Promise<TrialResult> {
   const { config } = job
   report({ phase: 'loading', done: 0, total: 1 })
   const backend = await openBackend(config.backend, config.precision)
+  opened(backend.capabilities)
   const dataset = await loadTrialData(config)
   const splits = splitsOf(dataset, config)
   const feed = new Feed(dataset)
@@ -107,7 +112,7 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const timingSeconds = (performance.now() - timingFrom) / 1000
   const joules = energy()
   const { rssBytes, peakRssBytes } = ownMemory()
-  const deviceBytes = isHostDevice(backend.name) ? undefined : backend.memory().bytes
+  const deviceBytes = backend.capabilities.hostMemory ? undefined : backend.memory().bytes
 
   let trained: Trained | undefined
   if (config.epochs !== undefined) {

@@ -40,6 +40,7 @@ export class Watch {
   #cpuAfter: CpuCounters | undefined
   #deviceTimer: NodeJS.Timeout | undefined
   #stopped = false
+  #isHostOnly = false
   #devicePeak = 0
   #before: ReadonlySet<number> | undefined
   readonly #others = new Set<number>()
@@ -69,6 +70,15 @@ export class Watch {
     return this.#peakRss
   }
 
+  /** Stops asking the driver, which costs time of the CPU that a backend in host memory computes on. */
+  endDeviceWatch(): void {
+    this.#isHostOnly = true
+    clearTimeout(this.#deviceTimer)
+    this.#devicePeak = 0
+    this.#others.clear()
+    this.#watts.length = 0
+  }
+
   stop(): Observed {
     this.#stopped = true
     clearInterval(this.#sampler)
@@ -87,6 +97,7 @@ export class Watch {
 
   async #watchDevice(): Promise<void> {
     const processes = await nvidiaProcesses()
+    if (this.#isHostOnly) return
     // Who is there before the child has loaded its runtime is somebody else, and all others are where the child is listed. In a
     // container the driver may know the child by another number, so that number alone would not tell.
     this.#before ??= new Set(processes.keys())
@@ -98,7 +109,7 @@ export class Watch {
       const watts = await nvidiaWatts()
       if (watts !== undefined) this.#watts.push(watts)
     }
-    if (!this.#stopped)
+    if (!this.#stopped && !this.#isHostOnly)
       this.#deviceTimer = setTimeout(() => void this.#watchDevice(), DEVICE_EVERY_MS)
   }
 }

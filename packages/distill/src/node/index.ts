@@ -33,7 +33,6 @@ export {
 export { renormalised, teacherInputs, teacherWeights, type Tensors } from './teachers/weights.js'
 export {
   complaintOf,
-  isHostDevice,
   openBackend,
   ownBackends,
   resolveBackend,
