@@ -4,43 +4,9 @@ import { PRECISIONS, REMATERIALISATIONS } from '@embed-kd/records'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import type { Augmentation } from '@embed-kd/distill/node'
-import type { Dataset } from '@embed-kd/distill/node'
-import { datasetSpecs, loadDataset } from '@embed-kd/distill/node'
-import type { ProgressDisplay } from '@embed-kd/bench'
-import { bytes, count, number, whole } from './options.js'
+import { count, number, whole } from './options.js'
 
-export interface DataOptions {
-  readonly dataset: string
-  readonly dataSize?: number
-  readonly skipCorrupt?: boolean
-  readonly cacheLimit?: number
-}
-
-export const addDataOptions = (command: Command): Command =>
-  command
-    .requiredOption('--dataset <spec>', datasetSpecs.join(', '))
-    .option(
-      '--data-size <pixels>',
-      'resize encoded images (images:DIR, parquet:DIR) to squares of this side',
-      count,
-    )
-    .option('--skip-corrupt', 'leave out image files that cannot be decoded, and name them')
-    .option(
-      '--cache-limit <size>',
-      'decode images again whenever they are needed rather than keep more than this; default half of what is free',
-      bytes,
-    )
-
-export const openDataset = (
-  { dataset, dataSize, skipCorrupt, cacheLimit }: DataOptions,
-  display: ProgressDisplay,
-): Promise<Dataset> =>
-  loadDataset(dataset, {
-    ...(dataSize === undefined ? {} : { imageSize: dataSize }),
-    ...(cacheLimit === undefined ? {} : { cacheLimit }),
-    corrupt: skipCorrupt ? 'skip' : 'fail',
-    warn: (message) => display.line(message),
-  })
+export { addDataOptions, openDataset, type DataOptions } from './data-options.js'
 
 /** `flip`, `crop:4`, `flip,crop:4`, `none`. */
 export function augmentation(words: string): Augmentation {

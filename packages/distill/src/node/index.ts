@@ -4,6 +4,14 @@ export { BackgroundBatches } from './data/background.js'
 export { type Batch, evaluationBatches, trainingBatches } from './data/batches.js'
 export { type Dataset, DatasetError } from './data/dataset.js'
 export { Feed, squareImages } from './data/feed.js'
+export {
+  clearCache,
+  defaultCacheDirectory,
+  listCache,
+  type CacheEntry,
+} from './data/cache-directory.js'
+export { type DataProgress } from './data/cache.js'
+export { describeContents, explainChange, type DatasetContents } from './data/contents.js'
 export { createInputWriter, type ModelInput } from './data/input.js'
 export { datasetSpecs, loadDataset } from './data/registry.js'
 export { firstImages, firstOfEachClass, holdOut, type Subset, wholeSplit } from './data/subsets.js'

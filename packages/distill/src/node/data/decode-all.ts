@@ -34,22 +34,21 @@ export async function* decodeInOrder(
 ): AsyncGenerator<DecodedImage> {
   let ahead = 2 * availableParallelism()
   let skipped = 0
-  const decode = async (
-    file: EncodedImage,
-    position: number,
-  ): Promise<DecodedImage | undefined> => {
+  const decode = async (file: EncodedImage, position: number) => {
     try {
       const { bytes, decoded: image } = await readAndDecode(file, options)
       return { file, position, image, digest: digestBytes(bytes) }
     } catch (error) {
       if (corrupt === 'fail' || !(error instanceof DatasetError)) throw error
-      if (++skipped <= NAMED) tell(`${error.complaint}; skipped`)
-      return undefined
+      return error
     }
   }
   for await (const decoded of inOrder(files, decode, () => ahead)) {
     signal?.throwIfAborted()
-    if (!decoded) continue
+    if (decoded instanceof DatasetError) {
+      if (++skipped <= NAMED) tell(`${decoded.complaint}; skipped`)
+      continue
+    }
     ahead = Math.max(1, Math.min(ahead, Math.floor(WAITING_BYTES / decoded.image.pixels.length)))
     yield decoded
   }
