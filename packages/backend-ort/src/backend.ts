@@ -20,7 +20,7 @@ import { lowerForRuntime } from './lowering.js'
 import { planRun } from './plan.js'
 import { Profile } from './profile.js'
 import { keepsFloat16Words } from './runtime.js'
-import { translate } from './translate.js'
+import { translate } from './onnx/translate.js'
 
 export class OrtBackend implements Backend {
   readonly name: string

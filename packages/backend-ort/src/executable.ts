@@ -9,7 +9,7 @@ import {
 } from '@embed-kd/core'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { Profile } from './profile.js'
-import { inputName, outputName } from './translate.js'
+import { inputName, outputName } from './onnx/translate.js'
 
 /** What a graph became. */
 export interface Loaded {

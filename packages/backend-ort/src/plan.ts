@@ -1,7 +1,7 @@
 // Plans how a lowered graph runs on a device: which nodes join, and which outputs are written over donated inputs.
 import type { Graph, Node } from '@embed-kd/core'
 import { overwritten } from './donation.js'
-import { absorbFactors, type FactoredGraph } from './factors.js'
+import { absorbFactors, type FactoredGraph } from './onnx/factors.js'
 
 export interface Plan extends FactoredGraph {
   /** Names of the donated inputs whose memory the outputs of the same name take. */

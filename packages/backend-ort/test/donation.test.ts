@@ -12,8 +12,8 @@ import {
 } from '@embed-kd/core'
 import { expect, test } from 'vitest'
 import { overwritten } from '../src/donation.js'
-import { absorbFactors } from '../src/factors.js'
-import { nativeComposites } from '../src/emitter.js'
+import { absorbFactors } from '../src/onnx/factors.js'
+import { nativeComposites } from '../src/onnx/emitter.js'
 import { ortBackend } from '../src/index.js'
 import { lowerForRuntime } from '../src/lowering.js'
 

@@ -15,8 +15,8 @@ import {
 } from '@embed-kd/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ortBackend } from '../src/index.js'
-import { absorbFactors } from '../src/factors.js'
-import { nativeComposites } from '../src/emitter.js'
+import { absorbFactors } from '../src/onnx/factors.js'
+import { nativeComposites } from '../src/onnx/emitter.js'
 import { lowerForRuntime } from '../src/lowering.js'
 
 let backend: Backend

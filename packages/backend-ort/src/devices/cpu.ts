@@ -1,8 +1,8 @@
 // The CPU execution provider: what is faster in other operators than the usual ones, and options that keep memory small.
 import { bytesOf, hasTrait, sizeOf } from '@embed-kd/core'
-import { nativeComposites, type Emitter } from '../emitter.js'
-import { asMatrix, emitters, matmulFused, widenedEmitters } from '../emitters.js'
-import { OnnxFloat } from '../model.js'
+import { nativeComposites, type Emitter } from '../onnx/emitter.js'
+import { asMatrix, emitters, matmulFused, widenedEmitters } from '../onnx/emitters.js'
+import { OnnxFloat } from '../onnx/model.js'
 import { commonOptions, type Device } from './device.js'
 import { hostMemory } from './host-memory.js'
 

@@ -3,7 +3,7 @@
 import type { Availability, Capabilities, HostTensor } from '@embed-kd/core'
 import type * as OrtModule from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
-import type { Emitters } from '../emitter.js'
+import type { Emitters } from '../onnx/emitter.js'
 import type { Planned } from '../plan.js'
 
 export type Ort = typeof OrtModule

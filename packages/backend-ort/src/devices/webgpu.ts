@@ -9,9 +9,9 @@ import {
   type HostTensor,
 } from '@embed-kd/core'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
-import { nativeComposites, type Application, type Emitter, type Emitters } from '../emitter.js'
-import { emitters, isMatrixProduct, widened } from '../emitters.js'
-import { ModelBuilder } from '../model.js'
+import { nativeComposites, type Application, type Emitter, type Emitters } from '../onnx/emitter.js'
+import { emitters, isMatrixProduct, widened } from '../onnx/emitters.js'
+import { ModelBuilder } from '../onnx/model.js'
 import { commonOptions, type Device, type Memory, type Ort } from './device.js'
 import { cos, sin } from './sine.js'
 

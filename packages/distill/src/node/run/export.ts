@@ -2,7 +2,8 @@
 // optimum expect. What is written is run again in plain ONNX Runtime before anyone is told of it.
 import { join } from 'node:path'
 
-import { exportBatch, exportOnnx, loadOrt } from '@embed-kd/backend-ort'
+import { loadOrt } from '@embed-kd/backend-ort'
+import { exportBatch, exportOnnx } from '@embed-kd/backend-ort/onnx'
 import {
   classifierParameters,
   classScores,
