@@ -204,7 +204,7 @@ describe('embed-kd bench', () => {
     const { code, stdout } = await runCli('bench', '--config', config, '--out', out, '--dry-run')
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /supervised, dot student, batch 8, ort:cpu, seed 0 +[\d.]+ kFLOP +[\d.]+ KiB/,
+      /supervised, dot student, batch 8, ort:cpu, seed 0 +[\d.]+ kFLOP +[\d.]+ kB/,
     )
     expect(stdout).toContain('4 trials, about')
     expect(existsSync(out)).toBe(false)

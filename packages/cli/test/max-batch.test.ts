@@ -46,7 +46,7 @@ describe('the search for the largest batch', () => {
       const unlimited = await runCli('bench', ...args, '--steps', '1')
       expect(unlimited).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining('--memory-limit'),
+        stdout: expect.stringContaining('--memory-limit'),
       })
     },
   )

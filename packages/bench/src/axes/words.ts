@@ -1,7 +1,7 @@
 // Values of axes as words of a command line, and back.
 import { isDeepStrictEqual } from 'node:util'
 
-import { UserError } from '@embed-kd/core'
+import { guess, UserError } from '@embed-kd/core'
 import { findStudent } from '@embed-kd/distill'
 import { axes, type Axis, type AxisName } from '@embed-kd/records'
 import { z } from 'zod'
@@ -30,7 +30,11 @@ export function parseAxisValue(name: AxisName, word: string, flag = flagOf(name)
   const value = schema instanceof z.ZodNumber && text !== '' ? Number(text) : text
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  throw new UserError(`${flag} cannot be ${JSON.stringify(word)}`, result.error.issues[0]!.message)
+  const meant = schema instanceof z.ZodEnum ? guess(text, schema.options.map(String)) : ''
+  throw new UserError(
+    `${flag} cannot be ${JSON.stringify(word)}`,
+    meant + result.error.issues[0]!.message,
+  )
 }
 
 /**

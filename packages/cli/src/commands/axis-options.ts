@@ -1,5 +1,6 @@
 // Options of the axes of a trial, from the table of axes: the same flag, help and check of values in every command.
-import { Option, type Command } from 'commander'
+import { isForUser, messageOf } from '@embed-kd/core'
+import { CommanderError, Option, type Command } from 'commander'
 
 import {
   defaultWords,
@@ -19,12 +20,24 @@ export function addGridAxes(command: Command): Command {
     const { help } = optionOf(name)
     command.addOption(
       new Option(`${flagOf(name)} <list>`, `${help} (default: ${defaultWords(name)})`).argParser(
-        (words) => parseAxisValues(name, words),
+        usage((words) => parseAxisValues(name, words)),
       ),
     )
   }
   return command
 }
+
+/** Returns a parser whose errors are those of a command line that cannot be understood. */
+const usage =
+  (parse: (words: string) => unknown) =>
+  (words: string): unknown => {
+    try {
+      return parse(words)
+    } catch (error) {
+      if (!isForUser(error)) throw error
+      throw new CommanderError(2, 'embed-kd.invalidValue', `error: ${messageOf(error)}`)
+    }
+  }
 
 /** How a command's option of an axis differs from the table. */
 export interface AxisOverride {
@@ -58,7 +71,7 @@ export function addAxisOptions<Name extends AxisName>(
     const made = new Option(
       `${flag} <${option.placeholder}>`,
       value === undefined ? `${help} (default: ${words})` : help,
-    ).argParser(parse)
+    ).argParser(usage(parse))
     command.addOption(value === undefined ? made : made.default(value, words))
   }
   return command
