@@ -1,7 +1,6 @@
 // Core's Backend on ONNX Runtime. What depends on the device is in devices/, what depends on the graph in
 // lowering.ts and translate.ts, what a run does in executable.ts.
 import {
-  BufferLedger,
   checkHostTensor,
   verify,
   type Backend,
@@ -10,17 +9,16 @@ import {
   type Executable,
   type Graph,
   type HostTensor,
-  type MemoryUse,
   type ProfiledExecutable,
 } from '@embed-kd/core'
-import type { Tensor } from 'onnxruntime-node'
+import { Heap, holding } from './buffer.js'
 import type { Device, Memory, Ort } from './devices/device.js'
+import { overwritten } from './donation.js'
 import { OrtExecutable } from './executable.js'
 import { lowerForRuntime } from './lowering.js'
-import { planRun } from './plan.js'
 import { Profile } from './profile.js'
 import { keepsFloat16Words } from './runtime.js'
-import { translate } from './onnx/translate.js'
+import { translate } from './translate.js'
 
 export class OrtBackend implements Backend {
   readonly name: string
@@ -30,7 +28,7 @@ export class OrtBackend implements Backend {
   readonly #ort: Ort
   readonly #device: Device
   readonly #memory: Memory
-  readonly #ledger: BufferLedger<Tensor>
+  readonly #heap: Heap
   readonly #executables = new Set<OrtExecutable>()
   #disposed = false
 
@@ -45,7 +43,7 @@ export class OrtBackend implements Backend {
     }
     this.name = `ort:${device.name}`
     this.versions = { 'onnxruntime-node': ort.env.versions.node ?? 'unknown' }
-    this.#ledger = new BufferLedger<Tensor>(this.name, { free: (tensor) => memory.free(tensor) })
+    this.#heap = new Heap(this.name, (tensor) => this.#memory.free(tensor))
     if (device.profiles) this.compileProfiled = (graph) => this.#load(graph, true)
   }
 
@@ -58,26 +56,25 @@ export class OrtBackend implements Backend {
   }
 
   async #load(graph: Graph, isProfiled: boolean): Promise<OrtExecutable> {
-    this.#ledger.assertOpen('compile')
-    const { emitters, sessionOptions } = this.#device
-    const lowered = lowerForRuntime(verify(graph, this.capabilities), this.capabilities.composites)
-    const plan = planRun(lowered, this.#device)
-    const { model, inputs } = translate(plan, emitters)
-    const profile = isProfiled ? new Profile(plan.graph) : undefined
+    this.#usable('compile')
+    const { absorbs, emitters, sessionOptions } = this.#device
+    const { composites } = this.capabilities
+    const lowered = lowerForRuntime(verify(graph, this.capabilities), composites, absorbs)
+    const { model, inputs } = translate(lowered, emitters)
+    const profile = isProfiled ? new Profile(lowered.graph) : undefined
     const session = await this.#ort.InferenceSession.create(model, {
       ...sessionOptions,
       ...profile?.sessionOptions,
     })
     const executable = new OrtExecutable(
       {
-        graph: lowered,
+        graph,
         session,
         inputs,
-        overwritten: plan.overwritten,
+        overwritten: this.#device.writesOver ? overwritten(lowered.graph) : new Set(),
         profile,
       },
-      this.#ledger,
-      (tensor) => this.#memory.free(tensor),
+      this.#heap,
       (self) => this.#executables.delete(self),
     )
     this.#executables.add(executable)
@@ -85,31 +82,36 @@ export class OrtBackend implements Backend {
   }
 
   async upload(tensor: HostTensor): Promise<DeviceBuffer> {
-    this.#ledger.assertOpen('upload')
+    this.#usable('upload')
     checkHostTensor(tensor, this.capabilities)
-    return this.#ledger.add(tensor, await this.#memory.upload(tensor))
+    return this.#heap.add(tensor, await this.#memory.upload(tensor))
   }
 
   async read(buffer: DeviceBuffer): Promise<HostTensor> {
-    const { dtype, shape } = buffer
-    const data = await this.#ledger.read(buffer, (tensor) => this.#memory.download(tensor))
-    return { dtype, shape, data } as HostTensor
+    this.#usable('read')
+    const own = this.#heap.own(buffer, 'read: the buffer')
+    const data = await holding([own], () => this.#memory.download(own.tensor))
+    return { dtype: own.dtype, shape: own.shape, data } as HostTensor
   }
 
   async synchronize(): Promise<void> {
-    this.#ledger.assertOpen('synchronize')
     await this.#memory.synchronize()
   }
 
-  memory(): MemoryUse {
-    return this.#ledger.use()
+  memory() {
+    return this.#heap.use()
   }
 
   async dispose(): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
     for (const executable of this.#executables) await executable.dispose()
-    this.#ledger.close()
+    this.#heap.disposeAll()
     await this.#memory.close()
+  }
+
+  #usable(action: string): void {
+    if (this.#disposed)
+      throw new Error(`${action}: ${this.name} was disposed; create a new backend`)
   }
 }

@@ -44,4 +44,5 @@ export const ortBackend: BackendFactory = {
   },
 }
 
+export { exportOnnx, exportBatch } from './export.js'
 export { loadOrt, ortBackend as backend }

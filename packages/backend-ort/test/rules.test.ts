@@ -1,11 +1,21 @@
 // The rules of core's backend contract: who owns buffers, what donation consumes, and what each misuse is told.
-import { hostTensor, op, spec, trace, type Backend, type DeviceBuffer } from '@embed-kd/core'
+import {
+  createBackend,
+  hostTensor,
+  op,
+  registerBackend,
+  spec,
+  trace,
+  type Backend,
+  type DeviceBuffer,
+} from '@embed-kd/core'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ortBackend } from '../src/index.js'
 
+registerBackend(ortBackend)
 let backend: Backend
 beforeEach(async () => {
-  backend = await ortBackend.create('cpu')
+  backend = await createBackend('ort:cpu')
 })
 afterEach(() => backend.dispose())
 
@@ -69,9 +79,9 @@ test('each wrong input is named, with what was expected and what was given', asy
   await fails({ total, x: long, scale }, 'input x must be f32[2], got f32[3]')
   await fails({ total, x, scale: x }, 'input scale must be i32[], got f32[2]')
   await fails({ total: x, x, scale }, 'input total is donated')
-  const other = await ortBackend.create('cpu')
+  const other = await createBackend('ort:cpu')
   const foreign = await other.upload(hostTensor('float32', [2], [0, 0]))
-  await fails({ total: foreign, x, scale }, 'input total (f32[2]) belongs to another backend')
+  await fails({ total: foreign, x, scale }, 'input total belongs to another backend')
   await other.dispose()
   x.dispose()
   await fails({ total, x, scale }, 'input x (f32[2]) was disposed')

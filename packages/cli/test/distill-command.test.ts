@@ -463,7 +463,7 @@ const cases: readonly Case[] = [
   [
     'resuming another run',
     () => distill('a', '--embeddings', centroids, '--resume', '--seed', '7'),
-    /is of a run with other settings: seed was 0, is 7/,
+    /is of a run with other settings: --seed was 0, is 7/,
   ],
 ]
 

@@ -1,14 +1,57 @@
 // Training a student from a teacher or from its embeddings, on any backend. Platform-neutral: no Node import.
 export {
+  centroidsOf,
+  type CentroidOptions,
+  type EmbeddingRows,
+  sampleEmbeddings,
+} from './embeddings/centroids.js'
+export type { Centroids, SampleEmbeddings } from './embeddings/embeddings.js'
+export {
+  type FileBytes,
+  readCentroids,
+  readEmbeddings,
+  writeEmbeddings,
+} from './embeddings/file.js'
+export { arrayBatches, type ArrayBatchOptions, type ImageArrays } from './training/array-batches.js'
+export { type Augmentation, noAugmentation } from './images/augment.js'
+export {
   findStudent,
-  type Student,
   STUDENT_EXAMPLE,
+  type Student,
   studentModel,
   students,
 } from './models/students.js'
-export { formatConfusion } from './training/classification.js'
-export { trainEpochs } from './training/epochs.js'
-export { Evaluation } from './training/evaluation.js'
-export { type LossScale, type StepMetrics, Training } from './training/training.js'
-export { microBatchOf } from './training/micro-batch.js'
-export { type Progress, type Report } from './training/progress.js'
+export type { Batches, BatchSource, ImageBatch, ImageFormat } from './training/batch.js'
+export { type Classification, formatConfusion } from './training/classification.js'
+export {
+  microBatchOf,
+  stepDefaults,
+  type StepOptions,
+  type StepSubject,
+  trainingConfig,
+} from './training/config.js'
+export type { EpochPosition, EpochSummary, StepReport } from './training/epochs.js'
+export { EVALUATION_BATCH, type Prediction } from './training/evaluation.js'
+export type { ExportFormat, ExportOptions } from './training/export.js'
+export type { Progress, Report } from './training/progress.js'
+export type {
+  BatchEmbeddings,
+  EncoderTeacher,
+  GraphTeacher,
+  MethodChoice,
+  NamedTensors,
+  Teacher,
+} from './training/teacher.js'
+export {
+  type CommonOptions,
+  type Epoch,
+  type FitOptions,
+  Trainer,
+  type TrainerOptions,
+} from './training/trainer.js'
+export {
+  type LossScale,
+  NonFiniteGradientsError,
+  NonFiniteLossError,
+  type StepMetrics,
+} from './training/training.js'

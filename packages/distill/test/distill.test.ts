@@ -8,7 +8,7 @@ import { hostTensor, Random, type Backend, type Method } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { openBackend } from '../src/node/index.js'
-import { createDataset } from '../src/node/data/in-memory.js'
+import { createDataset } from '../src/node/data/dataset.js'
 import { createInputWriter, type ModelInput } from '../src/node/data/input.js'
 import { Ema } from '../src/training/ema.js'
 import { exportOnnxModel, exportSafetensors, runOnnx } from '../src/node/run/export.js'
@@ -101,6 +101,7 @@ const run = async (
     if (phase === 'training' && done >= failAfter) throw new Error('the machine went down')
   }
   const config: RunConfig = {
+    title: 'a tiny student',
     out: newPath(),
     dataset,
     model: studentModel(student, dataset, 0.1),
@@ -115,7 +116,7 @@ const run = async (
     ...options,
   }
   try {
-    const result = await runTraining(backend, config, signal, mortal, () => {})
+    const result = await runTraining(backend, config, signal, { report: mortal, tell: () => {} })
     return { config, result }
   } finally {
     await signal.dispose()
@@ -150,9 +151,9 @@ describe('runTraining', () => {
     ],
   ])('resumes %s to the bits of an uninterrupted run', async (method, options, rest) => {
     const given = { method, ...(await options()) }
-    const whole = await run(given, { emaDecay: 0.9, ...rest })
+    const whole = await run(given, { ema: 0.9, ...rest })
     const out = newPath()
-    const again = { emaDecay: 0.9, out, resume: true, checkpointEvery: 2, ...rest }
+    const again = { ema: 0.9, out, resume: true, checkpointEvery: 2, ...rest }
     const random = new Random(method.length)
     // Five steps are an epoch; before the second there is nothing to go on from.
     for (const step of [random.int(4) + 2, random.int(7) + 6, random.int(7) + 13])
@@ -183,7 +184,7 @@ describe('runTraining', () => {
     const { config } = await run({}, { epochs: 1 })
     await expect(run({}, { out: config.out, epochs: 1 })).rejects.toThrow('has a run in it already')
     await expect(run({}, { out: config.out, epochs: 1, batch: 10, resume: true })).rejects.toThrow(
-      'is of a run with other settings: batch was 20, is 10',
+      'is of a run with other settings: --batch was 20, is 10',
     )
   })
 
@@ -248,11 +249,11 @@ describe('openSignal', () => {
     await expect(open({ method: 'embed-kd' })).rejects.toThrow('embed-kd needs --embeddings')
     await expect(open({ method: 'teacher-kd' })).rejects.toThrow('teacher-kd needs --teacher')
     await expect(open({ embeddings: centroids })).rejects.toThrow(
-      'supervised has no use for --embeddings',
+      'supervised takes no --embeddings',
     )
     await expect(
       open({ method: 'cached-kd', encoder: teacher, embeddings: samples }),
-    ).rejects.toThrow('cached-kd has no use for a live teacher')
+    ).rejects.toThrow('cached-kd takes no live teacher')
     await expect(open({ method: 'cached-kd', embeddings: centroids })).rejects.toThrow(
       'but one for each image is needed',
     )

@@ -10,7 +10,6 @@ import {
   exhaustionSentence,
   type Failure,
   failuresOf,
-  formatCount,
   formatRatio,
   formatSeconds,
   lengthName,
@@ -139,11 +138,7 @@ function failureAside(app: App, { configurations, records }: View): HTMLElement 
   return element(
     'div',
     { class: 'aside failures' },
-    element(
-      'b',
-      {},
-      `Did not finish: ${formatCount(trials)} of ${counted(records.length, 'trial')}. `,
-    ),
+    element('b', {}, `Did not finish: ${trials} of ${counted(records.length, 'trial')}. `),
     element(
       'ul',
       {},

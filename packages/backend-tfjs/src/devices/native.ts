@@ -3,9 +3,8 @@
 import { platform } from '#platform'
 import { findBackend, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core'
 import type { NativePackage } from '../platform/platform.js'
-import { emitters } from '../emitters.js'
-import { onThisThread, type Device, type DeviceModule } from './device.js'
-import { Unavailable } from '../unavailable.js'
+import { rules } from '../kernels.js'
+import { onThisThread, Unavailable, type Device, type DeviceModule } from './device.js'
 
 /** What we use of tf's NodeJSKernelBackend, whose types are in the optional package. */
 interface NativeBackend extends KernelBackend {
@@ -45,11 +44,10 @@ function device(tf: NativeBackend): Device {
     ...onThisThread(tf),
     tf,
     registry,
-    emitters,
-    capabilities: {
+    rules,
+    traits: {
       precision: { arithmetic: 2 ** -23, transcendental: 5e-7 },
       deterministic: true,
-      hostMemory: !tf.isUsingGpuDevice,
       reusesDonated: true,
       // TensorFlow's threads flush them.
       denormals: false,

@@ -2,11 +2,10 @@
 // mistakes late and silently; here each run fails with the errors that its own commands caused.
 import { platform } from '#platform'
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
-import { emitters } from '../emitters.js'
+import { rules } from '../kernels.js'
 import type { HostValues, TfDType } from '../workspace.js'
-import type { Device } from './device.js'
-import { Unavailable } from '../unavailable.js'
-import { webgpuEmitters } from './webgpu-emitters.js'
+import { Unavailable, type Device } from './device.js'
+import { webgpuRules } from './webgpu-rules.js'
 
 export const probe = async (): Promise<string> => describe((await findAdapter()).info)
 
@@ -76,11 +75,10 @@ export async function open(): Promise<Device> {
   return {
     tf,
     registry: 'webgpu',
-    emitters: { ...emitters, ...webgpuEmitters(tf) },
-    capabilities: {
+    rules: { ...rules, ...webgpuRules(tf) },
+    traits: {
       precision: { arithmetic: 2 ** -22, transcendental: 2e-6 },
       deterministic: true,
-      hostMemory: false,
       reusesDonated: true,
       denormals: false,
       excuses: [],

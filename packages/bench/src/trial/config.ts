@@ -3,15 +3,14 @@
 import {
   embeddingWidth,
   methods,
-  presets,
-  scheduleOf,
   UserError,
+  type ClassifierConfig,
   type ImageShape,
   type TeacherSource,
   type TrainConfig,
   type ViTConfig,
 } from '@embed-kd/core'
-import { studentModel } from '@embed-kd/distill'
+import { studentModel, trainingConfig } from '@embed-kd/distill'
 import {
   findTeacher,
   firstImages,
@@ -94,9 +93,7 @@ export const teacherModelOf = (teacher: Teacher, { images, classes }: DataFacts)
  * @throws UserError if the method needs class scores and the teacher has none.
  */
 export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig {
-  const { method, preset, batch, epochs, steps, learningRate, weightDecay, kdWeight } = config
-  const { microBatch, rematerialise, precision } = config
-  const settings = { ...presets[preset], ...(kdWeight === undefined ? {} : { kdWeight }) }
+  const { method } = config
   const teacher = teacherOf(config)
   const model = teacher && teacherModelOf(teacher, data)
   const { takes } = methods[method]
@@ -106,25 +103,24 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
         `${config.teacher} scores ${model && 'classes' in model ? model.classes : 'none'}`,
       'choose another teacher, or another method',
     )
-  const source = model && teacherSource(config, model)
-  return {
+  const subject = {
     method,
-    batch,
-    settings,
-    student: studentModel(
-      config.student,
-      { channels: data.images.channels, classes: data.classes },
-      config.dropout,
-    ),
+    student: studentOf(config, data),
     images: data.images,
-    ...(source ? { teacher: source } : {}),
-    optimizer: { learningRate, weightDecay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-    schedule: scheduleOf(settings, steps ?? epochs! * stepsPerEpoch(config, data.trainImages)),
-    ...(microBatch === undefined ? {} : { microBatch }),
-    ...(rematerialise === undefined ? {} : { rematerialise }),
-    ...(precision === undefined ? {} : { precision }),
+    teacher: model && teacherSource(config, model),
   }
+  return trainingConfig(subject, config, totalStepsOf(config, data.trainImages))
 }
+
+/** Returns the student's model. */
+export const studentOf = (
+  { student, dropout }: TrialConfig,
+  { images, classes }: Pick<DataFacts, 'images' | 'classes'>,
+): ClassifierConfig => studentModel(student, { channels: images.channels, classes }, dropout)
+
+/** Returns the number of steps over which the schedule of a trial runs. */
+export const totalStepsOf = (config: TrialConfig, trainImages: number): number =>
+  config.steps ?? config.epochs! * stepsPerEpoch(config, trainImages)
 
 function teacherSource({ method }: TrialConfig, model: ViTConfig): TeacherSource {
   return methods[method].teacher === 'live'

@@ -1,4 +1,4 @@
-// The curves of a record, gathered while a trial trains.
+// The curves of a record, collected while a trial trains.
 import type { BenchRecord } from '@embed-kd/records'
 
 import type { StepMetrics } from '@embed-kd/distill'
@@ -12,27 +12,27 @@ export class CurveBook {
   #class: Point[] = []
   #kd: Point[] = []
 
-  /** Steps count from 1. */
+  /** Adds the losses of a step, counted from 1. */
   add(step: number, { loss, classLoss, kdLoss }: StepMetrics): void {
-    // Of a step that was not taken.
+    // Mixed precision skipped the step.
     if (!Number.isFinite(loss)) return
     this.#loss.push([step, loss])
-    if (kdLoss === undefined) return
+    if (kdLoss === undefined || classLoss === undefined) return
     this.#class.push([step, classLoss])
     this.#kd.push([step, kdLoss])
   }
 
-  /** Forgets all points, for a training that begins anew. */
+  /** Removes all points, for a training that begins anew. */
   clear(): void {
     this.#loss = []
     this.#class = []
     this.#kd = []
   }
 
+  /** Returns the curves as a record has them. */
   finish(): Curves {
     return {
       loss: this.#loss,
-      // A supervised loss has no parts.
       ...(this.#kd.length === 0 ? {} : { lossParts: { class: this.#class, kd: this.#kd } }),
       epochs: this.epochs,
     }

@@ -1,28 +1,19 @@
-// Where the time of a trial's training step goes, by the runtime's own profiler. In a process of its own, as all of a
-// trial; it is no measurement of the step, which the profiler slows down a little.
-import {
-  initialParameters,
-  Random,
-  studentSpecs,
-  type Backend,
-  type ProfiledExecutable,
-} from '@embed-kd/core'
-
-import { openBackend } from '@embed-kd/distill/node'
-import { trainingBatches } from '@embed-kd/distill/node'
-import { UserError } from '@embed-kd/core'
-import { splitsOf, trainConfigOf, loadTrialData } from './config.js'
-import { Feed } from '@embed-kd/distill/node'
+// Profiles a trial's training step with the runtime's own profiler: the time of each operator. The profiler slows the step
+// down a little, so that step times are measured in another process.
+import { UserError, type Backend, type ProfiledExecutable } from '@embed-kd/core'
 import type { Report } from '@embed-kd/distill'
-import type { StepProfile, TrialJob } from './protocol.js'
-import { loadSignals } from './signals.js'
-import { Training } from '@embed-kd/distill'
+import { Feed, openBackend, trainingBatches } from '@embed-kd/distill/node'
 
-/** The runtime allocates and packs in the first steps what later ones find. */
+import { loadTrialData, splitsOf } from './config.js'
+import { imageBatches, openTrainer } from './open-trainer.js'
+import type { StepProfile, TrialJob } from './protocol.js'
+import { openTrialSignal } from './signals.js'
+
+/** Steps that are not counted: the runtime still allocates memory and packs weights. */
 const WARMUP_STEPS = 3
 const STEPS = 10
 
-/** @throws UserError where the backend does not tell what time its operators take. */
+/** Profiles a trial's step. @throws UserError if the backend has no profiler. */
 export async function profileTrial(job: TrialJob, report: Report): Promise<StepProfile> {
   const { config } = job
   report({ phase: 'loading', done: 0, total: 1 })
@@ -33,39 +24,36 @@ export async function profileTrial(job: TrialJob, report: Report): Promise<StepP
   const { train } = splitsOf(dataset, config)
   const feed = new Feed(dataset)
   report({ phase: 'compiling', done: 0, total: 1 })
-  const data = { images: feed.shape, classes: dataset.classes, trainImages: train.indices.length }
-  const trainConfig = trainConfigOf(config, data)
   const { batch: size, seed } = config
-  const parameters = initialParameters(studentSpecs(trainConfig), new Random(seed))
-  const { held, embeddingsOf } = loadSignals(job, feed, dataset)
-  const training = await Training.create(profiling, trainConfig, parameters, held, seed)
+  const signal = await openTrialSignal(job, feed, dataset)
+  const images = train.indices.length
+  const trainer = await openTrainer(profiling, config, dataset, feed, signal, images)
+  const imageBatch = imageBatches(feed, signal)
   const batches = trainingBatches(train, { size, seed, epoch: 0 })
   const total = WARMUP_STEPS + STEPS
   for (let step = 0; step < total; step++) {
     report({ phase: 'profiling', done: step, total })
-    const batch = await batches.read(step % batches.length)
-    const tensors = feed.tensors(batch)
-    if (embeddingsOf) tensors.set('batch.teacher_embeddings', embeddingsOf(batch))
-    await training.step(tensors)
-    await training.metrics()
+    await trainer.step(imageBatch(await batches.read(step % batches.length)))
+    await trainer.metrics()
   }
   const operators = []
   for (const executable of compiled) {
     const runs = await executable.endProfile()
     operators.push(...runs.slice((WARMUP_STEPS * runs.length) / total).flat())
   }
-  await training.dispose()
+  await trainer.dispose()
+  await signal.dispose()
   await backend.dispose()
   return { steps: STEPS, operators }
 }
 
-/** The same backend, but what it compiles is profiled, and kept in `compiled`. */
+/** Returns a backend that compiles with profiling, and adds what it compiles to `compiled`. */
 function profilingBackend(backend: Backend, compiled: ProfiledExecutable[]): Backend {
   const { name, capabilities, versions } = backend
   if (!backend.compileProfiled)
     throw new UserError(
-      `${name} does not tell what time its operators take`,
-      'use one that does, such as ort:cpu',
+      `${name} cannot profile its operators`,
+      'use a backend that can, such as ort:cpu',
     )
   return {
     name,

@@ -2,21 +2,19 @@
 // training for accuracy. Memory and time are those of the same few steps for every trial, trained to the end or not.
 import { createHash } from 'node:crypto'
 
+import { print, type Backend } from '@embed-kd/core'
+import { EVALUATION_BATCH, type ImageBatch, type Report, type Trainer } from '@embed-kd/distill'
 import {
-  initialParameters,
-  print,
-  Random,
-  studentSpecs,
-  type Backend,
-  type ClassifierConfig,
-  type HostTensor,
-} from '@embed-kd/core'
+  BackgroundBatches,
+  Feed,
+  isHostDevice,
+  mapBatches,
+  openBackend,
+  trainingBatches,
+  type Signal,
+  type Subset,
+} from '@embed-kd/distill/node'
 
-import { openBackend } from '@embed-kd/distill/node'
-import { noAugmentation } from '@embed-kd/distill/node'
-import { BackgroundBatches } from '@embed-kd/distill/node'
-import { trainingBatches, type Batch } from '@embed-kd/distill/node'
-import type { Subset } from '@embed-kd/distill/node'
 import { costOf } from '../measure/cost.js'
 import { countEnergy } from '../measure/energy.js'
 import { ownMemory, resetPeak } from '../measure/memory.js'
@@ -25,45 +23,33 @@ import { median } from '../measure/statistics.js'
 import { measureSteps, summarizeTimes, type StepTimes, type TimingPlan } from '../measure/steps.js'
 import {
   isCostOnly,
+  loadTrialData,
   splitsOf,
   stepsPerEpoch,
-  trainConfigOf,
   type TrialConfig,
   type TrialSplits,
-  loadTrialData,
 } from './config.js'
 import { CurveBook } from './curves.js'
-import { trainEpochs } from '@embed-kd/distill'
-import { Evaluation } from '@embed-kd/distill'
-import { Feed } from '@embed-kd/distill/node'
-import type { Report } from '@embed-kd/distill'
-import type { Opened, TrialJob, TrialResult } from './protocol.js'
-import { loadSignals } from './signals.js'
-import { Training } from '@embed-kd/distill'
+import { imageBatches, openTrainer } from './open-trainer.js'
+import type { TrialJob, TrialResult } from './protocol.js'
+import { openTrialSignal } from './signals.js'
 
-/** What the parts of a trial work on. */
+/** The subjects of a trial. */
 interface Bench {
   readonly config: TrialConfig
   readonly splits: TrialSplits
   readonly backend: Backend
   readonly feed: Feed
-  readonly training: Training
+  readonly trainer: Trainer
+  readonly signal: Signal
   readonly curves: CurveBook
   readonly report: Report
-  readonly tensorsOf: (batch: Batch) => Map<string, HostTensor>
-  /** Of embeddings, for batches made in the background. */
-  readonly store?: string
 }
 
-export async function runTrial(
-  job: TrialJob,
-  report: Report,
-  opened: Opened,
-): Promise<TrialResult> {
+export async function runTrial(job: TrialJob, report: Report): Promise<TrialResult> {
   const { config } = job
   report({ phase: 'loading', done: 0, total: 1 })
   const backend = await openBackend(config.backend, config.precision)
-  opened(backend.capabilities)
   const dataset = await loadTrialData(config)
   const splits = splitsOf(dataset, config)
   const feed = new Feed(dataset)
@@ -78,57 +64,38 @@ export async function runTrial(
 
   report({ phase: 'compiling', done: 0, total: 1 })
   const trainImages = splits.train.indices.length
-  const data = { images: feed.shape, classes: dataset.classes, trainImages }
-  const trainConfig = trainConfigOf(config, data)
-  // Drawn anew where they are needed: a copy kept on the host would count as memory of the trial.
-  const first = () => initialParameters(studentSpecs(trainConfig), new Random(config.seed))
-  const { held, store, embeddingsOf } = loadSignals(job, feed, dataset)
-  const training = await Training.create(backend, trainConfig, first(), held, config.seed)
+  const signal = await openTrialSignal(job, feed, dataset)
+  const trainer = await openTrainer(backend, config, dataset, feed, signal, trainImages)
   collectGarbage()
   resetPeak()
 
-  const tensorsOf = (batch: Batch) => {
-    const tensors = feed.tensors(batch)
-    if (embeddingsOf && !batch.embeddings)
-      tensors.set('batch.teacher_embeddings', embeddingsOf(batch))
-    return tensors
-  }
   const curves = new CurveBook()
-  const loading = store === undefined ? {} : { store }
-  const bench: Bench = {
-    config,
-    splits,
-    backend,
-    feed,
-    training,
-    curves,
-    report,
-    tensorsOf,
-    ...loading,
-  }
+  const bench: Bench = { config, splits, backend, feed, trainer, signal, curves, report }
   const energy = countEnergy()
   const timingFrom = performance.now()
   const times = await timeSteps(bench)
   const timingSeconds = (performance.now() - timingFrom) / 1000
   const joules = energy()
   const { rssBytes, peakRssBytes } = ownMemory()
-  const deviceBytes = backend.capabilities.hostMemory ? undefined : backend.memory().bytes
+  const deviceBytes = isHostDevice(backend.name) ? undefined : backend.memory().bytes
 
   let trained: Trained | undefined
   if (config.epochs !== undefined) {
-    await training.reset(first())
-    trained = await trainForAccuracy(bench, trainConfig.student, config.epochs)
+    await trainer.reset()
+    trained = await trainForAccuracy(bench, config.epochs)
   }
-  const lossScale = await training.lossScale()
-  await training.dispose()
+  const lossScale = await trainer.lossScale()
+  const { parts } = trainer
+  await trainer.dispose()
+  await signal.dispose()
   report({ phase: 'roofline', done: 0, total: 1 })
   const after = await gemmRoofline(backend, dtype, before.size)
   const { versions } = backend
   await backend.dispose()
 
-  const stepCost = costOf(training.parts, backend.capabilities)
+  const stepCost = costOf(parts, backend.capabilities)
   const digest = createHash('sha256')
-  for (const { graph } of training.parts) digest.update(print(graph))
+  for (const { graph } of parts) digest.update(print(graph))
   const time = summarizeTimes(times, config.batch)
   const accuracy = isCostOnly(config) ? undefined : trained?.accuracy
   return {
@@ -175,27 +142,28 @@ const timingOf = ({ steps }: TrialConfig): TimingPlan =>
 
 /** Times steps on ready batches: making a batch is not part of a step. Each loss is looked at, between samples. */
 async function timeSteps(bench: Bench): Promise<StepTimes> {
-  const { config, splits, backend, training, curves, report, tensorsOf } = bench
+  const { config, splits, backend, feed, trainer, signal, curves, report } = bench
   const batches = trainingBatches(splits.train, {
     size: config.batch,
     seed: config.seed,
     epoch: 0,
   })
   const plan = timingOf(config)
-  let tensors: Map<string, HostTensor>
+  const imageBatch = imageBatches(feed, signal)
+  let batch: ImageBatch
   const look = async () => {
-    if (training.steps > 0) curves.add(training.steps, await training.metrics())
+    if (trainer.steps > 0) curves.add(trainer.steps, await trainer.metrics())
   }
   const times = await measureSteps(
     {
       async prepare() {
         await look()
-        tensors = tensorsOf(await batches.read(training.steps % batches.length))
+        batch = imageBatch(await batches.read(trainer.steps % batches.length))
         const total = plan.warmupSteps + plan.samples
-        report({ phase: 'timing', done: Math.min(training.steps, total), total })
+        report({ phase: 'timing', done: Math.min(trainer.steps, total), total })
       },
       async step() {
-        await training.step(tensors)
+        await trainer.step(batch)
         await backend.synchronize()
       },
     },
@@ -213,56 +181,54 @@ interface Trained {
 }
 
 async function trainForAccuracy(
-  { config, splits, backend, feed, training, curves, report, tensorsOf, store }: Bench,
-  model: ClassifierConfig,
+  { config, splits, feed, trainer, signal, curves, report }: Bench,
   epochs: number,
 ): Promise<Trained> {
   curves.clear()
   const { batch: size, seed } = config
-  const { input } = feed
-  const batches = new BackgroundBatches({
+  const { store, augmentation } = signal
+  const loader = new BackgroundBatches({
     subset: splits.train,
     size,
     seed,
-    augmentation: noAugmentation,
-    input,
+    augmentation,
+    input: feed.input,
     ...(store === undefined ? {} : { store }),
   })
-  batches.prepare(0, 0)
-  const evaluation = await Evaluation.create(backend, feed, model)
-  const score = (subset: Subset) => evaluation.accuracy(training.parameters, subset)
+  loader.prepare(0, 0)
+  const imageBatch = imageBatches(feed, signal)
+  const score = async (subset: Subset) =>
+    (await trainer.evaluate(feed.evaluationBatches(subset, EVALUATION_BATCH))).accuracy
   const chosen = { score: -1, accuracy: 0 }
-  const seconds: number[] = []
+  const times: number[] = []
   let waited = 0
-  await trainEpochs({
-    training,
+  const fitting = trainer.fit((epoch) => mapBatches(loader.epoch(epoch), imageBatch), {
     epochs,
-    batchesOf: (epoch) => batches.epoch(epoch),
-    tensorsOf,
-    report,
-    onMetrics: (step, metrics) => curves.add(step, metrics),
-    async afterEpoch(epoch, summary) {
-      const testAccuracy = await score(splits.test)
-      const validationAccuracy = splits.validation && (await score(splits.validation))
-      seconds.push(summary.seconds)
-      waited += summary.dataSeconds
-      curves.epochs.push({
-        epoch,
-        trainLoss: summary.trainLoss,
-        testAccuracy,
-        ...(validationAccuracy === undefined ? {} : { validationAccuracy }),
-        seconds: summary.seconds,
-      })
-      const choice = validationAccuracy ?? testAccuracy
-      if (choice > chosen.score) Object.assign(chosen, { score: choice, accuracy: testAccuracy })
+    onStep({ step, totalSteps, metrics }) {
+      if (metrics) curves.add(step, metrics)
+      report({ phase: 'training', done: step, total: totalSteps! })
     },
   })
-  await batches.dispose()
-  await evaluation.dispose()
+  for await (const { epoch, trainLoss, seconds, dataSeconds } of fitting) {
+    const testAccuracy = await score(splits.test)
+    const validationAccuracy = splits.validation && (await score(splits.validation))
+    times.push(seconds)
+    waited += dataSeconds
+    curves.epochs.push({
+      epoch,
+      trainLoss,
+      testAccuracy,
+      ...(validationAccuracy === undefined ? {} : { validationAccuracy }),
+      seconds,
+    })
+    const choice = validationAccuracy ?? testAccuracy
+    if (choice > chosen.score) Object.assign(chosen, { score: choice, accuracy: testAccuracy })
+  }
+  await loader.dispose()
   return {
     accuracy: chosen.accuracy,
-    epochSeconds: median(seconds),
-    dataWaitShare: waited / seconds.reduce((sum, s) => sum + s, 0),
+    epochSeconds: median(times),
+    dataWaitShare: waited / times.reduce((sum, s) => sum + s, 0),
   }
 }
 

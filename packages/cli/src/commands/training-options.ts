@@ -1,14 +1,27 @@
-// The options that embed, distill and train-teacher share: which data, augmented how, and how long to train.
-import type { Precision, Rematerialise } from '@embed-kd/core'
+// The options that embed, distill and train-teacher share: the data, its augmentation, and how training goes.
+import { datasetSpecs } from '@embed-kd/distill/node'
+import type { Augmentation } from '@embed-kd/distill'
 import { PRECISIONS, REMATERIALISATIONS } from '@embed-kd/records'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
-import type { Augmentation } from '@embed-kd/distill/node'
-import { count, number, whole } from './options.js'
+import { bytes, count, number, whole } from './options.js'
 
-export { addDataOptions, openDataset, type DataOptions } from './data-options.js'
+export const addDataOptions = (command: Command): Command =>
+  command
+    .requiredOption('--dataset <spec>', datasetSpecs.join(', '))
+    .option(
+      '--data-size <pixels>',
+      'side of the squares to which encoded images (images:DIR, parquet:DIR) are resized (default: their own)',
+      count,
+    )
+    .option('--skip-corrupt', 'skip image files that cannot be decoded, and name them')
+    .option(
+      '--cache-limit <size>',
+      'size of decoded images to keep, such as 4G; images are decoded again if they need more (default: half of the free space)',
+      bytes,
+    )
 
-/** `flip`, `crop:4`, `flip,crop:4`, `none`. */
+/** Reads `flip`, `crop:4`, `flip,crop:4` or `none`. */
 export function augmentation(words: string): Augmentation {
   let flip = false
   let cropPadding = 0
@@ -22,96 +35,86 @@ export function augmentation(words: string): Augmentation {
   return { flip, cropPadding }
 }
 
-export interface TrainingOptions {
-  readonly out: string
-  readonly backend: string
-  readonly batch: number
-  readonly microBatch?: number
-  readonly rematerialise?: Rematerialise
-  readonly precision: Precision
-  readonly epochs: number
-  readonly seed: number
-  readonly learningRate: number
-  readonly weightDecay: number
-  readonly schedule?: 'constant' | 'cosine'
-  readonly augment?: Augmentation
-  readonly heldOut: number
-  readonly ema?: number
-  readonly patience?: number
-  readonly checkpointEvery?: number
-  readonly resume?: boolean
-  readonly json?: boolean
-}
-
-/** @param defaults of what differs between commands. */
+/** Adds the options of a training. @param defaults values that differ between commands. */
 export const addTrainingOptions = (
   command: Command,
   defaults: { readonly learningRate: number; readonly weightDecay: number; readonly batch: number },
 ): Command =>
   command
-    .requiredOption('--out <dir>', 'where checkpoints, curves and the result go')
+    .requiredOption('--out <dir>', 'directory for checkpoints, curves and the result')
     .option('--backend <name>', 'backend:device, or ./plug-in.js; see embed-kd doctor', 'ort:cpu')
-    .option('--batch <n>', 'images a step', count, defaults.batch)
+    .option('--batch <n>', 'images a step; at most all training images', count, defaults.batch)
     .option(
       '--micro-batch <n>',
-      'compute gradients of so many images at a time, for less memory',
+      'images whose gradients are computed at a time, for less memory (default: the whole batch)',
       count,
     )
     .addOption(
       new Option(
         '--rematerialise <how>',
-        'have gradients compute again instead of keeping, for less memory and more time',
+        'activations that gradients recompute instead of keeping, for less memory and more time (default: none)',
       ).choices(REMATERIALISATIONS),
     )
     .addOption(
-      new Option('--precision <name>', 'of training steps; evaluation and embedding are float32')
+      new Option(
+        '--precision <name>',
+        'precision of training steps; evaluation and embedding are float32',
+      )
         .choices(PRECISIONS)
         .default('float32'),
     )
     .option('--epochs <n>', 'passes over the training images', count, 10)
-    .option('--seed <n>', 'of first values, order, augmentation and dropout', whole, 0)
-    .option('--learning-rate <rate>', 'of AdamW', number, defaults.learningRate)
-    .option('--weight-decay <rate>', 'of AdamW', number, defaults.weightDecay)
+    .option('--seed <n>', 'seed of initial values, order, augmentation and dropout', whole, 0)
+    .option(
+      '--learning-rate <rate>',
+      'highest learning rate of AdamW',
+      positive,
+      defaults.learningRate,
+    )
+    .option('--weight-decay <rate>', 'weight decay of AdamW', number, defaults.weightDecay)
     .addOption(
       new Option(
         '--schedule <name>',
-        "of the learning rate: constant, or warm-up and cosine; default the preset's",
+        "course of the learning rate: constant, or warm-up and cosine (default: the preset's)",
       ).choices(['constant', 'cosine']),
     )
-    .option('--augment <how>', 'flip, crop:PIXELS of padding, or both with a comma', augmentation)
+    .option(
+      '--augment <how>',
+      'augmentation of the training images: flip, crop:PIXELS of padding, or both with a comma (default: none)',
+      augmentation,
+    )
     .option(
       '--held-out <share>',
-      'of each class of the training split, to choose the best epoch by; 0: the last',
+      'share of each class held out to choose the best epoch, at least one image; 0 keeps the last epoch',
       share,
       0.1,
     )
-    .option('--ema <decay>', 'keep an average of the parameters, such as 0.999', share)
-    .option('--patience <epochs>', 'stop after so many epochs without a better one', count)
-    .option('--checkpoint-every <steps>', 'also within epochs; default after each alone', count)
-    .option('--resume', 'go on with the run in --out')
+    .option(
+      '--ema <decay>',
+      'decay of an average of the parameters that is kept in their place, such as 0.999 (default: none)',
+      share,
+    )
+    .option(
+      '--patience <epochs>',
+      'epochs without a better one after which training ends (default: never)',
+      count,
+    )
+    .option(
+      '--checkpoint-every <steps>',
+      'steps between checkpoints within an epoch (default: after each epoch only)',
+      count,
+    )
+    .option('--resume', 'go on with the run in --out; more --epochs lengthen it')
     .option('--json', 'print the result as JSON')
+
+function positive(word: string): number {
+  const value = number(word)
+  if (value <= 0) throw new InvalidArgumentError('Give a number above 0.')
+  return value
+}
 
 export function share(word: string): number {
   const value = number(word)
   if (value < 0 || value >= 1) throw new InvalidArgumentError('Give a number from 0 to below 1.')
   return value
 }
-
-/** What `runTraining` takes of the options. */
-export const runOptionsOf = (options: TrainingOptions) => ({
-  out: options.out,
-  batch: options.batch,
-  ...(options.microBatch === undefined ? {} : { microBatch: options.microBatch }),
-  ...(options.rematerialise === undefined ? {} : { rematerialise: options.rematerialise }),
-  ...(options.precision === 'float32' ? {} : { precision: options.precision }),
-  epochs: options.epochs,
-  seed: options.seed,
-  learningRate: options.learningRate,
-  weightDecay: options.weightDecay,
-  heldOut: options.heldOut,
-  ...(options.schedule === undefined ? {} : { schedule: options.schedule }),
-  ...(options.ema === undefined ? {} : { emaDecay: options.ema }),
-  ...(options.patience === undefined ? {} : { patience: options.patience }),
-  ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
-  resume: options.resume ?? false,
-})

@@ -3,30 +3,28 @@ export { type Augmentation, noAugmentation } from '../images/augment.js'
 export { BackgroundBatches } from './data/background.js'
 export { type Batch, evaluationBatches, trainingBatches } from './data/batches.js'
 export { type Dataset, DatasetError } from './data/dataset.js'
-export { Feed, squareImages } from './data/feed.js'
-export {
-  clearCache,
-  defaultCacheDirectory,
-  listCache,
-  type CacheEntry,
-} from './data/cache-directory.js'
-export { type DataProgress } from './data/cache.js'
-export { describeContents, explainChange, type DatasetContents } from './data/contents.js'
+export { Feed, mapBatches, squareImages } from './data/feed.js'
 export { createInputWriter, type ModelInput } from './data/input.js'
 export { datasetSpecs, loadDataset } from './data/registry.js'
 export { firstImages, firstOfEachClass, holdOut, type Subset, wholeSplit } from './data/subsets.js'
-export { loadCentroids } from './embeddings/centroids.js'
+export { loadCentroids } from './embeddings/load-centroids.js'
 export { type Made, makeCentroids, makeSamples } from './embeddings/make.js'
 export { RowWriter } from './embeddings/row-writer.js'
 export { SampleStore } from './embeddings/samples.js'
 export { FileLock, type LockOptions } from './files/lock.js'
-export { writeFailure, writeJson, writeOutputFile } from './files/output-file.js'
+export { writeJson, writeOutputFile } from './files/output-file.js'
 export { isRunning, type ProcessName } from './files/process-name.js'
 export { SafetensorsReader } from './files/safetensors-file.js'
 export { cachedFile, digestOf, hashOf, writeTensors } from './files/tensors.js'
 export { exportOnnxModel, exportSafetensors, runOnnx, type TrainedModel } from './run/export.js'
-export { type RunResult, runTraining } from './run/run.js'
-export { openSignal } from './run/signal.js'
+export {
+  InterruptedError,
+  type RunConfig,
+  type RunObserver,
+  type RunResult,
+  runTraining,
+} from './run/run.js'
+export { openSignal, randomSignal, type Signal, type SignalOptions } from './run/signal.js'
 export { openEncoder } from './teachers/encoder.js'
 export { GraphEncoder } from './teachers/graph-encoder.js'
 export { saveHfTeacher } from './teachers/hf-save.js'
@@ -38,12 +36,18 @@ export {
   teachers,
   teacherSpecs,
 } from './teachers/named.js'
-export { renormalised, teacherInputs, teacherWeights, type Tensors } from './teachers/weights.js'
+export { renormalised, teacherWeights } from './teachers/weights.js'
 export {
   complaintOf,
+  isHostDevice,
   openBackend,
   ownBackends,
   resolveBackend,
   type Complaint,
 } from './backends.js'
 export { studentSchema } from './student-schema.js'
+export { distill, type Distilled, type DistillOptions, type DistillSummary } from './run/distill.js'
+export { embed, type Embedded, type EmbedOptions } from './run/embed.js'
+export { loadMethod } from './run/method.js'
+export type { DataOptions, Observer, RunOptions } from './run/options.js'
+export { type TeacherSummary, trainTeacher, type TrainTeacherOptions } from './run/train-teacher.js'

@@ -13,7 +13,7 @@ import { disposeAll, upload } from './training.js'
 
 type Buffers = Record<string, DeviceBuffer>
 
-/** average <- decay · average + (1 - decay) · value, for tensors by name: `average.*` donated, `value.*`. */
+/** Traces average <- decay · average + (1 - decay) · value for each tensor: inputs `average.*`, donated, and `value.*`. */
 function emaGraph(parameters: Readonly<Record<string, DeviceBuffer>>, decay: number): Graph {
   const like = (donated: boolean) =>
     Object.fromEntries(
@@ -35,6 +35,7 @@ function emaGraph(parameters: Readonly<Record<string, DeviceBuffer>>, decay: num
 const prefixed = (prefix: string, buffers: Buffers): Buffers =>
   Object.fromEntries(Object.entries(buffers).map(([name, buffer]) => [`${prefix}.${name}`, buffer]))
 
+/** The average of a model's parameters over the steps. */
 export class Ema {
   readonly #backend: Backend
   readonly #executable: Executable
@@ -47,8 +48,8 @@ export class Ema {
   }
 
   /**
-   * Begins as `first`, by the names of the parameters.
-   * @param parameters the parameters it will be updated with.
+   * Creates an average that begins as `first`.
+   * @param parameters device buffers of the parameters that later updates take, by name.
    */
   static async create(
     backend: Backend,
@@ -60,6 +61,7 @@ export class Ema {
     return new Ema(backend, executable, await upload(backend, first))
   }
 
+  /** Moves the average towards the current parameters. */
   async update(parameters: Readonly<Buffers>): Promise<void> {
     const inputs = { ...prefixed('average', this.#average), ...prefixed('value', parameters) }
     const outputs = await this.#executable.run(inputs)
@@ -68,11 +70,18 @@ export class Ema {
     )
   }
 
-  /** By the names of the parameters, still owned here. */
+  /** Goes on from averages that `read` returned. */
+  async restore(average: Iterable<readonly [string, HostTensor]>): Promise<void> {
+    disposeAll(this.#average)
+    this.#average = await upload(this.#backend, average)
+  }
+
+  /** The averages, by the names of the parameters. They stay the property of this object. */
   get parameters(): Readonly<Buffers> {
     return this.#average
   }
 
+  /** Reads the averages, by the names of the parameters. */
   async read(): Promise<Map<string, HostTensor>> {
     const tensors = new Map<string, HostTensor>()
     for (const [name, buffer] of Object.entries(this.#average))

@@ -1,98 +1,147 @@
-// Training by epochs: the loop that trials and the making of teachers share. What a step computes is in training.ts.
-import type { HostTensor } from '@embed-kd/core'
+// The loop over epochs and steps that everything trained shares. The computation of a step is in training.ts.
+import { UserError } from '@embed-kd/core'
 
-import type { Batch } from '../node/data/batches.js'
-import type { Report } from './progress.js'
-import { NonFiniteLossError, type StepMetrics, type Training } from './training.js'
+import { batchesFrom, type Batches, type BatchSource, type ImageBatch } from './batch.js'
+import { NonFiniteLossError, type StepMetrics } from './training.js'
 
-export interface EpochsPlan {
-  readonly training: Training
-  readonly epochs: number
-  /** Where training goes on; default the beginning. */
-  readonly from?: EpochPosition
-  /** Of an epoch, from 0; as many in each. */
-  readonly batchesOf: (epoch: number) => {
-    readonly length: number
-    read(step: number): Batch | Promise<Batch>
-  }
-  /** Graph inputs of a batch. */
-  readonly tensorsOf: (batch: Batch) => ReadonlyMap<string, HostTensor>
-  /** Graph inputs that a live teacher computes of a batch: its time counts as training, not as waiting for data. */
-  readonly liveTeacher?: (batch: Batch) => Promise<ReadonlyMap<string, HostTensor>>
-  /** Called after each step. */
-  readonly afterStep?: () => Promise<void>
-  /** Called after every so many steps that do not end an epoch; its time does not count as training. */
-  readonly within?: { readonly steps: number; call(position: EpochPosition): Promise<void> }
-  /** Called after each epoch, with the epoch from 1; its time does not count as training. Returns 'stop' for the last. */
-  readonly afterEpoch: (epoch: number, summary: EpochSummary) => Promise<void | 'stop'>
-  /** Called with the metrics of a step, at most `curvePoints` times over all epochs; steps count from 1. */
-  readonly onMetrics?: (step: number, metrics: StepMetrics) => void
-  readonly report: Report
-}
-
-/** Where training stands between two steps, and what the summary of the epoch will need. */
+/** Where training stands between two steps, and what the summary of the unfinished epoch needs. */
 export interface EpochPosition {
-  /** Epochs that are over. */
+  /** Number of finished epochs. */
   readonly epochs: number
-  /** Steps of the next. */
+  /** Number of steps of the next epoch that are done. */
   readonly steps: number
-  /** Of these, the losses that were looked at and finite. */
+  /** Losses of these steps that were read, and finite. */
   readonly losses: readonly number[]
   readonly seconds: number
+  /** Part of `seconds` that was spent on waiting for batches. */
   readonly dataSeconds: number
 }
 
-const beginning = { epochs: 0, steps: 0, losses: [], seconds: 0, dataSeconds: 0 }
+export const beginning: EpochPosition = {
+  epochs: 0,
+  steps: 0,
+  losses: [],
+  seconds: 0,
+  dataSeconds: 0,
+}
+
+/** One step, as an observer sees it. */
+export interface StepReport {
+  /** Number of steps since the start of training. */
+  readonly step: number
+  /** Number of steps when this training ends, if known. */
+  readonly totalSteps: number | undefined
+  /** Losses; read of at most 400 steps and of the last one of each epoch, since reading waits for the device. */
+  readonly metrics: StepMetrics | undefined
+  /** Position after this step: with the trainer's state, all that resuming needs. */
+  readonly position: EpochPosition
+  /** Whether this step is the last one of its epoch. */
+  readonly endsEpoch: boolean
+}
 
 export interface EpochSummary {
-  /** Mean over the steps that were looked at. */
+  /** Number of the epoch, from 1. */
+  readonly epoch: number
+  /** Number of steps since the start of training. */
+  readonly steps: number
+  /** Mean loss over the steps that were read. */
   readonly trainLoss: number
+  /** Time of the steps and of waiting for batches. */
   readonly seconds: number
-  /** Of these, spent on making batches. */
+  /** Part of `seconds` that was spent on waiting for batches. */
   readonly dataSeconds: number
 }
 
-/** A curve of more points shows no more, and each point has the host wait for the device. */
-const CURVE_POINTS = 400
+export interface EpochsPlan {
+  readonly source: BatchSource
+  /** Number of epochs after which training ends, those before `from` included. */
+  readonly epochs: number
+  readonly from: EpochPosition
+  /** Number of batches of an epoch, if known. */
+  readonly stepsPerEpoch: number | undefined
+  readonly signal: AbortSignal | undefined
+  /** Called after each step; its time does not count as training. */
+  readonly onStep: ((step: StepReport) => void | Promise<void>) | undefined
+}
 
-/** @throws NonFiniteLossError, NonFiniteGradientsError */
-export async function trainEpochs(plan: EpochsPlan): Promise<void> {
-  const { training, epochs, batchesOf, tensorsOf, onMetrics, report, within } = plan
-  let taken = training.steps
-  let position: EpochPosition = plan.from ?? beginning
+/** The training that the loop drives. */
+export interface Steps {
+  /** Number of steps so far. */
+  readonly steps: number
+  /** Trains on one batch. */
+  step(batch: ImageBatch): Promise<void>
+  metrics(): Promise<StepMetrics>
+}
+
+/** Losses are read of this many steps at most: a curve of more points shows no more, and each read waits for the device. */
+const READ_STEPS = 400
+/** How often losses are read if the number of steps is unknown. */
+const READ_EVERY = 10
+
+const open = (source: BatchSource, epoch: number): Batches =>
+  typeof source === 'function' ? source(epoch) : source
+
+/** Returns the number of batches of an epoch, if the source knows. */
+export const countBatches = (source: BatchSource, epoch: number): number | undefined =>
+  open(source, epoch).length
+
+/**
+ * Runs the steps of each epoch, and yields a summary after each.
+ * @throws NonFiniteLossError, NonFiniteGradientsError, the reason of an aborted signal.
+ */
+export async function* runEpochs(training: Steps, plan: EpochsPlan): AsyncGenerator<EpochSummary> {
+  const { source, epochs, stepsPerEpoch, signal, onStep } = plan
+  const totalSteps =
+    stepsPerEpoch === undefined
+      ? undefined
+      : training.steps + stepsPerEpoch * (epochs - plan.from.epochs) - plan.from.steps
+  const readEvery =
+    stepsPerEpoch === undefined ? READ_EVERY : Math.ceil((stepsPerEpoch * epochs) / READ_STEPS)
+  let position = plan.from
   for (let epoch = position.epochs; epoch < epochs; epoch++) {
-    const batches = batchesOf(epoch)
-    const total = batches.length * epochs
-    const lookEvery = Math.ceil(total / CURVE_POINTS)
     const losses = [...position.losses]
-    let { dataSeconds } = position
+    let { steps, dataSeconds } = position
     let start = performance.now() - 1000 * position.seconds
-    for (let step = position.steps; step < batches.length; step++) {
+    const seconds = () => (performance.now() - start) / 1000
+    const batches = batchesFrom(open(source, epoch), steps)[Symbol.asyncIterator]()
+    const next = async () => {
       const asked = performance.now()
-      const batch = await batches.read(step)
-      let tensors = tensorsOf(batch)
+      const result = await batches.next()
       dataSeconds += (performance.now() - asked) / 1000
-      if (plan.liveTeacher) tensors = new Map([...tensors, ...(await plan.liveTeacher(batch))])
-      await training.step(tensors)
-      await plan.afterStep?.()
-      taken++
-      if (taken % lookEvery === 0 || step === batches.length - 1) {
-        const metrics = await training.metrics()
-        if (Number.isFinite(metrics.loss)) losses.push(metrics.loss)
-        onMetrics?.(taken, metrics)
-      }
-      if (within && taken % within.steps === 0 && step < batches.length - 1) {
-        const paused = performance.now()
-        const seconds = (paused - start) / 1000
-        await within.call({ epochs: epoch, steps: step + 1, losses, seconds, dataSeconds })
-        start += performance.now() - paused
-      }
-      report({ phase: 'training', done: taken, total })
+      return result.done ? undefined : result.value
     }
-    if (losses.length === 0) throw new NonFiniteLossError(NaN, taken)
+    let last = stepsPerEpoch !== undefined && steps >= stepsPerEpoch
+    while (!last) {
+      signal?.throwIfAborted()
+      const batch = await next()
+      if (!batch) break
+      await training.step(batch)
+      steps++
+      last = steps === stepsPerEpoch
+      let metrics: StepMetrics | undefined
+      if (training.steps % readEvery === 0 || last) {
+        metrics = await training.metrics()
+        if (Number.isFinite(metrics.loss)) losses.push(metrics.loss)
+      }
+      if (!onStep) continue
+      const paused = performance.now()
+      position = { epochs: epoch, steps, losses, seconds: seconds(), dataSeconds }
+      await onStep({ step: training.steps, totalSteps, metrics, position, endsEpoch: last })
+      start += performance.now() - paused
+    }
+    await batches.return(undefined)
+    if (steps === 0)
+      throw new UserError(
+        'an epoch has no whole batch',
+        'choose a smaller batch, or give batches anew for each epoch: a function (epoch) => batches',
+      )
+    if (losses.length === 0) {
+      const { loss } = await training.metrics()
+      if (!Number.isFinite(loss)) throw new NonFiniteLossError(NaN, training.steps)
+      losses.push(loss)
+    }
     position = beginning
-    const seconds = (performance.now() - start) / 1000
     const trainLoss = losses.reduce((sum, loss) => sum + loss, 0) / losses.length
-    if ((await plan.afterEpoch(epoch + 1, { trainLoss, seconds, dataSeconds })) === 'stop') return
+    yield { epoch: epoch + 1, steps: training.steps, trainLoss, seconds: seconds(), dataSeconds }
   }
 }

@@ -1,5 +1,8 @@
-// Accuracy of a classifier on images it does not train on.
+// A classifier on images that it is not trained on: predictions, accuracy, embeddings. Graphs have a fixed number of rows, so
+// batches of any size are cut and padded here.
 import {
+  embedGraph,
+  embeddingWidth,
   evalGraph,
   hostTensor,
   type Backend,
@@ -7,69 +10,148 @@ import {
   type DeviceBuffer,
   type Executable,
   type HostTensor,
+  type ImageShape,
 } from '@embed-kd/core'
 
-import { evaluationBatches } from '../node/data/batches.js'
-import type { Subset } from '../node/data/subsets.js'
-import type { Feed } from '../node/data/feed.js'
-import { disposeAll, namesOf, upload } from './training.js'
+import { disposeAll, namesOf, PARAMETERS, upload } from './training.js'
 
-/** Larger batches are no faster on CPUs, and cost memory. */
-const BATCH = 250
+/** Rows of the compiled graphs. Larger batches are no faster on CPUs, and cost memory. */
+export const EVALUATION_BATCH = 250
 
+/** Rows of the graphs that predict: a few sizes, so that one image is fast and few graphs are compiled. */
+const ENCODER_ROWS = [1, 16, 64, EVALUATION_BATCH]
+
+type Parameters = Readonly<Record<string, DeviceBuffer>>
+
+/** The answers of a model about images, in their order. */
+export interface Prediction {
+  /** Most probable class of each image. */
+  readonly classes: Int32Array
+  /** Probabilities `[count, classes]`. */
+  readonly probabilities: Float32Array
+  /** Embeddings `[count, width]`. */
+  readonly embeddings: Float32Array
+}
+
+/** Compiled graphs that evaluate a model, with whatever parameters are given to each call. */
 export class Evaluation {
   readonly #backend: Backend
-  readonly #feed: Feed
-  readonly #executable: Executable
+  readonly #model: ClassifierConfig
+  readonly #images: ImageShape
+  #classifier: Executable | undefined
+  /** By their number of rows. */
+  readonly #encoders = new Map<number, Executable>()
 
-  private constructor(backend: Backend, feed: Feed, executable: Executable) {
+  constructor(backend: Backend, model: ClassifierConfig, images: ImageShape) {
     this.#backend = backend
-    this.#feed = feed
-    this.#executable = executable
+    this.#model = model
+    this.#images = images
   }
 
-  static async create(backend: Backend, feed: Feed, model: ClassifierConfig): Promise<Evaluation> {
-    const executable = await backend.compile(evalGraph(model, BATCH, feed.shape))
-    return new Evaluation(backend, feed, executable)
-  }
-
-  /** The share of images classified right. @param parameters as for `predict`. */
-  async accuracy(
-    parameters: Readonly<Record<string, DeviceBuffer>>,
-    subset: Subset,
-  ): Promise<number> {
-    const predictions = await this.predict(parameters, subset)
-    const { split, indices } = subset
-    const right = indices.filter((index, i) => predictions[i] === split.labels[index])
-    return right.length / indices.length
-  }
-
-  /** The class of each image of a subset, in its order. @param parameters inputs `state.parameters.*`; others are left out. */
-  async predict(
-    parameters: Readonly<Record<string, DeviceBuffer>>,
-    subset: Subset,
-  ): Promise<Int32Array> {
-    const wanted = namesOf(this.#executable.graph)
-    const model = Object.fromEntries(
-      Object.entries(parameters).filter(([name]) => wanted.has(name)),
+  /**
+   * Classifies images.
+   * @param parameters inputs `state.parameters.*`; others are left out.
+   * @param images normalised, `[count, channels, size, size]`.
+   */
+  async classify(parameters: Parameters, images: Float32Array): Promise<Int32Array> {
+    const { channels, size } = this.#images
+    this.#classifier ??= await this.#backend.compile(
+      evalGraph(this.#model, EVALUATION_BATCH, this.#images),
     )
-    const predictions = new Int32Array(subset.indices.length)
-    let done = 0
-    for await (const batch of evaluationBatches(subset, BATCH)) {
-      const tensors: Map<string, HostTensor> = this.#feed.tensors(batch)
-      tensors.set('batch.mask', hostTensor('float32', [BATCH], batch.mask.slice()))
-      const inputs = await upload(this.#backend, tensors)
-      const outputs = await this.#executable.run({ ...model, ...inputs })
+    const executable = this.#classifier
+    const model = select(parameters, namesOf(executable.graph), (name) => name)
+    const each = channels * size * size
+    const classes = new Int32Array(images.length / each)
+    for (let first = 0; first < classes.length; first += EVALUATION_BATCH) {
+      const count = Math.min(EVALUATION_BATCH, classes.length - first)
+      const inputs = await upload(this.#backend, [
+        ['batch.images', padded(images, first, count, EVALUATION_BATCH, this.#images)],
+        ['batch.labels', hostTensor('int32', [EVALUATION_BATCH])],
+        ['batch.mask', hostTensor('float32', [EVALUATION_BATCH])],
+      ])
+      const outputs = await executable.run({ ...model, ...inputs })
       const { data } = await this.#backend.read(outputs['predictions']!)
-      predictions.set((data as Int32Array).subarray(0, batch.count), done)
-      done += batch.count
+      classes.set((data as Int32Array).subarray(0, count), first)
       disposeAll(inputs)
       disposeAll(outputs)
     }
-    return predictions
+    return classes
   }
 
-  dispose(): Promise<void> {
-    return this.#executable.dispose()
+  /** Returns classes, probabilities and embeddings of images; parameters and images as `classify` takes them. */
+  async predict(parameters: Parameters, images: Float32Array): Promise<Prediction> {
+    const { channels, size } = this.#images
+    const count = images.length / (channels * size * size)
+    const rows = ENCODER_ROWS.find((rows) => rows >= count) ?? EVALUATION_BATCH
+    const executable = await this.#encoder(rows)
+    const model = select(parameters, namesOf(executable.graph), (name) =>
+      name.replace(PARAMETERS, 'teacher.'),
+    )
+    const [width, classes] = [embeddingWidth(this.#model), this.#model.classes]
+    const embeddings = new Float32Array(count * width)
+    const probabilities = new Float32Array(count * classes)
+    for (let first = 0; first < count; first += rows) {
+      const real = Math.min(rows, count - first)
+      const inputs = await upload(this.#backend, [
+        ['batch.images', padded(images, first, real, rows, this.#images)],
+      ])
+      const outputs = await executable.run({ ...model, ...inputs })
+      const take = async (output: string, into: Float32Array, columns: number) => {
+        const { data } = await this.#backend.read(outputs[output]!)
+        into.set((data as Float32Array).subarray(0, real * columns), first * columns)
+      }
+      await take('embeddings', embeddings, width)
+      await take('probabilities', probabilities, classes)
+      disposeAll(inputs)
+      disposeAll(outputs)
+    }
+    return { classes: highest(probabilities, classes), probabilities, embeddings }
   }
+
+  async dispose(): Promise<void> {
+    await this.#classifier?.dispose()
+    for (const executable of this.#encoders.values()) await executable.dispose()
+  }
+
+  async #encoder(rows: number): Promise<Executable> {
+    const executable =
+      this.#encoders.get(rows) ??
+      (await this.#backend.compile(embedGraph(this.#model, rows, this.#images)))
+    this.#encoders.set(rows, executable)
+    return executable
+  }
+}
+
+/** Selects the parameters that a graph takes, under the graph's names. */
+function select(
+  parameters: Parameters,
+  wanted: ReadonlySet<string>,
+  rename: (name: string) => string,
+): Parameters {
+  const entries = Object.entries(parameters).map(
+    ([name, buffer]) => [rename(name), buffer] as const,
+  )
+  return Object.fromEntries(entries.filter(([name]) => wanted.has(name)))
+}
+
+/** Returns `count` images from `first` on, and zeros up to `rows` images. */
+function padded(
+  images: Float32Array,
+  first: number,
+  count: number,
+  rows: number,
+  { channels, size }: ImageShape,
+): HostTensor {
+  const each = channels * size * size
+  const tensor = hostTensor('float32', [rows, channels, size, size])
+  tensor.data.set(images.subarray(first * each, (first + count) * each))
+  return tensor
+}
+
+/** Returns the column of the highest value of each row. */
+function highest(values: Float32Array, columns: number): Int32Array {
+  return Int32Array.from({ length: values.length / columns }, (_, row) => {
+    const part = values.subarray(row * columns, (row + 1) * columns)
+    return part.indexOf(part.reduce((a, b) => Math.max(a, b)))
+  })
 }

@@ -1,5 +1,5 @@
-// A model in training on a backend: its state stays on the device, batches go up, metrics come down when asked for.
-// It does not know what is trained or why; feed.ts makes its batches.
+// A training step on a backend: the state stays on the device, batches go up, metrics come down when asked for. Epochs,
+// evaluation and the average of the parameters are the trainer's business.
 import {
   batchInputs,
   initialState,
@@ -20,13 +20,16 @@ import {
 type Buffers = Record<string, DeviceBuffer>
 type Tensors = ReadonlyMap<string, HostTensor>
 
+/** Losses of a step, means over the batch before the update. */
 export interface StepMetrics {
   readonly loss: number
-  readonly classLoss: number
-  /** Absent for supervised. */
+  /** Cross entropy of the class scores; absent if the method takes no labels. */
+  readonly classLoss?: number
+  /** Distillation loss, unweighted; absent if the method has none. */
   readonly kdLoss?: number
-  /** Images of the batch that were classified right. */
-  readonly correct: number
+  /** Number of images of the batch that were classified correctly; absent if the method takes no labels. */
+  readonly correct?: number
+  readonly learningRate: number
 }
 
 /** Effect of mixed precision on a training so far. */
@@ -54,9 +57,15 @@ interface CompiledPart extends StepPart {
   readonly executable: Executable
 }
 
+async function compileParts(backend: Backend, config: TrainConfig): Promise<CompiledPart[]> {
+  const parts: CompiledPart[] = []
+  for (const { graph, times } of stepGraphs(config))
+    parts.push({ graph, times, executable: await backend.compile(graph) })
+  return parts
+}
+
 export class Training {
-  /** What a step runs. */
-  readonly parts: readonly CompiledPart[]
+  #parts: readonly CompiledPart[]
   readonly #backend: Backend
   readonly #held: Buffers
   readonly #scalesLoss: boolean
@@ -72,14 +81,14 @@ export class Training {
     scalesLoss: boolean,
   ) {
     this.#backend = backend
-    this.parts = parts
+    this.#parts = parts
     this.#held = held
     this.#scalesLoss = scalesLoss
   }
 
   /**
-   * Compiles the step and uploads what it keeps.
-   * @param teacher inputs `teacher.*`, taken one by one; those the graph does not take are left out.
+   * Compiles the step and uploads what stays on the device.
+   * @param teacher inputs `teacher.*`, taken one by one; those that the graph does not take are left out.
    */
   static async create(
     backend: Backend,
@@ -88,9 +97,7 @@ export class Training {
     teacher: Iterable<readonly [string, HostTensor]>,
     seed: number,
   ): Promise<Training> {
-    const parts: CompiledPart[] = []
-    for (const { graph, times } of stepGraphs(config))
-      parts.push({ graph, times, executable: await backend.compile(graph) })
+    const parts = await compileParts(backend, config)
     const wanted = new Map(
       parts.flatMap(({ graph }) =>
         graph.inputs.map(({ name, value }) => [name, graph.types[value]!.dtype]),
@@ -107,12 +114,24 @@ export class Training {
     return training
   }
 
+  /** Goes on with a step that differs in its schedule alone; the state stays on the device. */
+  async recompile(config: TrainConfig): Promise<void> {
+    const parts = await compileParts(this.#backend, config)
+    for (const { executable } of this.#parts) await executable.dispose()
+    this.#parts = parts
+  }
+
+  /** The graphs that a step runs, in order, with how often. */
+  get parts(): readonly CompiledPart[] {
+    return this.#parts
+  }
+
   /** Begins anew from these parameters. */
   reset(parameters: Tensors): Promise<void> {
     return this.restore(initialState(parameters, this.#scalesLoss))
   }
 
-  /** Goes on from a state that `readState` gave. */
+  /** Goes on from a state that `readState` returned. */
   async restore(state: Tensors): Promise<void> {
     disposeAll(this.#carried)
     const tensors = new Map(state)
@@ -124,7 +143,7 @@ export class Training {
     this.#steps = state.get('state.step')!.data[0]!
   }
 
-  /** All that training carries from step to step, by graph input: what a checkpoint must hold. */
+  /** Reads everything that training carries from step to step, by graph input: the content of a checkpoint. */
   async readState(): Promise<Map<string, HostTensor>> {
     const state = new Map<string, HostTensor>()
     for (const [name, buffer] of Object.entries(this.#carried))
@@ -132,12 +151,12 @@ export class Training {
     return state
   }
 
-  /** Steps since the start. */
+  /** Number of steps since the start. */
   get steps(): number {
     return this.#steps
   }
 
-  /** Runs one step. The device may still be busy when it returns. @param batch inputs `batch.*`. */
+  /** Runs one step. The device may still be busy afterwards. @param batch inputs `batch.*`. */
   async step(batch: Tensors): Promise<void> {
     disposeAll(this.#metrics)
     this.#metrics = {}
@@ -155,7 +174,8 @@ export class Training {
   }
 
   /**
-   * What the last step reported; waits for the device. The loss of a step that mixed precision did not take may not be finite.
+   * Reads the metrics of the last step, and waits for the device. The loss of a step that mixed precision skipped may not be
+   * finite.
    * @throws NonFiniteLossError
    */
   async metrics(): Promise<StepMetrics> {
@@ -163,11 +183,12 @@ export class Training {
       const buffer = this.#metrics[`metrics.${name}`]
       return buffer && (await this.#backend.read(buffer)).data[0]!
     }
-    const [loss, classLoss, kdLoss, correct] = [
+    const [loss, classLoss, kdLoss, correct, learningRate] = [
       await read('loss'),
       await read('class_loss'),
       await read('kd_loss'),
       await read('correct'),
+      await read('learning_rate'),
     ]
     const scale = await read('loss_scale')
     const skipped = (await read('skipped')) === 1
@@ -175,27 +196,28 @@ export class Training {
     if (skipped && scale! < 1) throw new NonFiniteGradientsError(scale!, this.#steps)
     return {
       loss: loss!,
-      classLoss: classLoss!,
-      correct: correct!,
+      learningRate: learningRate!,
+      ...(classLoss === undefined ? {} : { classLoss }),
+      ...(correct === undefined ? {} : { correct }),
       ...(kdLoss === undefined ? {} : { kdLoss }),
     }
   }
 
-  /** Of all steps since the start; undefined in float32. Waits for the device. */
+  /** Reads the loss scale after all steps so far, and waits for the device; undefined in float32. */
   async lossScale(): Promise<LossScale | undefined> {
     if (!this.#scalesLoss) return undefined
     const read = async (name: string) => (await this.#backend.read(this.#carried[name]!)).data[0]!
     return { last: await read(LOSS_SCALE), skippedSteps: await read('state.loss_scale.skipped') }
   }
 
-  /** The parameters as they are now: inputs `state.parameters.*` for evaluation, still owned here. */
+  /** Current parameters, inputs `state.parameters.*` of an evaluation. They stay the property of this object. */
   get parameters(): Readonly<Buffers> {
     return Object.fromEntries(
       Object.entries(this.#carried).filter(([name]) => name.startsWith(PARAMETERS)),
     )
   }
 
-  /** The parameters by their own names, on the host. */
+  /** Reads the parameters, by their own names. */
   async readParameters(): Promise<Map<string, HostTensor>> {
     const parameters = new Map<string, HostTensor>()
     for (const [name, buffer] of Object.entries(this.parameters))
@@ -209,13 +231,15 @@ export class Training {
   }
 }
 
-const PARAMETERS = 'state.parameters.'
+/** Prefix of the parameters among a graph's inputs. */
+export const PARAMETERS = 'state.parameters.'
 const LOSS_SCALE = 'state.loss_scale.factor'
 
+/** Returns the names of a graph's inputs. */
 export const namesOf = (graph: Graph): ReadonlySet<string> =>
   new Set(graph.inputs.map(({ name }) => name))
 
-/** The loss became NaN or infinite: no time or accuracy of such a run means anything. */
+/** The loss became NaN or infinite, so that no time or accuracy of the run means anything. */
 export class NonFiniteLossError extends UserError {
   constructor(loss: number, step: number) {
     super(`the loss is ${loss} at step ${step}`, 'lower the learning rate, or check the backend')
@@ -223,8 +247,8 @@ export class NonFiniteLossError extends UserError {
 }
 
 /**
- * Mixed precision finds no loss scale that its gradients are finite with: a step that overflows halves it, and one below 1 makes
- * them smaller than they are.
+ * Gradients overflow whatever the loss scale: every step that overflows halves the scale, and a scale below 1 loses small
+ * gradients.
  */
 export class NonFiniteGradientsError extends UserError {
   constructor(scale: number, step: number) {

@@ -1,21 +1,18 @@
-// The formats of encoded images by name.
+// Data sets of encoded images, by format: what there is, with nothing decoded yet.
 
-import type { Columns, EncodedFormat, Tell } from './dataset.js'
-import { locateImageFolder } from './image-folder.js'
-import type { Locate, Located } from './listing.js'
-import { locateParquet } from './parquet.js'
-import { locateWebDataset } from './webdataset.js'
+import type { EncodedImages } from './dataset.js'
+import type { EncodedSplits } from './decode.js'
+import { listImageFolder } from './image-folder.js'
+import { listParquet } from './parquet.js'
 
-const formats: Record<EncodedFormat, Locate> = {
-  images: locateImageFolder,
-  parquet: locateParquet,
-  webdataset: locateWebDataset,
-}
+const formats: Record<
+  EncodedImages['format'],
+  (directory: string, warn: (message: string) => void) => Promise<EncodedSplits>
+> = { images: listImageFolder, parquet: listParquet }
 
-/** Finds the files of a data set. @throws DatasetError */
-export const locateEncoded = (
-  format: EncodedFormat,
+/** @throws DatasetError */
+export const listEncoded = (
+  format: EncodedImages['format'],
   directory: string,
-  columns: Columns,
-  tell: Tell,
-): Located => formats[format](directory, columns, tell)
+  warn: (message: string) => void,
+): Promise<EncodedSplits> => formats[format](directory, warn)

@@ -1,12 +1,13 @@
 // Batches of a data set as graph inputs: pixels normalised with the training split's statistics, labels, and what a
 // teacher said of these very images. Which images come when is for data/batches.ts to say.
-import { hostTensor, type HostTensor, type ImageShape } from '@embed-kd/core'
+import { UserError, type ImageShape } from '@embed-kd/core'
 
-import type { Batch } from './batches.js'
+import type { Batches, ImageBatch } from '../../training/batch.js'
+import { evaluationBatches, type Batch } from './batches.js'
 import type { Dataset } from './dataset.js'
 import { createInputWriter } from './input.js'
 import type { InputWriter, ModelInput } from './input.js'
-import { UserError } from '@embed-kd/core'
+import type { Subset } from './subsets.js'
 
 /** @throws UserError where images are not square, which the models are. */
 export function squareImages({ name, channels, height, width }: Dataset): ImageShape {
@@ -31,20 +32,39 @@ export class Feed {
     this.#write = createInputWriter(dataset, this.input)
   }
 
-  /** Inputs `batch.images`, `batch.labels` and, where the batch has them, `batch.teacher_embeddings`, in arrays of their own. */
-  tensors({ pixels, labels, input, embeddings }: Batch): Map<string, HostTensor> {
+  /** Returns a batch as the trainer takes it, padding included: images as the student sees them, beside the pixels. */
+  imageBatch({ pixels, labels, indices, input, embeddings }: Batch): ImageBatch {
     const { channels, size } = this.shape
-    const count = labels.length
-    const images = hostTensor('float32', [count, channels, size, size], input)
-    if (!input) this.#write(pixels, count, images.data)
-    const tensors = new Map<string, HostTensor>([
-      ['batch.images', images],
-      ['batch.labels', hostTensor('int32', [count], labels.slice())],
-    ])
-    if (embeddings) {
-      const shape = [count, embeddings.length / count]
-      tensors.set('batch.teacher_embeddings', hostTensor('float32', shape, embeddings))
+    const images = input ?? new Float32Array(labels.length * channels * size * size)
+    if (!input) this.#write(pixels, labels.length, images)
+    return { images, labels, indices, pixels, embeddings }
+  }
+
+  /** Returns the images of a subset in order, in batches of at most `size`, to evaluate. */
+  async *evaluationBatches(subset: Subset, size: number): AsyncGenerator<ImageBatch> {
+    const { channels, size: side } = this.shape
+    for await (const batch of evaluationBatches(subset, size)) {
+      const { images, labels } = this.imageBatch(batch)
+      const { count } = batch
+      yield {
+        images: (images as Float32Array).subarray(0, count * channels * side * side),
+        labels: Array.from(labels!).slice(0, count),
+      }
     }
-    return tensors
+  }
+}
+
+/** Returns the batches of a loader's epoch as the trainer takes them. */
+export function mapBatches(
+  batches: { readonly length: number; read(step: number): Promise<Batch> },
+  imageBatch: (batch: Batch) => ImageBatch,
+): Batches {
+  const read = async (step: number) => imageBatch(await batches.read(step))
+  return {
+    length: batches.length,
+    read,
+    async *[Symbol.asyncIterator]() {
+      for (let step = 0; step < batches.length; step++) yield await read(step)
+    },
   }
 }

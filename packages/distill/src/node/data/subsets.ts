@@ -26,19 +26,22 @@ export const firstImages = (subset: Subset, limit: number | undefined): Subset =
 /**
  * Parts a subset in two, for choosing a checkpoint on images that neither train nor test it. `fraction` of each class, rounded
  * down, is held out; which ones depends on the seed alone.
+ * @param minimum number of images of each class to hold out at least.
  * @throws where one part would be empty.
  */
 export function holdOut(
   subset: Subset,
   fraction: number,
   seed: number,
+  minimum = 0,
 ): { training: Subset; heldOut: Subset } {
   if (!(fraction > 0 && fraction < 1))
     throw new Error(`the held-out fraction must be between 0 and 1, got ${fraction}`)
   const held = new Set<number>()
   for (const [label, members] of byClass(subset)) {
     const order = new Random(seed, randomStream.holdOut, label).shuffle(members)
-    for (const index of order.slice(0, Math.floor(fraction * order.length))) held.add(index)
+    for (const index of order.slice(0, Math.max(minimum, Math.floor(fraction * order.length))))
+      held.add(index)
   }
   if (held.size === 0)
     throw new Error(

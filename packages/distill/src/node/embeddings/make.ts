@@ -8,7 +8,7 @@ import type { Dataset } from '../data/dataset.js'
 import { firstImages, firstOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
 import type { Encoder } from '../teachers/encoder.js'
 import { writeTensors } from '../files/tensors.js'
-import { Centroids } from './centroids.js'
+import { CentroidCollector } from '../../embeddings/centroids.js'
 import { encodeFloat16 } from './float16.js'
 import { formatMetadata, originOf } from './metadata.js'
 import { RowWriter } from './row-writer.js'
@@ -47,7 +47,13 @@ export async function makeCentroids(options: CentroidOptions): Promise<Made> {
   const all = firstImages(wholeSplit(dataset, 'train'), options.trainImages)
   const subset = perClass === undefined ? all : firstOfEachClass(all, perClass)
   const { classes } = dataset
-  const centroids = new Centroids({ classes, width: encoder.width, normalise, prototypes, seed })
+  const centroids = new CentroidCollector({
+    classes,
+    width: encoder.width,
+    normalise,
+    prototypes,
+    seed,
+  })
   let done = 0
   for await (const { pixels, labels, count } of evaluationBatches(subset, batch)) {
     const { embeddings } = await encoder.embed(realPixels(pixels, labels.length, count), count)

@@ -25,33 +25,34 @@ const whole = z.int().nonnegative()
 
 const origin = {
   format: z.literal('embed-kd 1'),
-  teacher: z.string(),
+  // Absent from files that a program wrote with `writeEmbeddings`.
+  teacher: z.string().optional(),
   /** SHA-256 of the teacher's weights. */
-  teacher_digest: z.string(),
-  pooling: z.string(),
-  /** What was done to each image, a ModelInput. */
-  preprocessing: json(z.record(z.string(), z.unknown())),
-  dataset: z.string(),
-  dataset_digest: z.string(),
-  class_names: json(z.array(z.string())),
-  /** Images of each class that went in. */
-  counts: json(z.array(whole)),
-  seed: json(whole),
+  teacher_digest: z.string().optional(),
+  pooling: z.string().optional(),
+  /** Preprocessing of each image, a ModelInput. */
+  preprocessing: json(z.record(z.string(), z.unknown())).optional(),
+  dataset: z.string().optional(),
+  dataset_digest: z.string().optional(),
+  class_names: json(z.array(z.string())).optional(),
+  /** Number of images of each class that went in. */
+  counts: json(z.array(whole)).optional(),
+  seed: json(whole).optional(),
 }
 
 export const centroidMetadata = z.object({
   ...origin,
   kind: z.literal('centroids'),
   /** `none`: means of embeddings as they are; `l2`: of embeddings scaled to length 1. */
-  normalisation: z.enum(['none', 'l2']),
-  /** The first of each class; null for all. */
-  per_class: json(whole.nullable()),
+  normalisation: z.enum(['none', 'l2']).optional(),
+  /** Number of images of each class, the first ones; null for all. */
+  per_class: json(whole.nullable()).optional(),
   prototypes: json(z.int().positive()),
 })
 export type CentroidMetadata = z.output<typeof centroidMetadata>
 
 export const sampleMetadata = z.object({
-  ...origin,
+  ...z.object(origin).required().shape,
   kind: z.literal('samples'),
   augmentation: json(z.object({ flip: z.boolean(), cropPadding: whole })),
   /** Embeddings of each image, each with an augmentation of its own. */

@@ -5,7 +5,8 @@ import { basename, dirname, join } from 'node:path'
 
 import { hostTensor, type HostTensor } from '@embed-kd/core'
 
-import { drawAugmentation, type Augmentation } from '../../images/augment.js'
+import { EMBEDDINGS_FORMAT } from '../../embeddings/file.js'
+import { drawAugmentation, noAugmentation, type Augmentation } from '../../images/augment.js'
 import type { Batch, View } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { UserError } from '@embed-kd/core'
@@ -65,17 +66,24 @@ export class SampleStore {
   /** By view and position in the split: the reader and the row in it; -1 where there is none. */
   readonly #home: Int16Array
   readonly #row: Int32Array
+  /** Whether the file is only rows in the order of the images, so that their pixels cannot be checked. */
+  readonly plain: boolean
 
-  private constructor(readers: readonly SafetensorsReader[], metadata: SampleMetadata) {
+  private constructor(
+    readers: readonly SafetensorsReader[],
+    metadata: SampleMetadata,
+    plain: boolean,
+  ) {
     this.#readers = readers
+    this.plain = plain
     this.metadata = metadata
     this.width = readers[0]!.entry('embeddings').shape[1]!
     const { images, views } = metadata
     this.#home = new Int16Array(images * views).fill(-1)
     this.#row = new Int32Array(images * views)
     readers.forEach((reader, home) => {
-      requireShapes(reader, this.width)
-      const indices = reader.read('indices').data as Int32Array
+      if (!this.plain) requireShapes(reader, this.width)
+      const indices = this.plain ? inOrder(images) : (reader.read('indices').data as Int32Array)
       for (let row = 0; row < indices.length / 2; row++) {
         const [index, view] = [indices[2 * row]!, indices[2 * row + 1]!]
         if (!(index >= 0 && index < images && view >= 0 && view < views))
@@ -93,6 +101,9 @@ export class SampleStore {
   static open(path: string): SampleStore {
     const files = filesOf(path)
     const readers = files.map((file) => new SafetensorsReader(file))
+    const [first] = readers
+    if (readers.length === 1 && isPlain(first!))
+      return new SampleStore(readers, plainMetadata(first!), true)
     const parsed = readers.map(({ metadata }, i) =>
       parseMetadata(sampleMetadata, metadata, files[i]!),
     )
@@ -104,12 +115,28 @@ export class SampleStore {
         `${files[odd]} and ${files[0]} are shards of different embeddings`,
         'make them with the same settings',
       )
-    return new SampleStore(readers, parsed[0]!)
+    return new SampleStore(readers, parsed[0]!, false)
   }
 
-  /** @throws UserError where the embeddings are of other images. */
-  requireDataset({ name, digest }: Dataset): void {
-    const { dataset, dataset_digest } = this.metadata
+  /** @throws UserError if the embeddings are of other images. */
+  requireDataset({ name, digest, train }: Dataset): void {
+    const { dataset, dataset_digest, images } = this.metadata
+    if (this.plain) {
+      const [reader] = this.#readers
+      const labels = reader!.entries.has('labels') ? reader!.read('labels').data : train.labels
+      if (images !== train.count)
+        throw new UserError(
+          `${reader!.path} has ${images} embeddings, but ${name} has ${train.count} training images`,
+          'give one embedding for each training image, in the order of the data set',
+        )
+      const other = train.labels.findIndex((label, i) => label !== labels[i])
+      if (other >= 0)
+        throw new UserError(
+          `${reader!.path} labels image ${other} ${labels[other] ?? 'not at all'}, ${name} labels it ${train.labels[other]}`,
+          'give the embeddings in the order of the data set',
+        )
+      return
+    }
     if (dataset_digest === digest) return
     throw new UserError(
       `${this.#readers[0]!.path} has embeddings of ${dataset} (digest ${dataset_digest.slice(0, 12)}…), not of ${name} (${digest.slice(0, 12)}…)`,
@@ -141,6 +168,8 @@ export class SampleStore {
           'make embeddings of the whole training split, in all shards',
         )
       const row = this.#row[at]!
+      out.data.set(reader.readRows('embeddings', row, 1).data as Float32Array, i * this.width)
+      if (this.plain) continue
       const key = reader.readRows('keys', row, 1).data
       const expected = sampleKey(
         augmentation,
@@ -155,7 +184,6 @@ export class SampleStore {
           `the pixels of image ${index} are not those the teacher saw (${describeAugmentation(augmentation)}, seed ${view.seed}, view ${view.epoch}: flip, top, left and hash are ${expected.join(', ')} here, ${[...key].join(', ')} in ${reader.path})`,
           'make the embeddings again for this data set with embed-kd embed',
         )
-      out.data.set(reader.readRows('embeddings', row, 1).data as Float32Array, i * this.width)
     }
     return out
   }
@@ -164,6 +192,41 @@ export class SampleStore {
     for (const reader of this.#readers) reader.close()
   }
 }
+
+/** Whether a file was made by another program: rows of embeddings, without the keys of the images they are of. */
+const isPlain = ({ entries, metadata }: SafetensorsReader): boolean =>
+  !('dataset_digest' in metadata) && !entries.has('keys') && entries.has('embeddings')
+
+/** Metadata of a file that is only rows in the order of the images. @throws UserError if the rows are no matrix. */
+function plainMetadata(reader: SafetensorsReader): SampleMetadata {
+  const { shape } = reader.entry('embeddings')
+  if (shape.length !== 2)
+    throw new UserError(
+      `${reader.path}: embeddings is of shape [${shape.join(', ')}]`,
+      'save embeddings as float32 [images, width]',
+    )
+  return {
+    format: EMBEDDINGS_FORMAT,
+    kind: 'samples',
+    teacher: 'unknown',
+    teacher_digest: '',
+    pooling: 'unknown',
+    preprocessing: {},
+    dataset: 'unknown',
+    dataset_digest: '',
+    class_names: [],
+    counts: [],
+    seed: 0,
+    augmentation: noAugmentation,
+    views: 1,
+    images: shape[0]!,
+    shard: '1/1',
+  }
+}
+
+/** Pairs of index and view of rows in the order of the images. */
+const inOrder = (images: number): Int32Array =>
+  Int32Array.from({ length: 2 * images }, (_, i) => (i % 2 === 0 ? i / 2 : 0))
 
 /** @throws UserError where a file's tensors are not rows of embeddings as wide as those of the others. */
 function requireShapes(reader: SafetensorsReader, width: number): void {

@@ -1,5 +1,5 @@
 // Checkpoints of a run: everything that the next step depends on, in one safetensors file that is whole or absent. Random numbers
-// need no state of their own: all are drawn from the seed, the epoch and the step.
+// need no state: all are drawn from the seed, the epoch and the step.
 import { existsSync } from 'node:fs'
 
 import type { HostTensor } from '@embed-kd/core'
@@ -37,21 +37,17 @@ const progressSchema = z.object({
 export type RunProgress = z.infer<typeof progressSchema>
 
 export interface Checkpoint {
-  /** By graph input, `state.*`. */
-  readonly state: Map<string, HostTensor>
-  /** By graph input, `state.parameters.*`; absent without an average. */
-  readonly average?: Map<string, HostTensor>
+  /** State of the trainer. */
+  readonly state: ReadonlyMap<string, HostTensor>
   readonly progress: RunProgress
+  /** Number of epochs that the run was planned for; absent from older files. */
+  readonly epochs?: number
 }
-
-const AVERAGE = 'ema.'
 
 /** @param identity JSON of the settings that the run's result depends on. */
 export function writeCheckpoint(file: string, checkpoint: Checkpoint, identity: string): void {
-  const { state, average = new Map<string, HostTensor>(), progress } = checkpoint
-  const tensors = new Map(state)
-  for (const [name, tensor] of average) tensors.set(`${AVERAGE}${name}`, tensor)
-  writeTensors(file, tensors, { identity, progress: JSON.stringify(progress) })
+  const { state, progress, epochs } = checkpoint
+  writeTensors(file, state, { identity, progress: JSON.stringify(progress), epochs: `${epochs}` })
 }
 
 /**
@@ -62,21 +58,18 @@ export function readCheckpoint(file: string, identity: string): Checkpoint | und
   if (!existsSync(file)) return undefined
   const reader = new SafetensorsReader(file)
   try {
-    const { identity: found, progress } = reader.metadata
+    const { identity: found, progress, epochs } = reader.metadata
     if (found !== identity)
       throw new UserError(
         `${file} is of a run with other settings: ${differences(found, identity)}`,
-        'repeat the command it was begun with, or give another --out',
+        'repeat the command that began the run, or give another --out',
       )
     const state = new Map<string, HostTensor>()
-    const average = new Map<string, HostTensor>()
-    for (const name of reader.entries.keys())
-      if (name.startsWith(AVERAGE)) average.set(name.slice(AVERAGE.length), reader.read(name))
-      else state.set(name, reader.read(name))
+    for (const name of reader.entries.keys()) state.set(name, reader.read(name))
     return {
       state,
-      ...(average.size > 0 ? { average } : {}),
       progress: parseProgress(progress, file),
+      ...(epochs === undefined ? {} : { epochs: Number(epochs) }),
     }
   } finally {
     reader.close()
@@ -91,7 +84,18 @@ function parseProgress(text: string | undefined, file: string): RunProgress {
   }
 }
 
-/** `batch was 64, is 32` */
+/** Settings whose option has another name, or none. */
+const optionOf: Readonly<Record<string, string>> = {
+  model: '--student (or the image size)',
+  dataset: 'the content of --dataset',
+  teacher: 'the content of --embeddings or --teacher',
+  heldOut: '--held-out',
+}
+
+const kebab = (key: string): string =>
+  `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+
+/** Says which options differ: `--batch was 64, is 32`. */
 function differences(found: string | undefined, wanted: string): string {
   try {
     const [was, is] = [found ?? '', wanted].map(
@@ -99,9 +103,16 @@ function differences(found: string | undefined, wanted: string): string {
     )
     return Object.keys({ ...was, ...is })
       .filter((key) => JSON.stringify(was![key]) !== JSON.stringify(is![key]))
-      .map((key) => `${key} was ${JSON.stringify(was![key])}, is ${JSON.stringify(is![key])}`)
+      .map((key) =>
+        typeof (was![key] ?? is![key]) === 'object' || key === 'dataset' || key === 'teacher'
+          ? `${optionOf[key] ?? kebab(key)} differs`
+          : `${optionOf[key] ?? kebab(key)} was ${show(was![key])}, is ${show(is![key])}`,
+      )
       .join('; ')
   } catch {
-    return 'it does not say which'
+    return 'the file does not say which'
   }
 }
+
+const show = (value: unknown): string =>
+  value === undefined ? 'the default' : typeof value === 'string' ? value : JSON.stringify(value)

@@ -1,23 +1,11 @@
 // A trained model as files that others read: safetensors with a config.json, and ONNX in the layout that transformers.js and
-// optimum expect. What is written is run again in plain ONNX Runtime before anyone is told of it.
+// optimum expect.
 import { join } from 'node:path'
 
-import { loadOrt } from '@embed-kd/backend-ort'
-import { exportBatch, exportOnnx } from '@embed-kd/backend-ort/onnx'
-import {
-  classifierParameters,
-  classScores,
-  hostTensor,
-  isParameterSpec,
-  mapTree,
-  op,
-  spec,
-  trace,
-  vitEmbedding,
-  type ClassifierConfig,
-  type HostTensor,
-} from '@embed-kd/core'
+import { exportBatch, exportOnnx, loadOrt } from '@embed-kd/backend-ort'
+import type { ClassifierConfig, HostTensor } from '@embed-kd/core'
 
+import { classifierGraph, modelParameters } from '../../training/export.js'
 import type { ModelInput } from '../data/input.js'
 import { writeJson, writeOutputFile } from '../files/output-file.js'
 import { writeTensors } from '../files/tensors.js'
@@ -25,20 +13,20 @@ import { writeHfPreprocessing } from '../teachers/hf-preprocessing.js'
 
 export interface TrainedModel {
   readonly model: ClassifierConfig
-  /** By name; those that only training needs are left out. */
+  /** Parameters by name; those that only training needs are left out of files. */
   readonly parameters: ReadonlyMap<string, HostTensor>
   readonly input: ModelInput
-  /** One per class. */
+  /** Name of each class. */
   readonly classNames: readonly string[]
 }
 
-/** The labels of a config.json. */
+/** Returns the labels of a config.json. */
 export const labelsOf = (classNames: readonly string[]) => ({
   id2label: Object.fromEntries(classNames.map((name, id) => [id, name])),
   label2id: Object.fromEntries(classNames.map((name, id) => [name, id])),
 })
 
-/** Sizes under the names of Hugging Face's configurations. */
+/** Returns the sizes of a model under the names of Hugging Face's configurations. */
 export const sizesOf = (model: ClassifierConfig) => ({
   image_size: model.imageSize,
   patch_size: model.patchSize,
@@ -57,14 +45,7 @@ export function exportSafetensors(
   { model, parameters, input, classNames }: TrainedModel,
   origin: object,
 ): void {
-  const kept = mapTree(classifierParameters(model), isParameterSpec, (_, name) => name)
-  const names = new Set<string>()
-  mapTree(
-    kept,
-    (node): node is string => typeof node === 'string',
-    (name) => names.add(name),
-  )
-  const tensors = new Map([...parameters].filter(([name]) => names.has(name)))
+  const tensors = modelParameters(model, parameters)
   writeTensors(join(directory, 'model.safetensors'), tensors, { format: 'pt' })
   writeJson(join(directory, 'config.json'), {
     architectures: ['EmbedKdStudent'],
@@ -81,26 +62,16 @@ export function exportSafetensors(
  * Writes `onnx/model.onnx` (`pixel_values` [batch, channels, height, width] to `logits` and `embeddings`) with the two
  * configurations that make the directory an image classifier to transformers.js.
  * @param normalise whether the model takes pixels from 0 to 1 and normalises them itself.
+ * @returns the path of the ONNX file.
  */
 export function exportOnnxModel(
   directory: string,
   { model, parameters, input, classNames }: TrainedModel,
   normalise: boolean,
 ): string {
-  const { channels, height, width, mean, std } = input
-  const inputs = { pixel_values: spec([exportBatch, channels, height, width]) }
-  const graph = trace('classifier', inputs, ({ pixel_values }, tracer) => {
-    const tree = mapTree(classifierParameters(model), isParameterSpec, (_, name) =>
-      tracer.constant(parameters.get(name)!),
-    )
-    const perChannel = (values: readonly number[]) =>
-      tracer.constant(hostTensor('float32', [channels, 1, 1], values))
-    const pixels = normalise
-      ? op.div(op.sub(pixel_values, perChannel(mean)), perChannel(std))
-      : pixel_values
-    const embeddings = vitEmbedding(model, tree, pixels)
-    return { logits: classScores(tree, embeddings), embeddings }
-  })
+  const { channels, height, width } = input
+  const shape = [exportBatch, channels, height, width]
+  const graph = classifierGraph(model, parameters, shape, normalise ? input : undefined)
   const file = join(directory, 'onnx', 'model.onnx')
   writeOutputFile(file, exportOnnx(graph))
   // To transformers.js an image classifier of any architecture runs as a ViT does.
@@ -115,8 +86,8 @@ export function exportOnnxModel(
 }
 
 /**
- * Scores [count, classes] of an exported model by ONNX Runtime itself.
- * @param images normalised, or from 0 to 1 where the model normalises.
+ * Computes the scores [count, classes] of an exported model in ONNX Runtime itself.
+ * @param images normalised, or from 0 to 1 if the model normalises.
  */
 export async function runOnnx(file: string, images: HostTensor): Promise<Float32Array> {
   const ort = await loadOrt()

@@ -1,285 +1,294 @@
-// Trains a classifier to be used: a student with any method, or a teacher. Epoch by epoch, with a checkpoint after each or more often,
-// the best chosen on images held out of the training split, and the test split looked at once, at the end.
+// Trains a classifier into a directory: epoch by epoch, with checkpoints and curves. The best epoch is chosen on images held out
+// of the training split, and the test split is looked at once, at the end.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import {
-  initialParameters,
+  messageOf,
+  methodName,
   parseSafetensors,
-  presets,
-  Random,
-  scheduleOf,
-  studentSpecs,
+  UserError,
   type Backend,
   type ClassifierConfig,
-  type DeviceBuffer,
   type HostTensor,
-  type Precision,
-  type Preset,
-  type PresetSettings,
-  type Rematerialise,
-  type TrainConfig,
 } from '@embed-kd/core'
 
+import type { Classification } from '../../training/classification.js'
+import { microBatchOf, stepDefaults, type StepOptions } from '../../training/config.js'
+import type { EpochPosition } from '../../training/epochs.js'
+import { EVALUATION_BATCH } from '../../training/evaluation.js'
+import type { Report } from '../../training/progress.js'
+import { Trainer } from '../../training/trainer.js'
+import type { LossScale } from '../../training/training.js'
 import { BackgroundBatches } from '../data/background.js'
 import type { Dataset } from '../data/dataset.js'
-import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
-import { UserError, messageOf } from '@embed-kd/core'
+import { Feed, mapBatches } from '../data/feed.js'
+import { wholeSplit } from '../data/subsets.js'
+import { FileLock } from '../files/lock.js'
 import { writeTensors } from '../files/tensors.js'
-import { microBatchOf } from '../../training/micro-batch.js'
-import { trainEpochs, type EpochPosition } from '../../training/epochs.js'
-import { Evaluation } from '../../training/evaluation.js'
-import { Feed } from '../data/feed.js'
-import type { Report } from '../../training/progress.js'
-import { disposeAll, Training, upload, type LossScale } from '../../training/training.js'
 import { readCheckpoint, writeCheckpoint, type EpochNote, type RunProgress } from './checkpoint.js'
-import { Ema } from '../../training/ema.js'
 import type { Signal } from './signal.js'
-import { classification, type Classification } from '../../training/classification.js'
+import { describeSplits, splitRun, type RunSplits } from './splits.js'
 import { EventWriter } from './tensorboard.js'
 
-export interface RunConfig {
+export interface RunConfig extends StepOptions {
+  /** Description of what is trained, for the first message. */
+  readonly title: string
   /** Directory of checkpoints and curves. */
   readonly out: string
   readonly dataset: Dataset
   readonly model: ClassifierConfig
-  readonly preset: Preset
-  readonly batch: number
-  /** Images whose gradients are computed at a time, a divisor of batch; default all. */
-  readonly microBatch?: number
-  readonly rematerialise?: Rematerialise
-  /** Of training steps; default float32. */
-  readonly precision?: Precision
   readonly epochs: number
   readonly seed: number
-  readonly learningRate: number
-  readonly weightDecay: number
-  /** Default the preset's. */
-  readonly kdWeight?: number
-  /** Of the learning rate; default the preset's. */
-  readonly schedule?: PresetSettings['schedule']
-  /** Share of each class of the training split that checkpoints are chosen on; 0 trains on all and takes the last. */
+  /** Share of each class of the training split on which the best epoch is chosen; 0 keeps the last epoch. */
   readonly heldOut: number
-  /** Average of the parameters that is evaluated and kept in their place, such as 0.999; default none. */
-  readonly emaDecay?: number
-  /** Epochs without a better checkpoint after which training ends; default never. */
-  readonly patience?: number
-  /** Steps between checkpoints within an epoch; default none. */
-  readonly checkpointEvery?: number
-  /** Go on from the last checkpoint, if there is one. */
+  /** Decay of an average of the parameters that is evaluated and kept in their place, such as 0.999; default none. */
+  readonly ema?: number | undefined
+  /** Number of epochs without a better one after which training ends; default: never. */
+  readonly patience?: number | undefined
+  /** Number of steps between checkpoints within an epoch; default: after each epoch only. */
+  readonly checkpointEvery?: number | undefined
+  /** Initial values of parameters by name, such as pretrained weights. */
+  readonly initial?: ReadonlyMap<string, HostTensor> | undefined
+  /** Whether to go on from the last checkpoint, if there is one. */
   readonly resume: boolean
 }
 
+export interface RunObserver {
+  readonly report: Report
+  /** Receives one line of text at a time. */
+  readonly tell: (message: string) => void
+  /** Ends the run between two steps, after a checkpoint. */
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface RunResult {
-  /** Parameters of the best checkpoint, by name. */
+  /** Parameters of the best epoch, by name. */
   readonly parameters: ReadonlyMap<string, HostTensor>
   readonly progress: RunProgress
   readonly steps: number
-  /** With mixed precision. */
+  /** Absent in float32. */
   readonly lossScale?: LossScale
   readonly test: Classification
 }
 
-/** Which images are held out does not depend on the seed, so that all runs train on the same ones. */
-const HELD_OUT_SEED = 0
+/** A run was interrupted, and can be resumed. */
+export class InterruptedError extends UserError {
+  override readonly name = 'InterruptedError'
+}
 
-const PARAMETERS = 'state.parameters.'
+/** Images of a step: no more than there are to train on. */
+export const batchFor = (batch: number, { training }: RunSplits): number =>
+  Math.min(batch, training.indices.length)
 
-/** @throws UserError where the directory holds another run, or the loss is not finite. */
+/**
+ * Runs a training into `out`.
+ * @throws UserError if the directory holds another run or is in use, or the loss is not finite; InterruptedError.
+ */
 export async function runTraining(
   backend: Backend,
   config: RunConfig,
   signal: Signal,
-  report: Report,
-  tell: (message: string) => void,
+  observer: RunObserver,
 ): Promise<RunResult> {
-  const { out, dataset, model, batch, epochs, seed, emaDecay, checkpointEvery } = config
-  const { training: subset, heldOut } = splitOf(config)
-  if (subset.indices.length < batch)
-    throw new UserError(
-      `a batch of ${batch} needs as many images, there are ${subset.indices.length} to train on`,
-      'choose a smaller --batch',
-    )
-  mkdirSync(out, { recursive: true })
+  makeDirectory(config.out)
+  const lock = FileLock.take(join(config.out, 'run.lock'), {
+    holder: 'training run',
+    remedy: 'wait for it to end, or give another --out',
+  })
+  try {
+    return await train(backend, config, signal, observer)
+  } finally {
+    lock.release()
+  }
+}
+
+async function train(
+  backend: Backend,
+  config: RunConfig,
+  signal: Signal,
+  { report, tell, signal: abort }: RunObserver,
+): Promise<RunResult> {
+  const { out, dataset, model, epochs, seed, checkpointEvery } = config
   const files = { last: join(out, 'last.safetensors'), best: join(out, 'best.safetensors') }
-  const identity = identityOf(config, signal)
   if (!config.resume && existsSync(files.last))
     throw new UserError(
       `${out} has a run in it already`,
       'give --resume to go on with it, or another --out',
     )
-  const found = config.resume ? readCheckpoint(files.last, identity) : undefined
+  const splits = splitRun(dataset, config.heldOut, tell)
+  const asked = config.batch ?? stepDefaults.batch
+  const batch = batchFor(asked, splits)
+  if (batch < asked)
+    tell(`a batch is all ${batch} images there are to train on, instead of ${asked}`)
+  microBatchOf(batch, config.microBatch)
 
+  const identity = identityOf({ ...config, batch }, signal)
+  const found = config.resume ? readCheckpoint(files.last, identity) : undefined
+  tell(describeSplits(dataset, splits))
+  tell(config.title)
+  const from = found && positionOf(found.progress)
   const feed = new Feed(dataset)
-  const trainConfig = trainConfigOf(config, signal, feed, Math.floor(subset.indices.length / batch))
   const { augmentation, store } = signal
   const loader = new BackgroundBatches({
-    subset,
+    subset: splits.training,
     size: batch,
     seed,
     augmentation,
     input: feed.input,
     ...(store === undefined ? {} : { store }),
   })
-  const from = found && positionOf(found.progress)
   loader.prepare(from?.epochs ?? 0, from?.steps ?? 0)
-  const first = initialParameters(studentSpecs(trainConfig), new Random(seed))
-  const training = await Training.create(backend, trainConfig, first, signal.held, seed)
+  const stepsPerEpoch = Math.floor(splits.training.indices.length / batch)
+  const trainer = await Trainer.create({
+    ...config,
+    backend,
+    batch,
+    student: model,
+    classes: dataset.classes,
+    images: { ...feed.shape, mean: feed.input.mean, std: feed.input.std },
+    method: signal.method as 'cached-kd',
+    teacher: signal.teacher as { samples: { width: number } },
+    totalSteps: epochs * stepsPerEpoch,
+  })
   if (found) {
-    await training.restore(found.state)
-    const { epochs: over, within } = found.progress
-    tell(
-      `going on after epoch ${over.length} of ${epochs}${within ? ` and ${within.steps} steps` : ''}`,
-    )
+    await trainer.restore(found.state)
+    tell(describeResume(found.progress, found.epochs, config, stepsPerEpoch))
   }
-  const ema =
-    emaDecay === undefined
-      ? undefined
-      : await Ema.create(backend, training.parameters, emaDecay, found?.average ?? byInput(first))
-  const evaluation = await Evaluation.create(backend, feed, model)
   const events = new EventWriter(join(out, 'tensorboard'), Date.now())
-  const writeLast = async (progress: RunProgress) => {
-    const average = ema ? { average: await ema.read() } : {}
+  if (found) events.start(trainer.steps, Date.now())
+  const progress: { epochs: EpochNote[]; bestEpoch: number } = {
+    epochs: [...(found?.progress.epochs ?? [])],
+    bestEpoch: found?.progress.bestEpoch ?? 0,
+  }
+  let position: EpochPosition | undefined
+  const checkpoint = async ({ epochs: _epochs, ...within }: EpochPosition) =>
     writeCheckpoint(
       files.last,
-      { state: await training.readState(), ...average, progress },
+      { state: await trainer.state(), progress: { ...progress, within }, epochs },
       identity,
     )
-  }
-  const progress: { epochs: EpochNote[]; bestEpoch: number } = found
-    ? { epochs: [...found.progress.epochs], bestEpoch: found.progress.bestEpoch }
-    : { epochs: [], bestEpoch: 0 }
 
   try {
-    if (!isOver(progress, config))
-      await trainEpochs({
-        training,
-        epochs,
-        ...(from ? { from } : {}),
-        batchesOf: (epoch) => loader.epoch(epoch),
-        tensorsOf: (images) => feed.tensors(images),
-        ...(signal.liveTeacher ? { liveTeacher: signal.liveTeacher } : {}),
-        ...(ema ? { afterStep: () => ema.update(training.parameters) } : {}),
-        onMetrics(step, { loss, classLoss, kdLoss, correct }) {
-          const kd = kdLoss === undefined ? {} : { 'loss/distillation': kdLoss }
-          const values = { 'loss/total': loss, 'loss/class': classLoss, ...kd }
-          events.scalars(step, { ...values, 'accuracy/batch': correct / batch }, Date.now())
+    if (!isOver(progress, config)) {
+      const fitting = trainer.fit(
+        (epoch) => mapBatches(loader.epoch(epoch), (made) => feed.imageBatch(made)),
+        {
+          epochs,
+          stepsPerEpoch,
+          signal: abort,
+          ...(from ? { from } : {}),
+          async onStep({ step, totalSteps, metrics, position: now, endsEpoch }) {
+            position = endsEpoch ? undefined : now
+            if (metrics) {
+              const { loss, classLoss, kdLoss, correct, learningRate } = metrics
+              events.scalars(step, {
+                'loss/total': loss,
+                'loss/class': classLoss,
+                'loss/distillation': kdLoss,
+                'accuracy/batch': correct === undefined ? undefined : correct / batch,
+                'learning rate': learningRate,
+              })
+            }
+            if (checkpointEvery !== undefined && step % checkpointEvery === 0 && !endsEpoch)
+              await checkpoint(now)
+            report({ phase: 'training', done: step, total: totalSteps! })
+          },
         },
-        ...(checkpointEvery === undefined
-          ? {}
-          : {
-              within: {
-                steps: checkpointEvery,
-                call: ({ epochs: _epochs, ...within }) => writeLast({ ...progress, within }),
-              },
-            }),
-        async afterEpoch(epoch, { trainLoss, seconds, dataSeconds }) {
-          const model = ema ? ema.parameters : training.parameters
-          const accuracy = heldOut && (await evaluation.accuracy(model, heldOut))
-          const note: EpochNote = {
-            epoch,
-            trainLoss,
-            ...(accuracy === undefined ? {} : { heldOutAccuracy: accuracy }),
-            seconds,
-            dataWaitShare: dataSeconds / seconds,
-          }
-          progress.epochs.push(note)
-          if (isBest(progress, note)) {
-            progress.bestEpoch = epoch
-            const best = ema ? await ema.read() : byInput(await training.readParameters())
-            writeTensors(files.best, byName(best), { epoch: `${epoch}`, identity })
-          }
-          await writeLast(progress)
-          const curves = {
-            'epoch/train loss': trainLoss,
-            'epoch/data wait share': note.dataWaitShare,
-          }
-          const held = accuracy === undefined ? {} : { 'epoch/held-out accuracy': accuracy }
-          events.scalars(training.steps, { ...curves, ...held }, Date.now())
-          tell(describeEpoch(note, epochs, await training.lossScale()))
-          if (note.dataWaitShare > 0.5)
-            tell(
-              'most of the time is spent waiting for images: smaller ones, or a cache for decoded ones, would help',
-            )
-          return isOver(progress, config) ? 'stop' : undefined
-        },
-        report,
-      })
+      )
+      for await (const { epoch, trainLoss, seconds, dataSeconds } of fitting) {
+        const accuracy =
+          splits.heldOut &&
+          (await trainer.evaluate(feed.evaluationBatches(splits.heldOut, EVALUATION_BATCH)))
+            .accuracy
+        const note: EpochNote = {
+          epoch,
+          trainLoss,
+          ...(accuracy === undefined ? {} : { heldOutAccuracy: accuracy }),
+          seconds,
+          dataWaitShare: dataSeconds / seconds,
+        }
+        progress.epochs.push(note)
+        if (isBest(progress, note)) {
+          progress.bestEpoch = epoch
+          writeTensors(files.best, await trainer.parameters(), { epoch: `${epoch}`, identity })
+        }
+        writeCheckpoint(files.last, { state: await trainer.state(), progress, epochs }, identity)
+        events.scalars(trainer.steps, {
+          'epoch/train loss': trainLoss,
+          'epoch/data wait share': note.dataWaitShare,
+          'epoch/held-out accuracy': accuracy,
+        })
+        tell(describeEpoch(note, epochs, await trainer.lossScale()))
+        if (note.dataWaitShare > 0.5)
+          tell(
+            'most of the time is spent waiting for images: smaller ones, or a larger --cache-limit, would help',
+          )
+        if (isOver(progress, config)) break
+      }
+    }
+    const { parameters, test } = await testBest(trainer, files.best, feed, dataset)
+    const { steps } = trainer
+    const lossScale = await trainer.lossScale()
+    return { parameters, progress, steps, ...(lossScale ? { lossScale } : {}), test }
+  } catch (error) {
+    if (!abort?.aborted || error !== abort.reason) throw error
+    if (position) await checkpoint(position)
+    throw interrupted(progress, position, config)
   } finally {
     events.close()
     await loader.dispose()
+    await trainer.dispose()
   }
-  const { steps } = training
-  const lossScale = await training.lossScale()
-  await training.dispose()
-  await ema?.dispose()
-
-  const { tensors: parameters } = parseSafetensors(readFileSync(files.best))
-  const test = await testOf(backend, evaluation, parameters, dataset)
-  await evaluation.dispose()
-  return { parameters, progress, steps, ...(lossScale ? { lossScale } : {}), test }
 }
 
-function splitOf({ dataset, heldOut }: RunConfig): { training: Subset; heldOut?: Subset } {
-  const all = wholeSplit(dataset, 'train')
-  if (heldOut === 0) return { training: all }
+/** Evaluates the best epoch on the test split. */
+async function testBest(trainer: Trainer, file: string, feed: Feed, dataset: Dataset) {
+  const { tensors: parameters } = parseSafetensors(readFileSync(file))
+  const test = await trainer.evaluate(
+    feed.evaluationBatches(wholeSplit(dataset, 'test'), EVALUATION_BATCH),
+    parameters,
+  )
+  return { parameters, test }
+}
+
+/** @throws UserError if the directory cannot be made. */
+function makeDirectory(out: string): void {
   try {
-    return holdOut(all, heldOut, HELD_OUT_SEED)
+    mkdirSync(out, { recursive: true })
   } catch (error) {
-    throw new UserError(messageOf(error), 'give another --held-out, or 0 for none')
+    const code = (error as NodeJS.ErrnoException).code
+    throw new UserError(
+      code === 'EEXIST' || code === 'ENOTDIR'
+        ? `${out} is not a directory`
+        : `the directory ${out} cannot be made (${messageOf(error)})`,
+      'give another --out',
+    )
   }
 }
 
-function trainConfigOf(
-  config: RunConfig,
-  { method, source }: Signal,
-  { shape }: Feed,
-  stepsPerEpoch: number,
-): TrainConfig {
-  const { model, preset, batch, epochs, learningRate, weightDecay, rematerialise } = config
-  const { kdWeight, schedule, precision } = config
-  const microBatch = microBatchOf(batch, config.microBatch)
-  const settings = {
-    ...presets[preset],
-    ...(kdWeight === undefined ? {} : { kdWeight }),
-    ...(schedule === undefined ? {} : { schedule }),
-  }
-  return {
-    method,
-    student: model,
-    batch,
-    images: shape,
-    ...(source ? { teacher: source } : {}),
-    settings,
-    optimizer: { learningRate, weightDecay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-    schedule: scheduleOf(settings, epochs * stepsPerEpoch),
-    ...(microBatch === undefined ? {} : { microBatch }),
-    ...(rematerialise === undefined ? {} : { rematerialise }),
-    ...(precision === undefined ? {} : { precision }),
-  }
-}
-
-/** What the numbers of a run depend on. */
-const identityOf = (
-  {
+/** Settings that the numbers of a run depend on. More epochs lengthen a run, so they are not among them. */
+const identityOf = (config: RunConfig, { method, augmentation, identity }: Signal): string => {
+  const {
     dataset,
-    model,
     out: _out,
     resume: _resume,
     patience: _patience,
     checkpointEvery: _checkpointEvery,
+    epochs: _epochs,
+    title: _title,
+    initial,
     ...rest
-  }: RunConfig,
-  { method, augmentation, identity }: Signal,
-): string =>
-  JSON.stringify({
+  } = config
+  return JSON.stringify({
     ...rest,
-    model,
     dataset: dataset.digest,
-    method,
-    augmentation,
+    method: methodName(method),
+    augment: augmentation,
     teacher: identity,
+    ...(initial ? { init: [...initial.keys()] } : {}),
   })
+}
 
 const positionOf = ({ epochs, within }: RunProgress): EpochPosition => ({
   steps: 0,
@@ -290,7 +299,7 @@ const positionOf = ({ epochs, within }: RunProgress): EpochPosition => ({
   epochs: epochs.length,
 })
 
-/** Without held-out images the last is the best. */
+/** Without held-out images, the last epoch is the best. */
 const isBest = ({ epochs }: RunProgress, { heldOutAccuracy }: EpochNote): boolean =>
   heldOutAccuracy === undefined ||
   epochs.slice(0, -1).every((other) => heldOutAccuracy > (other.heldOutAccuracy ?? 0))
@@ -299,22 +308,37 @@ const isOver = ({ epochs, bestEpoch }: RunProgress, config: RunConfig): boolean 
   epochs.length >= config.epochs ||
   (config.patience !== undefined && epochs.length - bestEpoch >= config.patience)
 
-const byInput = (parameters: ReadonlyMap<string, HostTensor>) =>
-  new Map([...parameters].map(([name, tensor]) => [`${PARAMETERS}${name}`, tensor]))
+/** Says where a run goes on, and the effect on the schedule if it is lengthened. */
+function describeResume(
+  { epochs: done, within }: RunProgress,
+  planned: number | undefined,
+  config: RunConfig,
+  stepsPerEpoch: number,
+): string {
+  const { epochs, schedule, preset = stepDefaults.preset } = config
+  const where = `going on after epoch ${done.length} of ${epochs}${within ? ` and ${within.steps} steps` : ''}`
+  if (planned === undefined || planned === epochs) return where
+  const constant = schedule === 'constant' || (schedule === undefined && preset === 'paper')
+  return (
+    `${where}; the run was planned for ${planned} epochs, ` +
+    (constant
+      ? 'and its learning rate stays constant'
+      : `so the cosine schedule now ends at step ${epochs * stepsPerEpoch} and the learning rate changes here`)
+  )
+}
 
-const byName = (inputs: ReadonlyMap<string, HostTensor>) =>
-  new Map([...inputs].map(([name, tensor]) => [name.slice(PARAMETERS.length), tensor]))
-
-async function testOf(
-  backend: Backend,
-  evaluation: Evaluation,
-  parameters: ReadonlyMap<string, HostTensor>,
-  dataset: Dataset,
-): Promise<Classification> {
-  const buffers: Record<string, DeviceBuffer> = await upload(backend, byInput(parameters))
-  const predictions = await evaluation.predict(buffers, wholeSplit(dataset, 'test'))
-  disposeAll(buffers)
-  return classification(dataset.test.labels, predictions, dataset.classes)
+function interrupted(
+  { epochs }: RunProgress,
+  within: EpochPosition | undefined,
+  { out }: RunConfig,
+): InterruptedError {
+  const where = `interrupted after ${epochs.length} epochs${within ? ` and ${within.steps} steps` : ''}`
+  return epochs.length === 0 && !within
+    ? new InterruptedError(`${where}: nothing was trained yet`, 'repeat the command to begin')
+    : new InterruptedError(
+        `${where}: ${join(out, 'last.safetensors')} has the state`,
+        'repeat the command with --resume to go on from there',
+      )
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`

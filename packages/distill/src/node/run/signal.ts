@@ -1,97 +1,108 @@
-// What a teacher contributes to each batch, wherever it comes from: nothing, centroids, a store of embeddings, or a live teacher
-// with a preprocessing of its own. Training sees graph inputs only.
-import type { HostTensor, Method, TeacherSource } from '@embed-kd/core'
-import { hostTensor, methods, teacherInput } from '@embed-kd/core'
+// The teacher of a run or a trial, wherever it comes from: nothing, a file of centroids, a store of embeddings, an encoder with
+// its own preprocessing, or a model in the training graph. The trainer receives it as its `teacher`.
+import { methodDefinition, methodName, Random, UserError, type TeacherNeed } from '@embed-kd/core'
 
-import type { Augmentation } from '../../images/augment.js'
+import { noAugmentation, type Augmentation } from '../../images/augment.js'
+import type { GraphTeacher, MethodChoice, Teacher } from '../../training/teacher.js'
 import type { Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
-import { loadCentroids } from '../embeddings/centroids.js'
+import { loadCentroids } from '../embeddings/load-centroids.js'
 import { describeAugmentation } from '../embeddings/metadata.js'
 import { SampleStore } from '../embeddings/samples.js'
-import { UserError } from '@embed-kd/core'
 import type { Encoder } from '../teachers/encoder.js'
 import { digestFiles } from '../teachers/hf.js'
 
+/** A method with its teacher, and what the loading of batches depends on. */
 export interface Signal {
-  readonly method: Method
-  /** A live teacher runs beside the graph, so its output is a stored one to the graph. */
-  readonly source?: TeacherSource
-  /** Graph inputs that stay: `teacher.*`. */
-  readonly held: ReadonlyMap<string, HostTensor>
+  readonly method: MethodChoice
+  readonly teacher: Teacher
+  /** Augmentation of the training images. */
   readonly augmentation: Augmentation
-  /** A store of embeddings that batches are given theirs of when they are made. */
+  /** Path of a store of embeddings, from which each batch made in the background is given its own. */
   readonly store?: string
-  /** Graph inputs that a live teacher computes of a batch. */
-  readonly liveTeacher?: (batch: Batch) => Promise<ReadonlyMap<string, HostTensor>>
-  /** What the result depends on: settings of another teacher or file cannot be resumed. */
+  /** Returns the embeddings of a batch that was not made in the background. */
+  readonly embeddingsOf?: (batch: Batch) => Float32Array
+  /** Text that differs if the teacher differs: a run is not resumed with another teacher. */
   readonly identity: string
   dispose(): Promise<void>
 }
 
 export interface SignalOptions {
-  readonly method: Method
+  readonly method: MethodChoice
   readonly dataset: Dataset
-  /** Undefined: as the embeddings have it, or none. */
-  readonly augmentation: Augmentation | undefined
-  /** A file of embed-kd embed, for embed-kd and cached-kd. */
-  readonly embeddings?: string
-  /** A live teacher, for teacher-kd and logit-kd. */
-  readonly encoder?: Encoder
+  /** Default: that of the embeddings, or none. */
+  readonly augmentation?: Augmentation | undefined
+  /** Path of a file of embeddings, for methods that take centroids or samples. */
+  readonly embeddings?: string | undefined
+  /** Encoder that runs beside the training graph, for methods with a live teacher. The signal disposes of it. */
+  readonly encoder?: Encoder | undefined
+  /** Model that runs in the training graph, for methods with a live teacher. */
+  readonly model?: GraphTeacher | undefined
 }
 
-const none: ReadonlyMap<string, HostTensor> = new Map()
+/** The option in which a user gives each kind of teacher, and how to come by one. */
+const flags: Readonly<Record<Exclude<TeacherNeed, 'none'>, { flag: string; remedy: string }>> = {
+  live: {
+    flag: '--teacher',
+    remedy: 'give the directory of a checkpoint, an .onnx file, or namespace/name on the hub',
+  },
+  centroids: { flag: '--embeddings', remedy: 'make the file with embed-kd embed' },
+  samples: { flag: '--embeddings', remedy: 'make the file with embed-kd embed --kind samples' },
+}
 
-/** @throws UserError where method, embeddings and teacher do not go together, or the file is of other data. */
+type Opener = (options: SignalOptions, name: string) => Signal | Promise<Signal>
+
+const openers: Readonly<Record<TeacherNeed, Opener>> = {
+  none: ({ method, augmentation = noAugmentation }) => ({
+    method,
+    teacher: undefined,
+    augmentation,
+    identity: 'none',
+    dispose: async () => {},
+  }),
+  centroids: centroidSignal,
+  samples: sampleSignal,
+  live: liveSignal,
+}
+
+/**
+ * Opens the teacher of a method.
+ * @throws UserError if method, embeddings and teacher do not go together, or the file is of other data.
+ */
 export async function openSignal(options: SignalOptions): Promise<Signal> {
-  const { method, embeddings, encoder } = options
-  const augmentation = options.augmentation ?? { flip: false, cropPadding: 0 }
-  const { teacher: needed } = methods[method]
-  const needs = needed === 'none' ? 'nothing' : needed === 'live' ? 'teacher' : 'embeddings'
-  if (needs !== 'embeddings' && embeddings !== undefined)
+  const { method, embeddings, encoder, model } = options
+  const { teacher: need } = methodDefinition(method)
+  const name = methodName(method)
+  const wanted = need === 'none' ? undefined : flags[need].flag
+  if (embeddings !== undefined && wanted !== '--embeddings')
     throw new UserError(
-      `${method} has no use for --embeddings`,
+      `${name} takes no --embeddings`,
       'leave it out, or choose embed-kd or cached-kd',
     )
-  if (needs !== 'teacher' && encoder !== undefined)
+  if ((encoder || model) && wanted !== '--teacher')
     throw new UserError(
-      `${method} has no use for a live teacher`,
-      needs === 'nothing'
+      `${name} takes no live teacher`,
+      need === 'none'
         ? 'leave out --teacher'
         : 'make its embeddings with embed-kd embed and give them with --embeddings',
     )
-  switch (needed) {
-    case 'none':
-      return { method, held: none, augmentation, identity: 'none', dispose: async () => {} }
-    case 'centroids':
-      return centroidSignal(required(embeddings, method, '--embeddings'), options, augmentation)
-    case 'samples':
-      return sampleSignal(required(embeddings, method, '--embeddings'), options)
-    case 'live':
-      return liveSignal(required(encoder, method, '--teacher'), options, augmentation)
-  }
+  return openers[need](options, name)
 }
 
-function required<T>(value: T | undefined, method: Method, flag: string): T {
+/** @throws UserError if the value is absent. */
+function required<T>(value: T | undefined, name: string, need: Exclude<TeacherNeed, 'none'>): T {
   if (value !== undefined) return value
-  throw new UserError(
-    `${method} needs ${flag}`,
-    flag === '--teacher'
-      ? 'give the directory of a checkpoint, an .onnx file, or namespace/name on the hub'
-      : 'make the file with embed-kd embed',
-  )
+  throw new UserError(`${name} needs ${flags[need].flag}`, flags[need].remedy)
 }
 
 async function centroidSignal(
-  path: string,
-  { method, dataset }: SignalOptions,
-  augmentation: Augmentation,
+  { method, dataset, embeddings, augmentation = noAugmentation }: SignalOptions,
+  name: string,
 ): Promise<Signal> {
-  const { centroids, prototypes } = loadCentroids(path, dataset)
+  const path = required(embeddings, name, 'centroids')
   return {
     method,
-    source: { kind: 'stored', width: centroids.shape[1]!, prototypes },
-    held: new Map([['teacher.centroids', centroids]]),
+    teacher: { centroids: loadCentroids(path, dataset) },
     augmentation,
     identity: await digestFiles([path]),
     dispose: async () => {},
@@ -99,11 +110,11 @@ async function centroidSignal(
 }
 
 async function sampleSignal(
-  path: string,
-  { method, dataset, augmentation }: SignalOptions,
+  { method, dataset, embeddings, augmentation }: SignalOptions,
+  name: string,
 ): Promise<Signal> {
+  const path = required(embeddings, name, 'samples')
   const store = SampleStore.open(path)
-  store.close()
   store.requireDataset(dataset)
   const { metadata, width } = store
   if (augmentation && JSON.stringify(augmentation) !== JSON.stringify(metadata.augmentation))
@@ -113,41 +124,74 @@ async function sampleSignal(
     )
   return {
     method,
-    source: { kind: 'stored', width },
-    held: none,
+    teacher: { samples: { width } },
     augmentation: metadata.augmentation,
     store: path,
-    identity: JSON.stringify({ ...metadata, shard: '', counts: [] }),
-    dispose: async () => {},
+    embeddingsOf: (batch) => store.read(batch, store.viewOf(0)).data as Float32Array,
+    identity: store.plain
+      ? await digestFiles([path])
+      : JSON.stringify({ ...metadata, shard: '', counts: [] }),
+    dispose: async () => store.close(),
   }
 }
 
-function liveSignal(
-  encoder: Encoder,
-  { method, dataset }: SignalOptions,
-  augmentation: Augmentation,
-): Signal {
-  const { takes } = methods[method]
-  if (takes === 'probabilities' && encoder.classes !== dataset.classes)
+function liveSignal(options: SignalOptions, name: string): Signal {
+  const { method, dataset, encoder, model, augmentation = noAugmentation } = options
+  if (model)
+    return {
+      method,
+      teacher: model,
+      augmentation,
+      identity: 'in the graph',
+      dispose: async () => {},
+    }
+  const teacher = required(encoder, name, 'live')
+  if (methodDefinition(method).takes === 'probabilities' && teacher.classes !== dataset.classes)
     throw new UserError(
-      `${method} needs a teacher that scores the data set's ${dataset.classes} classes, ${encoder.name} ` +
-        (encoder.classes === undefined ? 'has no classifier' : `scores ${encoder.classes}`),
+      `${name} needs a teacher that scores the data set's ${dataset.classes} classes, ${teacher.name} ` +
+        (teacher.classes === undefined ? 'has no classifier' : `scores ${teacher.classes}`),
       'train one with embed-kd train-teacher, or choose teacher-kd',
     )
+  const { width, classes } = teacher
   return {
     method,
-    source: { kind: 'stored', width: encoder.width },
-    held: none,
-    augmentation,
-    identity: encoder.digest,
-    async liveTeacher({ pixels, labels, count }) {
-      const { embeddings, probabilities } = await encoder.embed(pixels, count)
-      const output =
-        takes === 'probabilities'
-          ? hostTensor('float32', [labels.length, dataset.classes], probabilities!)
-          : hostTensor('float32', [labels.length, encoder.width], embeddings)
-      return new Map([[teacherInput(method)!, output]])
+    teacher: {
+      width,
+      classes,
+      embed: ({ pixels, labels }) => teacher.embed(pixels!, labels!.length),
     },
-    dispose: () => encoder.dispose(),
+    augmentation,
+    identity: teacher.digest,
+    dispose: () => teacher.dispose(),
   }
+}
+
+/** Embeddings without a meaning, for steps whose cost alone is measured. */
+export interface RandomSignal {
+  /** Width of the embeddings. */
+  readonly width: number
+  /** Number of classes of the data. */
+  readonly classes: number
+  /** Images a step. */
+  readonly batch: number
+}
+
+/** Returns a method with random centroids, or with random embeddings that are the same in each batch. */
+export function randomSignal(method: MethodChoice, options: RandomSignal): Signal {
+  const { width, classes, batch } = options
+  const rest = { method, augmentation: noAugmentation, identity: 'random', dispose: async () => {} }
+  if (methodDefinition(method).teacher === 'centroids') {
+    const vectors = randomRows(classes, width)
+    return {
+      ...rest,
+      teacher: { centroids: { kind: 'centroids', vectors, width, classes, prototypes: 1 } },
+    }
+  }
+  const rows = randomRows(batch, width)
+  return { ...rest, teacher: { samples: { width } }, embeddingsOf: () => rows }
+}
+
+function randomRows(rows: number, width: number): Float32Array {
+  const random = new Random(0)
+  return Float32Array.from({ length: rows * width }, () => random.uniform() - 0.5)
 }

@@ -1,0 +1,323 @@
+// Our ops as ONNX operators: one emitter for every op that reaches the runtime. What differs between devices is in
+// devices/; what the ops mean is core's reference backend.
+import {
+  hasTrait,
+  sizeOf,
+  type AttrsOf,
+  type CompositeName,
+  type Graph,
+  type Node,
+  type OpName,
+  type PrimitiveName,
+  type TensorType,
+} from '@embed-kd/core'
+import type { Factors } from './lowering.js'
+import { OnnxFloat, type ModelBuilder } from './model.js'
+import { emitRandomUniform } from './random.js'
+
+/** The composites that ONNX Runtime runs as one operator on some device. */
+export const nativeComposites = [
+  'softmax',
+  'logSoftmax',
+  'layerNorm',
+  'gelu',
+  'quickGelu',
+  'linear',
+] as const satisfies readonly CompositeName[]
+
+/** One node on its way into the model: names of values, and their types. */
+export interface Application<K extends OpName = OpName> {
+  readonly attrs: AttrsOf<K>
+  /** What multiplies the result of a `matmul` or `linear`. */
+  readonly factors: Factors
+  readonly inputs: readonly string[]
+  readonly inputTypes: readonly TensorType[]
+  /** Names to define; empty where nothing reads that output. */
+  readonly outputs: readonly string[]
+  readonly outputTypes: readonly TensorType[]
+}
+
+export type Emitter<K extends OpName = OpName> = (
+  model: ModelBuilder,
+  application: Application<K>,
+) => void
+
+export type Emitters = {
+  readonly [K in PrimitiveName | (typeof nativeComposites)[number]]: Emitter<K>
+}
+
+/** The same op under ONNX's name. */
+const as =
+  (op: string): Emitter =>
+  (model, { inputs, outputs }) => {
+    model.add(op, inputs, {}, outputs)
+  }
+
+/** Where takes no booleans on every device: `select` of them is logic, and Or is not everywhere either. */
+const select: Emitter = (model, { inputs, inputTypes, outputs }) => {
+  const [condition, a, b] = inputs as [string, string, string]
+  if (inputTypes[1]!.dtype !== 'bool') {
+    model.add('Where', inputs, {}, outputs)
+    return
+  }
+  const notYes = model.add('Not', [model.add('And', [condition, a])])
+  const notNo = model.add('Not', [model.add('And', [model.add('Not', [condition]), b])])
+  model.add('Not', [model.add('And', [notYes, notNo])], {}, outputs)
+}
+
+const reshapeTo = (
+  model: ModelBuilder,
+  x: string,
+  shape: readonly number[],
+  outputs?: readonly string[],
+) => model.add('Reshape', [x, model.indices(shape)], { allowzero: 1 }, outputs)
+
+/** The same tensor again: unlike Identity, Reshape takes every type on every device. */
+const copy: Emitter = (model, { inputs, outputs, outputTypes }) => {
+  reshapeTo(model, inputs[0]!, outputTypes[0]!.shape, outputs)
+}
+
+type Reduction = Emitter<'sum' | 'max'>
+
+/** Without axes ONNX reduces over all of them; over none means the tensor itself. */
+const reduce =
+  (op: 'ReduceSum' | 'ReduceMax'): Reduction =>
+  (model, application) => {
+    const { inputs, outputs, attrs } = application
+    if (attrs.axes.length === 0) copy(model, application)
+    else
+      model.add(
+        op,
+        [inputs[0]!, model.indices(attrs.axes)],
+        { keepdims: Number(attrs.keepDims) },
+        outputs,
+      )
+  }
+
+/** ReduceMax skips NaN except in first place: a sum that is 0, or NaN where any element is, puts that right. */
+const max: Reduction = (model, application) => {
+  const { inputs, inputTypes, outputs } = application
+  const [x] = inputs as [string]
+  const [zero, nan] = [0, Number.NaN].map((value) => model.scalar(inputTypes[0]!.dtype, value))
+  const traces = model.add('Where', [model.add('Equal', [x, x]), zero!, nan!])
+  const [greatest, trace] = [model.fresh(), model.fresh()]
+  reduce('ReduceMax')(model, { ...application, outputs: [greatest] })
+  reduce('ReduceSum')(model, { ...application, inputs: [traces], outputs: [trace] })
+  model.add('Add', [greatest, trace], {}, outputs)
+}
+
+interface Layout {
+  readonly transposeA: boolean
+  readonly transposeB: boolean
+}
+
+/** General product of two matrices: factors.product · a · b + factors.bias · bias, with either operand transposed. */
+const gemm = (
+  model: ModelBuilder,
+  operands: readonly string[],
+  { transposeA, transposeB }: Layout,
+  { product, bias }: Factors,
+  outputs?: readonly string[],
+) =>
+  model.add(
+    'Gemm',
+    operands,
+    {
+      transA: Number(transposeA),
+      transB: Number(transposeB),
+      alpha: new OnnxFloat(product),
+      beta: new OnnxFloat(bias),
+    },
+    outputs,
+  )
+
+/** Products of two matrices, which are Gemm on every device. */
+export const isMatrixProduct = (node: Node, graph: Graph): boolean =>
+  node.op === 'linear' ||
+  (node.op === 'matmul' && node.inputs.every((value) => graph.types[value]!.shape.length === 2))
+
+/** Products of matrices are Gemm; what products of stacks of matrices are depends on the device. */
+const matmul =
+  (stacks: Emitter<'matmul'>): Emitter<'matmul'> =>
+  (model, application) => {
+    const { inputs, inputTypes, outputs, attrs, factors } = application
+    if (inputTypes.every(({ shape }) => shape.length === 2))
+      gemm(model, inputs, attrs, factors, outputs)
+    else stacks(model, application)
+  }
+
+/** For devices whose MatMul takes no transposed operands, and no factor. */
+export const matmulAfterTranspose: Emitter<'matmul'> = matmul(
+  (model, { inputs, inputTypes, outputs, attrs }) => {
+    const transposed = [attrs.transposeA, attrs.transposeB]
+    const operands = inputs.map((input, i) => {
+      if (!transposed[i]) return input
+      const axes = inputTypes[i]!.shape.map((_, axis) => axis)
+      return model.add('Transpose', [input], {
+        perm: [...axes.slice(0, -2), ...axes.slice(-2).reverse()],
+      })
+    })
+    model.add('MatMul', operands, {}, outputs)
+  },
+)
+
+/** For devices with ONNX Runtime's FusedMatMul. */
+export const matmulFused: Emitter<'matmul'> = matmul(
+  (model, { inputs, outputs, attrs, factors }) => {
+    const { transposeA, transposeB } = attrs
+    model.add(
+      'com.microsoft.FusedMatMul',
+      inputs,
+      {
+        transA: Number(transposeA),
+        transB: Number(transposeB),
+        alpha: new OnnxFloat(factors.product),
+      },
+      outputs,
+    )
+  },
+)
+
+/** [..., n] as [rows, n]. */
+export const asMatrix = (model: ModelBuilder, x: string, { shape }: TensorType): string =>
+  shape.length === 2 ? x : reshapeTo(model, x, [sizeOf(shape.slice(0, -1)), shape.at(-1)!])
+
+export const emitters: Emitters = {
+  constant: (model, { attrs: { value }, outputs }) => {
+    reshapeTo(model, model.tensor(value.dtype, value.shape, value.data), value.shape, outputs)
+  },
+  iota: (model, { attrs: { size }, outputs }) => {
+    const values = Int32Array.from({ length: size }, (_, i) => i)
+    reshapeTo(model, model.tensor('int32', [size], values), [size], outputs)
+  },
+  randomUniform: emitRandomUniform,
+
+  neg: as('Neg'),
+  exp: as('Exp'),
+  log: as('Log'),
+  sqrt: as('Sqrt'),
+  rsqrt: (model, { inputs, outputs }) => {
+    model.add('Reciprocal', [model.add('Sqrt', inputs)], {}, outputs)
+  },
+  tanh: as('Tanh'),
+  sigmoid: as('Sigmoid'),
+  erf: as('Erf'),
+  sin: as('Sin'),
+  cos: as('Cos'),
+  add: as('Add'),
+  sub: as('Sub'),
+  mul: as('Mul'),
+  div: as('Div'),
+  maximum: as('Max'),
+  minimum: as('Min'),
+  equal: as('Equal'),
+  less: as('Less'),
+  lessEqual: as('LessOrEqual'),
+  and: as('And'),
+  or: as('Or'),
+  not: as('Not'),
+  select,
+  cast: (model, { inputs, outputTypes, outputs }) => {
+    model.cast(inputs[0]!, outputTypes[0]!.dtype, outputs)
+  },
+
+  reshape: (model, { inputs, outputs, attrs: { shape } }) => {
+    reshapeTo(model, inputs[0]!, shape, outputs)
+  },
+  transpose: (model, { inputs, outputs, attrs: { permutation } }) => {
+    model.add('Transpose', inputs, { perm: permutation }, outputs)
+  },
+  broadcastTo: (model, { inputs, outputs, attrs: { shape } }) => {
+    model.add('Expand', [inputs[0]!, model.indices(shape)], {}, outputs)
+  },
+  slice: (model, application) => {
+    const { inputs, inputTypes, outputs, attrs } = application
+    const { starts, sizes } = attrs
+    const axes = inputTypes[0]!.shape.flatMap((n, axis) => (n === sizes[axis] ? [] : [axis]))
+    const begins = axes.map((axis) => starts[axis]!)
+    const ends = axes.map((axis) => starts[axis]! + sizes[axis]!)
+    // Slice refuses scalars.
+    if (axes.length === 0) copy(model, application)
+    else
+      model.add(
+        'Slice',
+        [inputs[0]!, ...[begins, ends, axes].map((values) => model.indices(values))],
+        {},
+        outputs,
+      )
+  },
+  pad: (model, application) => {
+    const { inputs, outputs, attrs } = application
+    const { low, high } = attrs
+    // Pad refuses scalars.
+    if (low.length === 0) copy(model, application)
+    else model.add('Pad', [inputs[0]!, model.indices([...low, ...high])], {}, outputs)
+  },
+  concat: (model, { inputs, outputs, attrs: { axis } }) => {
+    model.add('Concat', inputs, { axis }, outputs)
+  },
+
+  sum: reduce('ReduceSum'),
+  max,
+  argmax: (model, { inputs, outputs, attrs: { axis } }) => {
+    model.cast(model.add('ArgMax', inputs, { axis, keepdims: 0 }), 'int32', outputs)
+  },
+  matmul: matmulAfterTranspose,
+
+  softmax: (model, { inputs, outputs, attrs: { axis } }) => {
+    model.add('Softmax', inputs, { axis }, outputs)
+  },
+  logSoftmax: (model, { inputs, outputs, attrs: { axis } }) => {
+    model.add('LogSoftmax', inputs, { axis }, outputs)
+  },
+  layerNorm: (model, { inputs, outputs, attrs: { epsilon } }) => {
+    model.add('LayerNormalization', inputs, { axis: -1, epsilon: new OnnxFloat(epsilon) }, outputs)
+  },
+  gelu: (model, { inputs, outputs, attrs: { approximate } }) => {
+    model.add('Gelu', inputs, { approximate }, outputs)
+  },
+  quickGelu: (model, { inputs, outputs }) => {
+    model.add('com.microsoft.QuickGelu', inputs, { alpha: new OnnxFloat(1.702) }, outputs)
+  },
+  linear: (model, { inputs, inputTypes, outputs, outputTypes, factors }) => {
+    const [x, ...rest] = inputs as [string, ...string[]]
+    const { shape } = outputTypes[0]!
+    const operands = [asMatrix(model, x, inputTypes[0]!), ...rest]
+    const layout = { transposeA: false, transposeB: true }
+    if (shape.length === 2) gemm(model, operands, layout, factors, outputs)
+    else reshapeTo(model, gemm(model, operands, layout, factors), shape, outputs)
+  },
+}
+
+const isHalf = ({ dtype }: TensorType) => dtype === 'float16'
+const wide = (types: readonly TensorType[]) =>
+  types.map((type): TensorType => (isHalf(type) ? { ...type, dtype: 'float32' } : type))
+
+/** The op in float32 where its operands are float16: they are cast up, and what it makes of them is rounded once. */
+export const widened =
+  <K extends OpName>(emit: Emitter<K>): Emitter<K> =>
+  (model, application) => {
+    const { inputs, inputTypes, outputs, outputTypes } = application
+    const made = outputs.map((name, i) => (name && isHalf(outputTypes[i]!) ? model.fresh() : name))
+    emit(model, {
+      ...application,
+      inputs: inputs.map((name, i) =>
+        isHalf(inputTypes[i]!) ? model.cast(name, 'float32') : name,
+      ),
+      inputTypes: wide(inputTypes),
+      outputs: made,
+      outputTypes: wide(outputTypes),
+    })
+    made.forEach((name, i) => {
+      if (name !== outputs[i]) model.cast(name, 'float16', [outputs[i]!])
+    })
+  }
+
+/** Emitters for a provider that does not compute in float16 itself, or not well. */
+export const widenedEmitters = (table: Emitters): Emitters =>
+  Object.fromEntries(
+    Object.entries(table).map(([op, emit]) => [
+      op,
+      hasTrait(op as OpName, 'copying') ? emit : widened(emit as Emitter),
+    ]),
+  ) as unknown as Emitters

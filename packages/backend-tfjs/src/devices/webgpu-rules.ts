@@ -1,0 +1,179 @@
+// Rules for tfjs:webgpu where tf's kernels will not do: they compute integers as float32, give up beyond rank 4, read
+// casts by the wrong type, lose NaN, or take a pass for each operation. The programs are in wgsl.ts.
+import { sizeOf, type OpName, type Shape } from '@embed-kd/core'
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
+import {
+  matmulWith,
+  rules as shared,
+  spread,
+  withAxisLast,
+  type Broadcast,
+  type Rule,
+  type Rules,
+} from '../kernels.js'
+import type { TfTensor, Workspace } from '../workspace.js'
+import { erfSeries } from './erf.js'
+import * as functions from './wgsl-functions.js'
+import {
+  broadcast,
+  mapped,
+  padded,
+  perElement,
+  runProgram,
+  sliced,
+  transposed,
+  workgroup,
+} from './wgsl.js'
+
+/** What tf's programs index a shape with has four components; beyond, some of them do not compile. */
+const MAX_TF_RANK = 4
+
+export function webgpuRules(gpu: WebGPUBackend) {
+  const repeat: Broadcast = (x, shape, tf) => tf.adopt(broadcast(gpu, x, shape))
+  /** Operands of the output's shape, or of one element, which `mapped` repeats by itself. */
+  const fitting = (inputs: readonly TfTensor[], shape: Shape, tf: Workspace) =>
+    inputs.map((x) => (sizeOf(x.shape) === 1 ? x : spread([x], shape, tf, repeat)[0]!))
+
+  const elementwise =
+    (expression: string, declarations = ''): Rule<OpName> =>
+    ({ outputs: [output] }, tf) =>
+    (inputs) =>
+      tf.adopt(mapped(gpu, fitting(inputs, output!.shape, tf), output!, expression, declarations))
+
+  /** tf's rule for floats of few axes, ours for everything else. */
+  const ours =
+    <K extends OpName>(tfs: Rule<K>, own: Rule<K>): Rule<K> =>
+    (site, tf) => {
+      const theirs =
+        site.inputs[0]!.dtype === 'float32' && site.outputs[0]!.shape.length <= MAX_TF_RANK
+      return (theirs ? tfs : own)(site, tf)
+    }
+
+  /** One expression for integers, another for floats. */
+  const compared = (integers: string, floats: string): Rule<OpName> => {
+    const [exact, ranked] = [elementwise(integers), elementwise(floats, functions.comparison)]
+    return (site, tf) => (site.inputs[0]!.dtype === 'int32' ? exact : ranked)(site, tf)
+  }
+
+  return {
+    randomUniform: ({ attrs: { shape, stream } }, tf) => {
+      const bits = `threefry(u32(A[0]), u32(A[1]), ${stream}u, u32(index))`
+      const program = {
+        key: `uniform ${stream}`,
+        functions: functions.threefry,
+        main: perElement(`result[index] = f32(${bits} >> 8u) * 0x1p-24;`),
+      }
+      return ([key]) => tf.adopt(runProgram(gpu, [key!], { dtype: 'float32', shape }, program))
+    },
+
+    exp: elementwise('exponential(a)', functions.exponential),
+    log: elementwise('logarithm(a)', functions.logarithm),
+    sqrt: elementwise('squareRoot(a)', functions.squareRoot),
+    rsqrt: elementwise('reciprocalRoot(a)', functions.reciprocalRoot),
+    sigmoid: elementwise('logistic(a)', functions.logistic),
+    erf: elementwise('errorFunction(a)', functions.errorFunction(erfSeries)),
+    sin: elementwise('sine(a, 0)', functions.sine),
+    cos: elementwise('sine(a, 1)', functions.sine),
+    add: ours(shared.add, elementwise('a + b')),
+    sub: ours(shared.sub, elementwise('a - b')),
+    mul: ours(shared.mul, elementwise('a * b')),
+    div: elementwise('quotient(a, b)', functions.quotient),
+    maximum: ours(shared.maximum, elementwise('max(a, b)')),
+    minimum: ours(shared.minimum, elementwise('min(a, b)')),
+    equal: compared('a == b', 'ordered(a, b) && rank(a) == rank(b)'),
+    less: compared('a < b', 'ordered(a, b) && rank(a) < rank(b)'),
+    lessEqual: compared('a <= b', 'ordered(a, b) && rank(a) <= rank(b)'),
+    select: elementwise('select(c, b, a != 0)'),
+    cast: (site, tf) => {
+      const fromFloat = site.inputs[0]!.dtype === 'float32'
+      const truth = fromFloat ? '(bitcast<u32>(a) & 0x7fffffffu) != 0u' : 'a != 0'
+      return elementwise(site.attrs.dtype === 'bool' ? truth : 'a')(site, tf)
+    },
+
+    broadcastTo:
+      ({ attrs: { shape } }, tf) =>
+      ([x]) =>
+        repeat(x!, shape, tf),
+    transpose: ours(
+      shared.transpose,
+      ({ attrs: { permutation } }, tf) =>
+        ([x]) =>
+          tf.adopt(transposed(gpu, x!, permutation)),
+    ),
+    slice:
+      ({ attrs: { starts, sizes } }, tf) =>
+      ([x]) =>
+        tf.adopt(sliced(gpu, x!, starts, sizes)),
+    pad:
+      ({ attrs: { low, high } }, tf) =>
+      ([x]) =>
+        tf.adopt(padded(gpu, x!, low, high)),
+    concat: ours(shared.concat, ({ attrs: { axis }, outputs: [output] }, tf) => (inputs) => {
+      // Each part with zeros where the others go; their sum is all of them.
+      let start = 0
+      const { dtype, shape } = output!
+      return inputs
+        .filter((x) => sizeOf(x.shape) > 0)
+        .map((x) => {
+          const low = shape.map((_, i) => (i === axis ? start : 0))
+          start += x.shape[axis]!
+          const high = shape.map((n, i) => (i === axis ? n - start : 0))
+          return tf.adopt(padded(gpu, x, low, high))
+        })
+        .reduce((a, b) => tf.adopt(mapped(gpu, [a, b], { dtype, shape }, 'a + b')))
+    }),
+    matmul: matmulWith((a, b, attrs, tf) => tf.run('BatchMatMul', { a, b }, attrs), repeat),
+
+    softmax: ({ attrs: { axis }, inputs: [type] }, tf) => {
+      const columns = type!.shape[axis]!
+      const program = {
+        key: `softmax ${columns}`,
+        ...functions.softmaxRows(columns, workgroup),
+        threads: (sizeOf(type!.shape) / columns) * workgroup,
+      }
+      return withAxisLast(type!, axis, tf, (x) =>
+        tf.adopt(runProgram(gpu, [x], { dtype: 'float32', shape: x.shape }, program)),
+      )
+    },
+
+    quickGelu: elementwise('a * logistic(1.702 * a)', functions.logistic),
+
+    layerNorm: ({ attrs: { epsilon }, outputs: [type, statistics] }, tf) => {
+      const columns = type!.shape.at(-1)!
+      const statistic = (which: 'mean' | 'invStd') => ({
+        key: `${which} ${columns} ${epsilon}`,
+        ...functions.rowStatistic(which, columns, epsilon, workgroup),
+        threads: sizeOf(statistics!.shape) * workgroup,
+      })
+      const [meanRows, invStdRows] = [statistic('mean'), statistic('invStd')]
+      const normalise = {
+        key: `normalise ${columns}`,
+        main: perElement(functions.normalisedRows(columns)),
+      }
+      return ([x, scale, bias]) => {
+        const mean = tf.adopt(runProgram(gpu, [x!], statistics!, meanRows))
+        const invStd = tf.adopt(runProgram(gpu, [x!, mean], statistics!, invStdRows))
+        const operands = [x!, mean, invStd, scale!, bias!]
+        return [tf.adopt(runProgram(gpu, operands, type!, normalise)), mean, invStd]
+      }
+    },
+
+    adamw: ({ attrs: { beta1, beta2, epsilon, weightDecay }, outputs: [output] }, tf) => {
+      const step = (inputs: readonly TfTensor[], expression: string) =>
+        tf.adopt(mapped(gpu, inputs, output!, expression))
+      const [b1, b2, eps, decay] = [beta1, beta2, epsilon, weightDecay].map(literal)
+      return ([parameter, gradient, m, v, learningRate, correction1, correction2]) => {
+        const nextM = step([m!, gradient!], `${b1} * a + ${literal(1 - beta1)} * b`)
+        const nextV = step([v!, gradient!], `${b2} * a + ${literal(1 - beta2)} * b * b`)
+        const next = step(
+          [parameter!, nextM, nextV, learningRate!, correction1!, correction2!],
+          `a * (1 - d * ${decay}) - d / e * b / (sqrt(c) / sqrt(f) + ${eps})`,
+        )
+        return [next, nextM, nextV]
+      }
+    },
+  } satisfies Partial<Rules>
+}
+
+/** A number as a WGSL float. */
+const literal = (x: number) => `f32(${x})`

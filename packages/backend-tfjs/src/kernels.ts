@@ -1,0 +1,261 @@
+// Each op as calls of tf's kernels, as it is on every device that has no better way.
+// What a device does differently is in its file under devices/; the order of calls is in executor.ts.
+import {
+  hostScalar,
+  hostTensor,
+  Random,
+  sameShape,
+  sizeOf,
+  type AttrsOf,
+  type CompositeName,
+  type DType,
+  type HostTensor,
+  type OpName,
+  type PrimitiveName,
+  type Shape,
+  type TensorType,
+} from '@embed-kd/core'
+import type { HostValues, TfTensor, Workspace } from './workspace.js'
+
+/** One node of a graph, as a rule sees it when the graph is compiled. */
+export interface Site<K extends OpName> {
+  readonly attrs: AttrsOf<K>
+  readonly inputs: readonly TensorType[]
+  readonly outputs: readonly TensorType[]
+  /** Puts a tensor on the device for as long as the executable lives. */
+  constant(value: HostTensor): TfTensor
+}
+
+/** Makes a node's outputs. Every tensor returned was made by the workspace in this call. */
+export type Run = (inputs: readonly TfTensor[]) => TfTensor | readonly TfTensor[]
+
+/** Prepares a node once; what comes back runs at every step. */
+export type Rule<K extends OpName> = (site: Site<K>, workspace: Workspace) => Run
+
+/** A rule for every primitive, and for each composite that the device runs itself. */
+export type Rules = { readonly [K in PrimitiveName]: Rule<K> } & {
+  readonly [K in CompositeName]?: Rule<K>
+}
+
+const unary =
+  (kernel: string): Rule<OpName> =>
+  (_, tf) =>
+  ([x]) =>
+    tf.run(kernel, { x: x! })
+
+const binary =
+  (kernel: string): Rule<OpName> =>
+  (_, tf) =>
+  ([a, b]) =>
+    tf.run(kernel, { a: a!, b: b! })
+
+/** One rule for floats, another for integers, which some of tf's kernels round. */
+export const exactIntegers =
+  <K extends OpName>(floats: Rule<K>, integers: Rule<K>): Rule<K> =>
+  (site, tf) =>
+    (site.inputs[0]!.dtype === 'int32' ? integers : floats)(site, tf)
+
+/** Moves one axis to the end, runs `body` on that, and moves it back. */
+export function withAxisLast(
+  { shape }: TensorType,
+  axis: number,
+  tf: Workspace,
+  body: (x: TfTensor) => TfTensor,
+): Run {
+  const last = shape.length - 1
+  if (axis === last) return ([x]) => body(x!)
+  const perm = shape.map((_, i) => (i === axis ? last : i === last ? axis : i))
+  return ([x]) =>
+    tf.run('Transpose', { x: body(tf.run('Transpose', { x: x! }, { perm })) }, { perm })
+}
+
+/** `x` repeated to `shape`. */
+export type Broadcast = (x: TfTensor, shape: Shape, tf: Workspace) => TfTensor
+
+const tile: Broadcast = (x, shape, tf) => {
+  const aligned = [...shape.slice(x.shape.length).map(() => 1), ...x.shape]
+  const reps = shape.map((n, axis) => n / aligned[axis]!)
+  return tf.run('Tile', { x: tf.view(x, aligned) }, { reps })
+}
+
+/** Operands of one shape, for kernels that do not broadcast. */
+export const spread = (
+  inputs: readonly TfTensor[],
+  shape: Shape,
+  tf: Workspace,
+  broadcast: Broadcast,
+): TfTensor[] => inputs.map((x) => (sameShape(x.shape, shape) ? x : broadcast(x, shape, tf)))
+
+/** A product whose operands have batch axes of one shape, or none. */
+export type Product = (
+  a: TfTensor,
+  b: TfTensor,
+  attrs: AttrsOf<'matmul'>,
+  tf: Workspace,
+) => TfTensor
+
+const batchMatMul: Product = (a, b, attrs, tf) => tf.run('BatchMatMul', { a, b }, attrs)
+
+/**
+ * tf's kernels take one batch axis. Batch axes that both operands have become it; those only `a` has become rows where
+ * `b` has none; any others are broadcast first.
+ */
+export const matmulWith =
+  (product: Product, broadcast: Broadcast): Rule<'matmul'> =>
+  ({ attrs, inputs: [aType, bType], outputs: [y] }, tf) => {
+    const batch = y!.shape.slice(0, -2)
+    const matrices = (type: TensorType): Run => {
+      const matrix = type.shape.slice(-2)
+      if (batch.length === 0) return ([x]) => x!
+      const full = [...batch, ...matrix]
+      const flat = [sizeOf(batch), ...matrix]
+      return sameShape(type.shape, full)
+        ? ([x]) => tf.view(x!, flat)
+        : ([x]) => tf.view(broadcast(x!, full, tf), flat)
+    }
+    if (sizeOf(bType!.shape.slice(0, -2)) === 1 && !attrs.transposeA) {
+      const k = aType!.shape.at(-1)!
+      const rows = sizeOf(aType!.shape) / k
+      return ([a, b]) =>
+        tf.view(
+          product(tf.view(a!, [rows, k]), tf.view(b!, bType!.shape.slice(-2)), attrs, tf),
+          y!.shape,
+        )
+    }
+    const [left, right] = [matrices(aType!), matrices(bType!)]
+    return ([a, b]) =>
+      tf.view(product(left([a!]) as TfTensor, right([b!]) as TfTensor, attrs, tf), y!.shape)
+  }
+
+/**
+ * The uniforms of one draw, made on the host: a function of key and stream alone, equal on every device that uses it.
+ */
+export function uniforms(key: ArrayLike<number>, stream: number, size: number): Float32Array {
+  const random = new Random(key[0]! >>> 0, key[1]! >>> 0, stream)
+  const values = new Float32Array(size)
+  for (let i = 0; i < size; i++) values[i] = random.uniform()
+  return values
+}
+
+export const rules = {
+  constant: ({ attrs: { value }, constant }, tf) => {
+    const resident = constant(value)
+    return () => tf.view(resident)
+  },
+  iota: ({ attrs: { size }, constant }, tf) => {
+    const resident = constant(
+      hostTensor(
+        'int32',
+        [size],
+        Int32Array.from({ length: size }, (_, i) => i),
+      ),
+    )
+    return () => tf.view(resident)
+  },
+  // Reading the key is free where tensors live in host memory; webgpu makes its uniforms on the device.
+  randomUniform:
+    ({ attrs: { shape, stream } }, tf) =>
+    ([key]) =>
+      tf.make(
+        'float32',
+        shape,
+        uniforms(tf.tf.readSync(key!.dataId) as HostValues, stream, sizeOf(shape)),
+      ),
+
+  neg: unary('Neg'),
+  exp: unary('Exp'),
+  log: unary('Log'),
+  sqrt: unary('Sqrt'),
+  rsqrt: unary('Rsqrt'),
+  tanh: unary('Tanh'),
+  sigmoid: unary('Sigmoid'),
+  erf: unary('Erf'),
+  sin: unary('Sin'),
+  cos: unary('Cos'),
+  add: binary('Add'),
+  sub: binary('Sub'),
+  mul: binary('Multiply'),
+  div: binary('RealDiv'),
+  maximum: binary('Maximum'),
+  minimum: binary('Minimum'),
+  equal: binary('Equal'),
+  less: binary('Less'),
+  lessEqual: binary('LessEqual'),
+  and: binary('LogicalAnd'),
+  or: binary('LogicalOr'),
+  not: unary('LogicalNot'),
+  select:
+    ({ outputs: [y] }, tf) =>
+    (inputs) => {
+      const [condition, t, e] = spread(inputs, y!.shape, tf, tile)
+      return tf.run('Select', { condition: condition!, t: t!, e: e! })
+    },
+  cast: ({ attrs: { dtype }, inputs: [type], constant }, tf) => {
+    if (dtype !== 'bool' || type!.dtype === 'bool')
+      return ([x]) => tf.run('Cast', { x: x! }, { dtype })
+    const zero = constant(hostScalar(0, type!.dtype))
+    return ([x]) => tf.run('NotEqual', { a: x!, b: zero })
+  },
+
+  reshape:
+    ({ attrs: { shape } }, tf) =>
+    ([x]) =>
+      tf.view(x!, shape),
+  transpose:
+    ({ attrs: { permutation } }, tf) =>
+    ([x]) =>
+      tf.run('Transpose', { x: x! }, { perm: permutation }),
+  broadcastTo:
+    ({ attrs: { shape } }, tf) =>
+    ([x]) =>
+      tile(x!, shape, tf),
+  slice:
+    ({ attrs: { starts, sizes } }, tf) =>
+    ([x]) =>
+      tf.run('Slice', { x: x! }, { begin: starts, size: sizes }),
+  pad: ({ attrs: { low, high } }, tf) => {
+    const paddings = low.map((before, axis) => [before, high[axis]!])
+    return ([x]) => tf.run('PadV2', { x: x! }, { paddings, constantValue: 0 })
+  },
+  concat:
+    ({ attrs: { axis }, inputs: types }, tf) =>
+    (inputs) => {
+      const parts = inputs.filter((_, i) => sizeOf(types[i]!.shape) > 0)
+      return parts.length === 1 ? tf.view(parts[0]!) : tf.run('Concat', parts, { axis })
+    },
+
+  sum:
+    ({ attrs: { axes, keepDims } }, tf) =>
+    ([x]) =>
+      axes.length === 0 ? tf.view(x!) : tf.run('Sum', { x: x! }, { axis: axes, keepDims }),
+  max:
+    ({ attrs: { axes, keepDims } }, tf) =>
+    ([x]) =>
+      axes.length === 0
+        ? tf.view(x!)
+        : tf.run('Max', { x: x! }, { reductionIndices: axes, keepDims }),
+  argmax:
+    ({ attrs: { axis }, outputs: [y] }, tf) =>
+    ([x]) =>
+      tf.view(tf.run('ArgMax', { x: x! }, { axis }), y!.shape),
+  matmul: matmulWith(batchMatMul, tile),
+
+  softmax: ({ attrs: { axis }, inputs: [type] }, tf) =>
+    withAxisLast(type!, axis, tf, (logits) =>
+      tf.run('Softmax', { logits }, { dim: logits.shape.length - 1 }),
+    ),
+
+  // In one piece, so that training keeps x alone for its gradient, and not what lies between.
+  quickGelu: ({ constant }, tf) => {
+    const slope = constant(hostScalar(1.702))
+    return ([x]) => {
+      const scaled = tf.run('Multiply', { a: x!, b: slope })
+      return tf.run('Multiply', { a: x!, b: tf.run('Sigmoid', { x: scaled }) })
+    }
+  },
+} satisfies Rules
+
+/** Whether a shape holds no element. */
+export const isEmpty = ({ shape }: TensorType): boolean => sizeOf(shape) === 0
+
+export const dtypes: readonly DType[] = ['float32', 'int32', 'bool']

@@ -1,0 +1,38 @@
+// The trainer of a trial, and the batches it is given: what the measurement of a step and its profile have in common.
+import type { Backend } from '@embed-kd/core'
+import { Trainer, type ImageBatch } from '@embed-kd/distill'
+import type { Batch, Dataset, Feed, Signal } from '@embed-kd/distill/node'
+
+import { studentOf, totalStepsOf, type TrialConfig } from './config.js'
+
+/** Compiles the step of a trial on a backend. @param trainImages number of images in the training split. */
+export function openTrainer(
+  backend: Backend,
+  config: TrialConfig,
+  dataset: Dataset,
+  { shape, input }: Feed,
+  { method, teacher }: Signal,
+  trainImages: number,
+): Promise<Trainer> {
+  const { classes } = dataset
+  return Trainer.create({
+    ...config,
+    backend,
+    student: studentOf(config, { images: shape, classes }),
+    classes,
+    images: { ...shape, mean: input.mean, std: input.std },
+    method,
+    teacher,
+    totalSteps: totalStepsOf(config, trainImages),
+  })
+}
+
+/** Returns a function that makes a batch as the trainer takes it, with the teacher's embeddings of its images. */
+export const imageBatches =
+  (feed: Feed, { embeddingsOf }: Signal) =>
+  (batch: Batch): ImageBatch => {
+    const images = feed.imageBatch(batch)
+    return embeddingsOf && !images.embeddings
+      ? { ...images, embeddings: embeddingsOf(batch) }
+      : images
+  }

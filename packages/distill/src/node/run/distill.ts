@@ -1,0 +1,219 @@
+// Distils a student into a directory: trains it, and exports it as safetensors and ONNX with a summary.
+import { join } from 'node:path'
+
+import {
+  classifierParameters,
+  flattenTree,
+  hostTensor,
+  isParameterSpec,
+  methodName,
+  presets,
+  sizeOf,
+  type Backend,
+  type ClassifierConfig,
+} from '@embed-kd/core'
+
+import { findStudent, studentModel } from '../../models/students.js'
+import type { Classification } from '../../training/classification.js'
+import { stepDefaults } from '../../training/config.js'
+import type { MethodChoice } from '../../training/teacher.js'
+import { evaluationBatches } from '../data/batches.js'
+import type { Dataset } from '../data/dataset.js'
+import { createInputWriter, type ModelInput } from '../data/input.js'
+import { wholeSplit } from '../data/subsets.js'
+import { writeJson } from '../files/output-file.js'
+import { openEncoder, type Encoder } from '../teachers/encoder.js'
+import { exportOnnxModel, exportSafetensors, runOnnx, type TrainedModel } from './export.js'
+import { loadMethod } from './method.js'
+import { namesOf, openDataset, runSettings, withBackend, type RunOptions } from './options.js'
+import { runTraining, type RunResult } from './run.js'
+import { openSignal } from './signal.js'
+import { findCheckpoint, teacherAccuracy } from './teacher-directory.js'
+
+export interface DistillOptions extends RunOptions {
+  /** Name of a method, the path of a module that exports one, or a definition (default: `embed-kd`). */
+  readonly method?: string | MethodChoice | undefined
+  /** Path of a file of embeddings, for methods that take centroids or samples. */
+  readonly embeddings?: string | undefined
+  /** Directory of a checkpoint, ONNX file or name on the hub, for methods with a live teacher. */
+  readonly teacher?: string | undefined
+  /** Name or description of the student (default: `paper`). */
+  readonly student?: string | undefined
+  /** Probability that an attention weight is dropped in training (default: 0.1). */
+  readonly dropout?: number | undefined
+  /** Side in pixels to which images are resized for a live teacher (default: the teacher's own). */
+  readonly imageSize?: number | undefined
+  /** Output of an ONNX teacher to take. */
+  readonly output?: string | undefined
+  /** Pooling of an ONNX teacher's tokens: `cls` or `mean`. */
+  readonly pooling?: string | undefined
+  /** Whether the exported ONNX model takes pixels from 0 to 1 and normalises them itself. */
+  readonly normaliseInside?: boolean | undefined
+}
+
+/** The result of a distillation, as summary.json has it. */
+export interface DistillSummary {
+  readonly method: string
+  readonly preset: string
+  readonly precision: string
+  readonly dataset: string
+  readonly dataset_digest: string
+  readonly test_accuracy: number
+  /** Accuracy of guessing the most frequent class of the test split. */
+  readonly chance_accuracy: number
+  /** Test accuracy of the teacher, if known. */
+  readonly teacher_accuracy?: number
+  readonly steps: number
+  readonly loss_scale?: { readonly last: number; readonly skipped_steps: number }
+  readonly best_epoch: number
+  readonly epochs: RunResult['progress']['epochs']
+  readonly test: Classification
+  /** Accuracy of the exported ONNX file in ONNX Runtime itself, on some of the test images. */
+  readonly onnx: { readonly images: number; readonly accuracy: number }
+}
+
+export interface Distilled {
+  readonly summary: DistillSummary
+  /** Path of the exported ONNX model. */
+  readonly onnxFile: string
+  readonly classNames: readonly string[]
+}
+
+const silent = () => {}
+
+/**
+ * Distils a student: trains it into `out`, and writes `student/`, `student-onnx/` and `summary.json` there.
+ * @throws UserError if options do not go together; InterruptedError if the signal is aborted.
+ */
+export function distill(options: DistillOptions): Promise<Distilled> {
+  return withBackend(options, async (backend) => {
+    const { tell = silent, report = silent, signal: abort } = options
+    const { student = 'paper', dropout = 0.1, normaliseInside = false, out } = options
+    const settings = runSettings(options)
+    const { method: choice = 'embed-kd' } = options
+    const method = typeof choice === 'string' ? await loadMethod(choice) : choice
+    const found = findStudent(student)
+    const dataset = await openDataset(options, tell)
+    const model = studentModel(found, dataset, dropout)
+    const encoder = await encoderOf(options, backend, dataset)
+    const signal = await openSignal({
+      method,
+      dataset,
+      augmentation: options.augment,
+      embeddings: options.embeddings,
+      encoder,
+    })
+    let result: RunResult
+    try {
+      const title =
+        `student ${student} (${countParameters(model).toLocaleString('en')} parameters), ` +
+        `method ${methodName(method)}, teacher: ${options.embeddings ?? options.teacher ?? 'none'}, ${backend.name}`
+      const observer = { report, tell, signal: abort }
+      result = await runTraining(backend, { ...settings, dataset, model, title }, signal, observer)
+    } finally {
+      await signal.dispose()
+    }
+    const trained: TrainedModel = {
+      model,
+      parameters: result.parameters,
+      input: inputOf(dataset),
+      classNames: namesOf(dataset),
+    }
+    const { test, progress, steps, lossScale } = result
+    const origin = {
+      method: methodName(method),
+      preset: settings.preset ?? stepDefaults.preset,
+      precision: settings.precision ?? stepDefaults.precision,
+      dataset: dataset.name,
+      dataset_digest: dataset.digest,
+      test_accuracy: test.accuracy,
+    }
+    exportSafetensors(join(out, 'student'), trained, origin)
+    const onnxFile = exportOnnxModel(join(out, 'student-onnx'), trained, normaliseInside)
+    const known =
+      options.teacher && teacherAccuracy(findCheckpoint(options.teacher), dataset.digest)
+    const summary: DistillSummary = {
+      ...origin,
+      chance_accuracy: chanceAccuracy(test),
+      ...(known === undefined || known === '' ? {} : { teacher_accuracy: known }),
+      steps,
+      ...(lossScale
+        ? { loss_scale: { last: lossScale.last, skipped_steps: lossScale.skippedSteps } }
+        : {}),
+      best_epoch: progress.bestEpoch,
+      epochs: progress.epochs,
+      test,
+      onnx: await onnxAccuracy(onnxFile, trained, dataset, normaliseInside),
+    }
+    writeJson(join(out, 'summary.json'), summary)
+    return { summary, onnxFile, classNames: trained.classNames }
+  })
+}
+
+/** Opens the live teacher of a distillation; undefined if there is none. */
+async function encoderOf(
+  options: DistillOptions,
+  backend: Backend,
+  dataset: Dataset,
+): Promise<Encoder | undefined> {
+  const { teacher, imageSize, output, pooling, preset = stepDefaults.preset } = options
+  if (teacher === undefined) return undefined
+  return openEncoder(findCheckpoint(teacher), {
+    backend,
+    source: dataset,
+    batch: options.batch ?? stepDefaults.batch,
+    temperature: presets[preset].temperature,
+    ...(options.tell ? { tell: options.tell } : {}),
+    ...(imageSize === undefined ? {} : { imageSize }),
+    ...(output === undefined ? {} : { output }),
+    ...(pooling === undefined ? {} : { pooling }),
+  })
+}
+
+const countParameters = (model: ClassifierConfig): number =>
+  [...flattenTree(classifierParameters(model), isParameterSpec).values()].reduce(
+    (sum, { shape }) => sum + sizeOf(shape),
+    0,
+  )
+
+/** Returns the share of the most frequent class: the accuracy of a classifier that looks at no image. */
+export const chanceAccuracy = ({ confusion, images }: Classification): number =>
+  Math.max(...confusion.map((row) => row.reduce((sum, count) => sum + count, 0))) / images
+
+/** Returns the preprocessing that the student was trained with. */
+const inputOf = (dataset: Dataset): ModelInput => {
+  const { channels, height, width, statistics } = dataset
+  return { channels, height, width, ...statistics, fit: 'resize' }
+}
+
+/** Number of test images that are enough to show that the file is the student. */
+const CHECKED_IMAGES = 500
+
+/** Classifies test images with the exported file, in ONNX Runtime itself. */
+async function onnxAccuracy(
+  file: string,
+  { input }: TrainedModel,
+  dataset: Dataset,
+  normalise: boolean,
+): Promise<{ images: number; accuracy: number }> {
+  const { channels, height, width } = dataset
+  const count = Math.min(dataset.test.count, CHECKED_IMAGES)
+  const images = hostTensor('float32', [count, channels, height, width])
+  const raw = { mean: input.mean.map(() => 0), std: input.std.map(() => 1) }
+  const write = createInputWriter(dataset, normalise ? { ...input, ...raw } : input)
+  // Images are spread over the split, since folders of images come class after class.
+  const indices = Int32Array.from({ length: count }, (_, i) =>
+    Math.floor((i * dataset.test.count) / count),
+  )
+  const spread = { ...wholeSplit(dataset, 'test'), indices }
+  const { pixels, labels } = await evaluationBatches(spread, count).read(0)
+  write(pixels, count, images.data)
+  const scores = await runOnnx(file, images)
+  let right = 0
+  for (let i = 0; i < count; i++) {
+    const row = scores.subarray(i * dataset.classes, (i + 1) * dataset.classes)
+    const best = row.indexOf(row.reduce((a, b) => Math.max(a, b)))
+    if (best === labels[i]) right++
+  }
+  return { images: count, accuracy: right / count }
+}

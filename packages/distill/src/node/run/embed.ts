@@ -1,0 +1,117 @@
+// Embeds the training images with a teacher: into centroids, or one vector for each image.
+import { UserError } from '@embed-kd/core'
+
+import { noAugmentation, type Augmentation } from '../../images/augment.js'
+import { makeCentroids, makeSamples, type Made } from '../embeddings/make.js'
+import { openEncoder } from '../teachers/encoder.js'
+import { openDataset, withBackend, type DataOptions, type RunOptions } from './options.js'
+import { findCheckpoint } from './teacher-directory.js'
+
+export interface EmbedOptions extends DataOptions, Pick<RunOptions, 'backend' | 'report' | 'tell'> {
+  /** Directory of a checkpoint, ONNX file or name on the hub. */
+  readonly teacher: string
+  /** The safetensors file to write. */
+  readonly out: string
+  /** One vector for each class (default), or for each image. */
+  readonly kind?: 'centroids' | 'samples' | undefined
+  /** Images in one run of the teacher (default: 32). */
+  readonly batch?: number | undefined
+  /** Seed of augmentation and prototypes (default: 0). */
+  readonly seed?: number | undefined
+  /** Side in pixels to which images are resized for the teacher (default: the teacher's own). */
+  readonly imageSize?: number | undefined
+  /** Output of an ONNX teacher to take. */
+  readonly output?: string | undefined
+  /** Pooling of an ONNX teacher's tokens: `cls` or `mean`. */
+  readonly pooling?: string | undefined
+  /** Centroids: number of images of each class, the first ones, or `all` (default: 100). */
+  readonly perClass?: number | 'all' | undefined
+  /** Centroids: whether each embedding is scaled to length 1 before the mean (default: false). */
+  readonly normalise?: boolean | undefined
+  /** Centroids: number of vectors of each class (default: 1, the mean). */
+  readonly prototypes?: number | undefined
+  /** Samples: augmentation of the images (default: none). */
+  readonly augment?: Augmentation | undefined
+  /** Samples: number of embeddings of each image, augmented differently (default: 1). */
+  readonly views?: number | undefined
+  /** Samples: whether numbers are stored as float16, in half the bytes (default: false). */
+  readonly float16?: boolean | undefined
+  /** Samples: the part to make, in a file of its own (default: all). */
+  readonly shard?: { readonly index: number; readonly count: number } | undefined
+}
+
+/** A file of embeddings that was made. */
+export interface Embedded extends Made {
+  /** Width of the embeddings. */
+  readonly width: number
+}
+
+const silent = () => {}
+
+/**
+ * Writes a teacher's embeddings of the training images. Interrupted samples go on where they stopped.
+ * @throws UserError if an option does not belong to the kind, or an embedding is not finite.
+ */
+export function embed(options: EmbedOptions): Promise<Embedded> {
+  checkOptions(options)
+  return withBackend(options, async (backend) => {
+    const { tell = silent, report = silent, kind = 'centroids', batch = 32, seed = 0 } = options
+    const { imageSize, output, pooling, perClass = 100, shard } = options
+    const dataset = await openDataset(options, tell)
+    const encoder = await openEncoder(findCheckpoint(options.teacher), {
+      backend,
+      source: dataset,
+      batch,
+      tell,
+      ...(imageSize === undefined ? {} : { imageSize }),
+      ...(output === undefined ? {} : { output }),
+      ...(pooling === undefined ? {} : { pooling }),
+    })
+    const common = {
+      encoder,
+      dataset,
+      file: options.out,
+      batch,
+      seed,
+      progress: (done: number, total: number) => report({ phase: 'embedding', done, total }),
+    }
+    try {
+      const made =
+        kind === 'centroids'
+          ? await makeCentroids({
+              ...common,
+              perClass: perClass === 'all' ? undefined : perClass,
+              normalise: options.normalise ?? false,
+              prototypes: options.prototypes ?? 1,
+            })
+          : await makeSamples({
+              ...common,
+              augmentation: options.augment ?? noAugmentation,
+              views: options.views ?? 1,
+              half: options.float16 ?? false,
+              shard: shard?.index ?? 1,
+              shards: shard?.count ?? 1,
+            })
+      return { ...made, width: encoder.width }
+    } finally {
+      await encoder.dispose()
+    }
+  })
+}
+
+/** @throws UserError if an option does not belong to the kind. */
+function checkOptions({ kind = 'centroids', ...options }: EmbedOptions): void {
+  const { views = 1, augment, float16, shard, prototypes = 1, normalise } = options
+  const wrong =
+    kind === 'centroids'
+      ? { '--augment': augment, '--views': views > 1, '--float16': float16, '--shard': shard }
+      : { '--prototypes': prototypes > 1, '--normalise': normalise }
+  const given = Object.entries(wrong).find(([, value]) => value)
+  if (given)
+    throw new UserError(
+      `${given[0]} has no meaning for ${kind}`,
+      kind === 'centroids'
+        ? 'leave it out, or give --kind samples'
+        : 'leave it out, or give --kind centroids',
+    )
+}

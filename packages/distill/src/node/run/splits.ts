@@ -1,0 +1,57 @@
+// The images of a run: those it trains on, and those held out to choose the best epoch.
+import { UserError } from '@embed-kd/core'
+
+import type { Dataset } from '../data/dataset.js'
+import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
+
+export interface RunSplits {
+  readonly training: Subset
+  /** Images held out of the training split; absent if the last epoch is kept. */
+  readonly heldOut?: Subset
+}
+
+/** Which images are held out does not depend on the run's seed, so that all runs train on the same ones. */
+const HELD_OUT_SEED = 0
+
+/**
+ * Splits the training images of a run: at least one image of each class is held out, or none at all.
+ * @param share share of each class to hold out; 0 for none.
+ * @param tell receives a message if nothing can be held out.
+ */
+export function splitRun(
+  dataset: Dataset,
+  share: number,
+  tell: (message: string) => void,
+): RunSplits {
+  const all = wholeSplit(dataset, 'train')
+  if (share === 0) return { training: all }
+  if (!(share > 0 && share < 1))
+    throw new UserError(
+      `a share of ${share} cannot be held out`,
+      'give --held-out from 0 to below 1, such as 0.1',
+    )
+  const sizes = new Array<number>(dataset.classes).fill(0)
+  for (const label of dataset.train.labels) sizes[label]!++
+  const smallest = sizes.indexOf(Math.min(...sizes))
+  if (sizes[smallest]! < 2) {
+    const name = dataset.classNames?.[smallest] ?? smallest
+    tell(
+      `class ${name} has ${sizes[smallest] === 1 ? 'one training image' : 'no training image'}: nothing is held out, and the last epoch is kept`,
+    )
+    return { training: all }
+  }
+  return holdOut(all, share, HELD_OUT_SEED, 1)
+}
+
+/** Describes a data set, its splits and where its images are, in one line. */
+export const describeSplits = (dataset: Dataset, { training, heldOut }: RunSplits): string =>
+  `${dataset.name}: ${training.indices.length} images to train on, ` +
+  `${heldOut ? `${heldOut.indices.length} held out` : 'none held out'}, ${dataset.test.count} to test, ` +
+  `${dataset.classes} classes; ${describeStorage(dataset)}`
+
+const describeStorage = ({ train: { images } }: Dataset): string =>
+  images instanceof Uint8Array
+    ? 'images in memory'
+    : 'path' in images
+      ? `decoded images in ${images.path}`
+      : 'images are decoded whenever they are read'

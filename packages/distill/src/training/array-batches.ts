@@ -1,0 +1,84 @@
+// Batches from images in memory: shuffled anew in each epoch, augmented, cut into batches of one size.
+import { Random, UserError } from '@embed-kd/core'
+
+import type { Batches, BatchSource, ImageBatch } from './batch.js'
+import {
+  augmentImage,
+  drawAugmentation,
+  noAugmentation,
+  type Augmentation,
+} from '../images/augment.js'
+import { randomStream } from '../images/shape.js'
+
+/** Labelled images in memory. */
+export interface ImageArrays {
+  /** `[count, channels, size, size]`: normalised floats, or bytes. */
+  readonly images: Float32Array | Uint8Array
+  /** Class of each image, from 0. */
+  readonly labels: ArrayLike<number>
+}
+
+export interface ArrayBatchOptions {
+  /** Images of a batch (default: 64, or all images if there are fewer). */
+  readonly batch?: number
+  /** Order of the images: shuffled in each epoch for training (default), or as they are, with a smaller last batch. */
+  readonly order?: 'shuffled' | 'as given'
+  /** Seed of order and augmentation (default: 0). */
+  readonly seed?: number
+  /** Random flips and crops; needs `channels` (default: none). */
+  readonly augmentation?: Augmentation
+  /** Channels of an image (default: 1). */
+  readonly channels?: number
+}
+
+/**
+ * Returns the batches of images in memory, for `fit` and `evaluate`. Order and augmentation follow from seed and epoch.
+ * @throws UserError if the images are not square, or fewer than a batch.
+ */
+export function arrayBatches(
+  { images, labels }: ImageArrays,
+  options: ArrayBatchOptions = {},
+): BatchSource {
+  const { order = 'shuffled', seed = 0, channels = 1, augmentation = noAugmentation } = options
+  const count = labels.length
+  const { batch = Math.min(64, count) } = options
+  const each = images.length / count
+  const size = Math.sqrt(each / channels)
+  if (!(count > 0) || !Number.isInteger(size) || size === 0)
+    throw new UserError(
+      `${images.length} pixel values are no ${count} square images of ${channels} channels`,
+      'give images as [count, channels, size, size], one label for each, and `channels`',
+    )
+  const shuffles = order === 'shuffled'
+  if (shuffles && batch > count)
+    throw new UserError(
+      `a batch of ${batch} needs as many images, there are ${count}`,
+      'choose a smaller `batch`',
+    )
+  const length = shuffles ? Math.floor(count / batch) : Math.ceil(count / batch)
+  const shape = { channels, height: size, width: size }
+  const bordered = augmentation.flip || augmentation.cropPadding > 0
+
+  return (epoch): Batches => {
+    const indices = Int32Array.from({ length: count }, (_, i) => i)
+    if (shuffles) new Random(seed, randomStream.order, epoch).shuffle(indices)
+    const read = async (step: number): Promise<ImageBatch> => {
+      const rows = indices.slice(step * batch, (step + 1) * batch)
+      const pixels = new (images.constructor as Uint8ArrayConstructor)(rows.length * each)
+      rows.forEach((index, row) => {
+        const image = images.subarray(index * each, (index + 1) * each)
+        if (!bordered) return pixels.set(image, row * each)
+        const draw = drawAugmentation(augmentation, seed, epoch, index)
+        augmentImage(shape, draw, image as Uint8Array, 0, pixels, row * each)
+      })
+      return { images: pixels, labels: Int32Array.from(rows, (i) => labels[i]!), indices: rows }
+    }
+    return {
+      length,
+      read,
+      async *[Symbol.asyncIterator]() {
+        for (let step = 0; step < length; step++) yield await read(step)
+      },
+    }
+  }
+}

@@ -1,0 +1,206 @@
+// The teacher as a user gives it, by what the method needs, and the graph inputs it becomes.
+import {
+  hostTensor,
+  methodDefinition,
+  methodName,
+  UserError,
+  type ClassifierConfig,
+  type HostTensor,
+  type Method,
+  type MethodDefinition,
+  type methods,
+  type TeacherNeed,
+  type TeacherSource,
+  type ViTConfig,
+} from '@embed-kd/core'
+
+import type { Centroids, SampleEmbeddings } from '../embeddings/embeddings.js'
+import type { ImageBatch } from './batch.js'
+
+/** Weights by name, possibly drawn one by one as they are asked for. */
+export type NamedTensors = Iterable<readonly [string, HostTensor]>
+
+/** A vision transformer that the training graph runs on each batch. */
+export interface GraphTeacher {
+  readonly model: ViTConfig | ClassifierConfig
+  /** Weights by the names of the model's parameters. */
+  readonly parameters: NamedTensors
+}
+
+/** A teacher that runs beside the training graph: any function from images to embeddings. */
+export interface EncoderTeacher {
+  /** Width of the embeddings. */
+  readonly width: number
+  /** Number of classes of which it gives probabilities; needed for logit-kd. */
+  readonly classes?: number | undefined
+  /** Returns embeddings `[count, width]` of a batch, and probabilities `[count, classes]` if it has classes. */
+  embed(batch: ImageBatch): Promise<{
+    readonly embeddings: Float32Array
+    readonly probabilities?: Float32Array | undefined
+  }>
+}
+
+/** Sample embeddings that each batch brings with it, as `embeddings`. */
+export interface BatchEmbeddings {
+  readonly width: number
+}
+
+/** The teacher that a user gives, by the method's need. */
+export interface Teachers {
+  none: undefined
+  live: GraphTeacher | EncoderTeacher
+  centroids: { readonly centroids: Centroids }
+  samples: { readonly samples: SampleEmbeddings | BatchEmbeddings }
+}
+export type Teacher = Teachers[TeacherNeed]
+
+/** A method's name, or a definition made with `defineMethod`. */
+export type MethodChoice = Method | MethodDefinition
+
+/** The need of a method, which decides what `teacher` must be. */
+type NeedOf<M extends MethodChoice> = M extends keyof typeof methods
+  ? (typeof methods)[M] extends { readonly teacher: infer T extends TeacherNeed }
+    ? T
+    : never
+  : M extends MethodDefinition<infer T>
+    ? T
+    : never
+
+/** The `teacher` of a trainer's options: required if the method needs one, and forbidden if not. */
+export type TeacherOption<M extends MethodChoice> = [NeedOf<M>] extends ['none']
+  ? { readonly teacher?: undefined }
+  : { readonly teacher: Teachers[NeedOf<M>] }
+
+/** What a teacher contributes to the training graph. */
+export interface TeacherInputs {
+  readonly source?: TeacherSource
+  /** Inputs `teacher.*`, the same in all steps. */
+  held(): NamedTensors
+  /** Inputs `batch.teacher_*` of one batch. */
+  batch?(batch: ImageBatch, count: number): Promise<NamedTensors> | NamedTensors
+}
+
+/**
+ * Returns what a teacher contributes to the training graph.
+ * @throws UserError if the teacher is not one that the method takes, or does not fit the classes.
+ */
+export function teacherInputs(
+  method: MethodChoice,
+  teacher: Teacher,
+  classes: number,
+): TeacherInputs {
+  const { teacher: need, takes } = methodDefinition(method)
+  const name = methodName(method)
+  if (need === 'none') {
+    if (!teacher) return { held: () => [] }
+    throw new UserError(`${name} takes no teacher`, 'leave out `teacher`, or choose another method')
+  }
+  if (need === 'centroids' && teacher && 'centroids' in teacher)
+    return centroidInputs(teacher.centroids, classes)
+  if (need === 'samples' && teacher && 'samples' in teacher) return sampleInputs(teacher.samples)
+  if (need === 'live' && teacher && ('model' in teacher || 'embed' in teacher)) {
+    const scored =
+      'embed' in teacher
+        ? teacher.classes
+        : 'classes' in teacher.model
+          ? teacher.model.classes
+          : undefined
+    if (takes === 'probabilities' && scored !== classes)
+      throw new UserError(
+        `${name} needs a teacher that scores the ${classes} classes of the data; this one scores ${scored ?? 'none'}`,
+        'train one with embed-kd train-teacher, or choose teacher-kd',
+      )
+    return 'model' in teacher ? graphInputs(teacher) : encoderInputs(teacher, takes)
+  }
+  throw new UserError(`${name} ${needs[need]}`, 'give it as `teacher`')
+}
+
+const needs: Readonly<Record<Exclude<TeacherNeed, 'none'>, string>> = {
+  live: 'needs a teacher that runs on each batch: { model, parameters } or { width, embed }',
+  centroids: 'needs an embedding of each class: { centroids }, from centroidsOf or readEmbeddings',
+  samples: 'needs an embedding of each image: { samples }, from sampleEmbeddings or readEmbeddings',
+}
+
+function centroidInputs(
+  { vectors, width, classes: found, prototypes }: Centroids,
+  classes: number,
+): TeacherInputs {
+  if (found !== classes)
+    throw new UserError(
+      `there are centroids of ${found} classes, but the data has ${classes}`,
+      'use centroids of the same classes',
+    )
+  const centroids = hostTensor('float32', [classes * prototypes, width], vectors)
+  return {
+    source: { kind: 'stored', width, prototypes },
+    held: () => [['teacher.centroids', centroids]],
+  }
+}
+
+function sampleInputs(samples: SampleEmbeddings | BatchEmbeddings): TeacherInputs {
+  const { width } = samples
+  return {
+    source: { kind: 'stored', width },
+    held: () => [],
+    batch({ embeddings, indices }, count) {
+      const rows =
+        embeddings ?? ('vectors' in samples ? rowsOf(samples, indices, count) : undefined)
+      if (rows?.length !== count * width)
+        throw new UserError(
+          `a batch of ${count} images has ${rows ? `${rows.length} values of embeddings` : 'no embeddings'}, but ${count} x ${width} are needed`,
+          'give `embeddings` with each batch, or the embeddings of all images and `indices` with each batch',
+        )
+      return [['batch.teacher_embeddings', hostTensor('float32', [count, width], rows)]]
+    },
+  }
+}
+
+/** Gathers the rows of a batch's images. @throws UserError if there is no index for each image, or no such row. */
+function rowsOf(
+  { vectors, width }: SampleEmbeddings,
+  indices: ArrayLike<number> | undefined,
+  count: number,
+): Float32Array {
+  if (indices?.length !== count)
+    throw new UserError(
+      `a batch of ${count} images has ${indices?.length ?? 'no'} indices`,
+      'give `indices` with the row of each image in the embeddings',
+    )
+  const rows = new Float32Array(count * width)
+  for (let i = 0; i < count; i++) {
+    const begin = indices[i]! * width
+    if (!(begin >= 0 && begin + width <= vectors.length))
+      throw new UserError(
+        `there is no embedding of image ${indices[i]}; there are ${vectors.length / width}`,
+        'make embeddings of all training images',
+      )
+    rows.set(vectors.subarray(begin, begin + width), i * width)
+  }
+  return rows
+}
+
+const graphInputs = ({ model, parameters }: GraphTeacher): TeacherInputs => ({
+  source: { kind: 'live', model },
+  *held() {
+    for (const [name, tensor] of parameters) yield [`teacher.${name}`, tensor] as const
+  },
+})
+
+function encoderInputs(teacher: EncoderTeacher, takes: MethodDefinition['takes']): TeacherInputs {
+  const { width } = teacher
+  return {
+    source: { kind: 'stored', width },
+    held: () => [],
+    async batch(batch, count) {
+      const { embeddings, probabilities } = await teacher.embed(batch)
+      return takes === 'probabilities'
+        ? [
+            [
+              'batch.teacher_probabilities',
+              hostTensor('float32', [count, teacher.classes!], probabilities!),
+            ],
+          ]
+        : [['batch.teacher_embeddings', hostTensor('float32', [count, width], embeddings)]]
+    },
+  }
+}

@@ -1,0 +1,440 @@
+// The trainer: a student, a method and its teacher on a backend. Trials, the commands, the browser and other people's programs
+// train with this one class.
+import {
+  hostTensor,
+  initialParameters,
+  methodDefinition,
+  Random,
+  studentSpecs,
+  UserError,
+  type Backend,
+  type ClassifierConfig,
+  type DeviceBuffer,
+  type HostTensor,
+  type TrainConfig,
+} from '@embed-kd/core'
+
+import { findStudent, studentModel, type Student } from '../models/students.js'
+import {
+  countImages,
+  createNormalise,
+  labelTensor,
+  batchesFrom,
+  type Batches,
+  type BatchSource,
+  type ImageBatch,
+  type ImageFormat,
+  type Normalise,
+} from './batch.js'
+import { classification, type Classification } from './classification.js'
+import { lossSettings, stepDefaults, trainingConfig, type StepOptions } from './config.js'
+import { Ema } from './ema.js'
+import {
+  beginning,
+  countBatches,
+  runEpochs,
+  type EpochPosition,
+  type EpochSummary,
+  type StepReport,
+} from './epochs.js'
+import { Evaluation, type Prediction } from './evaluation.js'
+import { exportTrained, readCheckpoint, type ExportFormat, type ExportOptions } from './export.js'
+import {
+  teacherInputs,
+  type MethodChoice,
+  type Teacher,
+  type TeacherInputs,
+  type TeacherOption,
+} from './teacher.js'
+import {
+  disposeAll,
+  PARAMETERS,
+  Training,
+  upload,
+  type LossScale,
+  type StepMetrics,
+} from './training.js'
+
+/** Prefix of averaged parameters in a state. */
+const AVERAGE = 'ema.'
+
+/** Options of a trainer that do not depend on the method. */
+export interface CommonOptions extends StepOptions {
+  /** Runs the graphs. The trainer does not dispose of it. */
+  readonly backend: Backend
+  /** Name of a student (`small`, `small-32`, `paper`, `paper-64`), its description (`vit:width=…`), or its model. */
+  readonly student: string | Student | ClassifierConfig
+  /** Number of classes. */
+  readonly classes: number
+  /** Sizes of the images in the batches, and how bytes are normalised. */
+  readonly images: ImageFormat
+  /** Probability that an attention weight is dropped in training, if `student` is no model (default: 0.1). */
+  readonly dropout?: number | undefined
+  /** Decay of an average of the parameters that is evaluated and exported in their place, such as 0.999 (default: none). */
+  readonly ema?: number | undefined
+  /** Seed of the initial parameters and of dropout (default: 0). */
+  readonly seed?: number | undefined
+  /** Initial values of parameters by name, such as pretrained weights; all others are drawn (default: none). */
+  readonly initial?: ReadonlyMap<string, HostTensor> | undefined
+  /** Number of steps over which the schedule runs (default: those of the first `fit`). */
+  readonly totalSteps?: number | undefined
+}
+
+/** Options of `Trainer.create`: `teacher` is required if the method needs one. */
+export type TrainerOptions<M extends MethodChoice = MethodChoice> = CommonOptions & {
+  /** Name of a method, or a definition made with `defineMethod`. */
+  readonly method: M
+} & TeacherOption<M>
+
+export interface FitOptions {
+  /** Number of passes over the batches (default: 1). */
+  readonly epochs?: number | undefined
+  /** Batches to evaluate after each epoch. */
+  readonly validation?: BatchSource | undefined
+  /** Number of batches of an epoch, if the batches have no `length`. */
+  readonly stepsPerEpoch?: number | undefined
+  /** Ends training between two steps: `fit` then throws the signal's reason, and the trainer stays usable. */
+  readonly signal?: AbortSignal | undefined
+  /** Called after each step; its time does not count as training. */
+  readonly onStep?: ((step: StepReport) => void | Promise<void>) | undefined
+  /** Position to resume from; `epochs` then counts from the very start. */
+  readonly from?: EpochPosition | undefined
+}
+
+export interface Epoch extends EpochSummary {
+  /** Share of the validation images that are classified correctly; absent without `validation`. */
+  readonly accuracy?: number
+}
+
+/** A student in training. */
+export class Trainer implements AsyncDisposable {
+  /** The student's model. */
+  readonly model: ClassifierConfig
+  /** Number of images a step. */
+  readonly batch: number
+  readonly #options: CommonOptions & { readonly method: MethodChoice }
+  readonly #teacher: TeacherInputs
+  readonly #normalise: Normalise
+  readonly #evaluation: Evaluation
+  #config: TrainConfig
+  #training: Training | undefined
+  #ema: Ema | undefined
+  /** Whether the step has its final schedule. */
+  #scheduled: boolean
+
+  private constructor(
+    options: CommonOptions & { readonly method: MethodChoice; readonly teacher?: Teacher },
+  ) {
+    const { backend, classes, images, method, teacher } = options
+    this.#options = options
+    this.model = modelOf(options)
+    this.batch = options.batch ?? stepDefaults.batch
+    this.#teacher = teacherInputs(method, teacher, classes)
+    this.#normalise = createNormalise(images)
+    this.#config = this.#configFor(options.totalSteps)
+    this.#scheduled =
+      options.totalSteps !== undefined || lossSettings(options).schedule === 'constant'
+    this.#evaluation = new Evaluation(backend, this.model, this.#config.images)
+  }
+
+  /**
+   * Creates a trainer. The step is compiled once its schedule is known: here if `totalSteps` is given, else by `fit`.
+   * @throws UserError if options do not go together.
+   */
+  static async create<const M extends MethodChoice>(options: TrainerOptions<M>): Promise<Trainer> {
+    const trainer = new Trainer(options)
+    if (options.totalSteps !== undefined) await trainer.#ready()
+    return trainer
+  }
+
+  /**
+   * Trains for some epochs, and yields a summary after each.
+   * @param source batches that can be iterated once for each epoch, or a function from the epoch (from 0) to its batches.
+   * Batches have `batch` images; a smaller last one is skipped.
+   * @throws UserError if a batch does not fit, or the loss is not finite; the reason of an aborted signal.
+   */
+  async *fit(source: BatchSource, options: FitOptions = {}): AsyncGenerator<Epoch> {
+    const { epochs = 1, validation, signal, onStep, from = beginning } = options
+    const stepsPerEpoch = options.stepsPerEpoch ?? countBatches(source, from.epochs)
+    const remaining = stepsPerEpoch && stepsPerEpoch * (epochs - from.epochs) - from.steps
+    const { totalSteps = remaining === undefined ? undefined : this.steps + remaining } =
+      this.#options
+    await this.#ready(totalSteps)
+    const { images } = this.#options
+    const whole = (epoch: number) =>
+      wholeBatches(typeof source === 'function' ? source(epoch) : source, this.batch, images)
+    const plan = { source: whole, epochs, from, stepsPerEpoch, signal, onStep }
+    for await (const summary of runEpochs(this, plan))
+      if (validation) {
+        const { accuracy } = await this.evaluate(validation)
+        yield { ...summary, accuracy }
+      } else yield summary
+  }
+
+  /** Trains on one batch. @throws UserError if the batch does not have `batch` images. */
+  async step(batch: ImageBatch): Promise<void> {
+    const training = await this.#ready()
+    if (!this.#scheduled)
+      throw new UserError(
+        'a cosine schedule needs the number of steps in advance',
+        "give `totalSteps` to Trainer.create, batches with a `length`, `stepsPerEpoch` to fit, or schedule: 'constant'",
+      )
+    await training.step(await this.#tensorsOf(batch))
+    await this.#ema?.update(training.parameters)
+  }
+
+  /** Reads the losses of the last step, and waits for the device. @throws NonFiniteLossError */
+  async metrics(): Promise<StepMetrics> {
+    return (await this.#ready()).metrics()
+  }
+
+  /** Number of steps since the start of training. */
+  get steps(): number {
+    return this.#training?.steps ?? 0
+  }
+
+  /** The graphs that a step runs, in order. @throws before the step is compiled. */
+  get parts(): Training['parts'] {
+    if (this.#training) return this.#training.parts
+    throw new Error('the step is not compiled yet: give totalSteps, or call fit first')
+  }
+
+  /** Reads the effect of mixed precision so far; undefined in float32. */
+  async lossScale(): Promise<LossScale | undefined> {
+    return this.#training?.lossScale()
+  }
+
+  /**
+   * Classifies labelled images.
+   * @param saved parameters by name, such as those of an earlier epoch (default: the current ones).
+   * @throws UserError if a batch has no labels.
+   */
+  async evaluate(
+    source: BatchSource,
+    saved?: ReadonlyMap<string, HostTensor>,
+  ): Promise<Classification> {
+    const { classes } = this.#options
+    const labels: number[] = []
+    const found: number[] = []
+    const uploaded = saved && (await upload(this.#options.backend, byInput(saved)))
+    const parameters = uploaded ?? (await this.#parameters())
+    for await (const batch of batchesFrom(typeof source === 'function' ? source(0) : source, 0)) {
+      const images = this.#normalise(batch.images)
+      const count = countImages(images, this.#options.images)
+      for (const label of labelTensor(batch.labels, count, classes).data) labels.push(label)
+      for (const label of await this.#evaluation.classify(parameters, images)) found.push(label)
+    }
+    if (uploaded) disposeAll(uploaded)
+    return classification(labels, found, classes)
+  }
+
+  /** Returns the most probable class, the probabilities of all classes and the embedding of each image. */
+  async predict(images: Float32Array | Uint8Array): Promise<Prediction> {
+    countImages(images, this.#options.images)
+    return this.#evaluation.predict(await this.#parameters(), this.#normalise(images))
+  }
+
+  /** Returns the student's embeddings of images, `[count, width]`. */
+  async embed(images: Float32Array | Uint8Array): Promise<Float32Array> {
+    return (await this.predict(images)).embeddings
+  }
+
+  /** Reads everything that training depends on; `restore` goes on from there, to the bit. */
+  async state(): Promise<Map<string, HostTensor>> {
+    const state = await (await this.#ready()).readState()
+    if (this.#ema)
+      for (const [name, tensor] of await this.#ema.read()) state.set(`${AVERAGE}${name}`, tensor)
+    return state
+  }
+
+  /**
+   * Goes on from a state, or from the bytes of `export('checkpoint')`.
+   * @throws UserError if the state is of another student or method.
+   */
+  async restore(saved: ReadonlyMap<string, HostTensor> | Uint8Array): Promise<void> {
+    const state = saved instanceof Uint8Array ? readCheckpoint(saved) : saved
+    const training = await this.#ready()
+    const current = await this.state()
+    for (const [name, { shape }] of current) {
+      const found = state.get(name)
+      if (found?.shape.join() !== shape.join())
+        throw new UserError(
+          `the state has ${found ? `${name} of shape [${found.shape.join(', ')}]` : `no ${name}`}, but [${shape.join(', ')}] is needed`,
+          'restore into a trainer with the same student, method, teacher width and options',
+        )
+    }
+    const isAverage = (name: string) => name.startsWith(AVERAGE)
+    const entries = [...state]
+    await training.restore(new Map(entries.filter(([name]) => !isAverage(name))))
+    if (this.#ema)
+      await this.#ema.restore(
+        entries.flatMap(([name, tensor]) =>
+          isAverage(name) ? [[name.slice(AVERAGE.length), tensor] as const] : [],
+        ),
+      )
+  }
+
+  /** Begins anew from the initial parameters. */
+  async reset(): Promise<void> {
+    const training = await this.#ready()
+    await training.reset(this.#initial())
+    await this.#ema?.restore(await readInputs(training))
+  }
+
+  /** Reads the parameters that are evaluated: their average if there is one. By name, the method's own included. */
+  async parameters(): Promise<Map<string, HostTensor>> {
+    const training = await this.#ready()
+    if (!this.#ema) return training.readParameters()
+    const average = await this.#ema.read()
+    return new Map([...average].map(([name, tensor]) => [name.slice(PARAMETERS.length), tensor]))
+  }
+
+  /**
+   * Returns the trained student as the bytes of a file: an ONNX model (`pixel_values` to `logits` and `embeddings`), its weights
+   * as safetensors, or a checkpoint that `restore` reads.
+   */
+  async export(format: ExportFormat, options: ExportOptions = {}): Promise<Uint8Array> {
+    const { mean, std } = this.#options.images
+    const { images } = this.#config
+    return exportTrained(format, {
+      model: this.model,
+      images: { ...images, mean, std },
+      parameters: () => this.parameters(),
+      state: () => this.state(),
+      ...options,
+    })
+  }
+
+  /** Frees what the trainer holds on the device. */
+  async dispose(): Promise<void> {
+    await this.#training?.dispose()
+    await this.#ema?.dispose()
+    await this.#evaluation.dispose()
+    this.#training = undefined
+    this.#ema = undefined
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+
+  /** Builds the configuration of a step; until the number of steps is known, its learning rate is constant. */
+  #configFor(totalSteps: number | undefined): TrainConfig {
+    const { images, method } = this.#options
+    const { channels, size } = images
+    const teacher = this.#teacher.source
+    const subject = { method, student: this.model, images: { channels, size }, teacher }
+    return totalSteps === undefined
+      ? trainingConfig(subject, { ...this.#options, schedule: 'constant' }, 0)
+      : trainingConfig(subject, this.#options, totalSteps)
+  }
+
+  /** Compiles the step if it is not compiled, or if its schedule changes. */
+  async #ready(totalSteps?: number): Promise<Training> {
+    const { backend, seed = 0, ema } = this.#options
+    if (totalSteps !== undefined) {
+      const config = this.#configFor(totalSteps)
+      const changed = JSON.stringify(config.schedule) !== JSON.stringify(this.#config.schedule)
+      this.#config = config
+      this.#scheduled = true
+      if (changed) await this.#training?.recompile(config)
+    }
+    if (this.#training) return this.#training
+    const training = await Training.create(
+      backend,
+      this.#config,
+      this.#initial(),
+      this.#teacher.held(),
+      seed,
+    )
+    if (ema !== undefined)
+      this.#ema = await Ema.create(backend, training.parameters, ema, await readInputs(training))
+    return (this.#training = training)
+  }
+
+  /** Parameters to evaluate, on the device. */
+  async #parameters(): Promise<Readonly<Record<string, DeviceBuffer>>> {
+    const training = await this.#ready()
+    return this.#ema?.parameters ?? training.parameters
+  }
+
+  /** Makes the graph inputs of a batch. @throws UserError if the batch does not fit. */
+  async #tensorsOf(batch: ImageBatch): Promise<Map<string, HostTensor>> {
+    const { images: format, classes, method } = this.#options
+    const { channels, size } = format
+    const count = countImages(batch.images, format)
+    if (count !== this.batch)
+      throw new UserError(
+        `a batch has ${count} images, but the step is compiled for ${this.batch}`,
+        'give batches of that many images, or another `batch` to Trainer.create',
+      )
+    const images = this.#normalise(batch.images)
+    const tensors = new Map<string, HostTensor>([
+      ['batch.images', hostTensor('float32', [count, channels, size, size], images)],
+    ])
+    if (methodDefinition(method).needsLabels)
+      tensors.set('batch.labels', labelTensor(batch.labels, count, classes))
+    for (const [name, tensor] of (await this.#teacher.batch?.(batch, count)) ?? [])
+      tensors.set(name, tensor)
+    return tensors
+  }
+
+  /** Initial parameters, drawn whenever they are needed: a copy on the host would cost memory. */
+  #initial(): Map<string, HostTensor> {
+    const { seed = 0, initial } = this.#options
+    const parameters = initialParameters(studentSpecs(this.#config), new Random(seed))
+    for (const [name, tensor] of initial ?? []) {
+      const drawn = parameters.get(name)
+      if (drawn?.shape.join() !== tensor.shape.join())
+        throw new UserError(
+          `the initial value of ${name} has shape [${tensor.shape.join(', ')}], ` +
+            (drawn
+              ? `but [${drawn.shape.join(', ')}] is needed`
+              : 'but there is no such parameter'),
+          'leave it out, or choose a student of the same sizes',
+        )
+      parameters.set(name, tensor)
+    }
+    return parameters
+  }
+}
+
+/** Puts parameters under the names of graph inputs. */
+const byInput = (parameters: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> =>
+  new Map([...parameters].map(([name, tensor]) => [`${PARAMETERS}${name}`, tensor]))
+
+/** Reads the parameters by graph input. */
+const readInputs = async (training: Training): Promise<Map<string, HostTensor>> =>
+  byInput(await training.readParameters())
+
+function modelOf({ student, images, classes, dropout = 0.1 }: CommonOptions): ClassifierConfig {
+  if (typeof student !== 'string' && 'patchSize' in student) {
+    if (student.classes === classes && student.channels === images.channels) return student
+    throw new UserError(
+      `the student takes ${student.channels} channels and scores ${student.classes} classes, but the data has ${images.channels} and ${classes}`,
+      "change the student's `channels` and `classes`",
+    )
+  }
+  const found = typeof student === 'string' ? findStudent(student) : student
+  return studentModel(found, { channels: images.channels, classes }, dropout)
+}
+
+/** Leaves out a last batch that is smaller than `size`. @throws UserError if a smaller batch is not the last one. */
+function wholeBatches(batches: Batches, size: number, format: ImageFormat): Batches {
+  if (batches.read) return batches
+  const whole = async function* () {
+    let smaller: number | undefined
+    for await (const batch of batches) {
+      if (smaller !== undefined)
+        throw new UserError(
+          `a batch has ${smaller} images, but the step is compiled for ${size}`,
+          'give batches of that many images, or another `batch` to Trainer.create',
+        )
+      const count = countImages(batch.images, format)
+      if (count < size) smaller = count
+      else yield batch
+    }
+  }
+  const { length } = batches
+  return Object.assign(whole(), length === undefined ? {} : { length })
+}
