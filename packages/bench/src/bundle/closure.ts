@@ -16,12 +16,14 @@ interface Manifest {
   readonly version: string
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>
 }
 
 /**
- * A package and all it depends on, optional dependencies as far as they are installed.
+ * Returns a package and all it depends on, optional dependencies and optional peers as far as they are installed.
  * @param leaveOut dependencies that are not followed.
- * @throws where a dependency is not installed.
+ * @throws if a dependency is not installed.
  */
 export function packageClosure(root: string, leaveOut: ReadonlySet<string>): InstalledPackage[] {
   const found = new Map<string, InstalledPackage>()
@@ -29,13 +31,18 @@ export function packageClosure(root: string, leaveOut: ReadonlySet<string>): Ins
     if (found.has(foundAt)) return
     const directory = realpathSync(foundAt)
     const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest
-    const { name, version, dependencies = {}, optionalDependencies = {} } = manifest
+    const { name, version, optionalDependencies = {}, peerDependenciesMeta = {} } = manifest
     found.set(foundAt, { name, version, directory, foundAt })
-    for (const dependency of Object.keys({ ...dependencies, ...optionalDependencies })) {
+    const all = {
+      ...manifest.dependencies,
+      ...manifest.peerDependencies,
+      ...optionalDependencies,
+    }
+    for (const dependency of Object.keys(all)) {
       if (leaveOut.has(dependency)) continue
       const place = findPackage(directory, dependency)
       if (place !== undefined) visit(place)
-      else if (!(dependency in optionalDependencies))
+      else if (!(dependency in optionalDependencies || peerDependenciesMeta[dependency]?.optional))
         throw new Error(`${name} needs ${dependency}, which is not installed`)
     }
   }

@@ -36,6 +36,15 @@ Example:
     )
     .action(bundle)
 
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function bundle({ out, backend, json }: { out: string; backend: string[]; json?: boolean }): void {
   const unknown = backend.find((name) => !Object.hasOwn(BACKENDS, name))
   if (unknown !== undefined)
@@ -44,6 +53,12 @@ function bundle({ out, backend, json }: { out: string; backend: string[]; json?:
       `choose of ${Object.keys(BACKENDS).join(', ')}; the reference backend is always inside`,
     )
   const leaveOut = Object.keys(BACKENDS).filter((name) => !backend.includes(name))
+  for (const name of backend)
+    if (!isInstalled(BACKENDS[name]!))
+      throw new UserError(
+        `the package ${BACKENDS[name]} of backend ${name} is not installed`,
+        `npm install ${BACKENDS[name]}`,
+      )
   const { bytes, packages } = makeArchive(
     program,
     'dist/cli.js',
