@@ -1,10 +1,8 @@
 // A whole backend in one file: plain JavaScript in float32, on nothing but @embed-kd/core. docs/write-a-backend.md explains it
 // part by part. It is an example to start from, not a fast one.
 import {
-  bytesOf,
+  BufferLedger,
   checkHostTensor,
-  checkInputs,
-  formatType,
   lastUses,
   lower,
   sizeOf,
@@ -12,7 +10,7 @@ import {
   verify,
 } from '@embed-kd/core'
 
-/** @import { Backend, BackendFactory, DeviceBuffer, Executable, Graph, TensorType } from '@embed-kd/core' */
+/** @import { Backend, BackendFactory, Executable, Graph, TensorType } from '@embed-kd/core' */
 /** @typedef {TensorType & { data: Float32Array | Int32Array | Uint8Array }} Value */
 
 // ---- the factory: what a command line finds ------------------------------------------------------------------------
@@ -29,25 +27,6 @@ export const backend = {
 
 const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }
 
-/** A tensor on the device, which here is a typed array that nobody else holds. */
-class Buffer {
-  /**
-   * @param {Set<Buffer>} live those that are counted
-   * @param {Value} value
-   */
-  constructor(live, value) {
-    this.live = live
-    this.dtype = value.dtype
-    this.shape = value.shape
-    this.data = value.data
-    live.add(this)
-  }
-
-  dispose() {
-    this.live.delete(this)
-  }
-}
-
 /** @implements {Backend} */
 class Float32Backend {
   name = 'float32:js'
@@ -59,48 +38,43 @@ class Float32Backend {
     precision: { arithmetic: 2 ** -24, transcendental: 2 ** -22 },
     deterministic: true,
     reusesDonated: false,
+    hostMemory: true,
     denormals: true,
     excuses: [],
   })
-  /** @type {Set<Buffer>} */
-  live = new Set()
+  /** Buffers that the caller holds. The memory of one is a `Value`; the garbage collector frees it. */
+  ledger = /** @type {BufferLedger<Value>} */ (new BufferLedger(this.name, { free: () => {} }))
 
   /** @type {Backend['upload']} */
   async upload(tensor) {
+    this.ledger.assertOpen('upload')
     checkHostTensor(tensor, this.capabilities)
-    return new Buffer(this.live, { ...tensor, data: tensor.data.slice() })
+    return this.ledger.add(tensor, /** @type {Value} */ ({ ...tensor, data: tensor.data.slice() }))
   }
 
   /** @type {Backend['read']} */
-  async read(buffer) {
-    const { dtype, shape, data } = this.own(buffer)
-    return /** @type {any} */ ({ dtype, shape, data: data.slice() })
+  read(buffer) {
+    const { dtype, shape } = buffer
+    return this.ledger.read(
+      buffer,
+      ({ data }) => /** @type {any} */ ({ dtype, shape, data: data.slice() }),
+    )
   }
 
   /** @type {Backend['compile']} */
   async compile(graph) {
-    return new Interpreter(this, lower(verify(graph, this.capabilities), this.capabilities))
+    this.ledger.assertOpen('compile')
+    return new Interpreter(lower(verify(graph, this.capabilities), this.capabilities), this.ledger)
   }
 
   async synchronize() {}
 
   memory() {
-    let bytes = 0
-    for (const buffer of this.live) bytes += bytesOf(buffer)
-    return { buffers: this.live.size, bytes }
+    return this.ledger.use()
   }
 
   async dispose() {
-    this.live.clear()
-  }
-
-  /**
-   * The buffer, if it is one of ours and alive.
-   * @param {DeviceBuffer} buffer
-   */
-  own(buffer) {
-    if (buffer instanceof Buffer && this.live.has(buffer)) return buffer
-    throw new Error(`${formatType(buffer)} is disposed, was donated, or is of another backend`)
+    this.ledger.close()
   }
 }
 
@@ -111,34 +85,31 @@ class Interpreter {
   disposed = false
 
   /**
-   * @param {Float32Backend} backend
    * @param {Graph} graph
+   * @param {BufferLedger<Value>} ledger
    */
-  constructor(backend, graph) {
-    this.backend = backend
+  constructor(graph, ledger) {
     this.graph = graph
+    this.ledger = ledger
     this.last = lastUses(graph)
   }
 
   /** @type {Executable['run']} */
   async run(inputs) {
-    const { backend, graph, last } = this
+    const { graph, last } = this
     if (this.disposed) throw new Error(`graph ${graph.name}: the executable was disposed`)
-    checkInputs(graph, inputs)
-    const given = graph.inputs.map(({ name }) => backend.own(inputs[name]))
-    /** @type {Map<number, Value>} */
-    const values = new Map(graph.inputs.map(({ value }, i) => [value, given[i]]))
-    graph.nodes.forEach((node, index) => {
-      const operands = node.inputs.map((value) => values.get(value))
-      const [output] = node.outputs
-      const type = graph.types[output]
-      values.set(output, { ...type, data: kernels[node.op](operands, node.attrs, type) })
-      for (const value of node.inputs) if (last[value] === index) values.delete(value)
+    return this.ledger.run(graph, inputs, async (loans) => {
+      /** @type {Map<number, Value>} */
+      const values = new Map(graph.inputs.map(({ value }, i) => [value, loans[i].memory]))
+      graph.nodes.forEach((node, index) => {
+        const operands = node.inputs.map((value) => values.get(value))
+        const [output] = node.outputs
+        const type = graph.types[output]
+        values.set(output, { ...type, data: kernels[node.op](operands, node.attrs, type) })
+        for (const value of node.inputs) if (last[value] === index) values.delete(value)
+      })
+      return graph.outputs.map(({ value }) => values.get(value))
     })
-    graph.inputs.forEach(({ donated }, i) => donated && given[i].dispose())
-    return Object.fromEntries(
-      graph.outputs.map(({ name, value }) => [name, new Buffer(backend.live, values.get(value))]),
-    )
   }
 
   async dispose() {

@@ -1,6 +1,7 @@
 // Core's Backend on ONNX Runtime. What depends on the device is in devices/, what depends on the graph in
 // lowering.ts and translate.ts, what a run does in executable.ts.
 import {
+  BufferLedger,
   checkHostTensor,
   verify,
   type Backend,
@@ -9,16 +10,17 @@ import {
   type Executable,
   type Graph,
   type HostTensor,
+  type MemoryUse,
   type ProfiledExecutable,
 } from '@embed-kd/core'
-import { Heap, holding } from './buffer.js'
+import type { Tensor } from 'onnxruntime-node'
 import type { Device, Memory, Ort } from './devices/device.js'
-import { overwritten } from './donation.js'
 import { OrtExecutable } from './executable.js'
 import { lowerForRuntime } from './lowering.js'
+import { planRun } from './plan.js'
 import { Profile } from './profile.js'
 import { keepsFloat16Words } from './runtime.js'
-import { translate } from './translate.js'
+import { translate } from './onnx/translate.js'
 
 export class OrtBackend implements Backend {
   readonly name: string
@@ -28,7 +30,7 @@ export class OrtBackend implements Backend {
   readonly #ort: Ort
   readonly #device: Device
   readonly #memory: Memory
-  readonly #heap: Heap
+  readonly #ledger: BufferLedger<Tensor>
   readonly #executables = new Set<OrtExecutable>()
   #disposed = false
 
@@ -43,7 +45,7 @@ export class OrtBackend implements Backend {
     }
     this.name = `ort:${device.name}`
     this.versions = { 'onnxruntime-node': ort.env.versions.node ?? 'unknown' }
-    this.#heap = new Heap(this.name, (tensor) => this.#memory.free(tensor))
+    this.#ledger = new BufferLedger<Tensor>(this.name, { free: (tensor) => memory.free(tensor) })
     if (device.profiles) this.compileProfiled = (graph) => this.#load(graph, true)
   }
 
@@ -56,25 +58,26 @@ export class OrtBackend implements Backend {
   }
 
   async #load(graph: Graph, isProfiled: boolean): Promise<OrtExecutable> {
-    this.#usable('compile')
-    const { absorbs, emitters, sessionOptions } = this.#device
-    const { composites } = this.capabilities
-    const lowered = lowerForRuntime(verify(graph, this.capabilities), composites, absorbs)
-    const { model, inputs } = translate(lowered, emitters)
-    const profile = isProfiled ? new Profile(lowered.graph) : undefined
+    this.#ledger.assertOpen('compile')
+    const { emitters, sessionOptions } = this.#device
+    const lowered = lowerForRuntime(verify(graph, this.capabilities), this.capabilities.composites)
+    const plan = planRun(lowered, this.#device)
+    const { model, inputs } = translate(plan, emitters)
+    const profile = isProfiled ? new Profile(plan.graph) : undefined
     const session = await this.#ort.InferenceSession.create(model, {
       ...sessionOptions,
       ...profile?.sessionOptions,
     })
     const executable = new OrtExecutable(
       {
-        graph,
+        graph: lowered,
         session,
         inputs,
-        overwritten: this.#device.writesOver ? overwritten(lowered.graph) : new Set(),
+        overwritten: plan.overwritten,
         profile,
       },
-      this.#heap,
+      this.#ledger,
+      (tensor) => this.#memory.free(tensor),
       (self) => this.#executables.delete(self),
     )
     this.#executables.add(executable)
@@ -82,36 +85,31 @@ export class OrtBackend implements Backend {
   }
 
   async upload(tensor: HostTensor): Promise<DeviceBuffer> {
-    this.#usable('upload')
+    this.#ledger.assertOpen('upload')
     checkHostTensor(tensor, this.capabilities)
-    return this.#heap.add(tensor, await this.#memory.upload(tensor))
+    return this.#ledger.add(tensor, await this.#memory.upload(tensor))
   }
 
   async read(buffer: DeviceBuffer): Promise<HostTensor> {
-    this.#usable('read')
-    const own = this.#heap.own(buffer, 'read: the buffer')
-    const data = await holding([own], () => this.#memory.download(own.tensor))
-    return { dtype: own.dtype, shape: own.shape, data } as HostTensor
+    const { dtype, shape } = buffer
+    const data = await this.#ledger.read(buffer, (tensor) => this.#memory.download(tensor))
+    return { dtype, shape, data } as HostTensor
   }
 
   async synchronize(): Promise<void> {
+    this.#ledger.assertOpen('synchronize')
     await this.#memory.synchronize()
   }
 
-  memory() {
-    return this.#heap.use()
+  memory(): MemoryUse {
+    return this.#ledger.use()
   }
 
   async dispose(): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
     for (const executable of this.#executables) await executable.dispose()
-    this.#heap.disposeAll()
+    this.#ledger.close()
     await this.#memory.close()
-  }
-
-  #usable(action: string): void {
-    if (this.#disposed)
-      throw new Error(`${action}: ${this.name} was disposed; create a new backend`)
   }
 }

@@ -1,15 +1,15 @@
 // A compiled graph: a session, and what it takes and gives under the graph's own names.
 import {
-  checkInputs,
+  type BufferLedger,
   type DeviceBuffer,
+  type Loan,
   type Graph,
   type OperatorTime,
   type ProfiledExecutable,
 } from '@embed-kd/core'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
-import { holding, type Heap } from './buffer.js'
 import type { Profile } from './profile.js'
-import { inputName, outputName } from './translate.js'
+import { inputName, outputName } from './onnx/translate.js'
 
 /** What a graph became. */
 export interface Loaded {
@@ -25,20 +25,27 @@ export interface Loaded {
 
 export class OrtExecutable implements ProfiledExecutable {
   readonly graph: Graph
-  readonly #heap: Heap
+  readonly #ledger: BufferLedger<Tensor>
+  readonly #free: (tensor: Tensor) => void
   readonly #used: ReadonlySet<string>
   readonly #overwritten: ReadonlySet<string>
   readonly #onDispose: (self: OrtExecutable) => void
   #session: InferenceSession | undefined
   #profile: Profile | undefined
 
-  constructor(loaded: Loaded, heap: Heap, onDispose: (self: OrtExecutable) => void) {
+  constructor(
+    loaded: Loaded,
+    ledger: BufferLedger<Tensor>,
+    free: (tensor: Tensor) => void,
+    onDispose: (self: OrtExecutable) => void,
+  ) {
     this.graph = loaded.graph
     this.#session = loaded.session
     this.#used = loaded.inputs
     this.#overwritten = loaded.overwritten
     this.#profile = loaded.profile
-    this.#heap = heap
+    this.#ledger = ledger
+    this.#free = free
     this.#onDispose = onDispose
   }
 
@@ -54,41 +61,27 @@ export class OrtExecutable implements ProfiledExecutable {
     const { graph } = this
     const session = this.#session
     if (!session) throw new Error(`graph ${graph.name}: the executable was disposed`)
-    checkInputs(graph, inputs)
-    const buffers = graph.inputs.map(({ name }) =>
-      this.#heap.own(inputs[name]!, `graph ${graph.name}: input ${name}`),
-    )
-    const feeds: Record<string, Tensor> = {}
-    graph.inputs.forEach(({ name }, i) => {
-      if (this.#used.has(name)) feeds[inputName(name)] = buffers[i]!.tensor
-    })
-    // From here on donated tensors are the run's own, to write over or to free.
-    const donated = new Map<string, Tensor>()
-    graph.inputs.forEach(({ name, donated: isDonated }, i) => {
-      if (isDonated) donated.set(name, buffers[i]!.take())
-    })
-    const written = new Map([...donated].filter(([name]) => this.#overwritten.has(name)))
-    const fetches = Object.fromEntries(
-      graph.outputs.map(({ name }) => [outputName(name), written.get(name) ?? null]),
-    )
-    const kept = buffers.filter((_, i) => !graph.inputs[i]!.donated)
-    try {
-      const results = await holding(kept, () => session.run(feeds, fetches))
-      return Object.fromEntries(
-        graph.outputs.map(({ name, value }) => {
-          const result = results[outputName(name)] as Tensor
-          const inPlace = written.get(name)
-          if (inPlace) {
-            donated.delete(name)
-            // The binding gives a copy back even of what it was given to write to.
-            this.#heap.free(result)
-          }
-          return [name, this.#heap.add(graph.types[value]!, inPlace ?? result)]
-        }),
+    return this.#ledger.run(graph, inputs, async (loans) => {
+      const feeds: Record<string, Tensor> = {}
+      const overwritten = new Map<string, Loan<Tensor>>()
+      graph.inputs.forEach(({ name }, i) => {
+        const loan = loans[i]!
+        if (this.#used.has(name)) feeds[inputName(name)] = loan.memory
+        if (this.#overwritten.has(name)) overwritten.set(name, loan)
+      })
+      const fetches = Object.fromEntries(
+        graph.outputs.map(({ name }) => [outputName(name), overwritten.get(name)?.memory ?? null]),
       )
-    } finally {
-      for (const tensor of donated.values()) this.#heap.free(tensor)
-    }
+      const results = await session.run(feeds, fetches)
+      return graph.outputs.map(({ name }) => {
+        const result = results[outputName(name)] as Tensor
+        const inPlace = overwritten.get(name)
+        if (!inPlace) return result
+        // The binding returns a copy even of an output that it was given the memory for.
+        this.#free(result)
+        return inPlace.take()
+      })
+    })
   }
 
   async dispose(): Promise<void> {

@@ -44,5 +44,4 @@ export const ortBackend: BackendFactory = {
   },
 }
 
-export { exportOnnx, exportBatch } from './export.js'
 export { loadOrt, ortBackend as backend }

@@ -12,7 +12,8 @@ import {
 } from '@embed-kd/core'
 import { expect, test } from 'vitest'
 import { overwritten } from '../src/donation.js'
-import { nativeComposites } from '../src/emitters.js'
+import { absorbFactors } from '../src/onnx/factors.js'
+import { nativeComposites } from '../src/onnx/emitter.js'
 import { ortBackend } from '../src/index.js'
 import { lowerForRuntime } from '../src/lowering.js'
 
@@ -76,7 +77,7 @@ test('the moments of AdamW are written over, weights that the backward pass read
     optimizer: paperAdamW,
     schedule: { kind: 'constant' },
   })
-  const lowered = lowerForRuntime(graph, nativeComposites, () => true)
+  const lowered = absorbFactors(lowerForRuntime(graph, nativeComposites), () => true)
   const names = overwritten(lowered.graph)
   const state = graph.inputs.flatMap(({ name, donated }) => (donated ? [name] : []))
   for (const name of state)

@@ -15,7 +15,8 @@ import {
 } from '@embed-kd/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ortBackend } from '../src/index.js'
-import { nativeComposites } from '../src/emitters.js'
+import { absorbFactors } from '../src/onnx/factors.js'
+import { nativeComposites } from '../src/onnx/emitter.js'
 import { lowerForRuntime } from '../src/lowering.js'
 
 let backend: Backend
@@ -26,7 +27,7 @@ afterAll(() => backend.dispose())
 
 const products = ['linear', 'matmul']
 const opsOf = (graph: Graph): OpName[] =>
-  lowerForRuntime(graph, nativeComposites, ({ op }) => products.includes(op))
+  absorbFactors(lowerForRuntime(graph, nativeComposites), ({ op }) => products.includes(op))
     .graph.nodes.map((node) => node.op)
     .filter((op) => op !== 'constant')
 

@@ -17,7 +17,7 @@ import { expect, test, vi } from 'vitest'
 import { OrtBackend } from '../src/backend.js'
 import type { Device } from '../src/devices/device.js'
 import { webgpu } from '../src/devices/webgpu.js'
-import { emitters } from '../src/emitters.js'
+import { emitters } from '../src/onnx/emitters.js'
 import { configOf, student } from '@embed-kd/conformance/small'
 import { useFloat16Driver } from './float16-driver.js'
 

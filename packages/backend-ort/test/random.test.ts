@@ -2,7 +2,7 @@
 import { hostTensor, sizeOf, type Backend } from '@embed-kd/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ortBackend } from '../src/index.js'
-import { matrixOf } from '../src/random.js'
+import { matrixOf } from '../src/onnx/random.js'
 import { op, runOn } from './run.js'
 
 let backend: Backend

@@ -1,21 +1,11 @@
 // The rules of core's backend contract: who owns buffers, what donation consumes, and what each misuse is told.
-import {
-  createBackend,
-  hostTensor,
-  op,
-  registerBackend,
-  spec,
-  trace,
-  type Backend,
-  type DeviceBuffer,
-} from '@embed-kd/core'
+import { hostTensor, op, spec, trace, type Backend, type DeviceBuffer } from '@embed-kd/core'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ortBackend } from '../src/index.js'
 
-registerBackend(ortBackend)
 let backend: Backend
 beforeEach(async () => {
-  backend = await createBackend('ort:cpu')
+  backend = await ortBackend.create('cpu')
 })
 afterEach(() => backend.dispose())
 
@@ -79,9 +69,9 @@ test('each wrong input is named, with what was expected and what was given', asy
   await fails({ total, x: long, scale }, 'input x must be f32[2], got f32[3]')
   await fails({ total, x, scale: x }, 'input scale must be i32[], got f32[2]')
   await fails({ total: x, x, scale }, 'input total is donated')
-  const other = await createBackend('ort:cpu')
+  const other = await ortBackend.create('cpu')
   const foreign = await other.upload(hostTensor('float32', [2], [0, 0]))
-  await fails({ total: foreign, x, scale }, 'input total belongs to another backend')
+  await fails({ total: foreign, x, scale }, 'input total (f32[2]) belongs to another backend')
   await other.dispose()
   x.dispose()
   await fails({ total, x, scale }, 'input x (f32[2]) was disposed')

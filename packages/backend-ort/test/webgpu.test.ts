@@ -4,7 +4,7 @@ import * as ort from 'onnxruntime-node'
 import { expect, test } from 'vitest'
 import { OrtBackend } from '../src/backend.js'
 import { webgpu } from '../src/devices/webgpu.js'
-import { emitters } from '../src/emitters.js'
+import { emitters } from '../src/onnx/emitters.js'
 
 const found = await webgpu.probe(ort)
 if (!found.available) console.warn(`skipped ort:webgpu: ${found.reason}; ${found.remedy}`)

@@ -5,7 +5,7 @@ import { formatType, type OpName } from '@embed-kd/core'
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm'
 import { TfjsBackend } from '#tfjs/backend'
 import { openDevice } from '#tfjs/devices/registry'
-import type { Rule, Rules } from '#tfjs/kernels'
+import type { Emitter, Emitters } from '#tfjs/emitters'
 import { openStep } from './schedule-step.js'
 import { isStudentName, workload } from './workload.js'
 
@@ -35,11 +35,11 @@ const count = (lines: Map<string, Line>, key: string, milliseconds: number) => {
 }
 
 const timed =
-  (op: string, rule: Rule<OpName>): Rule<OpName> =>
-  (site, tf) => {
-    const run = rule(site, tf)
-    const { value: _, ...attrs } = site.attrs as { value?: unknown }
-    const key = `${op} ${site.inputs.map(formatType).join(' ')} ${JSON.stringify(attrs)}`
+  (op: string, emitter: Emitter<OpName>): Emitter<OpName> =>
+  (application, tf) => {
+    const run = emitter(application, tf)
+    const { value: _, ...attrs } = application.attrs as { value?: unknown }
+    const key = `${op} ${application.inputs.map(formatType).join(' ')} ${JSON.stringify(attrs)}`
     return (inputs) => {
       const start = performance.now()
       const outputs = run(inputs)
@@ -52,10 +52,13 @@ const timed =
 
 if (values.threads) setThreadsCount(Number(values.threads))
 const device = await openDevice(name)
-const rules = Object.fromEntries(
-  Object.entries(device.rules).map(([op, rule]) => [op, timed(op, rule as Rule<OpName>)]),
-) as unknown as Rules
-const backend = new TfjsBackend(`tfjs:${name}`, { ...device, rules })
+const emitters = Object.fromEntries(
+  Object.entries(device.emitters).map(([op, emitter]) => [
+    op,
+    timed(op, emitter as Emitter<OpName>),
+  ]),
+) as unknown as Emitters
+const backend = new TfjsBackend(`tfjs:${name}`, { ...device, emitters })
 const runner = await openStep(backend, workload(student, Number(values.batch)))
 // The first steps warm up.
 for (let step = 0; step < 2; step++) await runner.step()

@@ -26,8 +26,8 @@ describe.skipIf(!usable)('tfjs:webgpu', () => {
   test('a validation error fails the run that caused it, and leaves the others alone', async () => {
     const broken = new TfjsBackend('tfjs:webgpu', {
       ...device,
-      rules: {
-        ...device.rules,
+      emitters: {
+        ...device.emitters,
         mul:
           (_, tf) =>
           ([x]) =>

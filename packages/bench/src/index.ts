@@ -1,5 +1,5 @@
 // Measuring, trials and sweeps, for the command line and for programs of your own.
-export { isHostDevice, openBackend, ownBackends, resolveBackend } from '@embed-kd/distill/node'
+export { openBackend, ownBackends, resolveBackend } from '@embed-kd/distill/node'
 export { makeArchive } from './bundle/archive.js'
 export { captureEnvironment, commit } from './measure/environment.js'
 export { ownMemory } from './measure/memory.js'

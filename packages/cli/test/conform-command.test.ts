@@ -59,3 +59,18 @@ it('says what cases there are where none is called so', async () => {
   expect(stderr).toContain('names begin with one of contract/, buffer/')
   expect(code).toBe(1)
 })
+
+it('refuses a plug-in that takes the name of a backend of ours', async () => {
+  const file = join(temporaryDirectory(), 'imposter.js')
+  writeFileSync(
+    file,
+    `import { backend as good } from ${JSON.stringify(pathToFileURL(example).href)}
+export const backend = { ...good, name: 'ort' }
+`,
+  )
+  const { code, stderr } = await runCli('conform', '--backend', file)
+  expect(stderr).toMatch(
+    /calls itself "ort".*; give it a name of its own; ort, tfjs, reference are/s,
+  )
+  expect(code).toBe(1)
+})

@@ -1,9 +1,10 @@
 // Everything a backend, a benchmark or an application needs of core. Platform-neutral: no Node import.
 export * from './backend/backend.js'
 export * from './backend/check.js'
-export * from './backend/registry.js'
+export { BufferLedger, type Loan, type MemoryRules } from './backend/ledger.js'
 export * from './distill/centroids.js'
 export * from './distill/config.js'
+export * from './distill/define-method.js'
 export * from './distill/graphs.js'
 export * from './distill/loss.js'
 export type * from './distill/method.js'

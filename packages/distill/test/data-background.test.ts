@@ -15,7 +15,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 
 import { BackgroundBatches, type Loading } from '../src/node/data/background.js'
 import { trainingBatches } from '../src/node/data/batches.js'
-import { createDataset } from '../src/node/data/dataset.js'
+import { createDataset } from '../src/node/data/in-memory.js'
 import { createInputWriter } from '../src/node/data/input.js'
 import { wholeSplit } from '../src/node/data/subsets.js'
 

@@ -8,7 +8,7 @@ import { hostTensor, Random, type Backend, type Method } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { openBackend } from '../src/node/index.js'
-import { createDataset } from '../src/node/data/dataset.js'
+import { createDataset } from '../src/node/data/in-memory.js'
 import { createInputWriter, type ModelInput } from '../src/node/data/input.js'
 import { Ema } from '../src/training/ema.js'
 import { exportOnnxModel, exportSafetensors, runOnnx } from '../src/node/run/export.js'

@@ -17,7 +17,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { trainingBatches } from '../src/node/data/batches.js'
-import { createDataset } from '../src/node/data/dataset.js'
+import { createDataset } from '../src/node/data/in-memory.js'
 import { wholeSplit } from '../src/node/data/subsets.js'
 import { loadCentroids } from '../src/node/embeddings/load-centroids.js'
 import { encodeFloat16 } from '../src/node/embeddings/float16.js'

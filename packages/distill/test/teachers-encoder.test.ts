@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { exportBatch, exportOnnx } from '@embed-kd/backend-ort'
+import { exportBatch, exportOnnx } from '@embed-kd/backend-ort/onnx'
 import {
   classifierParameters,
   initialParameters,

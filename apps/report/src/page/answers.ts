@@ -10,6 +10,7 @@ import {
   exhaustionSentence,
   type Failure,
   failuresOf,
+  formatCount,
   formatRatio,
   formatSeconds,
   lengthName,
@@ -138,7 +139,11 @@ function failureAside(app: App, { configurations, records }: View): HTMLElement 
   return element(
     'div',
     { class: 'aside failures' },
-    element('b', {}, `Did not finish: ${trials} of ${counted(records.length, 'trial')}. `),
+    element(
+      'b',
+      {},
+      `Did not finish: ${formatCount(trials)} of ${counted(records.length, 'trial')}. `,
+    ),
     element(
       'ul',
       {},

@@ -4,7 +4,7 @@ import { counted, type Method, methodName } from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
 import type { View } from '../model/view.js'
 import { element, fill, textTable } from './dom.js'
-import { type Drawing, drawPanel, type Figure, LOOKS, type Panel } from './figures/figure.js'
+import { type Drawing, drawPanel, type Figure, lookOf, type Panel } from './figures/figure.js'
 import { FIGURES } from './figures/index.js'
 import type { Part } from './app.js'
 
@@ -157,7 +157,7 @@ function createFrame(figure: Figure, index: number): Frame {
 }
 
 function legendEntry(method: Method): HTMLElement {
-  const { color, symbol } = LOOKS[method]
+  const { color, symbol } = lookOf(method)
   const swatch = Plot.plot({
     width: 14,
     height: 14,

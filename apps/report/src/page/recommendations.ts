@@ -17,12 +17,12 @@ import { element, textTable } from './dom.js'
 
 const COLUMNS = [
   'Setting',
-  'Largest batch, Embed-KD',
-  'Largest batch, Teacher-KD',
-  'Compared at batch',
+  'Embed-KD fits to batch',
+  'Teacher-KD fits to batch',
+  'At batch',
   'Peak memory',
   'Time per epoch',
-  'Accuracy',
+  'Accuracy (points)',
 ]
 const MOST = 8
 
@@ -81,6 +81,6 @@ function sayDifference(difference: Difference | undefined): string {
   if (difference === undefined) return '–'
   const { value, interval } = difference
   return interval === undefined
-    ? formatPoints(value)
-    : `${formatPoints(value)} (${formatPointsRange(interval).replace(' points', '')})`
+    ? formatPoints(value).replace(' points', '')
+    : `${formatPoints(value)} (${formatPointsRange(interval)})`.replaceAll(' points', '')
 }

@@ -5,6 +5,7 @@ import {
   counted,
   devicePeakBytes,
   deviceResidentBytes,
+  coversRuns,
   excludesOne,
   finished,
   formatRange,
@@ -167,7 +168,7 @@ function comparingText(app: App, baseline: Configuration | undefined, chosen: bo
       {},
       `${methodName(baseline.method)}, ${teacherName(baseline.trial)}, batch ${baseline.trial.batch}`,
     ),
-    ': ratios of runs paired by seed; coloured where the 95 % interval leaves 1 out, which by chance alone one in twenty does. ',
+    ': ratios of runs paired by seed. Coloured are those whose 95 % interval over runs excludes 1; by chance alone one in twenty would. ',
     button('Drop the baseline', clear),
   ]
 }
@@ -273,7 +274,9 @@ function valueCell(
   const ratio = baseline === undefined ? undefined : ratioOf(item, baseline, measure)
   const value = measure.format(summary.mean)
   if (ratio === undefined) return element('td', { class: 'numeric' }, value)
-  const real = measure.exact === true ? ratio.value !== 1 : excludesOne(ratio)
+  // Steps of one run do not say how the next run differs: only intervals over runs earn a colour.
+  const real =
+    measure.exact === true ? ratio.value !== 1 : coversRuns(ratio.over) && excludesOne(ratio)
   const better = ratio.value > 1 === (measure.better === 'higher')
   const verdict = !real ? 'unclear' : better ? 'better' : 'worse'
   const interval =

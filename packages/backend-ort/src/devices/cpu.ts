@@ -1,14 +1,8 @@
 // The CPU execution provider: what is faster in other operators than the usual ones, and options that keep memory small.
 import { bytesOf, hasTrait, sizeOf } from '@embed-kd/core'
-import {
-  asMatrix,
-  emitters,
-  matmulFused,
-  nativeComposites,
-  widenedEmitters,
-  type Emitter,
-} from '../emitters.js'
-import { OnnxFloat } from '../model.js'
+import { nativeComposites, type Emitter } from '../onnx/emitter.js'
+import { asMatrix, emitters, matmulFused, widenedEmitters } from '../onnx/emitters.js'
+import { OnnxFloat } from '../onnx/model.js'
 import { commonOptions, type Device } from './device.js'
 import { hostMemory } from './host-memory.js'
 
@@ -59,6 +53,7 @@ export const cpu: Device = {
     precision: { arithmetic: 6e-8, transcendental: 3e-7 },
     deterministic: true,
     reusesDonated: false,
+    hostMemory: true,
     denormals: true,
   },
   // The runtime would go from operator to operator in float32, and not round in between.

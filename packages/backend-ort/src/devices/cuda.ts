@@ -5,8 +5,9 @@ import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { hasTrait, type Availability } from '@embed-kd/core'
-import { emitters, matmulFused, nativeComposites } from '../emitters.js'
-import { ModelBuilder } from '../model.js'
+import { nativeComposites } from '../onnx/emitter.js'
+import { emitters, matmulFused } from '../onnx/emitters.js'
+import { ModelBuilder } from '../onnx/model.js'
 import { commonOptions, type Device, type Ort } from './device.js'
 import { hostMemory } from './host-memory.js'
 
@@ -20,6 +21,7 @@ export const cuda: Device = {
     precision: { arithmetic: 1.2e-7, transcendental: 1e-6 },
     deterministic: false,
     reusesDonated: false,
+    hostMemory: false,
     denormals: true,
   },
   emitters: { ...emitters, matmul: matmulFused },

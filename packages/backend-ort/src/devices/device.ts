@@ -1,23 +1,20 @@
 // What a device is to the rest of this package: what it promises, its session options, its emitters, and how its
 // tensors come and go. One file per device beside this one.
-import type { Availability, Capabilities, Graph, HostTensor, Node } from '@embed-kd/core'
+import type { Availability, Capabilities, HostTensor } from '@embed-kd/core'
 import type * as OrtModule from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
-import type { Emitters } from '../emitters.js'
+import type { Emitters } from '../onnx/emitter.js'
+import type { Planned } from '../plan.js'
 
 export type Ort = typeof OrtModule
 
-export interface Device {
+export interface Device extends Planned {
   readonly name: string
   readonly capabilities: Omit<Capabilities, 'excuses'>
   readonly emitters: Emitters
-  /** Whether the operator of a product of matrices multiplies by a number too. */
-  absorbs(node: Node, graph: Graph): boolean
   readonly sessionOptions: InferenceSession.SessionOptions
   /** Whether an operator has finished when the runtime's profiler says so; on a GPU it has only been handed over. */
   readonly profiles: boolean
-  /** Whether an output can be written where an input was. */
-  readonly writesOver: boolean
   /** Never throws. */
   probe(ort: Ort): Promise<Availability>
   open(ort: Ort): Promise<Memory>

@@ -1,6 +1,6 @@
 // sin and cos from sums and products, for devices whose own are too coarse: WGSL asks for an error of 2^-11 only.
-import type { Emitter } from '../emitters.js'
-import type { ModelBuilder } from '../model.js'
+import type { Emitter } from '../onnx/emitter.js'
+import type { ModelBuilder } from '../onnx/model.js'
 
 /** π in three parts whose products with small integers are exact (Cody & Waite 1980): the first two have 11 bits. */
 const HIGH = 201 / 64

@@ -9,16 +9,9 @@ import {
   type HostTensor,
 } from '@embed-kd/core'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
-import {
-  emitters,
-  isMatrixProduct,
-  nativeComposites,
-  widened,
-  type Application,
-  type Emitter,
-  type Emitters,
-} from '../emitters.js'
-import { ModelBuilder } from '../model.js'
+import { nativeComposites, type Application, type Emitter, type Emitters } from '../onnx/emitter.js'
+import { emitters, isMatrixProduct, widened } from '../onnx/emitters.js'
+import { ModelBuilder } from '../onnx/model.js'
 import { commonOptions, type Device, type Memory, type Ort } from './device.js'
 import { cos, sin } from './sine.js'
 
@@ -163,6 +156,7 @@ export const webgpu: Device = {
     precision: { arithmetic: 6e-8, transcendental: 2e-6 },
     deterministic: true,
     reusesDonated: false,
+    hostMemory: false,
     denormals: false,
   },
   emitters: webgpuEmitters,

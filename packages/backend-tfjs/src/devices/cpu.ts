@@ -1,13 +1,13 @@
 // tfjs:cpu: tf's plain JavaScript kernels. Slow, always available; tensors are typed arrays on the host.
 import { hostTensor } from '@embed-kd/core'
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
-import { exactIntegers, matmulWith, rules, type Product } from '../kernels.js'
+import { exactIntegers, matmulWith, emitters, type Product } from '../emitters.js'
 import type { HostValues, TfDType } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
 import {
   broadcastOnHost,
   elementwiseOnHost,
-  hostMemoryRules,
+  hostMemoryEmitters,
   swapLastTwo,
   type View,
 } from './host-memory.js'
@@ -28,9 +28,9 @@ export function open(): Promise<Device> {
     ...onThisThread(tf),
     tf,
     registry: 'cpu',
-    rules: {
-      ...rules,
-      ...hostMemoryRules(view),
+    emitters: {
+      ...emitters,
+      ...hostMemoryEmitters(view),
       // tf's take longer, several times so where they broadcast; their product of integers is one of float64.
       add: elementwiseOnHost(view, (a, b) => a + b),
       sub: elementwiseOnHost(view, (a, b) => a - b),
@@ -40,10 +40,11 @@ export function open(): Promise<Device> {
       ),
       matmul: matmulWith(byRows(view), broadcastOnHost(view)),
     },
-    traits: {
+    capabilities: {
       // Each result is rounded to float32 when it is stored; tf's erf is an approximation.
       precision: { arithmetic: 2 ** -23, transcendental: 5e-7 },
       deterministic: true,
+      hostMemory: true,
       reusesDonated: true,
       denormals: true,
       excuses: [],

@@ -1,16 +1,16 @@
-// What a device file provides: tf's backend for it, the rules it runs ops by, and how to talk to its memory.
-// Nothing here knows graphs (executor.ts) or the contract with core (backend.ts).
+// What a device file provides: tf's backend for it, the emitters that translate ops for it, and how to talk to its memory.
+// Nothing here knows graphs (translate.ts) or the contract with core (backend.ts).
 import type { Capabilities, HostTensor } from '@embed-kd/core'
 import type { KernelBackend, TensorInfo } from '@tensorflow/tfjs-core'
-import type { Rules } from '../kernels.js'
+import type { Emitters } from '../emitters.js'
 import type { HostValues, TfDType } from '../workspace.js'
 
 export interface Device {
   readonly tf: KernelBackend
   /** The name that tf's kernels for this device are registered by. */
   readonly registry: string
-  readonly rules: Rules
-  readonly traits: Omit<Capabilities, 'composites' | 'dtypes'>
+  readonly emitters: Emitters
+  readonly capabilities: Omit<Capabilities, 'composites' | 'dtypes'>
   readonly versions: Readonly<Record<string, string>>
   /** Copies a host tensor to the device. */
   upload(tensor: HostTensor): TensorInfo['dataId']
@@ -34,18 +34,6 @@ export interface DeviceModule {
   probe(): Promise<string | undefined>
   /** @throws Unavailable where the device cannot be used. */
   open(): Promise<Device>
-}
-
-/** Why a device cannot be used, and what would help. */
-export class Unavailable extends Error {
-  readonly reason: string
-  readonly remedy: string
-
-  constructor(reason: string, remedy: string) {
-    super(`${reason}; ${remedy}`)
-    this.reason = reason
-    this.remedy = remedy
-  }
 }
 
 /** The parts of a device whose kernels run on this thread and whose tensors the host can read at once. */

@@ -1,17 +1,17 @@
-// Rules for devices whose tensors the host can see as typed arrays (cpu, wasm): loops over that memory, where tf's
+// Emitters for devices whose tensors the host can see as typed arrays (cpu, wasm): loops over that memory, where tf's
 // kernels copy more than they need to or are not exact. What is mere arithmetic, tf's SIMD kernels do faster.
 import { sizeOf, stridesOf, type OpName, type Shape } from '@embed-kd/core'
-import { rules, spread, type Broadcast, type Rule, type Rules } from '../kernels.js'
+import { emitters, spread, type Broadcast, type Emitter, type Emitters } from '../emitters.js'
 import type { HostValues, TfTensor, Workspace } from '../workspace.js'
 import { erf } from './erf.js'
 
 /** The memory of a tensor. Valid until the next tensor is made: making one may move the heap. */
 export type View = (x: TfTensor) => HostValues
 
-/** Rules that replace the shared ones where memory is visible. */
-export const hostMemoryRules = (
+/** Emitters that replace the shared ones where memory is visible. */
+export const hostMemoryEmitters = (
   view: View,
-): Required<Pick<Rules, 'adamw' | 'broadcastTo' | 'erf' | 'slice' | 'sum'>> => ({
+): Required<Pick<Emitters, 'adamw' | 'broadcastTo' | 'erf' | 'slice' | 'sum'>> => ({
   adamw: inOnePass(view),
   erf: elementwiseOnHost(view, erf),
   sum: sumOverRows(view),
@@ -31,15 +31,15 @@ export const hostMemoryRules = (
 
 /** Sums over leading axes go by rows, four at a time, in float64; tf would transpose first. */
 const sumOverRows =
-  (view: View): Rule<'sum'> =>
-  (site, tf) => {
-    const { axes } = site.attrs
-    const columns = sizeOf(site.inputs[0]!.shape.slice(axes.length))
+  (view: View): Emitter<'sum'> =>
+  (application, tf) => {
+    const { axes } = application.attrs
+    const columns = sizeOf(application.inputs[0]!.shape.slice(axes.length))
     const leading = axes.toSorted((a, b) => a - b).every((axis, i) => axis === i)
-    if (axes.length === 0 || !leading || columns === 1) return rules.sum(site, tf)
+    if (axes.length === 0 || !leading || columns === 1) return emitters.sum(application, tf)
     const sums = new Float64Array(columns)
     return ([x]) => {
-      const y = tf.make('float32', site.outputs[0]!.shape)
+      const y = tf.make('float32', application.outputs[0]!.shape)
       const data = view(x!)
       sums.fill(0)
       let row = 0
@@ -56,7 +56,7 @@ const sumOverRows =
 
 /** AdamW reads and writes each element once; as primitives it would take a pass over memory for each operation. */
 const inOnePass =
-  (view: View): Rule<'adamw'> =>
+  (view: View): Emitter<'adamw'> =>
   ({ attrs: { beta1, beta2, epsilon, weightDecay }, outputs: types }, tf) =>
   (inputs) => {
     const outputs = types.map(({ shape }) => tf.make('float32', shape))
@@ -120,7 +120,7 @@ const COLUMNS = 64
 
 /** Elementwise by a JavaScript function of up to three operands, where tf's kernel gives something else. */
 export const elementwiseOnHost =
-  (view: View, f: (a: number, b: number, c: number) => number): Rule<OpName> =>
+  (view: View, f: (a: number, b: number, c: number) => number): Emitter<OpName> =>
   ({ outputs: [type] }, tf) => {
     const { dtype, shape } = type!
     const broadcast = broadcastOnHost(view)

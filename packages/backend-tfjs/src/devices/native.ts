@@ -3,8 +3,9 @@
 import { platform } from '#platform'
 import { findBackend, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core'
 import type { NativePackage } from '../platform/platform.js'
-import { rules } from '../kernels.js'
-import { onThisThread, Unavailable, type Device, type DeviceModule } from './device.js'
+import { emitters } from '../emitters.js'
+import { onThisThread, type Device, type DeviceModule } from './device.js'
+import { Unavailable } from '../unavailable.js'
 
 /** What we use of tf's NodeJSKernelBackend, whose types are in the optional package. */
 interface NativeBackend extends KernelBackend {
@@ -44,10 +45,11 @@ function device(tf: NativeBackend): Device {
     ...onThisThread(tf),
     tf,
     registry,
-    rules,
-    traits: {
+    emitters,
+    capabilities: {
       precision: { arithmetic: 2 ** -23, transcendental: 5e-7 },
       deterministic: true,
+      hostMemory: !tf.isUsingGpuDevice,
       reusesDonated: true,
       // TensorFlow's threads flush them.
       denormals: false,

@@ -1,6 +1,7 @@
 // The devices by name. Each one's file, and with it its part of tf, is loaded when it is asked for.
 import type { NativePackage } from '../platform/platform.js'
-import { Unavailable, type Device, type DeviceModule } from './device.js'
+import type { Device, DeviceModule } from './device.js'
+import { Unavailable } from '../unavailable.js'
 
 const native = async (name: NativePackage): Promise<DeviceModule> =>
   (await import('./native.js')).nativeDevice(name)

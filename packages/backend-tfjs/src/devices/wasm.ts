@@ -13,20 +13,21 @@ import {
 } from '@tensorflow/tfjs-core'
 import {
   matmulWith,
-  rules,
+  emitters,
   spread,
   type Broadcast,
   type Product,
-  type Rule,
-  type Site,
-} from '../kernels.js'
+  type Emitter,
+  type Application,
+} from '../emitters.js'
 import type { ThreadedWasm } from '../platform/platform.js'
 import type { HostValues } from '../workspace.js'
-import { onThisThread, Unavailable, type Device } from './device.js'
+import { onThisThread, type Device } from './device.js'
+import { Unavailable } from '../unavailable.js'
 import {
   broadcastOnHost,
   elementwiseOnHost,
-  hostMemoryRules,
+  hostMemoryEmitters,
   swapLastTwo,
   type View,
 } from './host-memory.js'
@@ -100,12 +101,12 @@ export async function open(): Promise<Device> {
     ...onThisThread(tf),
     tf,
     registry: 'wasm',
-    rules: {
-      ...rules,
-      ...hostMemoryRules(view),
-      matmul: (site, workspace) => {
-        if (multiplications(site) >= WORTH_THREADS) threaded?.start()
-        return product(site, workspace)
+    emitters: {
+      ...emitters,
+      ...hostMemoryEmitters(view),
+      matmul: (application, workspace) => {
+        if (multiplications(application) >= WORTH_THREADS) threaded?.start()
+        return product(application, workspace)
       },
       // tf's own takes every element for four bytes, and writes past the end of booleans.
       select: elementwiseOnHost(view, (condition, a, b) => (condition ? a : b)),
@@ -118,9 +119,10 @@ export async function open(): Promise<Device> {
       and: aligned('LogicalAnd'),
       or: aligned('LogicalOr'),
     },
-    traits: {
+    capabilities: {
       precision: { arithmetic: 2 ** -23, transcendental: 5e-7 },
       deterministic: true,
+      hostMemory: true,
       reusesDonated: true,
       denormals: true,
       excuses: [],
@@ -137,7 +139,7 @@ export async function open(): Promise<Device> {
 /** For kernels that take the smaller operand's elements in turns: right only where its shape ends the result's. */
 const alignedWith =
   (broadcast: Broadcast) =>
-  (kernel: string): Rule<OpName> =>
+  (kernel: string): Emitter<OpName> =>
   ({ inputs, outputs }, tf) => {
     const { shape } = outputs[0]!
     const direct = inputs.every(
@@ -154,7 +156,7 @@ const alignedWith =
  * operation: for a graph of small ones that costs what they bring, and many times more where cores are busy.
  */
 const WORTH_THREADS = 2 ** 24
-const multiplications = ({ attrs, inputs: [a], outputs: [y] }: Site<'matmul'>) =>
+const multiplications = ({ attrs, inputs: [a], outputs: [y] }: Application<'matmul'>) =>
   sizeOf(y!.shape) * a!.shape.at(attrs.transposeA ? -2 : -1)!
 
 /** Ids under which parts of tensors are known to the module while they are multiplied; tf counts its own from 1. */

@@ -2,10 +2,11 @@
 // mistakes late and silently; here each run fails with the errors that its own commands caused.
 import { platform } from '#platform'
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
-import { rules } from '../kernels.js'
+import { emitters } from '../emitters.js'
 import type { HostValues, TfDType } from '../workspace.js'
-import { Unavailable, type Device } from './device.js'
-import { webgpuRules } from './webgpu-rules.js'
+import type { Device } from './device.js'
+import { Unavailable } from '../unavailable.js'
+import { webgpuEmitters } from './webgpu-emitters.js'
 
 export const probe = async (): Promise<string> => describe((await findAdapter()).info)
 
@@ -75,10 +76,11 @@ export async function open(): Promise<Device> {
   return {
     tf,
     registry: 'webgpu',
-    rules: { ...rules, ...webgpuRules(tf) },
-    traits: {
+    emitters: { ...emitters, ...webgpuEmitters(tf) },
+    capabilities: {
       precision: { arithmetic: 2 ** -22, transcendental: 2e-6 },
       deterministic: true,
+      hostMemory: false,
       reusesDonated: true,
       denormals: false,
       excuses: [],

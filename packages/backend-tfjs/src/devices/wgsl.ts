@@ -1,5 +1,5 @@
 // Small WGSL programs of our own on tf's WebGPU backend: what they have in common, and the ways elements are picked.
-// Which ops use them, and why tf's own kernels will not do, is in webgpu-rules.ts.
+// Which ops use them, and why tf's own kernels will not do, is in webgpu-emitters.ts.
 import { sizeOf, stridesOf, type DType, type Shape } from '@embed-kd/core'
 import { webgpu_util, type WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
 import type { TfDType, TfTensor } from '../workspace.js'

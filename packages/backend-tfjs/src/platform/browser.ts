@@ -1,5 +1,5 @@
 // The browser's side of platform.ts: WebGPU is the browser's own, and there are no native packages.
-import { Unavailable } from '../devices/device.js'
+import { Unavailable } from '../unavailable.js'
 import type { Platform } from './platform.js'
 
 export const platform: Platform = {

@@ -1,7 +1,7 @@
 // Node's side of platform.ts: WebGPU is Dawn, from the npm package webgpu, and native packages are optional peers.
 import { createRequire } from 'node:module'
 import util from 'node:util'
-import { Unavailable } from '../devices/device.js'
+import { Unavailable } from '../unavailable.js'
 import type { NativePackage, Platform } from './platform.js'
 
 const require = createRequire(import.meta.url)

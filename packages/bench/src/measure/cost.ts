@@ -5,24 +5,31 @@ import {
   planTogether,
   type Capabilities,
   type Cost,
+  type Executable,
   type StepPart,
 } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/records'
 
-/** @param parts as they were compiled; what counts is what a backend with these capabilities executes. */
+/** A graph of a step and what its backend made of it. */
+export interface ExecutedPart extends StepPart {
+  readonly executable: Pick<Executable, 'graph'>
+}
+
+/** Counts what the executables really run; `capabilities` are those of their backend. */
 export function costOf(
-  parts: readonly StepPart[],
+  parts: readonly ExecutedPart[],
   { composites, reusesDonated }: Pick<Capabilities, 'composites' | 'reusesDonated'>,
 ): NonNullable<BenchRecord['cost']> {
   const lowered = ({ graph, times }: StepPart) => ({ graph: lower(graph, { composites }), times })
-  const executed = parts.map(lowered)
+  const executed = parts.map(({ executable: { graph }, times }) => ({ graph, times }))
   const flops = total(executed, (part) => part.flops)
   const teacherFlops = total(executed, ({ parts }) => parts.teacher?.flops ?? 0)
   const keeping = parts.map(({ graph: { rematerialise: _again, ...graph }, times }) => ({
     graph,
     times,
   }))
-  const recomputed = flops - total(keeping.map(lowered), (part) => part.flops)
+  const flopsOf = (steps: readonly StepPart[]) => total(steps.map(lowered), (part) => part.flops)
+  const recomputed = flopsOf(parts) - flopsOf(keeping)
   const { residentBytes, peakBytes, activationBytes, inputBytes } = planTogether(
     executed.map(({ graph }) => graph),
     { reusesDonated },

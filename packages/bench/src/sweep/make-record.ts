@@ -58,9 +58,15 @@ export function makeRecord(
 /** The parts of a record to which the parent process adds what it saw. */
 function seenFromOutside(
   { memory, time, energy }: Pick<TrialResult, 'memory' | 'time' | 'energy'>,
-  { sampledPeakRssBytes, devicePeakBytes, deviceWatts, othersOnDevice }: Observed,
+  { sampledPeakRssBytes, devicePeakBytes, deviceWatts, busyCores, othersOnDevice }: Observed,
 ): Pick<BenchRecord, 'memory' | 'energy' | 'warnings'> {
   const watts = energy ? undefined : deviceWatts
+  const warnings = [
+    ...(busyCores === undefined ? [] : [busyCores]),
+    ...(othersOnDevice.length === 0
+      ? []
+      : [`other processes used the GPU: ${othersOnDevice.join(', ')}`]),
+  ]
   return {
     memory: {
       ...memory!,
@@ -70,8 +76,6 @@ function seenFromOutside(
     ...(watts === undefined
       ? {}
       : { energy: { source: 'nvidia', watts, joulesPerStep: watts * time!.medianSeconds } }),
-    ...(othersOnDevice.length === 0
-      ? {}
-      : { warnings: [`other processes used the GPU: ${othersOnDevice.join(', ')}`] }),
+    ...(warnings.length === 0 ? {} : { warnings }),
   }
 }

@@ -1,4 +1,6 @@
 // The shell command that runs one trial again, as records hold it, and the trial that such a command says.
+import { homedir } from 'node:os'
+
 import { UserError } from '@embed-kd/core'
 import { axisNames } from '@embed-kd/records'
 
@@ -25,7 +27,8 @@ export function formatRerun(config: TrialConfig): string | undefined {
 export function parseRerun(command: string): TrialConfig {
   if (!command.startsWith(PREFIX))
     throw new UserError(`"${command}" is no "${PREFIX}…"`, 'give a record that bench wrote')
-  const words = unquote(command.slice(PREFIX.length))
+  // Records hold no home directories.
+  const words = unquote(command.slice(PREFIX.length).replaceAll('$HOME', homedir()))
   const grid: Record<string, unknown> = {}
   for (let i = 0; i + 1 < words.length; i += 2) {
     const [flag, word] = [words[i]!, words[i + 1]!]

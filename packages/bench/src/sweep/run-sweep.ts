@@ -1,8 +1,7 @@
 // Runs the trials of a sweep one after the other, and leaves a record of each. Nothing that happens to a trial ends the
-// sweep; only the user does.
+// sweep: only the user does, or a record that cannot be stored.
 import { describeTrial, varyingAxes, type BenchRecord } from '@embed-kd/records'
 
-import { isHostDevice } from '@embed-kd/distill/node'
 import { captureEnvironment, refreshEnvironment } from '../measure/environment.js'
 import type { Progress } from '@embed-kd/distill'
 import { runJob, type JobLimits } from '../trial/run-job.js'
@@ -26,6 +25,8 @@ export interface SweepResult {
   /** Of the trials that this run made. */
   readonly records: readonly BenchRecord[]
   readonly interrupted: boolean
+  /** Why the sweep ended early if a record could not be stored. */
+  readonly storeError?: unknown
 }
 
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
@@ -61,7 +62,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
       {
         ...limits,
         plannedBytes: trial.work.peakBytes,
-        watchDevice: !isHostDevice(trial.description.backend),
+        watchDevice: true,
       },
       report,
     )
@@ -94,7 +95,12 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
       wallSeconds: (performance.now() - began) / 1000,
       environment: refreshEnvironment(environment),
     })
-    store.append(record)
+    try {
+      store.append(record)
+    } catch (storeError) {
+      display.end()
+      return { records, interrupted: true, storeError }
+    }
     records.push(record)
     clock.trialEnded()
     display.line(`${position} ${name}: ${describeResult(record)}`)

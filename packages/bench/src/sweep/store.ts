@@ -3,7 +3,9 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -19,7 +21,8 @@ import { dirname, join } from 'node:path'
 import { formatRecord, parseRecords, type BenchRecord } from '@embed-kd/records'
 
 import { UserError, messageOf } from '@embed-kd/core'
-import { FileLock } from '@embed-kd/distill/node'
+import { FileLock, writeFailure } from '@embed-kd/distill/node'
+import { redactRecord } from '../measure/redact.js'
 import { endSurvivors } from './survivors.js'
 
 /** One of several parts of a sweep, from 1. */
@@ -79,15 +82,25 @@ export class RecordStore {
     return new RecordStore(directory, options)
   }
 
-  /** Once it returns, the record is on the disk. @throws where its trial has a record already. */
+  /**
+   * Writes a record, without secrets and home directories; once it returns, the record is on the disk.
+   * @throws UserError if it cannot be written; the records before stay whole. Error if its trial has a record already.
+   */
   append(record: BenchRecord): void {
     if (this.records.has(record.id)) throw new Error(`trial ${record.id} has a record already`)
     this.#lock.check()
-    const line = Buffer.from(formatRecord(record))
-    for (let written = 0; written < line.length;)
-      written += writeSync(this.#descriptor, line, written)
-    fsyncSync(this.#descriptor)
-    this.records.set(record.id, record)
+    const stored = redactRecord(record)
+    const line = Buffer.from(formatRecord(stored))
+    const length = fstatSync(this.#descriptor).size
+    try {
+      for (let written = 0; written < line.length;)
+        written += writeSync(this.#descriptor, line, written)
+      fsyncSync(this.#descriptor)
+    } catch (error) {
+      ftruncateSync(this.#descriptor, length)
+      throw writeFailure(this.file, error, 'run the same command with --resume')
+    }
+    this.records.set(record.id, stored)
   }
 
   /** Names the processes that measure for this sweep in its lock, so that the next one can end what a killed sweep left. */

@@ -2,13 +2,13 @@
 // when its parent process does. `fork` this file with the parent's process id as its argument.
 import { Worker } from 'node:worker_threads'
 
-import { isForUser, messageOf } from '@embed-kd/core'
 import { volunteerForOomKill } from '../measure/memory.js'
 import type { Report } from '@embed-kd/distill'
-import type { FromChild, Handlers, JobKind, Order } from './protocol.js'
+import type { FromChild, Handlers, JobKind, Opened, Order } from './protocol.js'
 
 const handlers: Handlers = {
-  trial: async (input, report) => (await import('./run-trial.js')).runTrial(input, report),
+  trial: async (input, report, opened) =>
+    (await import('./run-trial.js')).runTrial(input, report, opened),
   profile: async (input, report) =>
     (await import('./profile-trial.js')).profileTrial(input, report),
   'train-teacher': async (input, report) =>
@@ -35,10 +35,13 @@ function reporter(): Report {
   }
 }
 
+const opened: Opened = ({ hostMemory }) => void send({ type: 'opened', hostMemory })
+
 async function work<K extends JobKind>({ kind, input }: Order<K>): Promise<FromChild> {
   try {
-    return { type: 'done', output: await handlers[kind](input, reporter()) }
+    return { type: 'done', output: await handlers[kind](input, reporter(), opened) }
   } catch (error) {
+    const { isForUser, messageOf } = await import('@embed-kd/core')
     return {
       type: 'failed',
       message: messageOf(error),
@@ -56,10 +59,11 @@ volunteerForOomKill()
 // Ctrl-C reaches the whole process group; what becomes of the trial is for the parent to say.
 process.on('SIGINT', () => {})
 process.once('disconnect', () => process.exit(1))
-// A synchronous backend blocks this thread for minutes, so another one looks whether the parent process still runs.
+// A synchronous backend blocks this thread for minutes, so another thread looks whether the parent process still runs. Nothing
+// else is loaded before that thread is started.
 new Worker(new URL('parent-watch.js', import.meta.url), {
   workerData: Number(process.argv[2]),
-  resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 },
+  resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },
 }).unref()
 process.once('message', async (order: Order) => {
   await send(await work(order))

@@ -1,7 +1,7 @@
 // The messages between parent and child process. The child says `ready`, gets one job, reports progress, and ends with `done`
 // or `failed`. A child that ends without either was killed or crashed.
 import type { Progress, Report } from '@embed-kd/distill'
-import type { Availability, DType, OperatorTime } from '@embed-kd/core'
+import type { Availability, Capabilities, DType, OperatorTime } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/records'
 
 import type { DataChoice, TrialConfig } from './config.js'
@@ -85,8 +85,15 @@ export interface Jobs {
 }
 export type JobKind = keyof Jobs
 
+/** Tells the parent process what the opened backend declares. */
+export type Opened = (capabilities: Pick<Capabilities, 'hostMemory'>) => void
+
 export type Handlers = {
-  readonly [K in JobKind]: (input: Jobs[K]['input'], report: Report) => Promise<Jobs[K]['output']>
+  readonly [K in JobKind]: (
+    input: Jobs[K]['input'],
+    report: Report,
+    opened: Opened,
+  ) => Promise<Jobs[K]['output']>
 }
 
 export interface Order<K extends JobKind = JobKind> {
@@ -96,6 +103,7 @@ export interface Order<K extends JobKind = JobKind> {
 
 export type FromChild =
   | { readonly type: 'ready' }
+  | { readonly type: 'opened'; readonly hostMemory: boolean }
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'done'; readonly output: Jobs[JobKind]['output'] }
   | {

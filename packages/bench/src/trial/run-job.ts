@@ -14,7 +14,7 @@ export interface JobLimits {
   readonly memoryLimitBytes?: number
   /** What the job is planned to hold at once; default: any amount. */
   readonly plannedBytes?: number
-  /** Ask the driver for the child's device memory and power (NVIDIA). */
+  /** Ask the driver for the child's device memory and power (NVIDIA), unless its backend computes in host memory. */
   readonly watchDevice?: boolean
   /** Aborting it kills the child; the outcome is then `interrupted`. */
   readonly signal?: AbortSignal
@@ -112,6 +112,8 @@ export function runJob<K extends JobKind>(
       if (message.type === 'ready') {
         clearTimeout(handshake)
         child.send({ kind, input } satisfies Order<K>)
+      } else if (message.type === 'opened') {
+        if (message.hostMemory) watch.endDeviceWatch()
       } else if (message.type === 'progress') {
         phase = `${message.progress.phase} ${message.progress.done}/${message.progress.total}`
         report(message.progress)

@@ -7,7 +7,6 @@ import { EVALUATION_BATCH, type ImageBatch, type Report, type Trainer } from '@e
 import {
   BackgroundBatches,
   Feed,
-  isHostDevice,
   mapBatches,
   openBackend,
   trainingBatches,
@@ -31,7 +30,7 @@ import {
 } from './config.js'
 import { CurveBook } from './curves.js'
 import { imageBatches, openTrainer } from './open-trainer.js'
-import type { TrialJob, TrialResult } from './protocol.js'
+import type { Opened, TrialJob, TrialResult } from './protocol.js'
 import { openTrialSignal } from './signals.js'
 
 /** The subjects of a trial. */
@@ -46,10 +45,15 @@ interface Bench {
   readonly report: Report
 }
 
-export async function runTrial(job: TrialJob, report: Report): Promise<TrialResult> {
+export async function runTrial(
+  job: TrialJob,
+  report: Report,
+  opened: Opened,
+): Promise<TrialResult> {
   const { config } = job
   report({ phase: 'loading', done: 0, total: 1 })
   const backend = await openBackend(config.backend, config.precision)
+  opened(backend.capabilities)
   const dataset = await loadTrialData(config)
   const splits = splitsOf(dataset, config)
   const feed = new Feed(dataset)
@@ -77,7 +81,7 @@ export async function runTrial(job: TrialJob, report: Report): Promise<TrialResu
   const timingSeconds = (performance.now() - timingFrom) / 1000
   const joules = energy()
   const { rssBytes, peakRssBytes } = ownMemory()
-  const deviceBytes = isHostDevice(backend.name) ? undefined : backend.memory().bytes
+  const deviceBytes = backend.capabilities.hostMemory ? undefined : backend.memory().bytes
 
   let trained: Trained | undefined
   if (config.epochs !== undefined) {

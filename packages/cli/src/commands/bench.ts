@@ -238,7 +238,7 @@ function stopOnSignal(display: ProgressDisplay) {
 }
 
 function finish(
-  { records, interrupted }: SweepResult,
+  { records, interrupted, storeError }: SweepResult,
   trials: readonly PlannedTrial[],
   store: RecordStore,
   directory: string,
@@ -247,7 +247,13 @@ function finish(
   const mine = trials.flatMap(({ id }) => store.records.get(id) ?? [])
   const counted = new Map<string, number>()
   for (const { status } of mine) counted.set(status, (counted.get(status) ?? 0) + 1)
-  const report = mine.length === 0 ? undefined : writeReport(directory)
+  let error = storeError
+  let report: string | undefined
+  try {
+    if (mine.length > 0) report = writeReport(directory)
+  } catch (reportError) {
+    error ??= reportError
+  }
   if (json)
     process.stdout.write(
       `${JSON.stringify({
@@ -265,9 +271,12 @@ function finish(
     const statuses = [...counted].map(([status, n]) => `${n} ${status}`).join(', ')
     process.stdout.write(`${mine.length} of ${trials.length} trials have a record: ${statuses}\n`)
     process.stdout.write(`records: ${store.file}\n`)
-    if (interrupted) process.stdout.write('interrupted: the same command with --resume goes on\n')
+    if (interrupted && !error)
+      process.stdout.write('interrupted: the same command with --resume goes on\n')
     if (report) process.stdout.write(`report: ${report}\n`)
   }
+  // What was measured is printed by now.
+  if (error) throw error
   if (interrupted) process.exitCode = 130
   else if (mine.some(({ status }) => status === 'error') || !counted.has('ok')) process.exitCode = 1
 }

@@ -2,7 +2,6 @@
 import { Command, Option } from 'commander'
 import { describeTrial, type AxisName, type BenchRecord } from '@embed-kd/records'
 
-import { isHostDevice } from '@embed-kd/distill/node'
 import { UserError } from '@embed-kd/core'
 import {
   formatBytes,
@@ -85,7 +84,7 @@ async function step(options: StepOptions): Promise<void> {
     const limits = {
       ...limitsOf(options),
       plannedBytes: trial!.work.peakBytes,
-      watchDevice: !isHostDevice(trial!.description.backend),
+      watchDevice: true,
     }
     const outcome = await runJob(kind, { config: trial!.config }, limits, (progress) =>
       display.update(progress),

@@ -53,6 +53,10 @@ export const commands = {
     summary: 'run the conformance suite on a backend, also on one of your own',
     load: async () => (await import('./conform.js')).conformCommand(),
   },
+  cache: {
+    summary: 'list or clear decoded images and downloads',
+    load: async () => (await import('./cache.js')).cacheCommand(),
+  },
   completion: {
     summary: 'print a script that completes commands and options in your shell',
     load: async () => (await import('./completion.js')).completionCommand(),

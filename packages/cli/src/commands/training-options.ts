@@ -1,25 +1,11 @@
 // The options that embed, distill and train-teacher share: the data, its augmentation, and how training goes.
-import { datasetSpecs } from '@embed-kd/distill/node'
 import type { Augmentation } from '@embed-kd/distill'
 import { PRECISIONS, REMATERIALISATIONS } from '@embed-kd/records'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
-import { bytes, count, number, whole } from './options.js'
+import { count, number, whole } from './options.js'
 
-export const addDataOptions = (command: Command): Command =>
-  command
-    .requiredOption('--dataset <spec>', datasetSpecs.join(', '))
-    .option(
-      '--data-size <pixels>',
-      'side of the squares to which encoded images (images:DIR, parquet:DIR) are resized (default: their own)',
-      count,
-    )
-    .option('--skip-corrupt', 'skip image files that cannot be decoded, and name them')
-    .option(
-      '--cache-limit <size>',
-      'size of decoded images to keep, such as 4G; images are decoded again if they need more (default: half of the free space)',
-      bytes,
-    )
+export { addDataOptions, openDataset, type DataOptions } from './data-options.js'
 
 /** Reads `flip`, `crop:4`, `flip,crop:4` or `none`. */
 export function augmentation(words: string): Augmentation {

@@ -12,6 +12,10 @@ export interface DeviceBuffer extends TensorType {
 
 /** A compiled graph. */
 export interface Executable {
+  /**
+   * The graph that runs: the compiled one after the backend's own lowering, with the same inputs, outputs and results. Its nodes
+   * are the ops that the backend has operators for, so costs are counted on this graph.
+   */
   readonly graph: Graph
   /**
    * Runs the graph once. Every input of the graph is given by name and every output comes back by name; outputs
@@ -73,6 +77,11 @@ export interface Capabilities {
   readonly deterministic: boolean
   /** Donated inputs' memory is really reused during the run, so that planned peaks may count on it. */
   readonly reusesDonated: boolean
+  /**
+   * Tensors and temporaries are in the memory of this process, so that its resident set shows what a run needs. False for a
+   * device with memory of its own.
+   */
+  readonly hostMemory: boolean
   /** Denormal floats are kept rather than flushed to zero. */
   readonly denormals: boolean
   readonly excuses: readonly Excuse[]

@@ -1,4 +1,5 @@
 // The loss of a student: a class loss and a method's distillation loss, and the parameters that they train.
+import { UserError } from '../errors.js'
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
 import { isTensor } from '../graph/trace.js'
@@ -10,6 +11,7 @@ import {
   embeddingWidth,
   type ClassifierConfig,
 } from '../nn/vit.js'
+import { formatType, sameType, type TensorType } from '../tensor/tensor.js'
 import type { LossInputs, MethodDefinition } from './method.js'
 import { methodName } from './methods.js'
 import type { LossSettings } from './settings.js'
@@ -45,12 +47,17 @@ export function studentParameters(
   const specs = classifierParameters(student)
   const taken = Object.keys(own ?? {}).find((name) => name in specs)
   if (taken !== undefined)
-    throw new Error(`${methodName(method)}: a parameter of the student is already called ${taken}`)
+    throw new UserError(
+      `${methodName(method)}: a parameter of the student is already called ${taken}`,
+      'choose another name',
+    )
   return { ...specs, ...(own as object) }
 }
 
 export type StudentSpecs = ReturnType<typeof studentParameters>
 export type StudentParameters = Parameters<StudentSpecs>
+
+const scalar: TensorType = { dtype: 'float32', shape: [] }
 
 /** Tensors of a student on a batch: class scores [B, classes], and float scalars of the loss. */
 export interface StudentLoss {
@@ -87,10 +94,11 @@ export function studentLoss(
   const found = method.loss?.(
     lossInputs(method, { embedding, scores, logits, labels, parameters, settings }, signal),
   )
-  const { loss: kdLoss, cosine } = !found || isTensor(found) ? { loss: found } : found
-  if (kdLoss && kdLoss.rank !== 0)
-    throw new Error(
-      `${methodName(method)}: the loss must be a scalar, got the shape [${kdLoss.shape.join(', ')}]`,
+  const { loss: kdLoss, cosine } = isTensor(found) ? { loss: found } : (found ?? {})
+  if (method.loss && !(isTensor(kdLoss) && sameType(kdLoss.type, scalar)))
+    throw new UserError(
+      `${methodName(method)}: the loss must be a float32 scalar, got ${isTensor(kdLoss) ? formatType(kdLoss.type) : String(found)}`,
+      'reduce it to its mean over the images, with op.mean',
     )
   const loss =
     classLoss && kdLoss
@@ -117,8 +125,9 @@ function lossInputs(
 ): LossInputs {
   const given = (value: Tensor | undefined, name: keyof LossInputs, needs: string): Tensor => {
     if (value) return value
-    throw new Error(
+    throw new UserError(
       `${methodName(method)}: its loss reads ${name}, which only methods with ${needs} are given`,
+      'change the definition of the method',
     )
   }
   return {

@@ -5,7 +5,7 @@ import { UserError } from '../errors.js'
 import { crossEntropy } from '../nn/layers.js'
 import { contrastCentroids, contrastiveParameters, contrastSamples } from './contrastive.js'
 import { cosineDistance, cosineParameters } from './cosine.js'
-import type { MethodDefinition, MethodParameters, TeacherNeed } from './method.js'
+import type { MethodDefinition } from './method.js'
 
 export const methods = {
   supervised: {
@@ -89,58 +89,7 @@ export function methodDefinition(method: string | MethodDefinition): MethodDefin
 export const methodName = (method: string | MethodDefinition): string =>
   typeof method === 'string' ? method : method.label.toLowerCase().replaceAll(' ', '-')
 
-/**
- * Makes a method of your own, which can be given wherever a method's name can.
- *
- * @example
- * const featureKd = defineMethod({
- *   label: 'Feature-KD',
- *   description: 'matches the direction of stored embeddings',
- *   teacher: 'samples',
- *   parameters: ({ studentWidth, teacherWidth }) => ({ proj: linearParameters(studentWidth, teacherWidth) }),
- *   loss: ({ embedding, anchors, parameters: { proj }, op }) => {
- *     const difference = op.sub(op.linear(embedding, proj.weight, proj.bias), anchors)
- *     return op.mean(op.mul(difference, difference))
- *   },
- * })
- * @throws UserError if the label is empty or a built-in method's, or the fields contradict each other.
- */
-export function defineMethod<T extends TeacherNeed, P extends MethodParameters = {}>(
-  definition: CustomMethod<T, P>,
-): MethodDefinition<T, P> {
-  const { label, teacher } = definition
-  const takes = (teacher === 'none' ? 'none' : 'embeddings') as MethodDefinition<T, P>['takes']
-  const method = { takes, needsLabels: true, wholeBatch: false, ...definition }
-  const fail = (message: string, remedy: string): never => {
-    throw new UserError(`method ${JSON.stringify(label)}: ${message}`, remedy)
-  }
-  if (typeof label !== 'string' || !/^[a-z][a-z0-9]*(?:[ -][a-z0-9]+)*$/i.test(label))
-    fail('the label is not usable as a name', 'use letters, digits, single spaces and dashes')
-  if (isMethod(methodName(method))) fail('a built-in method has this name', 'choose another label')
-  if (typeof method.loss !== 'function')
-    fail(`loss must be a function, got ${typeof method.loss}`, 'give one that returns a scalar')
-  if (!teacherNeeds.includes(teacher))
-    fail(`teacher must be one of ${teacherNeeds.join(', ')}, got ${teacher}`, 'choose one of them')
-  if ((teacher === 'none') !== (method.takes === 'none'))
-    fail(`teacher "${teacher}" cannot go with takes "${method.takes}"`, 'leave out takes')
-  if (teacher === 'centroids' && method.takes === 'probabilities')
-    fail('centroids are embeddings, not probabilities', 'leave out takes')
-  if (method.wholeBatch && (method.takes !== 'embeddings' || teacher === 'centroids'))
-    fail('wholeBatch needs an embedding of each image', "use teacher 'live' or 'samples'")
-  return method
-}
-
-const teacherNeeds: readonly TeacherNeed[] = ['none', 'live', 'centroids', 'samples']
-
-/** A definition as `defineMethod` takes it: the defaults are embeddings of the teacher, class labels, and no other images. */
-export type CustomMethod<T extends TeacherNeed, P extends MethodParameters> = Pick<
-  MethodDefinition<T, P>,
-  'label' | 'description' | 'teacher' | 'parameters'
-> &
-  Partial<Pick<MethodDefinition<T, P>, 'takes' | 'needsLabels' | 'wholeBatch'>> &
-  Required<Pick<MethodDefinition<T, P>, 'loss'>>
-
-/** The graph input that holds what was computed with a method's teacher outside the graph; undefined if it needs none. */
+/** Returns the graph input for a teacher's output that is computed outside the graph; undefined if the method has no teacher. */
 export function teacherInput(
   method: string | MethodDefinition,
 ): 'teacher.centroids' | 'batch.teacher_embeddings' | 'batch.teacher_probabilities' | undefined {

@@ -110,6 +110,11 @@ async function loadFactory(spec: string, prefix: string): Promise<BackendFactory
       `backend "${spec}" is a module without a backend in it`,
       'it must export { backend } with name, devices, probe and create (BackendFactory of @embed-kd/core)',
     )
+  if (!OWN[prefix] && backend.name in OWN)
+    throw new UserError(
+      `backend "${spec}" calls itself "${backend.name}", and records would take it for the backend of that name`,
+      `give it a name of its own; ${ownBackends.join(', ')} are reserved`,
+    )
   return backend
 }
 
@@ -120,6 +125,3 @@ const isFactory = (value: unknown): value is BackendFactory =>
   Array.isArray((value as BackendFactory).devices) &&
   typeof (value as BackendFactory).probe === 'function' &&
   typeof (value as BackendFactory).create === 'function'
-
-/** Whether a device computes in the process's own memory; of plug-ins' devices with other names, nobody knows. */
-export const isHostDevice = (name: string): boolean => /:(cpu|wasm|node)$/.test(name)

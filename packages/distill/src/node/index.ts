@@ -4,6 +4,14 @@ export { BackgroundBatches } from './data/background.js'
 export { type Batch, evaluationBatches, trainingBatches } from './data/batches.js'
 export { type Dataset, DatasetError } from './data/dataset.js'
 export { Feed, mapBatches, squareImages } from './data/feed.js'
+export {
+  clearCache,
+  defaultCacheDirectory,
+  listCache,
+  type CacheEntry,
+} from './data/cache-directory.js'
+export { type DataProgress } from './data/cache.js'
+export { describeContents, explainChange, type DatasetContents } from './data/contents.js'
 export { createInputWriter, type ModelInput } from './data/input.js'
 export { datasetSpecs, loadDataset } from './data/registry.js'
 export { firstImages, firstOfEachClass, holdOut, type Subset, wholeSplit } from './data/subsets.js'
@@ -12,7 +20,7 @@ export { type Made, makeCentroids, makeSamples } from './embeddings/make.js'
 export { RowWriter } from './embeddings/row-writer.js'
 export { SampleStore } from './embeddings/samples.js'
 export { FileLock, type LockOptions } from './files/lock.js'
-export { writeJson, writeOutputFile } from './files/output-file.js'
+export { writeFailure, writeJson, writeOutputFile } from './files/output-file.js'
 export { isRunning, type ProcessName } from './files/process-name.js'
 export { SafetensorsReader } from './files/safetensors-file.js'
 export { cachedFile, digestOf, hashOf, writeTensors } from './files/tensors.js'
@@ -39,7 +47,6 @@ export {
 export { renormalised, teacherWeights } from './teachers/weights.js'
 export {
   complaintOf,
-  isHostDevice,
   openBackend,
   ownBackends,
   resolveBackend,

@@ -42,7 +42,7 @@ const CHECKPOINT = 'embed-kd checkpoint 1'
 
 const writers: Readonly<Record<ExportFormat, (exported: Exported) => Promise<Uint8Array>>> = {
   async onnx({ model, images, parameters, normalise = false }) {
-    const { exportBatch, exportOnnx } = await import('@embed-kd/backend-ort')
+    const { exportBatch, exportOnnx } = await import('@embed-kd/backend-ort/onnx')
     const { channels, mean = halves(channels), std = halves(channels) } = images
     const statistics = normalise ? { mean, std } : undefined
     const graph = classifierGraph(

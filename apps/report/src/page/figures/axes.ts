@@ -1,28 +1,73 @@
-// Axes that read well: few round ticks inside the domain, and logarithms only where the values span enough for one.
+// Axes that read well: few round ticks inside the domain, and logarithms only if the values span enough for one.
 import type { ScaleOptions } from '@observablehq/plot'
 import { significant } from '@embed-kd/records'
 
-/** Below this span a logarithmic axis would have no round ticks left. */
-const LOG_SPAN = 2.5
+/** Below this span, values of an amount are shown on a linear axis from zero. */
+const LOG_SPAN = 4
 
-/** A logarithmic axis over positive values, or a linear one where they lie close together. */
-export function amountAxis(values: readonly number[], label: string | null): ScaleOptions {
+/** Returns a logarithmic axis if positive values span enough for one, else a linear axis that starts at zero. */
+export function amountAxis(
+  values: readonly number[],
+  label: string | null,
+  most?: number,
+): ScaleOptions {
   const low = Math.min(...values)
   const high = Math.max(...values)
-  const shared = { label, tickFormat: tickLabel }
-  if (high / low < LOG_SPAN) {
-    const room = (high - low) * 0.12 || high * 0.1
-    return { ...shared, ticks: 5, domain: [Math.max(0, low - room), high + room] }
-  }
-  const room = (high / low) ** 0.05
-  const domain = [low / room, high * room] as const
-  return { ...shared, type: 'log', domain, ticks: logTicks(...domain) }
+  if (isLogarithmic(values)) return logAxis([low, high], label, most)
+  return { label, tickFormat: tickLabel, ticks: 5, domain: [0, high * 1.08 || 1] }
 }
 
-const DIGITS = [[1], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]]
+/** Returns an axis for sizes that are given, not measured: it need not start at zero. */
+export function sizeAxis(values: readonly number[], label: string): ScaleOptions {
+  const low = Math.min(...values)
+  const high = Math.max(...values)
+  if (low > 0 && high / low >= LOG_SPAN)
+    return logAxis([low, high], `${label.replace(' →', '')}, logarithmic →`)
+  const room = (high - low) * 0.12 || high * 0.1
+  return { label, tickFormat: tickLabel, ticks: 4, domain: [low - room, high + room] }
+}
 
-/** Round numbers inside the domain: few digits of each power of ten, more where that leaves under three ticks. */
-export function logTicks(low: number, high: number): number[] {
+/** Returns a logarithmic axis for ratios, or a linear one around values too close together for round logarithmic ticks. */
+export function ratioAxis(
+  [low, high]: readonly [number, number],
+  label: string | null,
+  most?: number,
+): ScaleOptions {
+  if (high / low >= 2) return logAxis([low, high], label, most)
+  const room = (high - low) * 0.12 || high * 0.1
+  return { label, tickFormat: tickLabel, ticks: 4, domain: [low - room, high + room] }
+}
+
+function logAxis(
+  [low, high]: readonly [number, number],
+  label: string | null,
+  most?: number,
+): ScaleOptions {
+  const room = (high / low) ** 0.05
+  const domain = [low / room, high * room] as const
+  return { label, tickFormat: tickLabel, type: 'log', domain, ticks: logTicks(...domain, most) }
+}
+
+export function isLogarithmic(values: readonly number[]): boolean {
+  const low = Math.min(...values)
+  return low > 0 && Math.max(...values) / low >= LOG_SPAN
+}
+
+/** Says after a title how its axis counts, so that no reader takes a logarithm for an amount. */
+export function axisNote(values: readonly number[]): string {
+  return values.length > 0 && isLogarithmic(values) ? ', logarithmic' : ''
+}
+
+const DIGITS = [
+  [1],
+  [1, 3],
+  [1, 2, 5],
+  [1, 1.5, 2, 3, 5, 7],
+  [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9],
+]
+
+/** Returns round numbers inside the domain: as many digits of each power of ten as leave no more than `most` ticks. */
+export function logTicks(low: number, high: number, most = 6): number[] {
   const powers: number[] = []
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
     powers.push(power)
@@ -31,10 +76,14 @@ export function logTicks(low: number, high: number): number[] {
       .flatMap((power) => digits.map((digit) => digit * 10 ** power))
       .filter((tick) => tick >= low && tick <= high),
   )
-  return choices.find((ticks) => ticks.length >= 3) ?? choices.at(-1)!
+  const fitting = choices.findLast(({ length }) => length > 1 && length <= most)
+  if (fitting !== undefined) return fitting
+  const fewest = choices.find(({ length }) => length > 1) ?? choices.at(-1)!
+  const every = Math.ceil(fewest.length / most)
+  return fewest.filter((_, at) => at % every === 0)
 }
 
-/** As few digits as say it: 1, 0.05, 2,000. */
+/** Writes a tick with as few digits as possible: 1, 0.05, 2,000. */
 export function tickLabel(value: number): string {
   const text = significant(value, 4)
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text

@@ -10,7 +10,7 @@ import {
   teacherName,
 } from '@embed-kd/records'
 import { tickLabel } from './axes.js'
-import { endLabels, type Figure, INK, LOOKS, MUTED, type Panel } from './figure.js'
+import { endLabels, type Figure, INK, lookOf, MUTED, type Panel } from './figure.js'
 
 export const breakEvenFigure: Figure = {
   id: 'break-even',
@@ -90,8 +90,8 @@ function linesPanel(item: BreakEven): Panel {
             {
               x: 'x',
               y: 'y',
-              stroke: LOOKS[method].color,
-              strokeDasharray: LOOKS[method].dash,
+              stroke: lookOf(method).color,
+              strokeDasharray: lookOf(method).dash,
               strokeWidth: 2,
             },
           ),

@@ -17,7 +17,7 @@ import {
   teacherName,
 } from '@embed-kd/records'
 import { methodDots, type Figure, methodsIn, MUTED, type Panel } from './figure.js'
-import { amountAxis } from './axes.js'
+import { amountAxis, isLogarithmic } from './axes.js'
 import { type Item, rowsPanel } from './rows.js'
 
 interface Spot {
@@ -45,9 +45,9 @@ export const plannedMeasured: Figure = {
     const typical = median(all.map(({ planned, measured }) => measured / planned))
     return {
       caption:
-        `Horizontal: peak planned from the graph (MB); on the line the two agree. Both axes logarithmic. ` +
+        `Horizontal: peak planned from the graph (MB); on the line the two agree. ${isLogarithmic(all.flatMap(({ planned, measured }) => [planned, measured])) ? 'Both axes are logarithmic. ' : ''}` +
         `${counted(all.length, 'configuration')}; the measured peak is ${significant(typical, 2)} times the planned one in the median. ` +
-        `What lies above the line is the runtime's own: work space, code, allocator.`,
+        `Memory above the line belongs to the runtime: work space, code, allocator.`,
       panels: drawn.map(({ title, spots }) => agreementPanel(title, spots)),
       legend: methodsIn(all),
       columns: ['Configuration', 'Planned', 'Measured', 'Measured / planned'],

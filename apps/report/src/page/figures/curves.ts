@@ -12,7 +12,15 @@ import {
 } from '@embed-kd/records'
 import { bestCoveredBatch } from '../../model/view.js'
 import { tickLabel } from './axes.js'
-import { endLabels, type Figure, LOOKS, METHOD_ORDER, methodsIn, type Panel } from './figure.js'
+import {
+  asIs,
+  endLabels,
+  type Figure,
+  lookOf,
+  methodDots,
+  methodsIn,
+  type Panel,
+} from './figure.js'
 
 /** One place on the horizontal axis, over the seeds that have it. */
 export interface BandPoint {
@@ -125,6 +133,28 @@ function band(item: Configuration, series: (record: BenchRecord) => Series): Ban
   })).sort((a, b) => a.x - b.x)
 }
 
+/** A single epoch has no line: a dot for each method, with its range over seeds. */
+function onePlace(points: readonly BandPoint[]): Plot.Markish[] {
+  return [
+    Plot.ruleX(points, {
+      x: 'x',
+      y1: 'low',
+      y2: 'high',
+      strokeWidth: 2,
+      stroke: asIs(({ method }: BandPoint) => lookOf(method).color),
+    }),
+    ...methodDots(points, { x: 'x', y: 'y', r: 4.5 }),
+  ]
+}
+
+/** At least a point of room, so that chance alone does not look like a difference. */
+function aroundOnePlace(points: readonly BandPoint[]): [number, number] {
+  return [
+    Math.min(...points.map(({ low }) => low)) - 0.5,
+    Math.max(...points.map(({ high }) => high)) + 0.5,
+  ]
+}
+
 export function curvePanel(title: string, label: string, points: readonly BandPoint[]): Panel {
   const ends = methodsIn(points).map((method) =>
     points.findLast((point) => point.method === method)!,
@@ -138,14 +168,21 @@ export function curvePanel(title: string, label: string, points: readonly BandPo
       marginRight: 92,
       x: {
         label,
-        ticks: Math.min(6, places),
+        ticks: places === 1 ? [points[0]!.x] : Math.min(6, places),
         tickFormat: tickLabel,
+        ...(places === 1 && { domain: [points[0]!.x - 1, points[0]!.x + 1] }),
       },
-      y: { label: null, grid: true, ticks: 5 },
+      y: {
+        label: null,
+        grid: true,
+        ticks: 5,
+        ...(places === 1 && { domain: aroundOnePlace(points) }),
+      },
       marks: [
-        METHOD_ORDER.map((method) => {
+        methodsIn(points).map((method) => {
           const mine = points.filter((point) => point.method === method)
-          const { color, dash } = LOOKS[method]
+          if (places === 1) return onePlace(mine)
+          const { color, dash } = lookOf(method)
           return [
             Plot.areaY(mine, { x: 'x', y1: 'low', y2: 'high', fill: color, fillOpacity: 0.15 }),
             Plot.line(mine, {

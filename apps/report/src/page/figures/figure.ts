@@ -37,7 +37,7 @@ interface Look {
 
 // Colours are CSS variables (style.css), so that light, dark and print need no redrawing; symbol and dash say the same
 // again for those who do not see the colour.
-export const LOOKS: Readonly<Record<Method, Look>> = {
+const LOOKS: Readonly<Record<Method, Look>> = {
   'embed-kd': { color: 'var(--embed-kd)', symbol: 'circle', dash: 'none' },
   'teacher-kd': { color: 'var(--teacher-kd)', symbol: 'triangle', dash: '7 3' },
   'cached-kd': { color: 'var(--cached-kd)', symbol: 'diamond', dash: '2 3' },
@@ -45,7 +45,15 @@ export const LOOKS: Readonly<Record<Method, Look>> = {
   'logit-kd': { color: 'var(--logit-kd)', symbol: 'square', dash: '9 3 2 3' },
   supervised: { color: 'var(--supervised)', symbol: 'cross', dash: '4 4' },
 }
+/** Methods in the order of figures and tables. */
 export const METHOD_ORDER = Object.keys(LOOKS) as Method[]
+
+const OTHER_LOOK: Look = { color: 'var(--muted)', symbol: 'star', dash: '1 3' }
+
+/** Returns the look of a method; methods that others define share one. */
+export function lookOf(method: string): Look {
+  return (LOOKS as Readonly<Record<string, Look>>)[method] ?? OTHER_LOOK
+}
 
 /** A channel that is a colour, symbol or text as it stands, not a value to be scaled. */
 export function asIs<T>(value: (item: T) => string) {
@@ -66,7 +74,7 @@ const COMMON: Plot.PlotOptions = {
 
 /** Draws a panel as an image with a name: readers of the screen get the table beneath instead of the marks. */
 export function drawPanel(panel: Panel, width: number, name: string, leads = true): Element {
-  const options = panel.plot(width, leads)
+  const options = withLogTicks(panel.plot(width, leads))
   const svg = Plot.plot({ ...COMMON, ...options, width })
   // Inside an image marks have no names of their own; style.css goes by the classes.
   for (const mark of svg.querySelectorAll('[aria-label]')) {
@@ -78,10 +86,47 @@ export function drawPanel(panel: Panel, width: number, name: string, leads = tru
   return svg
 }
 
+/** Writes the ticks of logarithmic axes itself: the library leaves every second one without its number. */
+function withLogTicks(options: Plot.PlotOptions): Plot.PlotOptions {
+  const axes = (['x', 'y'] as const).flatMap((name): Plot.Markish[] => {
+    const scale = options[name]
+    if (scale?.type !== 'log' || !Array.isArray(scale.ticks)) return []
+    const format = scale.tickFormat as (value: number) => string
+    const text = (value: number) => format(value)
+    const ticks = scale.ticks as number[]
+    const label = scale.label ?? null
+    if (name === 'x') {
+      return [...(scale.grid ? [Plot.gridX(ticks)] : []), Plot.axisX(ticks, { text, label })]
+    }
+    return [...(scale.grid ? [Plot.gridY(ticks)] : []), Plot.axisY(ticks, { text, label })]
+  })
+  if (axes.length === 0) return options
+  const bare = (scale: Plot.ScaleOptions | undefined) =>
+    scale?.type === 'log' && Array.isArray(scale.ticks)
+      ? { ...scale, axis: null, grid: false }
+      : scale
+  const x = bare(options.x)
+  const y = bare(options.y)
+  return {
+    ...options,
+    ...(x && { x }),
+    ...(y && { y }),
+    marks: [...axes, ...(options.marks ?? [])],
+  }
+}
+
+/** Keeps both ends of a long text, since names that belong together often differ at the end. */
+export function shorten(text: string, most: number): string {
+  if (text.length <= most) return text
+  const head = Math.ceil((most - 1) / 2)
+  return `${text.slice(0, head)}…${text.slice(text.length - (most - 1 - head))}`
+}
+
 /** Methods present, in their fixed order. */
 export function methodsIn(items: readonly { readonly method: Method }[]): Method[] {
   const present = new Set(items.map(({ method }) => method))
-  return METHOD_ORDER.filter((method) => present.has(method))
+  const known = METHOD_ORDER.filter((method) => present.has(method))
+  return [...known, ...[...present].filter((method) => !METHOD_ORDER.includes(method)).sort()]
 }
 
 /** Dots in the colour and shape of their method. */
@@ -92,7 +137,7 @@ export function methodDots<T extends { readonly method: Method }>(
   return methodsIn(items).map((method) =>
     Plot.dot(
       items.filter((item) => item.method === method),
-      { ...options, symbol: LOOKS[method].symbol, fill: LOOKS[method].color },
+      { ...options, symbol: lookOf(method).symbol, fill: lookOf(method).color },
     ),
   )
 }
@@ -108,7 +153,7 @@ export function endLabels<T extends { method: Method; x: number; y: number }>(
     text: ({ method }: T) => methodName(method),
     textAnchor: 'start',
     dx: 9,
-    fill: asIs(({ method }: T) => LOOKS[method].color),
+    fill: asIs(({ method }: T) => lookOf(method).color),
     fontWeight: 600,
     stroke: 'var(--paper)',
     strokeWidth: 3,

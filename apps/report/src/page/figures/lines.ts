@@ -1,8 +1,8 @@
 // A panel of lines, one a method: points with intervals, names at their ends, and failures where they happened.
 import * as Plot from '@observablehq/plot'
 import { counted, methodName, ratioRange, significant } from '@embed-kd/records'
-import { amountAxis } from './axes.js'
-import { asIs, endLabels, INK, LOOKS, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
+import { amountAxis, axisNote } from './axes.js'
+import { asIs, endLabels, INK, lookOf, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
 import type { Point } from './points.js'
 
 /** A point in the units of its panel. */
@@ -41,7 +41,7 @@ export function linePanel({ title, placed, across, failures, x }: Lines): Panel 
     shown.flatMap(({ low, y, high }) => [low > 0 ? low : y, high]),
   )
   return {
-    title,
+    title: `${title}${axisNote([least, most])}`,
     plot: (width) => ({
       height: Math.min(340, Math.max(260, width * 0.6)) + foot,
       marginLeft: 50,
@@ -51,7 +51,7 @@ export function linePanel({ title, placed, across, failures, x }: Lines): Panel 
       y: { ...amountAxis([least, most], null), grid: true },
       marks: [
         across.map(({ y, method }) =>
-          Plot.ruleY([y], { stroke: LOOKS[method].color, strokeDasharray: LOOKS[method].dash }),
+          Plot.ruleY([y], { stroke: lookOf(method).color, strokeDasharray: lookOf(method).dash }),
         ),
         methodsIn(placed).map((method) =>
           Plot.line(
@@ -59,8 +59,8 @@ export function linePanel({ title, placed, across, failures, x }: Lines): Panel 
             {
               x: 'x',
               y: 'y',
-              stroke: LOOKS[method].color,
-              strokeDasharray: LOOKS[method].dash,
+              stroke: lookOf(method).color,
+              strokeDasharray: lookOf(method).dash,
               strokeWidth: 1.5,
             },
           ),
@@ -69,7 +69,7 @@ export function linePanel({ title, placed, across, failures, x }: Lines): Panel 
           x: 'x',
           y1: ({ low }: Placed) => Math.max(low, least),
           y2: ({ high }: Placed) => Math.min(high, most),
-          stroke: asIs(({ method }: Placed) => LOOKS[method].color),
+          stroke: asIs(({ method }: Placed) => lookOf(method).color),
           strokeWidth: 2,
         }),
         methodDots(placed, { x: 'x', y: 'y', r: 4 }),

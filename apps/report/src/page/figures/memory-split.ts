@@ -1,4 +1,4 @@
-// Where the memory of one run goes: the planned peak by its parts, over what was measured.
+// Where the memory of one run goes: the planned peak by its parts, above the measured figures.
 import { type BenchRecord, devicePeakBytes, formatBytes, hostPeakBytes } from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
 import { asIs, INK, type Panel } from './figure.js'
@@ -11,7 +11,14 @@ interface Part {
   readonly color: string
 }
 
-export function memorySplit(record: BenchRecord): (readonly [Panel, string])[] {
+export interface MemorySplit {
+  readonly panel: Panel
+  readonly caption: string
+  /** Name and colour of each part that is there. */
+  readonly legend: readonly (readonly [name: string, color: string])[]
+}
+
+export function memorySplit(record: BenchRecord): MemorySplit[] {
   const planned = record.cost?.planned
   if (planned === undefined) return []
   const { peakSplit } = planned
@@ -63,16 +70,6 @@ export function memorySplit(record: BenchRecord): (readonly [Panel, string])[] {
           title: ({ name, bytes }: Part) => `${name}: ${formatBytes(bytes)}`,
           insetRight: 1,
         }),
-        Plot.text(
-          parts.filter(({ bytes }) => bytes / 1e6 / high > 0.14),
-          {
-            y: 'row',
-            x: ({ from, bytes }: Part) => (from + bytes / 2) / 1e6,
-            text: 'name',
-            fill: 'var(--on-part)',
-            fontSize: 11,
-          },
-        ),
         Plot.text(totals, {
           y: ([name]: [string, number]) => name,
           x: ([, bytes]: [string, number]) => bytes / 1e6,
@@ -85,15 +82,14 @@ export function memorySplit(record: BenchRecord): (readonly [Panel, string])[] {
       ],
     }),
   }
-  const said = parts
-    .filter(({ bytes }) => bytes > 0)
-    .map(({ name, bytes }) => `${name} ${formatBytes(bytes)}`)
-    .join(', ')
+  const present = parts.filter(({ bytes }) => bytes > 0)
+  const said = present.map(({ name, bytes }) => `${name} ${formatBytes(bytes)}`).join(', ')
   return [
-    [
+    {
       panel,
-      `Planned peak: ${said}. Resident is what stays between two steps. Measured on the host is over the baseline of the process.`,
-    ],
+      caption: `Planned peak: ${said}. Resident memory stays between two steps. Measured host memory is over the baseline of the process.`,
+      legend: present.map(({ name, color }) => [name, color] as const),
+    },
   ]
 }
 

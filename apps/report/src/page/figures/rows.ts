@@ -2,8 +2,8 @@
 // say why in its place, so that a failure is seen where it happened.
 import * as Plot from '@observablehq/plot'
 import { type Method, methodName } from '@embed-kd/records'
-import { tickLabel } from './axes.js'
-import { asIs, INK, LOOKS, methodDots, MUTED, type Panel, RULE } from './figure.js'
+import { amountAxis, isLogarithmic, tickLabel } from './axes.js'
+import { asIs, INK, lookOf, methodDots, MUTED, type Panel, RULE, shorten } from './figure.js'
 
 export interface Item {
   readonly method: Method
@@ -34,14 +34,20 @@ interface Valued {
 const ROW = 19
 const LABELS = 84
 
-/** One quantity over all rows, as bars from zero or as dots on an axis that fits them or reaches as far as given. */
+/**
+ * Draws one quantity over all rows: as bars from zero or, if the values span too much for bars, as dots on a logarithmic
+ * axis; or as dots on a linear axis that fits them or reaches as far as given.
+ */
 export function rowsPanel(
   title: string,
   groups: readonly Group[],
-  marks: 'bars' | 'dots',
+  kind: 'bars' | 'dots',
   reach?: readonly [number, number],
 ): Panel {
-  const plot = (groups: readonly Group[], leads: boolean): Plot.PlotOptions => {
+  const values = groups.flatMap(({ items }) => items.flatMap(({ bar }) => bar?.value ?? []))
+  const log = kind === 'bars' && isLogarithmic(values) && spans(values, BAR_SPAN)
+  const marks = log ? 'dots' : kind
+  const plot = (groups: readonly Group[], leads: boolean, width: number): Plot.PlotOptions => {
     const headings = groups.map(({ name }) => ({ key: name, name }))
     const rows = groups.flatMap(({ name, items }) =>
       items.map((item): Row => ({ ...item, key: `${name}\n${item.method}` })),
@@ -59,8 +65,12 @@ export function rowsPanel(
     const most = Math.max(...valued.map(({ value }) => value))
     const least = Math.min(...valued.map(({ value }) => value))
     const span = marks === 'bars' ? most * 0.4 : Math.max((most - least) * 2, most * 0.02)
-    const high = Math.min(most + span, Math.max(...valued.map((item) => item.high)))
-    const low = Math.max(least - span, Math.min(...valued.map((item) => item.low)))
+    const high = log
+      ? most * 1.5
+      : Math.min(most + span, Math.max(...valued.map((item) => item.high)))
+    const low = log
+      ? least / 1.5
+      : Math.max(least - span, Math.min(...valued.map((item) => item.low)))
     const drawn = valued.map((item) => ({
       ...item,
       low: Math.max(item.low, low),
@@ -72,27 +82,32 @@ export function rowsPanel(
       marginTop: 4,
       marginLeft: leads ? LABELS : 8,
       marginRight: 62,
-      x: {
-        label: null,
-        ticks: 4,
-        tickFormat: tickLabel,
-        grid: true,
-        domain: reach ?? (marks === 'bars' ? [0, high] : [low - room, high + room]),
-      },
+      x: log
+        ? { ...amountAxis(values, null, Math.floor(width / 60)), grid: true }
+        : {
+            label: null,
+            ticks: 4,
+            tickFormat: tickLabel,
+            grid: true,
+            domain: reach ?? (marks === 'bars' ? [0, high] : [low - room, high + room]),
+          },
       y: { type: 'band', domain: keys, axis: null, padding: 0.14 },
       marks: [
         Plot.ruleY(headings, { y: 'key', stroke: RULE, dy: ROW / 2 }),
-        Plot.text(headings, {
-          y: 'key',
-          text: 'name',
-          frameAnchor: 'left',
-          textAnchor: 'start',
-          dx: leads ? -LABELS : 0,
-          fill: INK,
-          fontWeight: 600,
-          stroke: 'var(--paper)',
-          strokeWidth: 4,
-        }),
+        // Panels to the right share the headings: a long name would run into its neighbour.
+        leads
+          ? Plot.text(headings, {
+              y: 'key',
+              text: ({ name }: { name: string }) => shorten(name, Math.floor(width / 7.2)),
+              frameAnchor: 'left',
+              textAnchor: 'start',
+              dx: -LABELS,
+              fill: INK,
+              fontWeight: 600,
+              stroke: 'var(--paper)',
+              strokeWidth: 4,
+            })
+          : undefined,
         leads
           ? Plot.text(rows, {
               y: 'key',
@@ -100,21 +115,21 @@ export function rowsPanel(
               frameAnchor: 'left',
               textAnchor: 'end',
               dx: -8,
-              fill: asIs(({ method }: Row) => LOOKS[method].color),
+              fill: asIs(({ method }: Row) => lookOf(method).color),
             })
           : undefined,
         marks === 'bars'
           ? Plot.barX(drawn, {
               y: 'key',
               x: 'value',
-              fill: asIs(({ method }: Valued) => LOOKS[method].color),
+              fill: asIs(({ method }: Valued) => lookOf(method).color),
             })
           : undefined,
         Plot.ruleY(drawn, {
           y: 'key',
           x1: 'low',
           x2: 'high',
-          stroke: marks === 'bars' ? INK : asIs(({ method }: Valued) => LOOKS[method].color),
+          stroke: marks === 'bars' ? INK : asIs(({ method }: Valued) => lookOf(method).color),
           strokeWidth: marks === 'bars' ? 1.25 : 2,
         }),
         marks === 'dots' ? methodDots(drawn, { y: 'key', x: 'value', r: 4 }) : undefined,
@@ -140,9 +155,14 @@ export function rowsPanel(
     }
   }
   return {
-    title,
-    // A panel that stands alone need not keep the rows of its neighbours: groups without any value can go.
-    plot: (_width, leads) =>
-      plot(leads ? groups.filter(({ items }) => items.some(({ bar }) => bar)) : groups, leads),
+    title: log ? `${title}, logarithmic` : title,
+    plot: (width, leads) => plot(groups, leads, width),
   }
+}
+
+/** Bars of a linear axis cannot be told from nothing beyond this span. */
+const BAR_SPAN = 30
+
+function spans(values: readonly number[], factor: number): boolean {
+  return Math.max(...values) > factor * Math.min(...values)
 }

@@ -14,7 +14,7 @@ import {
   teacherName,
 } from '@embed-kd/records'
 import { bestCoveredBatch } from '../../model/view.js'
-import { amountAxis, tickLabel } from './axes.js'
+import { sizeAxis, tickLabel } from './axes.js'
 import { type Figure } from './figure.js'
 import { type Failure, linePanel, type Placed } from './lines.js'
 import {
@@ -43,8 +43,8 @@ export const teacherSize: Figure = {
     return {
       caption:
         `Batch ${batch}; ${scopeName(scope)}. ${describeRuns(shown.flatMap((item) => pointOf(item, imagesPerSecond)))} ` +
-        `Axes are logarithmic where the values span enough. Supervised training has no teacher and is drawn as a line across. ` +
-        `Crosses at the foot mark teachers with which a method did not finish.`,
+        `Supervised training has no teacher and is drawn as a line across. ` +
+        `Crosses at the foot mark teachers with which a method did not finish; lines end there.`,
       panels: quantities.map(({ measure, title, unit }) => sizePanel(title, shown, measure, unit)),
       legend: [],
       columns: ['Teacher', 'Parameters', 'Method', ...quantities.map(({ title }) => title)],
@@ -81,7 +81,7 @@ function sizePanel(title: string, items: readonly Configuration[], measure: Meas
       () => Math.max(...withTeacher.map(size)),
     ),
     failures: failuresOf(withTeacher, size),
-    x: amountAxis(withTeacher.map(size), 'parameters of the teacher (millions) →'),
+    x: sizeAxis(withTeacher.map(size), 'parameters of the teacher (millions) →'),
   })
 }
 
@@ -92,7 +92,7 @@ export const batchSize: Figure = {
     if (scope === undefined) return 'No record passes the filters.'
     const batches = [...new Set(inScope.map(({ trial }) => trial.batch))].sort((a, b) => a - b)
     if (batches.length < 2) return 'All runs that pass the filters have one batch size.'
-    const teacher = mostDemandingTeacher(inScope)
+    const teacher = mostTriedTeacher(inScope)
     const shown = inScope.filter(
       ({ trial }) => trial.teacher === undefined || trial.teacher.name === teacher,
     )
@@ -113,7 +113,8 @@ export const batchSize: Figure = {
           across: [],
           failures,
           x: {
-            ...amountAxis(batches, 'batch size →'),
+            label: 'batch size, logarithmic →',
+            domain: [batches[0]! / 1.1, batches.at(-1)! * 1.1],
             type: 'log',
             base: 2,
             ticks: batches,
@@ -132,10 +133,20 @@ export const batchSize: Figure = {
   },
 }
 
-/** The largest teacher that trained a student live: where batches begin to fail is seen best there. */
-function mostDemandingTeacher(items: readonly Configuration[]): string | undefined {
-  const live = items.filter((item) => item.method === 'teacher-kd' && finished(item).length > 0)
-  return largestTeachers(live.length > 0 ? live : items, 1)[0]
+/** Returns the teacher that trained students live at most batch sizes, of these the largest. */
+function mostTriedTeacher(items: readonly Configuration[]): string | undefined {
+  const batches = new Map<string, Set<number>>()
+  for (const name of largestTeachers(items, Number.POSITIVE_INFINITY)) {
+    const own = items.filter(
+      (item) =>
+        item.trial.teacher?.name === name &&
+        item.method === 'teacher-kd' &&
+        finished(item).length > 0,
+    )
+    batches.set(name, new Set(own.map(({ trial }) => trial.batch)))
+  }
+  const most = Math.max(0, ...Array.from(batches.values(), ({ size }) => size))
+  return [...batches].findLast(([, { size }]) => size === most)?.[0]
 }
 
 function placedBy(

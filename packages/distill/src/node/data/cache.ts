@@ -1,83 +1,96 @@
-// Data sets of encoded images. They are decoded once into a file that is read by position from then on; where there is no room for
-// it, each image is decoded whenever it is read. Nothing here is needed: remove the directory, and it is made again.
+// Opens data sets of encoded images. They are decoded once into a file that is read by position from then on; if there is no room for
+// the file, each image is decoded whenever it is read. The data set is the same either way.
 
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import {
   closeSync,
   fsyncSync,
   mkdirSync,
   openSync,
-  readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
-  statfsSync,
-  statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 
 import { formatBytes } from '@embed-kd/records/terminal'
 import {
-  createDataset,
-  DatasetError,
-  type Dataset,
-  type EncodedImages,
-  type ImageFile,
-  type Split,
-} from './dataset.js'
+  decodedName,
+  defaultCacheDirectory,
+  makeRoom,
+  noteUse,
+  removeAbandoned,
+  surveyName,
+  unfinishedName,
+} from './cache-directory.js'
 import {
-  decodedChannels,
-  decodeImage,
-  decodeInOrder,
-  type DecodeOptions,
-  type Decoded,
-  type EncodedSplits,
-} from './decode.js'
-import { listEncoded } from './encoded.js'
-import { PixelStatistics } from './statistics.js'
-import { readFully } from './stored.js'
+  DatasetError,
+  type Columns,
+  type Dataset,
+  type EncodedFormat,
+  type EncodedImages,
+  type Split,
+  type Tell,
+} from './dataset.js'
+import { decodedChannels, decodeImage } from './decode.js'
+import { decodeInOrder, digestBytes, inOrder, type DecodeAllOptions } from './decode-all.js'
+import { locateEncoded } from './encoded.js'
+import { formatTail, readKept } from './kept.js'
+import { checkClasses } from './labels.js'
+import type { EncodedSplits, Located } from './listing.js'
+import { DECODING, Survey } from './survey.js'
 
-/** `embed-kd` in the user's cache directory (XDG Base Directory Specification). */
-export const defaultCacheDirectory = (): string =>
-  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'embed-kd')
+/** How far long work on a data set is. */
+export interface DataProgress {
+  readonly phase: string
+  readonly done: number
+  readonly total: number
+}
 
-export interface EncodedOptions extends DecodeOptions {
-  /** Where decoded images are kept; default the user's cache directory. */
+export interface EncodedOptions extends DecodeAllOptions, Columns {
+  /** Directory that keeps decoded images and downloads; default the user's cache directory. */
   readonly cache?: string
-  /** Bytes that the decoded images of a data set may take there; default half of what is free. */
+  /** Bytes that all decoded images may take there; default half of what is free. */
   readonly cacheLimit?: number
+  /** Receives what was chosen, ignored or skipped, one line a call. */
+  readonly warn?: Tell
+  readonly progress?: (progress: DataProgress) => void
 }
 
 interface Source {
-  readonly format: EncodedImages['format']
+  readonly format: EncodedFormat
   readonly directory: string
   readonly options: EncodedOptions
-  /** All of the data set's files: path in the directory, bytes, time of last change. */
-  readonly files: readonly (readonly [path: string, bytes: number, time: number])[]
-  readonly warn: (message: string) => void
+  readonly cache: string
+  /** Identifies files and options: same key, same data. */
+  readonly key: string
+  /** Lines told while this source was read. */
+  readonly warnings: string[]
+  readonly warn: Tell
 }
 
 /**
- * The data set of a directory, its images decoded at most once as long as no file in it changes its size or time. Warnings are
- * repeated.
+ * Opens the data set of a directory. Its images are decoded at most once as long as no file changes its size or time.
  * @throws DatasetError
  */
 export async function openEncoded(
-  format: EncodedImages['format'],
+  format: EncodedFormat,
   directory: string,
   options: EncodedOptions,
 ): Promise<Dataset> {
-  const { cache = defaultCacheDirectory(), imageSize = null, corrupt = 'fail' } = options
-  const { warn: tell = () => {} } = options
-  const files = [...filesBelow(directory)]
-  const key = JSON.stringify([2, format, resolve(directory), imageSize, corrupt, ...files])
-  const name = `decoded-${createHash('sha256').update(key).digest('hex').slice(0, 32)}.bin`
-  const file = join(cache, name)
+  const { cache = defaultCacheDirectory(), warn: tell = () => {} } = options
+  const located = locateEncoded(format, directory, options, tell)
+  const key = keyOf(format, located, options)
+  const file = join(cache, decodedName(key))
+  removeAbandoned(cache)
   const found = readKept(file)
   if (found) {
+    noteUse(file)
     found.warnings.forEach(tell)
-    // It may have been given by another path.
+    // The same directory may have been given by another path.
     return { ...found.dataset, name: `${format}:${directory}` }
   }
   const warnings: string[] = []
@@ -85,11 +98,11 @@ export async function openEncoded(
     warnings.push(message)
     tell(message)
   }
-  const source: Source = { format, directory, options, files, warn }
-  const encoded = await listEncoded(format, directory, warn)
+  const source: Source = { format, directory, options, cache, key, warnings, warn }
+  const encoded = await located.list(warn)
+  const unfinished = join(cache, unfinishedName(decodedName(key)))
   try {
-    const unfinished = `${file}.${randomUUID()}.tmp`
-    await keep(source, encoded, cache, unfinished, warnings)
+    await keep(source, encoded, unfinished)
     renameSync(unfinished, file)
     return readKept(file)!.dataset
   } catch (error) {
@@ -101,21 +114,18 @@ export async function openEncoded(
   }
 }
 
-function* filesBelow(directory: string): Iterable<Source['files'][number]> {
-  let paths: string[]
-  try {
-    paths = (readdirSync(directory, { recursive: true }) as string[]).sort()
-  } catch {
-    // Whoever lists it says what is wrong.
-    return
-  }
-  for (const path of paths) {
-    const status = statSync(join(directory, path), { throwIfNoEntry: false })
-    if (status?.isFile()) yield [path, status.size, status.mtimeMs]
-  }
+function keyOf(format: EncodedFormat, { root, files }: Located, options: EncodedOptions): string {
+  const { imageSize = null, corrupt = 'fail', imageColumn = null, labelColumn = null } = options
+  const hash = createHash('sha256')
+  hash.update(
+    JSON.stringify([DECODING, format, resolve(root), imageSize, corrupt, imageColumn, labelColumn]),
+  )
+  for (const { relative, bytes, time } of files)
+    hash.update(JSON.stringify([relative, bytes, time]))
+  return hash.digest('hex').slice(0, 32)
 }
 
-/** Why decoded images cannot be kept: a full or read-only disk costs time, not the run. */
+/** The reason why decoded images cannot be kept: a full or read-only disk costs time, not the run. */
 class NotKept extends Error {}
 
 function orNotKept<T>(write: () => T): T {
@@ -126,14 +136,17 @@ function orNotKept<T>(write: () => T): T {
   }
 }
 
-/** Decodes all images into a file. @throws NotKept where there is no room. */
-async function keep(
-  { format, directory, options, warn }: Source,
-  encoded: EncodedSplits,
-  cache: string,
-  path: string,
-  warnings: readonly string[],
-): Promise<void> {
+/** What is the same for every split of a source. */
+const describe = ({ format, directory }: Source, { classes, classNames }: EncodedSplits) => ({
+  name: `${format}:${directory}`,
+  classes,
+  ...(classNames ? { classNames } : {}),
+  channels: decodedChannels,
+})
+
+/** Decodes all images into a file. @throws NotKept if there is no room. */
+async function keep(source: Source, encoded: EncodedSplits, path: string): Promise<void> {
+  const { cache, options, warn } = source
   const file = orNotKept(() => {
     mkdirSync(cache, { recursive: true })
     return openSync(path, 'wx')
@@ -142,161 +155,147 @@ async function keep(
     orNotKept(() => {
       for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at)
     })
-  let first: { readonly name: string; readonly image: Decoded } | undefined
+  const total = encoded.train.files.length + encoded.test.files.length
+  const survey = new Survey(encoded, options.imageSize)
   let begin = 0
-  const decode = async (which: 'train' | 'test'): Promise<Split & { images: ImageFile }> => {
-    const { source, files } = encoded[which]
-    const labels: number[] = []
+  let done = 0
+  const decode = async (which: 'train' | 'test'): Promise<Split> => {
     const images = { path, begin }
-    for await (const { file, image } of decodeInOrder(files, { ...options, warn })) {
-      if (!first) {
-        first = { name: file.name, image }
-        requireRoom(encoded, image, cache, options.cacheLimit)
-      }
-      if (image.height !== first.image.height || image.width !== first.image.width)
-        throw new DatasetError(
-          file.name,
-          `it is ${image.height}x${image.width}, but ${first.name} is ${first.image.height}x${first.image.width}`,
-          'give an image size to resize all images to',
-        )
+    const first = done
+    for await (const decoded of decodeInOrder(encoded[which].files, options, warn)) {
+      const { file, position, digest, image } = decoded
+      if (begin === 0) requireRoom(total * image.pixels.length, source)
+      survey.addImage(which, file.label, digest)
+      survey.addPixels(which, position, file.name, image)
       write(image.pixels)
-      labels.push(file.label)
       begin += image.pixels.length
+      done = first + position + 1
+      options.progress?.({ phase: 'decoding images', done, total })
     }
+    const labels = Int32Array.from(survey.labels[which])
     if (labels.length === 0)
-      throw new DatasetError(source, 'there is no image that can be decoded', encoded.remedy)
-    return { images, labels: Int32Array.from(labels), count: labels.length }
+      throw new DatasetError(
+        encoded[which].source,
+        'there is no image that can be decoded',
+        encoded.remedy,
+      )
+    return {
+      images,
+      labels,
+      count: labels.length,
+      checksums: Uint32Array.from(survey.checksums[which]),
+    }
   }
   try {
     const [train, test] = [await decode('train'), await decode('test')]
-    const { height, width } = first!.image
-    const dataset = createDataset({
-      name: `${format}:${directory}`,
-      classes: encoded.classes,
-      ...(encoded.classNames ? { classNames: encoded.classNames } : {}),
-      channels: decodedChannels,
-      height,
-      width,
-      train,
-      test,
+    // Skipped images may have been all of a class.
+    checkClasses({
+      ...describe(source, encoded),
+      train: train.labels,
+      test: test.labels,
+      sources: { train: encoded.train.source, test: encoded.test.source },
     })
-    for (const { labels } of [train, test]) write(new Uint8Array(labels.buffer))
-    write(formatFacts(dataset, warnings))
+    const dataset = { ...describe(source, encoded), ...survey.finish(warn), train, test }
+    write(formatTail({ dataset, warnings: source.warnings }))
     orNotKept(() => fsyncSync(file))
     closeSync(file)
   } catch (error) {
     closeSync(file)
-    rmSync(path)
+    rmSync(path, { force: true })
     throw error
   }
 }
 
-function requireRoom(
-  { train, test }: EncodedSplits,
-  { pixels }: Decoded,
-  cache: string,
-  limit: number | undefined,
-): void {
-  const needed = (train.files.length + test.files.length) * pixels.length
-  const { bavail, bsize } = statfsSync(cache)
-  const room = Math.min((bavail * bsize) / 2, limit ?? Infinity)
-  if (needed > room)
-    throw new NotKept(`they take ${formatBytes(needed)}, and ${formatBytes(room)} may be taken`)
-}
-
-/** Of a training split that is not kept, the images whose statistics are taken for those of all, evenly spaced. */
-const STATISTICS_IMAGES = 4096
-
-async function decodedAsRead(
-  { format, directory, options: { imageSize, corrupt }, files }: Source,
-  encoded: EncodedSplits,
-): Promise<Dataset> {
-  const { classes, classNames, train } = encoded
-  if (corrupt === 'skip')
-    throw new DatasetError(
-      directory,
-      'corrupt images can only be left out where the decoded ones are kept',
-      'make room in the cache, or remove the corrupt files',
+function requireRoom(needed: number, { cache, options, warn }: Source): void {
+  const lacking = makeRoom(cache, needed, options.cacheLimit, warn)
+  if (lacking)
+    throw new NotKept(
+      `they take ${formatBytes(needed)}, and ${formatBytes(lacking.room)} may be taken (--cache-limit)`,
     )
-  const { height, width } = await decodeImage(train.files[0]!, imageSize)
-  const shape = { channels: decodedChannels, height, width }
-  const statistics = new PixelStatistics(shape)
-  const spacing = Math.max(train.files.length / STATISTICS_IMAGES, 1)
-  const some = train.files.filter((_, i) => Math.floor(i % spacing) === 0)
-  for await (const { image } of decodeInOrder(some, imageSize === undefined ? {} : { imageSize }))
-    statistics.add(image.pixels)
-  const split = (which: 'train' | 'test'): Split => {
-    const labels = Int32Array.from(encoded[which].files, ({ label }) => label)
-    const size = imageSize === undefined ? {} : { imageSize }
-    return { images: { format, directory, which, ...size }, labels, count: labels.length }
-  }
-  const names = files.map(([path, bytes]) => [path, bytes])
-  const identity = JSON.stringify([format, classes, shape, ...names])
-  return {
-    name: `${format}:${directory}`,
-    classes,
-    ...(classNames ? { classNames } : {}),
-    ...shape,
-    train: split('train'),
-    test: split('test'),
-    digest: createHash('sha256').update(identity).digest('hex'),
-    statistics: statistics.finish(),
-  }
 }
 
-type Facts = Omit<Dataset, 'train' | 'test'> & {
-  readonly counts: Readonly<Record<'train' | 'test', number>>
+type Seen = Pick<Dataset, 'digest' | 'statistics' | 'height' | 'width'> & {
+  readonly checksums: Readonly<Record<'train' | 'test', readonly number[]>>
   readonly warnings: readonly string[]
 }
 
-/** What follows pixels and labels: the rest of the data set as JSON, and its length in the last eight bytes. */
-function formatFacts({ train, test, ...rest }: Dataset, warnings: readonly string[]): Buffer {
-  const counts = { train: train.count, test: test.count }
-  const facts = Buffer.from(JSON.stringify({ ...rest, counts, warnings } satisfies Facts))
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(facts.length))
-  return Buffer.concat([facts, length])
+/** A data set whose images are decoded whenever they are read. Their bytes are read once for the digest. */
+async function decodedAsRead(source: Source, encoded: EncodedSplits): Promise<Dataset> {
+  const { format, directory, options, cache, key } = source
+  if (options.corrupt === 'skip')
+    throw new DatasetError(
+      directory,
+      'corrupt images can only be skipped if the decoded ones are kept',
+      'make room in the cache (embed-kd cache), or remove the corrupt files',
+    )
+  const path = join(cache, surveyName(key))
+  const seen = readSeen(path)
+  seen?.warnings.forEach(source.warn)
+  const { checksums, warnings: _, ...facts } = seen ?? (await look(source, encoded, path))
+  const { imageSize, maxMegapixels, imageColumn, labelColumn } = options
+  const settings = {
+    ...(imageSize === undefined ? {} : { imageSize }),
+    ...(maxMegapixels === undefined ? {} : { maxMegapixels }),
+    ...(imageColumn === undefined ? {} : { imageColumn }),
+    ...(labelColumn === undefined ? {} : { labelColumn }),
+  }
+  const split = (which: 'train' | 'test'): Split => {
+    const images: EncodedImages = { format, directory, which, ...settings }
+    const labels = Int32Array.from(encoded[which].files, ({ label }) => label)
+    return { images, labels, count: labels.length, checksums: Uint32Array.from(checksums[which]) }
+  }
+  return { ...describe(source, encoded), ...facts, train: split('train'), test: split('test') }
 }
 
-/** Undefined where there is no such file, or it is not whole. Its pixels are not looked at: there may be too many. */
-function readKept(path: string): { dataset: Dataset; warnings: readonly string[] } | undefined {
-  let file: number
-  try {
-    file = openSync(path, 'r')
-  } catch {
-    return undefined
+/** Reads all images once, and decodes those whose pixels count for the statistics. */
+async function look(
+  { options, warn }: Source,
+  encoded: EncodedSplits,
+  path: string,
+): Promise<Seen> {
+  const survey = new Survey(encoded, options.imageSize)
+  const total = encoded.train.files.length + encoded.test.files.length
+  let done = 0
+  const warnings: string[] = []
+  for (const which of ['train', 'test'] as const) {
+    const read = async (file: EncodedSplits['train']['files'][number], position: number) => {
+      const bytes = await file.read()
+      const again = { name: file.name, label: file.label, read: () => Promise.resolve(bytes) }
+      const isSampled = which === 'train' && survey.samples(position)
+      const image = isSampled ? await decodeImage(again, options) : undefined
+      return { file, position, image, digest: digestBytes(bytes) }
+    }
+    const ahead = () => 2 * availableParallelism()
+    for await (const { file, position, image, digest } of inOrder(
+      encoded[which].files,
+      read,
+      ahead,
+    )) {
+      options.signal?.throwIfAborted()
+      survey.addImage(which, file.label, digest)
+      if (image) survey.addPixels(which, position, file.name, image)
+      options.progress?.({ phase: 'reading images', done: ++done, total })
+    }
   }
+  const facts = survey.finish((message) => {
+    warnings.push(message)
+    warn(message)
+  })
+  const seen = { ...facts, checksums: survey.checksums, warnings }
   try {
-    const { size } = statSync(path)
-    let end = size
-    /** The bytes before those that were read last. */
-    const take = (bytes: number): Uint8Array => {
-      if (!(bytes >= 0 && bytes <= end)) throw new Error('it is not whole')
-      const part = new Uint8Array(bytes)
-      readFully(file, part, 0, bytes, (end -= bytes))
-      return part
-    }
-    const length = Number(Buffer.from(take(8)).readBigUInt64LE())
-    const facts = JSON.parse(Buffer.from(take(length)).toString()) as Facts
-    const { counts, warnings, ...rest } = facts
-    const test = new Int32Array(take(4 * counts.test).buffer)
-    const train = new Int32Array(take(4 * counts.train).buffer)
-    const imageBytes = rest.channels * rest.height * rest.width
-    if (end !== (counts.train + counts.test) * imageBytes) return undefined
-    const split = (labels: Int32Array, begin: number) => ({
-      images: { path, begin },
-      labels,
-      count: labels.length,
-    })
-    const dataset = {
-      ...rest,
-      train: split(train, 0),
-      test: split(test, counts.train * imageBytes),
-    }
-    return { dataset, warnings }
+    const unfinished = join(path, '..', unfinishedName('survey'))
+    writeFileSync(unfinished, JSON.stringify(seen))
+    renameSync(unfinished, path)
+  } catch {
+    // Without the file the images are read again next time.
+  }
+  return seen
+}
+
+function readSeen(path: string): Seen | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Seen
   } catch {
     return undefined
-  } finally {
-    closeSync(file)
   }
 }

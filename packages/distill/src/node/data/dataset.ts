@@ -1,63 +1,81 @@
-// What a data set is once it is open, and the error every loader gives. The formats have a file each; registry.ts knows them by
-// name, and pixels.ts reads images wherever they are.
+// The types of an open data set and the error that every reader of one throws. Types only: formats have a file each, registry.ts
+// knows them by name, and pixels.ts reads images wherever they are.
 
 import { UserError } from '@embed-kd/core'
 
-import { createHash } from 'node:crypto'
+export interface ImageShape {
+  readonly channels: number
+  readonly height: number
+  readonly width: number
+}
 
-import type { ImageShape } from '../../images/shape.js'
-
-import { PixelStatistics, type ChannelStatistics } from './statistics.js'
-import { storedPixels } from './stored.js'
-
-export type { ImageShape }
+export interface ChannelStatistics {
+  /** One per channel, of pixels from 0 to 1. */
+  readonly mean: readonly number[]
+  /** One per channel; 1 for a channel that never varies. */
+  readonly std: readonly number[]
+}
 
 /** Decoded images in a file, one after the other. */
 export interface ImageFile {
   readonly path: string
-  /** Byte of the first. */
+  /** Byte at which the first image begins. */
   readonly begin: number
 }
 
-/** Images that are decoded whenever they are read, for want of room to keep them. */
-export interface EncodedImages {
-  readonly format: 'images' | 'parquet'
-  readonly directory: string
-  readonly which: 'train' | 'test'
-  /** Pixels a side that they are resized to; absent where they have one size. */
-  readonly imageSize?: number
+/** Formats whose images have to be decoded. */
+export type EncodedFormat = 'images' | 'parquet' | 'webdataset'
+
+/** Columns of a parquet table; without them, common names are tried. */
+export interface Columns {
+  readonly imageColumn?: string
+  readonly labelColumn?: string
 }
 
-/** Images and their labels, in the order of the files. Plain data: a thread can be told of it. */
+/** Images that are decoded whenever they are read, because there is no room to keep them decoded. */
+export interface EncodedImages extends Columns {
+  readonly format: EncodedFormat
+  readonly directory: string
+  readonly which: 'train' | 'test'
+  /** Side in pixels to which images are resized; absent if all have one size. */
+  readonly imageSize?: number
+  /** Largest image that is decoded, in megapixels. */
+  readonly maxMegapixels?: number
+}
+
+/** Images and their labels, in the order of the files. Plain data, so that it can be posted to a worker. */
 export interface Split {
-  /** `[count, channels, height, width]`, 0 to 255: in memory, or where they are read from (pixels.ts). */
+  /** `[count, channels, height, width]`, 0 to 255: the pixels themselves, or where pixels.ts reads them. */
   readonly images: Uint8Array | ImageFile | EncodedImages
   /** `[count]`, from 0 to classes - 1. */
   readonly labels: Int32Array
   /** At least 1. */
   readonly count: number
+  /** `[count]`: a checksum of every image, if reading the data set computed them; contents.ts computes them otherwise. */
+  readonly checksums?: Uint32Array
 }
 
 export interface Dataset extends ImageShape {
   readonly name: string
+  /** At least 2; each has training images. */
   readonly classes: number
-  /** One per class, where the files say. */
+  /** One per class, if the files name them. */
   readonly classNames?: readonly string[]
   readonly train: Split
   readonly test: Split
   /**
-   * SHA-256 (hex) of shape, images and labels: the same data has the same digest whatever files it came from. Of images that are
-   * decoded as they are read, of the files' names and sizes.
+   * SHA-256 (hex) of shape, labels and images: of the pixels if the files hold pixels, of the encoded bytes if images are decoded.
+   * The digest depends neither on paths nor on whether decoded images are kept.
    */
   readonly digest: string
-  /** Of the training split. */
+  /** Statistics of the training split; of 4096 evenly spaced images if it is encoded and larger. */
   readonly statistics: ChannelStatistics
 }
 
 /** A data set that cannot be read: which file, why, and what to do about it. */
 export class DatasetError extends UserError {
   override readonly name = 'DatasetError'
-  /** Without the remedy. */
+  /** The message without the remedy. */
   readonly complaint: string
 
   constructor(source: string, cause: string, remedy: string) {
@@ -66,37 +84,5 @@ export class DatasetError extends UserError {
   }
 }
 
-/** Memory for pixels that other threads can read too, so that none needs a copy. */
-export const pixelArray = (bytes: number): Uint8Array =>
-  new Uint8Array(new SharedArrayBuffer(bytes))
-
-type StoredSplit = Split & { readonly images: Uint8Array | ImageFile }
-
-/** A data set whose images are decoded: adds what has to be read of all of them, digest and statistics. */
-export function createDataset<T extends StoredSplit>(
-  parts: Omit<Dataset, 'digest' | 'statistics' | 'train' | 'test'> & { train: T; test: T },
-): Dataset & { readonly train: T; readonly test: T } {
-  const { classes, channels, height, width, train, test } = parts
-  const hash = createHash('sha256').update(JSON.stringify([classes, channels, height, width]))
-  const statistics = new PixelStatistics(parts)
-  for (const split of [train, test]) {
-    hash.update(`${split.count}`)
-    for (const images of storedPixels(split.images, split.count, channels * height * width)) {
-      hash.update(images)
-      if (split === train) statistics.add(images)
-    }
-    hash.update(split.labels)
-  }
-  return { ...parts, digest: hash.digest('hex'), statistics: statistics.finish() }
-}
-
-/** @throws DatasetError naming `file` at the first label that is not a class. */
-export function checkLabels(labels: ArrayLike<number>, classes: number, file: string): void {
-  for (let i = 0; i < labels.length; i++)
-    if (labels[i]! >= classes)
-      throw new DatasetError(
-        file,
-        `the label of image ${i} is ${labels[i]}, but there are ${classes} classes, 0 to ${classes - 1}`,
-        'check that it belongs to this data set and is not damaged',
-      )
-}
+/** Receives what a user should know about a data set, one line a call. */
+export type Tell = (message: string) => void

@@ -1,18 +1,21 @@
-// Data sets of encoded images, by format: what there is, with nothing decoded yet.
+// The formats of encoded images by name.
 
-import type { EncodedImages } from './dataset.js'
-import type { EncodedSplits } from './decode.js'
-import { listImageFolder } from './image-folder.js'
-import { listParquet } from './parquet.js'
+import type { Columns, EncodedFormat, Tell } from './dataset.js'
+import { locateImageFolder } from './image-folder.js'
+import type { Locate, Located } from './listing.js'
+import { locateParquet } from './parquet.js'
+import { locateWebDataset } from './webdataset.js'
 
-const formats: Record<
-  EncodedImages['format'],
-  (directory: string, warn: (message: string) => void) => Promise<EncodedSplits>
-> = { images: listImageFolder, parquet: listParquet }
+const formats: Record<EncodedFormat, Locate> = {
+  images: locateImageFolder,
+  parquet: locateParquet,
+  webdataset: locateWebDataset,
+}
 
-/** @throws DatasetError */
-export const listEncoded = (
-  format: EncodedImages['format'],
+/** Finds the files of a data set. @throws DatasetError */
+export const locateEncoded = (
+  format: EncodedFormat,
   directory: string,
-  warn: (message: string) => void,
-): Promise<EncodedSplits> => formats[format](directory, warn)
+  columns: Columns,
+  tell: Tell,
+): Located => formats[format](directory, columns, tell)

@@ -1,73 +1,266 @@
-// Folders of image files, one folder a class: train/<class>/*, test/<class>/*. Every image becomes RGB, as with torchvision's
-// ImageFolder; what a class is called is the name of its folder, and classes count in the order of their names.
+// Folders of image files, one folder a class: train/<class>/*, test/<class>/*. A class is called as its folder, and classes count in
+// the order of their names.
 
 import { readFile } from 'node:fs/promises'
-import { extname, join } from 'node:path'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 
-import { DatasetError } from './dataset.js'
-import type { EncodedImage, EncodedSplit, EncodedSplits } from './decode.js'
-import { isDirectory, isFile, listDirectory, requireDirectory } from './files.js'
+import { DatasetError, type Columns, type Tell } from './dataset.js'
+import { arrangeSplits, type FoundSplit, type Located } from './listing.js'
+import { causeOf, countByExtension, describeDirectory, requireDirectory } from './files.js'
+import { compareText, listSome } from './labels.js'
+import { splitOf, type SplitName } from './splits.js'
+import { isText, listEntries, walkFiles, type Entry, type File } from './walk.js'
 
-const extensions = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif'])
-const layout = 'lay the images out as train/<class>/<image> and test/<class>/<image>'
+const extensions = new Set(
+  '.jpg .jpeg .png .webp .gif .tif .tiff .avif .bmp .ppm .pgm .pbm .pnm'.split(' '),
+)
+const remedy = 'lay the images out as train/<class>/<image> and test/<class>/<image>'
+const isImage = ({ name, kind }: Entry): boolean =>
+  kind === 'file' && extensions.has(extname(name).toLowerCase())
 
-/** @throws DatasetError */
-export async function listImageFolder(
-  directory: string,
-  warn: (message: string) => void,
-): Promise<EncodedSplits> {
-  requireDirectory(directory, layout)
-  const trainDirectory = join(directory, 'train')
-  const testDirectory = join(directory, 'test')
-  requireDirectory(trainDirectory, layout)
-  requireDirectory(testDirectory, layout)
+/** Finds class folders in a directory: below folders of splits, or with a level more or less. */
+export function locateImageFolder(directory: string, _columns: Columns, tell: Tell): Located {
+  requireDirectory(directory, remedy)
+  const { root, splits } = findLayout(directory, tell)
+  const found = Object.entries(splits).map(([which, path]) => ({
+    which: which as SplitName,
+    path,
+    classes: readClasses(path, tell),
+  }))
+  const files = found.flatMap(({ which, classes }) =>
+    classes.flatMap(({ name, images }) =>
+      images.map(({ relative, bytes, time }) => ({
+        relative: `${which}/${name}/${relative}`,
+        bytes,
+        time,
+      })),
+    ),
+  )
+  return { root, files, list: (tell) => Promise.resolve(arrangeFolders(root, found, tell)) }
+}
 
-  const classNames = classesOf(trainDirectory)
-  if (classNames.length === 0)
-    throw new DatasetError(trainDirectory, 'it has no folder, so there is no class', layout)
-  const unknown = classesOf(testDirectory).find((name) => !classNames.includes(name))
-  if (unknown !== undefined)
-    throw new DatasetError(
-      join(testDirectory, unknown),
-      `there is no class of that name in ${trainDirectory}`,
-      'give both splits the same classes',
-    )
-  return {
-    classes: classNames.length,
-    classNames,
-    train: listImages(trainDirectory, classNames, warn),
-    test: listImages(testDirectory, classNames, warn),
-    remedy: layout,
+interface Layout {
+  readonly root: string
+  /** Directory of each split that has class folders. */
+  readonly splits: Partial<Record<SplitName, string>>
+}
+
+const entriesOf = (directory: string): Entry[] => {
+  try {
+    return listEntries(directory)
+  } catch (error) {
+    throw new DatasetError(directory, causeOf(error), remedy)
+  }
+}
+const foldersOf = (directory: string): Entry[] =>
+  entriesOf(directory).filter(({ kind }) => kind === 'directory')
+const hasFolders = ({ path }: Entry): boolean => foldersOf(path.toString()).length > 0
+
+/** Levels below the given directory that are searched, as archives often unpack to a folder in a folder. */
+const LEVELS = 4
+
+function findLayout(directory: string, tell: Tell): Layout {
+  const above = findAbove(directory, tell)
+  if (above) return above
+  let root = directory
+  for (let level = 0; ; level++) {
+    const entries = entriesOf(root)
+    const folders = entries.filter(({ kind }) => kind === 'directory')
+    const splits = findSplits(root, folders, tell)
+    if (splits.train !== undefined || Object.keys(splits).length > 1) {
+      if (level > 0) tell(`${directory}: the data set is in ${root}`)
+      return { root, splits }
+    }
+    const [only] = folders
+    const isWrapped =
+      folders.length === 1 && level < LEVELS && hasFolders(only!) && !entries.some(isImage)
+    if (!isWrapped) return flatLayout(root, folders)
+    root = join(root, only!.name)
   }
 }
 
-const classesOf = (directory: string): string[] =>
-  listDirectory(directory, layout).filter(
-    (name) => !name.startsWith('.') && isDirectory(join(directory, name)),
-  )
+/** If the given directory is the training split and its neighbours are other splits, the directory above is meant. */
+function findAbove(directory: string, tell: Tell): Layout | undefined {
+  const path = resolve(directory)
+  if (splitOf(basename(path)) !== 'train') return undefined
+  if (findSplits(path, foldersOf(path), () => {}).train !== undefined) return undefined
+  const root = dirname(path)
+  const splits = findSplits(root, foldersOf(root), () => {})
+  if (splits.train !== path || Object.keys(splits).length === 1) return undefined
+  tell(`${directory}: this is the training split; other splits are taken from beside it`)
+  return { root, splits }
+}
 
-/** Files by class, then by name; folders in class folders count too. */
-function listImages(
-  directory: string,
-  classNames: readonly string[],
-  warn: (message: string) => void,
-): EncodedSplit {
-  const files: EncodedImage[] = []
-  for (const [label, name] of classNames.entries()) {
-    const classDirectory = join(directory, name)
-    if (!isDirectory(classDirectory)) continue
-    for (const file of listDirectory(classDirectory, layout, { recursive: true })) {
-      const path = join(classDirectory, file)
-      if (extensions.has(extname(file).toLowerCase()))
-        files.push({ name: path, label, read: () => readFile(path) })
-      else if (isFile(path)) warn(`${path}: not an image by its name; ignored`)
+function findSplits(root: string, folders: readonly Entry[], tell: Tell): Layout['splits'] {
+  const named = new Map<SplitName, Entry[]>()
+  for (const folder of folders) {
+    const split = splitOf(folder.name)
+    if (split) named.set(split, [...(named.get(split) ?? []), folder])
+  }
+  const splits: Layout['splits'] = {}
+  for (const [split, candidates] of named) {
+    const withClasses = candidates.filter(hasFolders)
+    if (withClasses.length === 0) {
+      // A folder called test that holds images may as well be a class; only beside a training split it is none.
+      if (named.get('train')?.some(hasFolders))
+        for (const { path } of candidates)
+          tell(`${path}: it has no class folders, so it is not used as the ${split} split`)
+      continue
+    }
+    if (withClasses.length > 1)
+      throw new DatasetError(
+        root,
+        `${listSome(withClasses.map(({ name }) => `${name}/`))} could all be the ${split} split`,
+        'keep one of them, or rename the others',
+      )
+    splits[split] = unwrap(join(root, withClasses[0]!.name), split)
+  }
+  return splits
+}
+
+/** Some archives repeat the folder of a split: seg_train/seg_train/<class>. */
+function unwrap(path: string, split: SplitName): string {
+  const folders = foldersOf(path)
+  const [only] = folders
+  const isRepeated = folders.length === 1 && splitOf(only!.name) === split && hasFolders(only!)
+  return isRepeated ? unwrap(join(path, only!.name), split) : path
+}
+
+/** Without folders of splits, the folders are classes of a training split. */
+function flatLayout(root: string, folders: readonly Entry[]): Layout {
+  if (folders.length === 0) throw nothingFound(root)
+  for (const folder of folders) {
+    const inner = foldersOf(folder.path.toString())
+    if (inner.length > 0 && inner.every(({ name }) => splitOf(name) !== undefined))
+      throw new DatasetError(
+        root,
+        `its folder ${folder.name}/ has splits in it (${listSome(inner.map(({ name }) => name))})`,
+        `if it is a data set, give images:${join(root, folder.name)}; if it is a class, ${remedy}`,
+      )
+  }
+  return { root, splits: { train: root } }
+}
+
+const otherFormats: readonly (readonly [RegExp, string])[] = [
+  [/\.parquet$/i, 'parquet:DIR reads tables of images'],
+  [/\.tar$/i, 'webdataset:DIR reads tar files of images'],
+  [/ubyte(\.gz)?$/i, 'idx:DIR reads IDX files'],
+  [/\.arrow$/i, 'save the data set with to_parquet, and give it as parquet:DIR'],
+  [/\.(zip|tar\.gz|tgz|7z|rar)$/i, 'unpack the archive first'],
+  [
+    /\.(csv|tsv|jsonl?|xlsx)$/i,
+    'labels in tables are not read: move each image to a folder called as its class, train/<class>/<image>',
+  ],
+]
+
+function nothingFound(root: string): DatasetError {
+  const names = [...walkFiles(root, remedy, 2)].map(({ name }) => name)
+  const hint = otherFormats.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1]
+  return new DatasetError(
+    root,
+    `there are no class folders in it; ${describeDirectory(root)}`,
+    hint ?? remedy,
+  )
+}
+
+interface ClassFolder {
+  /** Normalised, as macOS and Linux write accents differently. */
+  readonly name: string
+  readonly images: readonly File[]
+  /** What has no extension that is read, by count: `12 .jfif`; empty if there is nothing. */
+  readonly ignored: string
+}
+
+function readClasses(split: string, tell: Tell): ClassFolder[] {
+  const entries = entriesOf(split)
+  const folders = entries.filter(({ kind }) => kind === 'directory')
+  const loose = entries.filter(isImage).length
+  if (loose > 0) tell(`${split}: ${loose} images in no class folder are ignored`)
+  const unnamed = folders.find((folder) => !isText(folder))
+  if (unnamed)
+    throw new DatasetError(
+      `${split}/${unnamed.name}`,
+      'the name of this class is not UTF-8',
+      'rename the folder',
+    )
+  const ignored: File[] = []
+  const classes = folders.map((folder) => {
+    const files = [...walkFiles(folder.path, remedy)]
+    const unread = files.filter((file) => !isImage(file))
+    for (const file of unread) ignored.push(file)
+    return {
+      name: folder.name.normalize('NFC'),
+      images: files.filter(isImage),
+      ignored: countFiles(unread),
+    }
+  })
+  if (ignored.length > 0)
+    tell(`${split}: ${ignored.length} files in class folders are ignored: ${countFiles(ignored)}`)
+  return classes
+}
+
+function countFiles(files: readonly File[]): string {
+  const links = files.filter(({ kind }) => kind === 'other').length
+  const named = countByExtension(
+    files.filter(({ kind }) => kind === 'file').map(({ name }) => name),
+  )
+  return [named, links > 0 ? `${links} broken links or devices` : ''].filter(Boolean).join(', ')
+}
+
+/** Images of competitions to be labelled are all in one folder, which is no class. */
+const isUnlabelled = (classes: readonly ClassFolder[], names: readonly string[]): boolean =>
+  classes.length === 1 &&
+  !names.includes(classes[0]!.name) &&
+  /^(images?|unknown|unlabell?ed)$/i.test(classes[0]!.name)
+
+interface FoundFolders {
+  readonly which: SplitName
+  readonly path: string
+  readonly classes: readonly ClassFolder[]
+}
+
+function arrangeFolders(root: string, found: readonly FoundFolders[], tell: Tell) {
+  const trainClasses = found.find(({ which }) => which === 'train')?.classes ?? []
+  const names = [...new Set(trainClasses.map(({ name }) => name))].sort(compareText)
+  const splits: Partial<Record<SplitName, FoundSplit>> = {}
+  for (const { which, path, classes } of found) {
+    const isUsed = which !== 'validation' || !found.some((other) => other.which === 'test')
+    if (isUnlabelled(classes, names)) {
+      tell(
+        `${path}: its only folder is ${classes[0]!.name}/, not a class, so the split is not used`,
+      )
+      continue
+    }
+    const unknown = classes.find(({ name }) => isUsed && !names.includes(name))
+    if (unknown)
+      throw new DatasetError(
+        join(path, unknown.name),
+        `there is no class of that name in the training split, which has ${listSome(names)}`,
+        'give both splits the same classes',
+      )
+    const labels: string[] = []
+    const images = classes.flatMap(({ name, images }) =>
+      images.map(({ path: file }) => {
+        labels.push(name)
+        return { name: file.toString(), read: () => readFile(file) }
+      }),
+    )
+    if (images.length === 0)
+      throw new DatasetError(
+        path,
+        `there is no image in it (a file that ends in ${[...extensions].join(', ')}); ` +
+          `its class folders have ${classes.map(({ ignored }) => ignored).find(Boolean) ?? 'no files'}`,
+        remedy,
+      )
+    splits[which] = {
+      source: path,
+      images,
+      labels: { values: labels, describe: (position) => images[position]!.name },
     }
   }
-  if (files.length === 0)
-    throw new DatasetError(
-      directory,
-      `there is no image in it (a file that ends in ${[...extensions].join(', ')})`,
-      layout,
-    )
-  return { source: directory, files }
+  const explain = (label: number) => {
+    const ignored = trainClasses.find(({ name }) => name === names[label])?.ignored
+    return ignored ? ` (ignored: ${ignored})` : ''
+  }
+  return arrangeSplits(splits, { path: root, remedy, tell }, names, explain)
 }

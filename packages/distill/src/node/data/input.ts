@@ -1,9 +1,8 @@
 // What a model sees: bytes of a batch to float32 of the model's size, normalised by its mean and standard deviation.
 
-import type { ImageShape } from './dataset.js'
+import type { ChannelStatistics, ImageShape } from './dataset.js'
 import { planeResize } from './resize.js'
 import type { Interpolation, Size } from './resize.js'
-import type { ChannelStatistics } from './statistics.js'
 
 export interface ModelInput extends ImageShape, ChannelStatistics {
   /** How images of another size come to the model's: resized (antialiased), or set in the middle of black. */

@@ -1,203 +1,279 @@
-// Image data sets as the Hugging Face Hub has them: parquet files with a column of encoded images and one of class numbers. The class
-// names come with the files, in the metadata that the datasets library writes.
+// Image data sets as the Hugging Face Hub has them: parquet files with a column of encoded images and one of labels. Class names come
+// with the files, in metadata that the `datasets` library writes.
 
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 
-import {
-  asyncBufferFromFile,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  type AsyncBuffer,
-  type Compressors,
-  type FileMetaData,
-} from 'hyparquet'
-import { z } from 'zod'
+import { DatasetError, type Columns, type Tell } from './dataset.js'
+import { arrangeSplits, type FoundSplit, type Located } from './listing.js'
+import { causeOf, describeDirectory, requireDirectory } from './files.js'
+import { listSome } from './labels.js'
+import { readColumn, readPackedImages, readTableFacts } from './parquet-reader.js'
+import type { ColumnKind, PackedImages, TableFacts } from './parquet-table.js'
+import { splitOf, splitOfPath, type SplitName } from './splits.js'
+import { walkFiles, type File } from './walk.js'
 
-import { checkLabels, DatasetError } from './dataset.js'
-import type { EncodedImage, EncodedSplits } from './decode.js'
-import { listDirectory, requireDirectory } from './files.js'
+const remedy =
+  'give a directory of parquet files called after their split (train-00000-of-00001.parquet, or train/0000.parquet)'
 
-const layout =
-  'give a directory with train-*.parquet and test-*.parquet (or validation-*), or one that has them in data/'
-
-/** Files of a split are named after it; where there is no test split, validation serves. */
-const splitNames = { train: ['train'], test: ['test', 'validation', 'valid'] } as const
-
-/** Columns by what the hub's image data sets call them. */
-const imageColumns = ['image', 'img', 'images', 'picture']
-const labelColumns = ['label', 'labels', 'fine_label', 'class']
-
-/** @throws DatasetError */
-export async function listParquet(directory: string): Promise<EncodedSplits> {
-  requireDirectory(directory, layout)
-  const paths = listDirectory(directory, layout, { recursive: true }).filter((path) =>
-    path.endsWith('.parquet'),
+/** Columns by what image data sets call them, in the order they are tried, whatever their case. */
+const imageColumns = ['image', 'img', 'images', 'picture', 'photo', 'pixel_values', 'jpg', 'png']
+const labelColumns =
+  'label labels fine_label class cls target targets y category class_id label_id class_name'.split(
+    ' ',
   )
-  const tables = {
-    train: await openTables(directory, paths, 'train'),
-    test: await openTables(directory, paths, 'test'),
+
+export function locateParquet(directory: string, columns: Columns, tell: Tell): Located {
+  requireDirectory(directory, remedy)
+  const all = [...walkFiles(directory, remedy)]
+  const tables = all.filter(({ name }) => /\.parquet$/i.test(name))
+  if (tables.length === 0) {
+    const hasArrow = all.some(({ name }) => name.endsWith('.arrow'))
+    throw new DatasetError(
+      directory,
+      `there is no parquet file in it; ${describeDirectory(directory)}`,
+      hasArrow
+        ? `convert it in Python: for split, data in datasets.load_from_disk(DIR).items(): data.to_parquet(split + ".parquet")`
+        : remedy,
+    )
   }
-  const { metadata, label, path } = tables.train[0]!
-  const names = classNamesOf(metadata, label)
-  const train = { source: directory, files: await encodedImages(tables.train) }
-  const test = { source: directory, files: await encodedImages(tables.test) }
-  const labels = train.files.map((file) => file.label)
-  const classes = names?.length ?? labels.reduce((most, label) => Math.max(most, label), 0) + 1
-  checkLabels(labels, classes, path)
-  checkLabels(
-    test.files.map((file) => file.label),
-    classes,
-    tables.test[0]!.path,
-  )
-  return { classes, ...(names ? { classNames: names } : {}), train, test, remedy: layout }
+  const splits = groupTables(directory, tables, tell)
+  const files = Object.values(splits).flat()
+  return { root: directory, files, list: (tell) => list(directory, splits, columns, tell) }
+}
+
+type Tables = Partial<Record<SplitName, readonly File[]>>
+
+/** Returns the tables by split; a directory of several configurations is refused, as each is a data set of its own. */
+function groupTables(directory: string, tables: readonly File[], tell: Tell): Tables {
+  const configurations = new Map<string, Partial<Record<SplitName, File[]>>>()
+  const unnamed: File[] = []
+  for (const file of tables) {
+    const split = splitOfPath(file.relative)
+    if (split === undefined) {
+      unnamed.push(file)
+      continue
+    }
+    const key = configurationOf(file.relative)
+    const splits = configurations.get(key) ?? {}
+    configurations.set(key, splits)
+    ;(splits[split] ??= []).push(file)
+  }
+  if (configurations.size === 0) return { train: unnamed }
+  if (unnamed.length > 0)
+    tell(`${directory}: ${unnamed.length} parquet files called after no split are ignored`)
+  const trained = [...configurations].filter(([, splits]) => splits.train)
+  if (trained.length > 1) {
+    const names = trained.map(([key]) => key || '(none)')
+    throw new DatasetError(
+      directory,
+      `it has several configurations: ${listSome(names)}`,
+      `give the directory of one, such as parquet:${join(directory, names.at(-1)!)}`,
+    )
+  }
+  const merged: Partial<Record<SplitName, File[]>> = {}
+  const [main] = trained[0] ?? []
+  for (const [key, splits] of configurations)
+    for (const [split, files] of Object.entries(splits) as [SplitName, File[]][])
+      if (key === main || (merged[split] === undefined && !configurations.get(main ?? '')?.[split]))
+        merged[split] = files
+  return merged
+}
+
+/** Returns what comes before the word of the split: `default` of default/train/0000.parquet, `cifar` of cifar_train.parquet. */
+function configurationOf(relative: string): string {
+  const parts = relative.split('/')
+  const at = parts.findLastIndex((part) => splitOf(part) !== undefined)
+  const before = parts.slice(0, at).filter((part) => part !== 'data')
+  const isFile = at === parts.length - 1
+  const prefix = isFile ? /^(.*?)[-._ ]*(?:train|test|val|dev|eval)/i.exec(parts[at]!)?.[1] : ''
+  return [...before, ...(prefix ? [prefix] : [])].join('/')
 }
 
 interface Table {
   readonly path: string
-  readonly buffer: AsyncBuffer
-  readonly metadata: FileMetaData
+  readonly facts: TableFacts
   readonly image: string
   readonly label: string
 }
 
-const compressors: Compressors = {
-  GZIP: (bytes) => gunzipSync(bytes),
-  BROTLI: (bytes) => brotliDecompressSync(bytes),
+async function list(directory: string, splits: Tables, columns: Columns, tell: Tell) {
+  const found: Partial<Record<SplitName, FoundSplit>> = {}
+  let names: readonly string[] | undefined
+  for (const [which, files] of Object.entries(splits)) {
+    const tables: Table[] = []
+    for (const { path } of files) tables.push(await openTable(path.toString(), columns))
+    const [first] = tables
+    if (which === 'train') names = first!.facts.classNames[first!.label]
+    found[which as SplitName] = await readSplit(directory, tables)
+  }
+  return arrangeSplits(found, { path: directory, remedy, tell }, names)
 }
 
-async function openTables(
-  directory: string,
-  paths: readonly string[],
-  split: keyof typeof splitNames,
-): Promise<Table[]> {
-  const found = splitNames[split]
-    .map((name) => paths.filter((path) => new RegExp(`(^|/)${name}[^/]*\\.parquet$`).test(path)))
-    .find((files) => files.length > 0)
-  if (!found)
+async function openTable(path: string, columns: Columns): Promise<Table> {
+  checkEnds(path)
+  const facts = await readTableFacts(path)
+  if (facts.rows === 0) throw new DatasetError(path, 'it has no rows', remedy)
+  const image = chooseColumn(path, facts, 'image', columns.imageColumn, imageColumns, (kind) =>
+    ['image', 'bytes'].includes(kind),
+  )
+  const kind = facts.columns.find(({ name }) => name === image)!.kind
+  if (kind === 'list' || kind === 'text' || kind === 'other')
     throw new DatasetError(
-      directory,
-      `there is no ${split} split in it (${splitNames[split][0]}-*.parquet)`,
-      layout,
+      path,
+      `its column ${image} has ${columnContents[kind]}, not one encoded image a row`,
+      'give another column (--image-column), or embed the files of the images in the table',
     )
-  return Promise.all(
-    found.map(async (name) => {
-      const path = join(directory, name)
-      try {
-        const buffer = await asyncBufferFromFile(path)
-        const metadata = await parquetMetadataAsync(buffer)
-        const columns = metadata.schema.map((element) => element.name)
-        const image = imageColumns.find((column) => columns.includes(column))
-        const label = labelColumns.find((column) => columns.includes(column))
-        if (!image || !label)
-          throw new Error(
-            `it has no column of ${image ? `labels (${labelColumns.join(', ')})` : `images (${imageColumns.join(', ')})`}; its columns are ${columns.slice(1).join(', ')}`,
-          )
-        return { path, buffer, metadata, image, label }
-      } catch (error) {
-        throw new DatasetError(path, (error as Error).message, layout)
-      }
-    }),
+  const named = Object.keys(facts.classNames)
+  const label = chooseColumn(path, facts, 'label', columns.labelColumn, labelColumns, (_, name) =>
+    named.includes(name),
+  )
+  return { path, facts, image, label }
+}
+
+const columnContents = {
+  list: 'a list in each row',
+  text: 'text, perhaps paths',
+  other: 'numbers',
+} satisfies Partial<Record<ColumnKind, string>>
+
+/** Chooses a column by its given name, else by common names, else the only one that fits. */
+function chooseColumn(
+  path: string,
+  { columns }: TableFacts,
+  what: 'image' | 'label',
+  given: string | undefined,
+  common: readonly string[],
+  fits: (kind: ColumnKind, name: string) => boolean,
+): string {
+  const names = columns.map(({ name }) => name)
+  if (given !== undefined && names.includes(given)) return given
+  if (given === undefined) {
+    for (const name of common) {
+      const column = columns.find((column) => column.name.toLowerCase() === name)
+      if (column) return column.name
+    }
+    const fitting = columns.filter(({ name, kind }) => fits(kind, name))
+    if (fitting.length === 1) return fitting[0]!.name
+  }
+  throw new DatasetError(
+    path,
+    `it has no column ${given === undefined ? `of ${what}s that is known` : JSON.stringify(given)}; its columns are ${names.join(', ')}`,
+    `name the column of ${what}s (--${what}-column)`,
   )
 }
 
-/** Rows of a table, as far as they are needed: encoded bytes, or an object that has them. */
-type Row = Record<string, unknown>
+const MAGIC = 'PAR1'
 
-const imageSchema = z.union([
-  z.instanceof(Uint8Array),
-  z.object({ bytes: z.instanceof(Uint8Array) }).transform(({ bytes }) => bytes),
-])
-
-/** The images of all tables: their labels now, their bytes when they are asked for. */
-async function encodedImages(tables: readonly Table[]): Promise<EncodedImage[]> {
-  const images: EncodedImage[] = []
-  for (const table of tables) {
-    const { path, image, label } = table
-    const groups = new RowGroups(table)
-    const rows = await readRows(table, label, 0, Number(table.metadata.num_rows))
-    rows.forEach((row, i) => {
-      const number = Number(row[label])
-      if (!Number.isInteger(number) || number < 0)
-        throw new DatasetError(
-          path,
-          `the ${label} of row ${i} is ${JSON.stringify(row[label], (_, v: unknown) => (typeof v === 'bigint' ? `${v}` : v))}, not a class number`,
-          'leave out unlabelled splits',
-        )
-      images.push({
-        name: `${path}, row ${i}`,
-        label: number,
-        async read() {
-          const encoded = imageSchema.safeParse((await groups.row(i))[image])
-          if (!encoded.success) throw new Error(`its column ${image} has no bytes`)
-          return encoded.data
-        },
-      })
-    })
-  }
-  return images
+/** Looks at both ends of a file, which tell more than the parser does. @throws DatasetError */
+function checkEnds(path: string): void {
+  const [head, tail] = readEnds(path)
+  if (head.startsWith(MAGIC) && tail === MAGIC) return
+  const [cause, advice] =
+    head === ''
+      ? ['it is empty (0 bytes)', 'download it again']
+      : head.startsWith('version https://git-lfs')
+        ? ['it is a pointer of Git LFS, not the file', 'fetch the file: git lfs pull']
+        : head.startsWith('<')
+          ? ['it is a web page, not a parquet file', 'download the file itself']
+          : head.startsWith(MAGIC)
+            ? ['it is truncated: it does not end in PAR1', 'download it again']
+            : ['it is not a parquet file: it does not begin with PAR1', remedy]
+  throw new DatasetError(path, cause!, advice!)
 }
 
-/** One column of rows [begin, end). */
-async function readRows(table: Table, column: string, begin: number, end: number): Promise<Row[]> {
-  const { path, buffer, metadata } = table
+function readEnds(path: string): readonly [head: string, tail: string] {
   try {
-    return await parquetReadObjects({
-      file: buffer,
-      metadata,
-      columns: [column],
-      rowStart: begin,
-      rowEnd: end,
-      utf8: false,
-      compressors,
-    })
+    const file = openSync(path, 'r')
+    try {
+      const { size } = fstatSync(file)
+      const read = (begin: number, bytes: number) => {
+        const part = Buffer.alloc(bytes)
+        return part.toString('latin1', 0, readSync(file, part, 0, bytes, begin))
+      }
+      return [read(0, 64), read(Math.max(size - MAGIC.length, 0), MAGIC.length)]
+    } finally {
+      closeSync(file)
+    }
   } catch (error) {
-    throw new DatasetError(path, `it cannot be read (${(error as Error).message})`, layout)
+    throw new DatasetError(path, causeOf(error), remedy)
   }
 }
 
-/** Enough for images in order, where those that are decoded at a time may be of two. */
+async function readSplit(directory: string, tables: readonly Table[]): Promise<FoundSplit> {
+  const images: TableImage[] = []
+  const values: unknown[] = []
+  for (const table of tables) {
+    const groups = new RowGroups(table)
+    for (const [row, value] of (
+      await readColumn(table.path, table.label, table.facts.rows)
+    ).entries()) {
+      values.push(value)
+      images.push(new TableImage(groups, row))
+    }
+  }
+  const source = tables.length === 1 ? tables[0]!.path : directory
+  return { source, images, labels: { values, describe: (i) => images[i]!.name } }
+}
+
+/** An image in a row of a table. */
+class TableImage {
+  readonly #groups: RowGroups
+  readonly #row: number
+
+  constructor(groups: RowGroups, row: number) {
+    this.#groups = groups
+    this.#row = row
+  }
+
+  get name(): string {
+    return `${this.#groups.path}, row ${this.#row}`
+  }
+
+  read(): Promise<Uint8Array> {
+    return this.#groups.read(this.#row)
+  }
+}
+
+/** Enough for images in order, if those that are decoded at a time are in two groups. */
 const GROUPS_HELD = 2
 
-/** The images of a table by row. A table is read by groups of rows; in another order than theirs each image costs a group. */
+/** Reads the images of a table by groups of rows. In another order than theirs each image costs a group. */
 class RowGroups {
-  readonly #table: Table
-  /** By first row; the one used last comes last. */
-  readonly #held = new Map<number, Promise<Row[]>>()
+  readonly path: string
+  readonly #column: string
+  readonly #groups: readonly number[]
+  /** By first row; the group used last comes last. */
+  readonly #held = new Map<number, Promise<PackedImages>>()
 
-  constructor(table: Table) {
-    this.#table = table
+  constructor({ path, image, facts }: Table) {
+    this.path = path
+    this.#column = image
+    this.#groups = facts.groups
   }
 
-  async row(index: number): Promise<Row> {
+  async read(row: number): Promise<Uint8Array> {
     let begin = 0
     let end = 0
-    for (const { num_rows } of this.#table.metadata.row_groups) {
+    for (const rows of this.#groups) {
       begin = end
-      end += Number(num_rows)
-      if (index < end) break
+      end += rows
+      if (row < end) break
     }
-    const rows = this.#held.get(begin) ?? readRows(this.#table, this.#table.image, begin, end)
+    const held = this.#held.get(begin) ?? readPackedImages(this.path, this.#column, begin, end)
     this.#held.delete(begin)
-    this.#held.set(begin, rows)
+    this.#held.set(begin, held)
     if (this.#held.size > GROUPS_HELD) this.#held.delete(this.#held.keys().next().value!)
-    return (await rows)[index - begin]!
-  }
-}
-
-const hubMetadata = z.object({
-  info: z.object({
-    features: z.record(z.string(), z.object({ names: z.array(z.string()).optional() })),
-  }),
-})
-
-/** The names of a ClassLabel feature; undefined where the file has none. */
-function classNamesOf({ key_value_metadata }: FileMetaData, label: string): string[] | undefined {
-  const text = key_value_metadata?.find(({ key }) => key === 'huggingface')?.value
-  if (text === undefined) return undefined
-  try {
-    return hubMetadata.parse(JSON.parse(text)).info.features[label]?.names
-  } catch {
-    return undefined
+    const { bytes, begins, pathOnly } = await held
+    const image = bytes.slice(begins[row - begin], begins[row - begin + 1])
+    if (image.length === 0)
+      throw new DatasetError(
+        `${this.path}, row ${row}`,
+        pathOnly === undefined
+          ? `its column ${this.#column} has no bytes`
+          : `its column ${this.#column} has only a path (${pathOnly}), not the image`,
+        'embed the files of the images in the table (datasets: embed_table_storage)',
+      )
+    return image
   }
 }

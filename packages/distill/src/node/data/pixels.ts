@@ -1,13 +1,13 @@
-// The pixels of some images of a split, wherever it has them: in memory, in a file, or still to be decoded.
+// Reads the pixels of some images of a split, wherever the split has them: in memory, in a file, or still to be decoded.
 
 import { DatasetError, type EncodedImages, type ImageShape, type Split } from './dataset.js'
 import { decodeImage, type EncodedImage } from './decode.js'
-import { listEncoded } from './encoded.js'
+import { locateEncoded } from './encoded.js'
 import { readStored } from './stored.js'
 
 /**
  * Fills `into` with the images at these positions, `[n, channels, height, width]`.
- * @throws DatasetError at the first that cannot be decoded, where they are decoded as they are read.
+ * @throws DatasetError at the first image that cannot be decoded, if images are decoded as they are read.
  */
 export async function readImages(
   { images, count }: Split,
@@ -17,29 +17,30 @@ export async function readImages(
 ): Promise<void> {
   const imageBytes = channels * height * width
   if (!('format' in images)) return readStored(images, positions, imageBytes, into)
-  const files = await filesOf(images, count)
+  const files = await listFiles(images, count)
   await Promise.all(
     Array.from(positions, async (position, i) => {
       const file = files[position]!
-      const decoded = await decodeImage(file, images.imageSize)
+      const decoded = await decodeImage(file, images)
       if (decoded.height !== height || decoded.width !== width)
         throw new DatasetError(
           file.name,
           `it is ${decoded.height}x${decoded.width}, but others are ${height}x${width}`,
-          'give an image size to resize all images to',
+          'give a size to which all images are resized (--data-size)',
         )
       into.set(decoded.pixels, i * imageBytes)
     }),
   )
 }
 
-/** A directory is listed once, by each thread that reads of it. */
+/** Each thread that reads from a directory lists it once. */
 const listed = new WeakMap<EncodedImages, Promise<readonly EncodedImage[]>>()
 
-function filesOf(images: EncodedImages, count: number): Promise<readonly EncodedImage[]> {
+function listFiles(images: EncodedImages, count: number): Promise<readonly EncodedImage[]> {
   const { format, directory, which } = images
   const list = async () => {
-    const { files } = (await listEncoded(format, directory, () => {}))[which]
+    const tell = () => {}
+    const { files } = (await locateEncoded(format, directory, images, tell).list(tell))[which]
     if (files.length === count) return files
     throw new DatasetError(
       directory,

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 
 import { guess } from '@embed-kd/core'
 
-import { defaultCacheDirectory, openEncoded, type EncodedOptions } from './cache.js'
+import { defaultCacheDirectory } from './cache-directory.js'
+import { openEncoded, type EncodedOptions } from './cache.js'
 import { cifarArchives, fetchArchive } from './cifar-download.js'
 import { loadCifar } from './cifar.js'
 import { DatasetError } from './dataset.js'
@@ -29,10 +30,9 @@ const garments = [
   'Ankle boot',
 ]
 
-/** For encoded images; downloads are kept in the same cache. */
 export type DatasetOptions = EncodedOptions
 
-/** Data sets that are where they are, or can be downloaded. */
+/** Data sets that are in a known place, or can be downloaded. */
 const named: Record<string, (options: DatasetOptions) => Dataset | Promise<Dataset>> = {
   mnist: () =>
     loadIdx(mnistDirectory(), {
@@ -57,20 +57,49 @@ async function downloaded(
   return loadCifar(name, await fetchArchive(cifarArchives[name], cache, { tell: warn }))
 }
 
-/** Data sets from a directory. */
-const formats: Record<
-  string,
-  (directory: string, options: DatasetOptions) => Dataset | Promise<Dataset>
-> = {
-  idx: (directory) =>
-    loadIdx(directory, {
-      name: `idx:${directory}`,
-      remedy: 'give the directory with the four official files of an MNIST-like data set',
-    }),
-  cifar10: (directory) => loadCifar('cifar10', directory),
-  cifar100: (directory) => loadCifar('cifar100', directory),
-  images: (directory, options) => openEncoded('images', directory, options),
-  parquet: (directory, options) => openEncoded('parquet', directory, options),
+interface Format {
+  /** Options that mean something to this format. */
+  readonly options: readonly (keyof typeof optionFlags)[]
+  open(directory: string, options: DatasetOptions): Dataset | Promise<Dataset>
+}
+
+/** Options that only some formats know, by the flag that sets them. */
+const optionFlags = {
+  imageSize: '--data-size',
+  maxMegapixels: '--max-megapixels',
+  corrupt: '--skip-corrupt',
+  cacheLimit: '--cache-limit',
+  imageColumn: '--image-column',
+  labelColumn: '--label-column',
+} as const satisfies Partial<Record<keyof DatasetOptions, string>>
+
+const encodedOptions = ['imageSize', 'maxMegapixels', 'corrupt', 'cacheLimit'] as const
+
+/** Formats of data sets in a directory. */
+const formats: Record<string, Format> = {
+  idx: {
+    options: [],
+    open: (directory, { warn }) =>
+      loadIdx(directory, {
+        name: `idx:${directory}`,
+        remedy: 'give the directory with the four files of an MNIST-like data set',
+        ...(warn ? { tell: warn } : {}),
+      }),
+  },
+  cifar10: { options: [], open: (directory, { warn }) => loadCifar('cifar10', directory, warn) },
+  cifar100: { options: [], open: (directory, { warn }) => loadCifar('cifar100', directory, warn) },
+  images: {
+    options: encodedOptions,
+    open: (directory, options) => openEncoded('images', directory, options),
+  },
+  parquet: {
+    options: [...encodedOptions, 'imageColumn', 'labelColumn'],
+    open: (directory, options) => openEncoded('parquet', directory, options),
+  },
+  webdataset: {
+    options: encodedOptions,
+    open: (directory, options) => openEncoded('webdataset', directory, options),
+  },
 }
 
 /** What `loadDataset` understands, for help texts. */
@@ -80,21 +109,45 @@ export const datasetSpecs: readonly string[] = [
 ]
 
 /**
- * A data set by its specification, one of `datasetSpecs`: `mnist`, `cifar10:data/cifar-10-batches-bin`, `images:photos` …
- * @throws DatasetError naming file, cause and remedy.
+ * Opens a data set by its specification, one of `datasetSpecs`: `mnist`, `cifar10:data/cifar-10-batches-bin`, `images:photos` …
+ * @throws DatasetError naming file, cause and remedy; also if an option means nothing to the data set.
  */
 export async function loadDataset(spec: string, options: DatasetOptions = {}): Promise<Dataset> {
   const colon = spec.indexOf(':')
   const name = colon < 0 ? spec : spec.slice(0, colon)
   const directory = colon < 0 ? undefined : spec.slice(colon + 1)
-  if (directory === undefined && Object.hasOwn(named, name)) return named[name]!(options)
-  if (directory && Object.hasOwn(formats, name)) return formats[name]!(directory, options)
+  if (directory === undefined && Object.hasOwn(named, name)) {
+    checkOptions(spec, options, [])
+    return named[name]!(options)
+  }
+  if (directory && Object.hasOwn(formats, name)) {
+    const format = formats[name]!
+    checkOptions(spec, options, format.options)
+    return format.open(trimSlashes(directory), options)
+  }
   throw new DatasetError(
     `data set ${JSON.stringify(spec)}`,
     'there is none of that name',
     `${guess(spec, Object.keys(named))}give one of ${datasetSpecs.join(', ')}`,
   )
 }
+
+function checkOptions(spec: string, options: DatasetOptions, known: Format['options']): void {
+  for (const [option, flag] of Object.entries(optionFlags)) {
+    const key = option as keyof typeof optionFlags
+    const isSet = options[key] !== undefined && options[key] !== 'fail'
+    if (!isSet || known.includes(key)) continue
+    const takers = Object.keys(formats).filter((format) => formats[format]!.options.includes(key))
+    throw new DatasetError(
+      `data set ${spec}`,
+      `${flag} does not apply to it, only to ${takers.map((format) => `${format}:DIR`).join(', ')}`,
+      `leave out ${flag}`,
+    )
+  }
+}
+
+/** `data/` and `data` are one directory, and shall be one name. */
+const trimSlashes = (directory: string): string => directory.replace(/(?<=.)[/\\]+$/, '')
 
 function mnistDirectory(): string {
   try {

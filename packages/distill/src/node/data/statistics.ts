@@ -1,14 +1,8 @@
-// Mean and standard deviation of each channel over images, taken as they come: a histogram is all that is held of them.
+// Mean and standard deviation of each channel, accumulated image by image: only a histogram per channel is held.
 
-import type { ImageShape } from './dataset.js'
+import type { ChannelStatistics, ImageShape } from './dataset.js'
 
-export interface ChannelStatistics {
-  /** One per channel, of pixels from 0 to 1. */
-  readonly mean: readonly number[]
-  /** Of a channel that never varies 1. */
-  readonly std: readonly number[]
-}
-
+/** Accumulates the statistics of images of one shape. */
 export class PixelStatistics {
   readonly #area: number
   readonly #histograms: readonly Float64Array[]

@@ -1,9 +1,23 @@
-// Decoded images by position, in memory or in a file. A file is opened for each read and never held: what stays of it is in the
-// system's page cache, which gives way when memory is wanted.
+// Decoded images by position, in memory or in a file. Files stay open, so that images can be read even if the cache drops the file in
+// the meantime; their pixels stay in the system's page cache, which gives way when memory is wanted.
 
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 
 import type { ImageFile } from './dataset.js'
+
+const open = new Map<string, number>()
+
+/** Opens a file for reading, or keeps it open. A file that was replaced is opened again. */
+export function holdFile(path: string): number {
+  const held = open.get(path)
+  if (held !== undefined) {
+    if (fstatSync(held).ino === statSync(path, { throwIfNoEntry: false })?.ino) return held
+    closeSync(held)
+  }
+  const file = openSync(path, 'r')
+  open.set(path, file)
+  return file
+}
 
 /** Copies the images at these positions `into`, one after the other. */
 export function readStored(
@@ -19,40 +33,12 @@ export function readStored(
     }
     return
   }
-  const file = openSync(images.path, 'r')
-  try {
-    for (let i = 0; i < positions.length; i++)
-      readFully(file, into, i * imageBytes, imageBytes, images.begin + positions[i]! * imageBytes)
-  } finally {
-    closeSync(file)
-  }
+  const file = open.get(images.path) ?? holdFile(images.path)
+  for (let i = 0; i < positions.length; i++)
+    readFully(file, into, i * imageBytes, imageBytes, images.begin + positions[i]! * imageBytes)
 }
 
-/** Of a file, read at a time. */
-const CHUNK_BYTES = 8 * 2 ** 20
-
-/** All images in turn, some whole ones at a time; what is given is valid until the next is asked for. */
-export function* storedPixels(
-  images: Uint8Array | ImageFile,
-  count: number,
-  imageBytes: number,
-): Iterable<Uint8Array> {
-  if (images instanceof Uint8Array) return yield images.subarray(0, count * imageBytes)
-  const chunkImages = Math.max(Math.floor(CHUNK_BYTES / imageBytes), 1)
-  const chunk = new Uint8Array(chunkImages * imageBytes)
-  const file = openSync(images.path, 'r')
-  try {
-    for (let done = 0; done < count; done += chunkImages) {
-      const bytes = Math.min(chunkImages, count - done) * imageBytes
-      readFully(file, chunk, 0, bytes, images.begin + done * imageBytes)
-      yield chunk.subarray(0, bytes)
-    }
-  } finally {
-    closeSync(file)
-  }
-}
-
-/** @throws where the file ends before. */
+/** @throws if the file ends before. */
 export function readFully(
   file: number,
   into: Uint8Array,

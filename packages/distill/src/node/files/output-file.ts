@@ -12,7 +12,24 @@ import { dirname } from 'node:path'
 
 import { messageOf, UserError } from '@embed-kd/core'
 
-/** @throws UserError where the file cannot be written; what stood there before stays. */
+/** How a file system refuses to write for want of space: full, over a quota, over a limit of a file's size. */
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/**
+ * Returns the error to throw after a write to `file` failed.
+ * @param next advice for after the user has freed some space.
+ */
+export function writeFailure(file: string, error: unknown, next: string): UserError {
+  const reason = messageOf(error)
+  return FULL.has((error as NodeJS.ErrnoException).code ?? '')
+    ? new UserError(
+        `no space is left to write ${file} (${reason})`,
+        `free some space, then ${next}`,
+      )
+    : new UserError(`${file} cannot be written (${reason})`, 'choose another --out')
+}
+
+/** @throws UserError if the file cannot be written; an earlier file of that name then stays. */
 export function writeOutputFile(file: string, content: string | Uint8Array): void {
   // Two processes may be at the same file.
   const unfinished = `${file}.${process.pid}.tmp`
@@ -28,7 +45,7 @@ export function writeOutputFile(file: string, content: string | Uint8Array): voi
     renameSync(unfinished, file)
   } catch (error) {
     rmSync(unfinished, { force: true })
-    throw new UserError(`${file} cannot be written (${messageOf(error)})`, 'choose another --out')
+    throw writeFailure(file, error, 'run the command again')
   }
 }
 

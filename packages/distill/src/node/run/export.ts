@@ -2,7 +2,8 @@
 // optimum expect.
 import { join } from 'node:path'
 
-import { exportBatch, exportOnnx, loadOrt } from '@embed-kd/backend-ort'
+import { loadOrt } from '@embed-kd/backend-ort'
+import { exportBatch, exportOnnx } from '@embed-kd/backend-ort/onnx'
 import type { ClassifierConfig, HostTensor } from '@embed-kd/core'
 
 import { classifierGraph, modelParameters } from '../../training/export.js'

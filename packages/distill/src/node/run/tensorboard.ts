@@ -2,6 +2,7 @@
 // business (tensorflow/core/util/event.proto, tensorflow/core/framework/summary.proto, lib/io/record_writer.h).
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { Message } from '@embed-kd/backend-ort/protobuf'
 
 /** Writes scalars to an event file of its own. A resumed run has several files, which TensorBoard shows as one curve. */
 export class EventWriter {
@@ -61,49 +62,19 @@ function event(
   step: number | undefined,
   { version, values, start }: EventContent,
 ): Uint8Array {
-  const summary = Object.entries(values ?? {}).flatMap(([tag, value]) =>
-    value === undefined
-      ? []
-      : [bytesField(1, concat([bytesField(1, utf8(tag)), fixedField(2, 4, value)]))],
-  )
-  return concat([
-    fixedField(1, 8, now / 1000),
-    ...(step === undefined ? [] : [concat([varint(2 << 3), varint(step)])]),
-    ...(version === undefined ? [] : [bytesField(3, utf8(version))]),
-    ...(summary.length === 0 ? [] : [bytesField(5, concat(summary))]),
-    // SessionLog { status: START }
-    ...(start ? [bytesField(7, concat([varint(1 << 3), varint(1)]))] : []),
-  ])
-}
-
-const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
+  const message = new Message().double(1, now / 1000)
+  if (step !== undefined) message.int(2, step)
+  if (version !== undefined) message.string(3, version)
+  const summary = Object.entries(values ?? {}).filter(([, value]) => value !== undefined)
+  if (summary.length > 0) {
+    const scalars = new Message()
+    for (const [tag, value] of summary)
+      scalars.message(1, new Message().string(1, tag).float(2, value!))
+    message.message(5, scalars)
   }
-  return out
-}
-
-function varint(value: number): Uint8Array {
-  const bytes: number[] = []
-  for (; value >= 128; value = Math.floor(value / 128)) bytes.push((value % 128) | 128)
-  return Uint8Array.of(...bytes, value)
-}
-
-const bytesField = (field: number, bytes: Uint8Array): Uint8Array =>
-  concat([varint((field << 3) | 2), varint(bytes.length), bytes])
-
-/** A float or double. */
-function fixedField(field: number, bytes: 4 | 8, value: number): Uint8Array {
-  const data = new Uint8Array(bytes)
-  const view = new DataView(data.buffer)
-  if (bytes === 4) view.setFloat32(0, value, true)
-  else view.setFloat64(0, value, true)
-  return concat([varint((field << 3) | (bytes === 4 ? 5 : 1)), data])
+  // SessionLog { status: START }
+  if (start) message.message(7, new Message().int(1, 1))
+  return message.finish()
 }
 
 /** The Castagnoli polynomial 0x1EDC6F41, bits reversed. */

@@ -12,7 +12,7 @@ import {
   type HostTensor,
 } from '@embed-kd/core'
 
-import type { ChannelStatistics } from '../data/statistics.js'
+import type { ChannelStatistics } from '../data/dataset.js'
 import type { Teacher, TeacherData } from './named.js'
 import { loadHfTeacher } from './hf.js'
 

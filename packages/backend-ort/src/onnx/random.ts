@@ -2,7 +2,7 @@
 // A pure function of (seed, step, stream): short vectors are hashed well, each element then costs two integer
 // passes that mix the words of its row and column. Only what every device has: sums, products and quotients of uint32.
 import { sizeOf, type Shape } from '@embed-kd/core'
-import type { Application } from './emitters.js'
+import type { Application } from './emitter.js'
 import type { ModelBuilder } from './model.js'
 
 /** The tensor as a matrix of about as many rows as columns, so that the hashed vectors are short. */

@@ -8,7 +8,8 @@ import {
   type Graph,
   type TensorType,
 } from '@embed-kd/core'
-import { emitters, type Emitter, type Emitters } from './emitters.js'
+import type { Emitter, Emitters } from './emitter.js'
+import { emitters } from './emitters.js'
 import { translate } from './translate.js'
 
 /** The batch to trace graphs for export at: a prime larger than any axis of a model. */

@@ -1,16 +1,16 @@
-// Rules for tfjs:webgpu where tf's kernels will not do: they compute integers as float32, give up beyond rank 4, read
+// Emitters for tfjs:webgpu where tf's kernels will not do: they compute integers as float32, give up beyond rank 4, read
 // casts by the wrong type, lose NaN, or take a pass for each operation. The programs are in wgsl.ts.
 import { sizeOf, type OpName, type Shape } from '@embed-kd/core'
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
 import {
   matmulWith,
-  rules as shared,
+  emitters as shared,
   spread,
   withAxisLast,
   type Broadcast,
-  type Rule,
-  type Rules,
-} from '../kernels.js'
+  type Emitter,
+  type Emitters,
+} from '../emitters.js'
 import type { TfTensor, Workspace } from '../workspace.js'
 import { erfSeries } from './erf.js'
 import * as functions from './wgsl-functions.js'
@@ -28,31 +28,33 @@ import {
 /** What tf's programs index a shape with has four components; beyond, some of them do not compile. */
 const MAX_TF_RANK = 4
 
-export function webgpuRules(gpu: WebGPUBackend) {
+export function webgpuEmitters(gpu: WebGPUBackend) {
   const repeat: Broadcast = (x, shape, tf) => tf.adopt(broadcast(gpu, x, shape))
   /** Operands of the output's shape, or of one element, which `mapped` repeats by itself. */
   const fitting = (inputs: readonly TfTensor[], shape: Shape, tf: Workspace) =>
     inputs.map((x) => (sizeOf(x.shape) === 1 ? x : spread([x], shape, tf, repeat)[0]!))
 
   const elementwise =
-    (expression: string, declarations = ''): Rule<OpName> =>
+    (expression: string, declarations = ''): Emitter<OpName> =>
     ({ outputs: [output] }, tf) =>
     (inputs) =>
       tf.adopt(mapped(gpu, fitting(inputs, output!.shape, tf), output!, expression, declarations))
 
-  /** tf's rule for floats of few axes, ours for everything else. */
+  /** tf's emitter for floats of few axes, ours for everything else. */
   const ours =
-    <K extends OpName>(tfs: Rule<K>, own: Rule<K>): Rule<K> =>
-    (site, tf) => {
+    <K extends OpName>(tfs: Emitter<K>, own: Emitter<K>): Emitter<K> =>
+    (application, tf) => {
       const theirs =
-        site.inputs[0]!.dtype === 'float32' && site.outputs[0]!.shape.length <= MAX_TF_RANK
-      return (theirs ? tfs : own)(site, tf)
+        application.inputs[0]!.dtype === 'float32' &&
+        application.outputs[0]!.shape.length <= MAX_TF_RANK
+      return (theirs ? tfs : own)(application, tf)
     }
 
   /** One expression for integers, another for floats. */
-  const compared = (integers: string, floats: string): Rule<OpName> => {
+  const compared = (integers: string, floats: string): Emitter<OpName> => {
     const [exact, ranked] = [elementwise(integers), elementwise(floats, functions.comparison)]
-    return (site, tf) => (site.inputs[0]!.dtype === 'int32' ? exact : ranked)(site, tf)
+    return (application, tf) =>
+      (application.inputs[0]!.dtype === 'int32' ? exact : ranked)(application, tf)
   }
 
   return {
@@ -84,10 +86,10 @@ export function webgpuRules(gpu: WebGPUBackend) {
     less: compared('a < b', 'ordered(a, b) && rank(a) < rank(b)'),
     lessEqual: compared('a <= b', 'ordered(a, b) && rank(a) <= rank(b)'),
     select: elementwise('select(c, b, a != 0)'),
-    cast: (site, tf) => {
-      const fromFloat = site.inputs[0]!.dtype === 'float32'
+    cast: (application, tf) => {
+      const fromFloat = application.inputs[0]!.dtype === 'float32'
       const truth = fromFloat ? '(bitcast<u32>(a) & 0x7fffffffu) != 0u' : 'a != 0'
-      return elementwise(site.attrs.dtype === 'bool' ? truth : 'a')(site, tf)
+      return elementwise(application.attrs.dtype === 'bool' ? truth : 'a')(application, tf)
     },
 
     broadcastTo:
@@ -172,7 +174,7 @@ export function webgpuRules(gpu: WebGPUBackend) {
         return [next, nextM, nextV]
       }
     },
-  } satisfies Partial<Rules>
+  } satisfies Partial<Emitters>
 }
 
 /** A number as a WGSL float. */

@@ -1,5 +1,5 @@
 // Each op as calls of tf's kernels, as it is on every device that has no better way.
-// What a device does differently is in its file under devices/; the order of calls is in executor.ts.
+// What a device does differently is in its file under devices/; the order of calls is in translate.ts.
 import {
   hostScalar,
   hostTensor,
@@ -17,8 +17,8 @@ import {
 } from '@embed-kd/core'
 import type { HostValues, TfTensor, Workspace } from './workspace.js'
 
-/** One node of a graph, as a rule sees it when the graph is compiled. */
-export interface Site<K extends OpName> {
+/** One node of a graph, as an emitter sees it when the graph is compiled. */
+export interface Application<K extends OpName> {
   readonly attrs: AttrsOf<K>
   readonly inputs: readonly TensorType[]
   readonly outputs: readonly TensorType[]
@@ -30,30 +30,30 @@ export interface Site<K extends OpName> {
 export type Run = (inputs: readonly TfTensor[]) => TfTensor | readonly TfTensor[]
 
 /** Prepares a node once; what comes back runs at every step. */
-export type Rule<K extends OpName> = (site: Site<K>, workspace: Workspace) => Run
+export type Emitter<K extends OpName> = (application: Application<K>, workspace: Workspace) => Run
 
-/** A rule for every primitive, and for each composite that the device runs itself. */
-export type Rules = { readonly [K in PrimitiveName]: Rule<K> } & {
-  readonly [K in CompositeName]?: Rule<K>
+/** An emitter for every primitive, and for each composite that the device runs itself. */
+export type Emitters = { readonly [K in PrimitiveName]: Emitter<K> } & {
+  readonly [K in CompositeName]?: Emitter<K>
 }
 
 const unary =
-  (kernel: string): Rule<OpName> =>
+  (kernel: string): Emitter<OpName> =>
   (_, tf) =>
   ([x]) =>
     tf.run(kernel, { x: x! })
 
 const binary =
-  (kernel: string): Rule<OpName> =>
+  (kernel: string): Emitter<OpName> =>
   (_, tf) =>
   ([a, b]) =>
     tf.run(kernel, { a: a!, b: b! })
 
-/** One rule for floats, another for integers, which some of tf's kernels round. */
+/** One emitter for floats, another for integers, which some of tf's kernels round. */
 export const exactIntegers =
-  <K extends OpName>(floats: Rule<K>, integers: Rule<K>): Rule<K> =>
-  (site, tf) =>
-    (site.inputs[0]!.dtype === 'int32' ? integers : floats)(site, tf)
+  <K extends OpName>(floats: Emitter<K>, integers: Emitter<K>): Emitter<K> =>
+  (application, tf) =>
+    (application.inputs[0]!.dtype === 'int32' ? integers : floats)(application, tf)
 
 /** Moves one axis to the end, runs `body` on that, and moves it back. */
 export function withAxisLast(
@@ -101,7 +101,7 @@ const batchMatMul: Product = (a, b, attrs, tf) => tf.run('BatchMatMul', { a, b }
  * `b` has none; any others are broadcast first.
  */
 export const matmulWith =
-  (product: Product, broadcast: Broadcast): Rule<'matmul'> =>
+  (product: Product, broadcast: Broadcast): Emitter<'matmul'> =>
   ({ attrs, inputs: [aType, bType], outputs: [y] }, tf) => {
     const batch = y!.shape.slice(0, -2)
     const matrices = (type: TensorType): Run => {
@@ -137,7 +137,7 @@ export function uniforms(key: ArrayLike<number>, stream: number, size: number): 
   return values
 }
 
-export const rules = {
+export const emitters = {
   constant: ({ attrs: { value }, constant }, tf) => {
     const resident = constant(value)
     return () => tf.view(resident)
@@ -253,7 +253,7 @@ export const rules = {
       return tf.run('Multiply', { a: x!, b: tf.run('Sigmoid', { x: scaled }) })
     }
   },
-} satisfies Rules
+} satisfies Emitters
 
 /** Whether a shape holds no element. */
 export const isEmpty = ({ shape }: TensorType): boolean => sizeOf(shape) === 0

@@ -1,5 +1,5 @@
 // Where tf's kernels are known to part from our contracts, by device or by shape. Conformance covers every op; these
-// are the traps that each rule is written around, against the reference.
+// are the traps that each emitter is written around, against the reference.
 import { hostScalar, hostTensor, type HostTensor, type Tensor, type Tracer } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Backend } from '@embed-kd/core'

@@ -1,9 +1,10 @@
-// A protobuf writer, as much as ONNX models need: fields are appended in order, large byte arrays by reference.
-// It knows the wire format only; which field means what is in model.ts.
+// The repository's protobuf writer: ONNX models and TensorBoard's events are written with it. Fields are appended in order, and
+// byte arrays by reference: a model's weights are copied once, by `finish`. (The wire module of @bufbuild/protobuf copies each
+// nested message into its parent, so weights are copied once a level.) The numbers of fields are the callers' business.
 
 const utf8 = new TextEncoder()
 
-const wire = { varint: 0, bytes: 2, fixed32: 5 } as const
+const wire = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
 function encodeVarint(value: number): number[] {
   // A negative int64 takes ten bytes of two's complement.
@@ -19,17 +20,17 @@ function encodeVarint(value: number): number[] {
   return [...bytes, rest]
 }
 
-/** One message under construction. Methods return the message, so that fields read as a list. */
+/** One message under construction. Methods append a field and return the message, so that fields read as a list. */
 export class Message {
   readonly #chunks: Uint8Array[] = []
   #length = 0
 
-  /** int32, int64, enum. */
+  /** Appends an int32, int64, or enum. */
   int(field: number, value: number): this {
     return this.#append(Uint8Array.from([...this.#tag(field, wire.varint), ...encodeVarint(value)]))
   }
 
-  /** Repeated int64, packed. */
+  /** Appends repeated int64, packed. */
   ints(field: number, values: readonly number[]): this {
     return this.bytes(field, Uint8Array.from(values.flatMap(encodeVarint)))
   }
@@ -39,11 +40,16 @@ export class Message {
     return this.#append(Uint8Array.from([...this.#tag(field, wire.fixed32), ...bytes]))
   }
 
+  double(field: number, value: number): this {
+    const bytes = new Uint8Array(new Float64Array([value]).buffer)
+    return this.#append(Uint8Array.from([...this.#tag(field, wire.fixed64), ...bytes]))
+  }
+
   string(field: number, value: string): this {
     return this.bytes(field, utf8.encode(value))
   }
 
-  /** `value` is not copied before `finish`. */
+  /** Appends bytes; `value` is not copied before `finish`. */
   bytes(field: number, value: Uint8Array): this {
     return this.#header(field, value.length).#append(value)
   }
@@ -54,6 +60,7 @@ export class Message {
     return this
   }
 
+  /** Returns the encoded message. */
   finish(): Uint8Array {
     const out = new Uint8Array(this.#length)
     let offset = 0

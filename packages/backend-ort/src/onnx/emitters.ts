@@ -3,48 +3,15 @@
 import {
   hasTrait,
   sizeOf,
-  type AttrsOf,
-  type CompositeName,
   type Graph,
   type Node,
   type OpName,
-  type PrimitiveName,
   type TensorType,
 } from '@embed-kd/core'
-import type { Factors } from './lowering.js'
+import type { Emitter, Emitters } from './emitter.js'
+import type { Factors } from './factors.js'
 import { OnnxFloat, type ModelBuilder } from './model.js'
 import { emitRandomUniform } from './random.js'
-
-/** The composites that ONNX Runtime runs as one operator on some device. */
-export const nativeComposites = [
-  'softmax',
-  'logSoftmax',
-  'layerNorm',
-  'gelu',
-  'quickGelu',
-  'linear',
-] as const satisfies readonly CompositeName[]
-
-/** One node on its way into the model: names of values, and their types. */
-export interface Application<K extends OpName = OpName> {
-  readonly attrs: AttrsOf<K>
-  /** What multiplies the result of a `matmul` or `linear`. */
-  readonly factors: Factors
-  readonly inputs: readonly string[]
-  readonly inputTypes: readonly TensorType[]
-  /** Names to define; empty where nothing reads that output. */
-  readonly outputs: readonly string[]
-  readonly outputTypes: readonly TensorType[]
-}
-
-export type Emitter<K extends OpName = OpName> = (
-  model: ModelBuilder,
-  application: Application<K>,
-) => void
-
-export type Emitters = {
-  readonly [K in PrimitiveName | (typeof nativeComposites)[number]]: Emitter<K>
-}
 
 /** The same op under ONNX's name. */
 const as =

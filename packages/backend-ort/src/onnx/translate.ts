@@ -9,8 +9,8 @@ import {
   type TensorType,
   type ValueId,
 } from '@embed-kd/core'
-import type { Emitter, Emitters } from './emitters.js'
-import type { Factors, LoweredGraph } from './lowering.js'
+import type { Emitter, Emitters } from './emitter.js'
+import type { FactoredGraph, Factors } from './factors.js'
 import { ModelBuilder, type ValueType } from './model.js'
 
 export interface Translation {
@@ -38,7 +38,7 @@ const isEmpty = ({ shape }: TensorType) => sizeOf(shape) === 0
 
 /** @throws where a node's op has no emitter, which `lower` should have seen to. */
 export function translate(
-  { graph, factors }: LoweredGraph,
+  { graph, factors }: FactoredGraph,
   emitters: Emitters,
   { inputName, outputName, typeOf }: Interface = ownInterface,
 ): Translation {

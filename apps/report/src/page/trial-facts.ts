@@ -1,0 +1,100 @@
+// What one record says about its configuration and its environment, as names and values.
+import {
+  type BenchRecord,
+  counted,
+  formatBytes,
+  formatCount,
+  formatFlops,
+  formatPercent,
+  formatSeconds,
+  methodName,
+  precisionName,
+} from '@embed-kd/records'
+
+export type Facts = readonly (readonly [name: string, value: string | undefined])[]
+
+export function configurationFacts(record: BenchRecord): Facts {
+  const { trial, id, benchmarkVersion, costOnly, lossScale } = record
+  const { teacher, student, dataset } = trial
+  const length =
+    trial.epochs === undefined ? counted(trial.steps ?? 0, 'step') : counted(trial.epochs, 'epoch')
+  return [
+    ['Method, preset', `${methodName(trial.method)}, ${trial.preset}`],
+    [
+      'Teacher',
+      teacher &&
+        `${teacher.name}, ${teacher.kind} weights, ${formatCount(teacher.parameterCount)} parameters, ${teacher.imageSize} px, patch ${teacher.patch}, embeddings of ${teacher.embeddingWidth}`,
+    ],
+    [
+      'Accuracy of the teacher',
+      teacher?.accuracy === undefined ? undefined : formatPercent(teacher.accuracy),
+    ],
+    [
+      'Student',
+      `${student.name}, ${formatCount(student.parameterCount)} parameters, ${student.imageSize} px, patch ${student.patch}, width ${student.width}, ${student.layers} layers, ${student.heads} heads`,
+    ],
+    [
+      'Data',
+      `${dataset.name}, ${dataset.classes} classes, ${dataset.trainSize.toLocaleString('en')} training and ${dataset.testSize.toLocaleString('en')} test images`,
+    ],
+    [
+      'Length',
+      `${length}, batch ${trial.batch}${trial.microBatch === undefined ? '' : ` by ${trial.microBatch}`}`,
+    ],
+    ['Recomputed instead of kept', trial.rematerialise],
+    ['Precision', precisionName(trial)],
+    [
+      'Loss scale at the end',
+      lossScale && `${lossScale.last}; ${counted(lossScale.skippedSteps, 'step')} skipped`,
+    ],
+    ['Learning rate', String(trial.learningRate)],
+    ['Weight decay', String(trial.weightDecay)],
+    ['Weight of distillation', trial.kdWeight === undefined ? undefined : String(trial.kdWeight)],
+    ['Attention dropout', String(trial.dropout)],
+    ['Seed', String(trial.seed)],
+    ['Cost only', costOnly ? 'yes: its accuracy would mean nothing' : 'no'],
+    ['Digest of the data', dataset.digest],
+    ['Digest of the teacher', teacher?.digest],
+    ['Configuration', `${id}, benchmark ${benchmarkVersion}`],
+  ]
+}
+
+export function environmentFacts({
+  environment,
+  startedAt,
+  wallSeconds,
+  roofline,
+}: BenchRecord): Facts {
+  const { gpu, loadAverage, packages, commit, dirty } = environment
+  return [
+    ['Processor', `${environment.cpuModel}, ${counted(environment.cpuCores, 'core')}`],
+    ['Memory', formatBytes(environment.memoryBytes)],
+    [
+      'GPU',
+      gpu &&
+        [gpu.name, gpu.driver, gpu.memoryBytes && formatBytes(gpu.memoryBytes)]
+          .filter(Boolean)
+          .join(', '),
+    ],
+    ['System', `${environment.os}, Node ${environment.node}`],
+    [
+      'Packages',
+      Object.entries(packages)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', '),
+    ],
+    ['Commit', commit && commit + (dirty === true ? ', with changes' : '')],
+    ['Load average', loadAverage?.map((load) => load.toFixed(2)).join(', ')],
+    ['Started', startedAt.replace('T', ' ').replace(/\.\d+Z$|Z$/, ' UTC')],
+    ['Took', formatSeconds(wallSeconds)],
+    [
+      'Matrix product before and after',
+      roofline &&
+        [roofline.gemmFlopsPerSecondBefore, roofline.gemmFlopsPerSecondAfter]
+          .flatMap((rate) => (rate === undefined ? [] : `${formatFlops(rate)}/s`))
+          .join(', ') +
+          (roofline.dtype === undefined ? '' : ` in ${roofline.dtype}`) +
+          (roofline.noisy === true ? ' (noisy)' : ''),
+    ],
+  ]
+}

@@ -1,0 +1,90 @@
+// The options that say which data a command works on, and opening the data with progress on the terminal.
+import type { ProgressDisplay } from '@embed-kd/bench'
+import { datasetSpecs, loadDataset, type DataProgress, type Dataset } from '@embed-kd/distill/node'
+import type { Command } from 'commander'
+
+import { bytes, count } from './options.js'
+
+export interface DataOptions {
+  readonly dataset: string
+  readonly dataSize?: number
+  readonly skipCorrupt?: boolean
+  readonly maxMegapixels?: number
+  readonly imageColumn?: string
+  readonly labelColumn?: string
+  readonly cacheLimit?: number
+}
+
+export const addDataOptions = (command: Command): Command =>
+  command
+    .requiredOption('--dataset <spec>', `data set, one of ${datasetSpecs.join(', ')}`)
+    .option('--data-size <pixels>', 'side in pixels to which encoded images are resized', count)
+    .option('--skip-corrupt', 'skip images that cannot be decoded, and name them')
+    .option(
+      '--max-megapixels <n>',
+      'largest image that is decoded, in megapixels (default: 100)',
+      count,
+    )
+    .option('--image-column <name>', 'column of images of a parquet table (default: a common name)')
+    .option('--label-column <name>', 'column of labels of a parquet table (default: a common name)')
+    .option(
+      '--cache-limit <size>',
+      'bytes that all decoded images may take in the cache; images that do not fit are decoded whenever they are read ' +
+        '(default: half of what is free)',
+      bytes,
+    )
+
+/** Opens the data set of a command. Ctrl-C while images are decoded removes what is unfinished, and ends the process. */
+export async function openDataset(
+  { dataset, dataSize, skipCorrupt, ...rest }: DataOptions,
+  display: ProgressDisplay,
+): Promise<Dataset> {
+  const interruption = new AbortController()
+  const interrupt = () => interruption.abort()
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  for (const signal of signals) process.once(signal, interrupt)
+  display.begin(`data set ${dataset}`)
+  const report = createProgress(display)
+  try {
+    return await loadDataset(dataset, {
+      ...(dataSize === undefined ? {} : { imageSize: dataSize }),
+      ...(rest.maxMegapixels === undefined ? {} : { maxMegapixels: rest.maxMegapixels }),
+      ...(rest.imageColumn === undefined ? {} : { imageColumn: rest.imageColumn }),
+      ...(rest.labelColumn === undefined ? {} : { labelColumn: rest.labelColumn }),
+      ...(rest.cacheLimit === undefined ? {} : { cacheLimit: rest.cacheLimit }),
+      corrupt: skipCorrupt ? 'skip' : 'fail',
+      warn: (message) => display.line(message),
+      progress: report,
+      signal: interruption.signal,
+    })
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error
+    display.line('interrupted: no decoded images were kept; the same command decodes them again')
+    return process.exit(130)
+  } finally {
+    for (const signal of signals) process.off(signal, interrupt)
+    display.end()
+  }
+}
+
+/** Milliseconds between two updates of the display, and before the first estimate of the time that is left. */
+const UPDATE_MS = 200
+const ESTIMATE_MS = 2000
+
+/** Returns a function that shows count, images a second and the time left. */
+function createProgress(display: ProgressDisplay): (progress: DataProgress) => void {
+  const started = performance.now()
+  let shown = 0
+  return ({ phase, done, total }) => {
+    const now = performance.now()
+    if (now - shown < UPDATE_MS && done < total) return
+    shown = now
+    const seconds = (now - started) / 1000
+    const rate = done / seconds
+    const left = now - started > ESTIMATE_MS ? (total - done) / rate : undefined
+    display.update(
+      { phase: `${phase} ${done}/${total} (${rate.toFixed(0)} images/s)`, done, total },
+      left,
+    )
+  }
+}

@@ -1,0 +1,58 @@
+// A sweep for which no space is left: the records so far stay whole, the summary is printed, and the error says what is full.
+// A limit of the size of files stands in for a full disk, since any user may set one.
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { parseRecords } from '@embed-kd/records'
+import { expect, it } from 'vitest'
+
+import { tinyGrid, writeConfig, writeTinyDataset } from '../../distill/test/tiny.js'
+import { runCli, temporaryDirectory } from './cli.js'
+
+const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
+const TRIALS = 4
+
+it.runIf(process.platform === 'linux')(
+  'keeps what is whole, says what is full, and goes on',
+  { timeout: 180_000 },
+  async () => {
+    const directory = temporaryDirectory()
+    const dataset = writeTinyDataset(join(directory, 'data'))
+    const config = writeConfig(directory, tinyGrid(dataset, { steps: 1, seeds: TRIALS }))
+    const out = join(directory, 'out')
+    const bench = ['bench', '--config', config, '--out', out, '--resume']
+    const whole = await runCli('bench', '--config', config, '--out', join(directory, 'whole'))
+    const bytes = readFileSync(join(directory, 'whole/records.jsonl')).length
+    // In blocks of a kibibyte: half of the records have room.
+    const limit = Math.ceil((0.6 * bytes) / 1024)
+    const full = spawnSync(
+      'bash',
+      [
+        '-c',
+        `trap '' XFSZ; ulimit -f ${limit}; exec "$@"`,
+        'bash',
+        process.execPath,
+        CLI,
+        ...bench,
+      ],
+      { encoding: 'utf8' },
+    )
+    expect(whole.code).toBe(0)
+    expect(full.stderr).toMatch(
+      /^error: no space is left to write .*records\.jsonl \(EFBIG.*; free some space, then run the same command with --resume$/m,
+    )
+    expect(full.stderr).not.toMatch(/^\s+at /m)
+    expect(full.status).toBe(1)
+    const { records, tornLine } = parseRecords(readFileSync(join(out, 'records.jsonl'), 'utf8'))
+    expect(tornLine).toBeUndefined()
+    expect(records.length).toBeGreaterThan(0)
+    expect(records.length).toBeLessThan(TRIALS)
+    expect(full.stdout).toContain(`${records.length} of ${TRIALS} trials have a record`)
+    expect(readdirSync(out).filter((name) => /lock|tmp/.test(name))).toEqual([])
+
+    const resumed = await runCli(...bench)
+    expect(resumed.stdout).toContain(`${TRIALS} of ${TRIALS} trials have a record: ${TRIALS} ok`)
+  },
+)

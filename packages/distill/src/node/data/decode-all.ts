@@ -1,0 +1,78 @@
+// Decodes the images of a split, several at a time, and yields them in their order. What cannot be decoded ends this or is skipped.
+
+import { createHash } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+
+import { DatasetError, type Tell } from './dataset.js'
+import { readAndDecode, type Decoded, type DecodeOptions, type EncodedImage } from './decode.js'
+
+export interface DecodeAllOptions extends DecodeOptions {
+  /** Policy for images that cannot be decoded: fail (default) or skip, with a line for each. */
+  readonly corrupt?: 'fail' | 'skip'
+  readonly signal?: AbortSignal
+}
+
+/** An image, the SHA-256 of its encoded bytes, and its position in the split. */
+export interface DecodedImage {
+  readonly file: EncodedImage
+  readonly position: number
+  readonly digest: Buffer
+  readonly image: Decoded
+}
+
+/** Bytes of decoded images that may wait for their turn. */
+const WAITING_BYTES = 256 * 2 ** 20
+
+/** Skipped images that are named; more are counted. */
+const NAMED = 10
+
+/** @throws DatasetError at the first image that cannot be decoded, unless such are skipped. */
+export async function* decodeInOrder(
+  files: readonly EncodedImage[],
+  { corrupt = 'fail', signal, ...options }: DecodeAllOptions,
+  tell: Tell,
+): AsyncGenerator<DecodedImage> {
+  let ahead = 2 * availableParallelism()
+  let skipped = 0
+  const decode = async (file: EncodedImage, position: number) => {
+    try {
+      const { bytes, decoded: image } = await readAndDecode(file, options)
+      return { file, position, image, digest: digestBytes(bytes) }
+    } catch (error) {
+      if (corrupt === 'fail' || !(error instanceof DatasetError)) throw error
+      return error
+    }
+  }
+  for await (const decoded of inOrder(files, decode, () => ahead)) {
+    signal?.throwIfAborted()
+    if (decoded instanceof DatasetError) {
+      if (++skipped <= NAMED) tell(`${decoded.complaint}; skipped`)
+      continue
+    }
+    ahead = Math.max(1, Math.min(ahead, Math.floor(WAITING_BYTES / decoded.image.pixels.length)))
+    yield decoded
+  }
+  if (skipped > 0) tell(`${skipped} of ${files.length} images cannot be decoded, and were skipped`)
+}
+
+export const digestBytes = (bytes: Uint8Array): Buffer =>
+  createHash('sha256').update(bytes).digest()
+
+/** Runs a task on each item, some ahead of the one that is waited for, and yields the results in order. */
+export async function* inOrder<T, R>(
+  items: readonly T[],
+  task: (item: T, position: number) => Promise<R>,
+  ahead: () => number,
+): AsyncGenerator<R> {
+  const begun: Promise<R>[] = []
+  for (let next = 0; next < items.length || begun.length > 0;) {
+    while (next < items.length && begun.length < ahead()) {
+      const result = task(items[next]!, next)
+      next++
+      // The one who waits for the result hears of its error; until then the error is not unhandled.
+      result.catch(() => {})
+      begun.push(result)
+    }
+    yield await begun.shift()!
+  }
+}
