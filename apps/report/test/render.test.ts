@@ -8,7 +8,10 @@ const records = syntheticRecords({ teachers: ['vit-mini'], batches: [16], seeds:
 
 function contentOf(html: string): Content {
   const [, json] = /<script type="application\/json" id="payload">(.*?)<\/script>/s.exec(html)!
-  return unpack(JSON.parse(json!) as Payload)
+  const chunks = [
+    ...html.matchAll(/<script type="application\/json" class="details">(.*?)<\/script>/gs),
+  ]
+  return unpack(JSON.parse(json!) as Payload, (index) => chunks[index]![1]!)
 }
 
 const page = readFileSync(new URL('../dist/index.html', import.meta.url), 'utf8')
@@ -36,7 +39,8 @@ describe('renderReport', () => {
     const html = renderReport(page, [{ ...record!, id: hostile, reason: hostile }], {
       title: hostile,
     })
-    expect(html.match(/<script/g)).toHaveLength(2)
+    // The page's own, the records and two chunks of details.
+    expect(html.match(/<script/g)).toHaveLength(4)
     expect(html).not.toContain('<!--')
     expect(contentOf(html)).toMatchObject({ title: hostile, records: [{ id: hostile }] })
   })

@@ -12,14 +12,17 @@ export interface CliResult {
 }
 
 /** Starts the command; `result` resolves when it has ended. */
-export function startCli(args: readonly string[]): {
+export function startCli(
+  args: readonly string[],
+  stdin: 'ignore' | 'pipe' = 'ignore',
+): {
   child: ChildProcess
   result: Promise<CliResult>
 } {
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: [stdin, 'pipe', 'pipe'] })
   const text = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (chunk: string) => (text[name] += chunk))
+    child[name]!.setEncoding('utf8').on('data', (chunk: string) => (text[name] += chunk))
   const result = new Promise<CliResult>((resolve) =>
     child.on('close', (code) => resolve({ code, ...text })),
   )

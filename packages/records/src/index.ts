@@ -128,4 +128,5 @@ export {
   ratioRange,
 } from './analysis/statistics.js'
 export { verdictOf } from './analysis/verdict.js'
+export { distinctRecords, RecordReader, REPORT_LIMIT, type SkippedLine } from './reader.js'
 export { renderReport, type ReportOptions } from './render.js'

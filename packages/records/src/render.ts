@@ -1,4 +1,4 @@
-// Records in, the text of one self-contained HTML file out. Only puts records into a built page; the page computes.
+// Records in, the text of one self-contained HTML file out. It only puts records into a built page; the page computes.
 import { pack } from './analysis/payload.js'
 import type { BenchRecord } from './schema.js'
 
@@ -23,12 +23,21 @@ export function renderReport(
   records: readonly BenchRecord[],
   { title = DEFAULT_TITLE, before }: ReportOptions = {},
 ): string {
-  const payload = pack({ title, records, ...(before && { before }) })
-  if (!SLOT.test(page)) throw new Error('the report page has no slot for records: build it again')
-  return page.replace(SLOT, () => embeddedJson(payload))
+  const slot = SLOT.exec(page)
+  if (slot === null) throw new Error('the report page has no slot for records: build it again')
+  const { payload, chunks } = pack({ title, records, ...(before && { before }) })
+  // Joined once: replacing inside the page would copy all of it for each part.
+  return [
+    page.slice(0, slot.index),
+    embeddedJson(payload),
+    ...chunks.map(
+      (chunk) => `</script><script type="application/json" class="details">${embeddedJson(chunk)}`,
+    ),
+    page.slice(slot.index + slot[0].length),
+  ].join('')
 }
 
-/** JSON that cannot end the script element it stands in, nor open a comment there. */
+/** Writes JSON that can neither end the script element around it nor open a comment there. */
 function embeddedJson(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', String.raw`\u003c`)
 }

@@ -53,5 +53,10 @@ function open(root: HTMLElement, content: Content): void {
 restoreTheme()
 const root = document.querySelector<HTMLElement>('#page')!
 const payload = JSON.parse(document.querySelector('#payload')!.textContent) as Payload | null
+const details = document.querySelectorAll('script.details')
 if (payload === null) root.replaceChildren('This page was built without records.')
-else open(root, unpack(payload))
+else
+  open(
+    root,
+    unpack(payload, (index) => details[index]!.textContent),
+  )

@@ -1,6 +1,8 @@
-// What travels from Node into the page: the records, and what the caller says about them. Printed graphs are long and
-// repeat from seed to seed, so each travels once; nothing else is changed and nothing computed.
-import type { BenchRecord } from '../schema.js'
+// How records travel from Node into the page. What many records share (trial, environment, cost) travels once, and what
+// only single figures need (every step's time, curves, graphs) travels in chunks that are parsed when they are read.
+// Nothing is changed and nothing computed: the page has exactly the records that Node had.
+import type { BenchRecord, Environment } from '../schema.js'
+import type { Trial } from '../axes.js'
 
 export interface Content {
   readonly title: string
@@ -9,37 +11,178 @@ export interface Content {
   readonly before?: readonly BenchRecord[]
 }
 
-interface PackedRecord extends Omit<BenchRecord, 'graph'> {
-  /** `text` is the place of the text in `graphs`. */
+type Cost = NonNullable<BenchRecord['cost']>
+type Time = NonNullable<BenchRecord['time']>
+
+/** The parts of a record that are parsed when they are read. */
+interface Details {
+  readonly stepSeconds?: Time['stepSeconds']
+  readonly curves?: NonNullable<BenchRecord['curves']>
   readonly graph?: { readonly digest?: string | undefined; readonly text?: number }
 }
 
-/** A `Content` as it is written into the page. */
+interface PackedRecord extends Omit<
+  BenchRecord,
+  'schemaVersion' | 'trial' | 'environment' | 'cost' | 'time' | 'curves' | 'graph'
+> {
+  /** Positions in the payload's lists; the trial there has no seed. */
+  readonly trial: number
+  readonly seed: number
+  readonly environment: number
+  readonly cost?: number
+  readonly time?: Omit<Time, 'stepSeconds'>
+  /** Names of the details that the record has. */
+  readonly has: readonly (keyof Details)[]
+}
+
+/** A `Content` as it is written into the page, details apart. */
 export interface Payload {
   readonly title: string
-  readonly graphs: readonly string[]
+  readonly schemaVersion: BenchRecord['schemaVersion']
+  readonly trials: readonly Omit<Trial, 'seed'>[]
+  readonly environments: readonly Environment[]
+  readonly costs: readonly Cost[]
   readonly records: readonly PackedRecord[]
   readonly before?: readonly PackedRecord[]
 }
 
-export function pack({ title, records, before }: Content): Payload {
-  const places = new Map<string, number>()
-  const packed = ({ graph, ...record }: BenchRecord): PackedRecord => {
-    if (graph === undefined) return record
-    const { text, ...rest } = graph
-    if (text === undefined) return { ...record, graph: rest }
-    if (!places.has(text)) places.set(text, places.size)
-    return { ...record, graph: { ...rest, text: places.get(text)! } }
-  }
-  const all = { records: records.map(packed), ...(before && { before: before.map(packed) }) }
-  return { title, graphs: [...places.keys()], ...all }
+export interface Packed {
+  readonly payload: Payload
+  /** Chunks of details, each an array of one entry a record; the last chunk holds the texts of graphs. */
+  readonly chunks: readonly (readonly unknown[])[]
 }
 
-export function unpack({ title, graphs, records, before }: Payload): Content {
-  const unpacked = ({ graph, ...record }: PackedRecord): BenchRecord => {
-    if (graph === undefined) return record
-    const { text, ...rest } = graph
-    return { ...record, graph: text === undefined ? rest : { ...rest, text: graphs[text]! } }
+/** Records to a chunk: a trial's own page parses one chunk. */
+const CHUNK = 64
+
+export function pack({ title, records, before = [] }: Content): Packed {
+  const trials = new Interned<Omit<Trial, 'seed'>>()
+  const environments = new Interned<Environment>()
+  const costs = new Interned<Cost>()
+  const graphs = new Interned<string>()
+  const details: Details[] = []
+  const packed = (record: BenchRecord): PackedRecord => {
+    const {
+      schemaVersion: _version,
+      trial,
+      environment,
+      cost,
+      time,
+      curves,
+      graph,
+      ...rest
+    } = record
+    const { seed, ...template } = trial
+    const { stepSeconds, ...figures } = time ?? {}
+    const own: Details = {
+      ...(stepSeconds && { stepSeconds }),
+      ...(curves && { curves }),
+      ...(graph && { graph: withText(graph, graphs) }),
+    }
+    details.push(own)
+    return {
+      ...rest,
+      trial: trials.place(template),
+      seed,
+      environment: environments.place(environment),
+      ...(cost && { cost: costs.place(cost) }),
+      ...(time && { time: figures as Omit<Time, 'stepSeconds'> }),
+      has: Object.keys(own) as (keyof Details)[],
+    }
   }
-  return { title, records: records.map(unpacked), ...(before && { before: before.map(unpacked) }) }
+  const packedRecords = records.map(packed)
+  const packedBefore = before.map(packed)
+  const chunks: (readonly unknown[])[] = []
+  for (let at = 0; at < details.length; at += CHUNK) chunks.push(details.slice(at, at + CHUNK))
+  return {
+    payload: {
+      title,
+      schemaVersion: (records[0] ?? before[0])?.schemaVersion as BenchRecord['schemaVersion'],
+      trials: trials.items,
+      environments: environments.items,
+      costs: costs.items,
+      records: packedRecords,
+      ...(before.length > 0 && { before: packedBefore }),
+    },
+    chunks: [...chunks, graphs.items],
+  }
+}
+
+function withText(graph: NonNullable<BenchRecord['graph']>, graphs: Interned<string>) {
+  const { text, ...rest } = graph
+  return text === undefined ? rest : { ...rest, text: graphs.place(text) }
+}
+
+/** Gives equal things one place in a list. */
+class Interned<T> {
+  readonly items: T[] = []
+  readonly #places = new Map<string, number>()
+
+  place(item: T): number {
+    const key = JSON.stringify(item)
+    const known = this.#places.get(key)
+    if (known !== undefined) return known
+    this.#places.set(key, this.items.length)
+    return this.items.push(item) - 1
+  }
+}
+
+/**
+ * Returns the records of a payload. Their details are parsed when they are first read.
+ * @param chunkAt returns the JSON text of a chunk of details.
+ */
+export function unpack(payload: Payload, chunkAt: (index: number) => string): Content {
+  const { title, records, before } = payload
+  const count = records.length + (before?.length ?? 0)
+  const parsed = new Map<number, readonly unknown[]>()
+  const chunk = (index: number) => {
+    let known = parsed.get(index)
+    if (known === undefined) parsed.set(index, (known = JSON.parse(chunkAt(index)) as unknown[]))
+    return known
+  }
+  const detailsOf = (position: number) =>
+    chunk(Math.floor(position / CHUNK))[position % CHUNK] as Details
+  const graphs = () => chunk(Math.ceil(count / CHUNK)) as readonly string[]
+  const unpacked = (record: PackedRecord, position: number): BenchRecord => {
+    const { trial, seed, environment, cost, time, has, ...rest } = record
+    const whole: Record<string, unknown> = {
+      schemaVersion: payload.schemaVersion,
+      ...rest,
+      trial: { ...payload.trials[trial]!, seed },
+      environment: payload.environments[environment]!,
+    }
+    if (cost !== undefined) whole['cost'] = payload.costs[cost]!
+    if (time !== undefined) {
+      const figures: object = { ...time }
+      if (has.includes('stepSeconds'))
+        lazily(figures, 'stepSeconds', () => detailsOf(position).stepSeconds)
+      whole['time'] = figures
+    }
+    if (has.includes('curves')) lazily(whole, 'curves', () => detailsOf(position).curves)
+    if (has.includes('graph')) {
+      lazily(whole, 'graph', () => {
+        const { text, ...graph } = detailsOf(position).graph!
+        return text === undefined ? graph : { ...graph, text: graphs()[text]! }
+      })
+    }
+    return whole as unknown as BenchRecord
+  }
+  return {
+    title,
+    records: records.map(unpacked),
+    ...(before && { before: before.map((record, at) => unpacked(record, records.length + at)) }),
+  }
+}
+
+/** Defines a property that computes its value when it is first read. */
+function lazily(target: object, name: string, read: () => unknown): void {
+  Object.defineProperty(target, name, {
+    enumerable: true,
+    configurable: true,
+    get() {
+      const value = read()
+      Object.defineProperty(target, name, { value, enumerable: true })
+      return value
+    },
+  })
 }

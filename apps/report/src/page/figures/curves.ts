@@ -81,12 +81,13 @@ export const curves: Figure = {
   },
 }
 
-function hasLoss({ curves, costOnly }: BenchRecord): boolean {
-  return !costOnly && curves !== undefined && curves.loss.length > 1
+// The curves of a record are parsed when they are read, so that asking for one that will not be shown costs time.
+function hasLoss(record: BenchRecord): boolean {
+  return !record.costOnly && 'curves' in record
 }
 
-function hasAccuracy({ curves, costOnly }: BenchRecord): boolean {
-  return !costOnly && curves?.epochs.some(({ testAccuracy }) => testAccuracy !== undefined) === true
+function hasAccuracy({ accuracy, costOnly }: BenchRecord): boolean {
+  return !costOnly && accuracy !== undefined
 }
 
 export function accuracySeries({ curves, costOnly }: BenchRecord): Series {

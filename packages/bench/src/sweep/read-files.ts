@@ -1,0 +1,98 @@
+// Reads the records of a report from files, compressed files, directories and standard input, piece by piece, so that
+// memory holds the records and never a whole file's text.
+import { createReadStream, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { pipeline, Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+
+import { messageOf, UserError } from '@embed-kd/core'
+import {
+  distinctRecords,
+  RecordReader,
+  type BenchRecord,
+  type SkippedLine,
+} from '@embed-kd/records'
+
+export interface ReadRecords {
+  readonly records: BenchRecord[]
+  readonly skipped: readonly SkippedLine[]
+}
+
+/**
+ * Reads all records of the paths; records that are equal in everything count once.
+ * @param paths files of JSON lines (`.gz` too), directories of such files, or `-` for standard input.
+ * @throws UserError if a path cannot be read, holds too much, or if there are no records.
+ */
+export async function readRecordFiles(paths: readonly string[]): Promise<ReadRecords> {
+  const reader = new RecordReader()
+  for (const path of paths) {
+    for (const file of filesOf(path)) {
+      try {
+        await readInto(reader, file)
+      } catch (error) {
+        if (error instanceof UserError) throw error
+        throw unreadable(file, error)
+      }
+    }
+  }
+  const { skipped } = reader
+  if (reader.records.length === 0) {
+    const [first] = skipped
+    throw new UserError(
+      first === undefined
+        ? `${paths.join(', ')} holds no records`
+        : `${paths.join(', ')} holds no records: line ${first.line} of ${first.source} ${first.reason}`,
+      'give the --out directory of a bench that has finished a trial, or a file of records',
+    )
+  }
+  return { records: distinctRecords(reader.records), skipped }
+}
+
+async function readInto(reader: RecordReader, file: string): Promise<void> {
+  const bytes: Readable = file === '-' ? process.stdin : createReadStream(file)
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  reader.open(file === '-' ? 'standard input' : file)
+  for await (const chunk of uncompressed(bytes)) {
+    reader.push(decoder.decode(chunk, { stream: true }))
+  }
+  reader.push(decoder.decode())
+  reader.close()
+}
+
+/** Looks at the first bytes instead of the name: standard input has none. */
+async function* uncompressed(stream: Readable): AsyncGenerator<Uint8Array> {
+  const pieces = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  const first = await pieces.next()
+  if (first.done === true) return
+  async function* whole() {
+    yield first.value as Buffer
+    yield* { [Symbol.asyncIterator]: () => pieces }
+  }
+  const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b
+  // The iteration throws the errors of both streams, so that the callback has nothing to add.
+  yield* isGzip ? pipeline(Readable.from(whole()), createGunzip(), () => {}) : whole()
+}
+
+const RECORDS = /^records(?:-\d+-of-\d+)?\.jsonl(?:\.gz)?$/
+const JSON_LINES = /\.jsonl(?:\.gz)?$/
+
+/** Lists the files of a directory: those that bench writes, or if there are none all files of JSON lines. */
+function filesOf(path: string): string[] {
+  if (path === '-') return [path]
+  let names: string[]
+  try {
+    if (!statSync(path).isDirectory()) return [path]
+    names = readdirSync(path).sort()
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  const written = names.filter((name) => RECORDS.test(name))
+  const found = written.length > 0 ? written : names.filter((name) => JSON_LINES.test(name))
+  return found.map((name) => join(path, name))
+}
+
+const unreadable = (path: string, error: unknown): UserError =>
+  new UserError(
+    `${path} cannot be read (${messageOf(error)})`,
+    'give the --out directory of a bench, a file of records, or - for standard input',
+  )
