@@ -1,17 +1,22 @@
-// What a profile of single operators says of a step: how long each kind takes, and each part of the model.
+// How long each kind of operator takes in a step, and each part of the model, from a profile of single operators.
 import type { OperatorTime } from '@embed-kd/core'
 
 import { formatFlops, formatSeconds, formatShare, formatTable } from '@embed-kd/records/terminal'
-import type { StepProfile } from '../trial/protocol.js'
+
+/** Times of the operators in some steps. */
+export interface StepProfile {
+  readonly steps: number
+  readonly operators: readonly OperatorTime[]
+}
 
 /** All operators of a group, in an average step. */
 export interface OperatorShare {
   readonly name: string
   readonly calls: number
   readonly seconds: number
-  /** Of all operators together. */
+  /** Share of the time of all operators. */
   readonly share: number
-  /** Of the group's matrix products, where it has some. */
+  /** Speed of the group's matrix products, if it has some. */
   readonly flopsPerSecond?: number
 }
 

@@ -2,7 +2,7 @@
 import { complaintOf, type Complaint } from '@embed-kd/distill/node'
 import { UserError } from '@embed-kd/core'
 import type { TrialConfig } from '../trial/config.js'
-import type { ProbeResult } from '../trial/protocol.js'
+import type { ProbeResult } from '../measure/probe.js'
 import { runJob, type JobLimits } from '../trial/run-job.js'
 import type { PlannedTrial } from './plan.js'
 import type { ProgressDisplay } from './progress.js'

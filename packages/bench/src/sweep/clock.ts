@@ -1,5 +1,5 @@
 // How long a sweep takes: guessed from the work of its trials, then corrected by how long the work done so far took.
-import type { ProbeResult } from '../trial/protocol.js'
+import type { ProbeResult } from '../measure/probe.js'
 import { obstacleTo } from './availability.js'
 import type { PlannedTrial } from './plan.js'
 import { missingPreparations } from './prepare.js'

@@ -4,9 +4,10 @@ import { UserError, type Backend, type ProfiledExecutable } from '@embed-kd/core
 import type { Report } from '@embed-kd/distill'
 import { Feed, openBackend, trainingBatches } from '@embed-kd/distill/node'
 
+import type { StepProfile } from '../measure/operators.js'
 import { loadTrialData, splitsOf } from './config.js'
 import { imageBatches, openTrainer } from './open-trainer.js'
-import type { StepProfile, TrialJob } from './protocol.js'
+import type { TrialJob } from './protocol.js'
 import { openTrialSignal } from './signals.js'
 
 /** Steps that are not counted: the runtime still allocates memory and packs weights. */

@@ -1,9 +1,11 @@
 // The messages between parent and child process. The child says `ready`, gets one job, reports progress, and ends with `done`
 // or `failed`. A child that ends without either was killed or crashed.
 import type { Progress, Report } from '@embed-kd/distill'
-import type { Availability, Capabilities, DType, OperatorTime } from '@embed-kd/core'
+import type { Capabilities } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/records'
 
+import type { StepProfile } from '../measure/operators.js'
+import type { ProbeResult } from '../measure/probe.js'
 import type { DataChoice, TrialConfig } from './config.js'
 
 export interface TrialJob {
@@ -19,12 +21,6 @@ export type TrialResult = Pick<
   BenchRecord,
   'time' | 'roofline' | 'cost' | 'memory' | 'energy' | 'curves' | 'lossScale' | 'accuracy' | 'graph'
 > & { readonly versions: Readonly<Record<string, string>> }
-
-/** Times of the operators in some steps. */
-export interface StepProfile {
-  readonly steps: number
-  readonly operators: readonly OperatorTime[]
-}
 
 /** Training of one of a sweep's own teachers. */
 export interface TeacherJob extends DataChoice {
@@ -63,18 +59,6 @@ export type EmbedResult = NonNullable<BenchRecord['embeddings']>
 export interface ProbeJob {
   readonly backend: string
 }
-
-/** Whether a backend works here, and how fast it multiplies matrices. */
-export type ProbeResult =
-  | {
-      readonly available: true
-      readonly detail?: string
-      readonly versions: Readonly<Record<string, string>>
-      readonly dtypes: readonly DType[]
-      /** Speed of large float32 matrix products. */
-      readonly gemmFlopsPerSecond: number
-    }
-  | Extract<Availability, { available: false }>
 
 export interface Jobs {
   trial: { input: TrialJob; output: TrialResult }
