@@ -7,12 +7,12 @@ import { bytes, count } from './options.js'
 
 export interface DataOptions {
   readonly dataset: string
-  readonly dataSize?: number
-  readonly skipCorrupt?: boolean
-  readonly maxMegapixels?: number
-  readonly imageColumn?: string
-  readonly labelColumn?: string
-  readonly cacheLimit?: number
+  readonly dataSize?: number | undefined
+  readonly skipCorrupt?: boolean | undefined
+  readonly maxMegapixels?: number | undefined
+  readonly imageColumn?: string | undefined
+  readonly labelColumn?: string | undefined
+  readonly cacheLimit?: number | undefined
 }
 
 export const addDataOptions = (command: Command): Command =>

@@ -11,7 +11,7 @@ import { Command, Option } from 'commander'
 
 import { interruptible } from './interrupt.js'
 import { count, number } from './options.js'
-import { addDataOptions, addTrainingOptions, share } from './training-options.js'
+import { addDataOptions, addTrainingOptions, openDataset, share } from './training-options.js'
 
 export const distillCommand = (): Command =>
   addTrainingOptions(
@@ -82,13 +82,16 @@ Examples:
   embed-kd distill --method supervised --dataset mnist --augment crop:2 --ema 0.999 --patience 5 --out runs/d --resume
 `
 
-async function run(options: DistillOptions & { readonly json?: boolean }): Promise<void> {
+async function run(
+  options: DistillOptions & { readonly dataset: string; readonly json?: boolean },
+): Promise<void> {
   const display = new ProgressDisplay()
+  const dataset = await openDataset(options, display)
   display.begin('distill')
   const tell = (message: string) => display.line(message)
   const report: NonNullable<DistillOptions['report']> = (progress) => display.update(progress)
   const distilled = await interruptible(
-    (signal) => distill({ ...options, signal, tell, report }).finally(() => display.end()),
+    (signal) => distill({ ...options, dataset, signal, tell, report }).finally(() => display.end()),
     tell,
   )
   if (!distilled) return

@@ -5,7 +5,7 @@ import { formatBytes, formatDuration } from '@embed-kd/records/terminal'
 import { Command, Option } from 'commander'
 
 import { count, shard, whole } from './options.js'
-import { addDataOptions, augmentation } from './training-options.js'
+import { addDataOptions, augmentation, openDataset } from './training-options.js'
 
 export const embedCommand = (): Command =>
   addDataOptions(
@@ -68,11 +68,15 @@ Examples:
 
 const perClass = (word: string): number | 'all' => (word === 'all' ? 'all' : count(word))
 
-async function run(options: EmbedOptions & { readonly json?: boolean }): Promise<void> {
+async function run(
+  options: EmbedOptions & { readonly dataset: string; readonly json?: boolean },
+): Promise<void> {
   const display = new ProgressDisplay()
+  const dataset = await openDataset(options, display)
   display.begin('embed')
   const made = await embed({
     ...options,
+    dataset,
     tell: (message) => display.line(message),
     report: (progress) => display.update(progress),
   }).finally(() => display.end())

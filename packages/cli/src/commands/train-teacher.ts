@@ -8,7 +8,7 @@ import { Command } from 'commander'
 
 import { interruptible } from './interrupt.js'
 import { count } from './options.js'
-import { addDataOptions, addTrainingOptions } from './training-options.js'
+import { addDataOptions, addTrainingOptions, openDataset } from './training-options.js'
 
 export const trainTeacherCommand = (): Command =>
   addTrainingOptions(
@@ -46,11 +46,13 @@ async function run(
   options: TrainTeacherOptions & { readonly dataset: string; readonly json?: boolean },
 ): Promise<void> {
   const display = new ProgressDisplay()
+  const dataset = await openDataset(options, display)
   display.begin('train-teacher')
   const tell = (message: string) => display.line(message)
   const report: NonNullable<TrainTeacherOptions['report']> = (progress) => display.update(progress)
   const summary = await interruptible(
-    (signal) => trainTeacher({ ...options, signal, tell, report }).finally(() => display.end()),
+    (signal) =>
+      trainTeacher({ ...options, dataset, signal, tell, report }).finally(() => display.end()),
     tell,
   )
   if (!summary) return

@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import { count, number, whole } from './options.js'
 
-export { addDataOptions, openDataset, type DataOptions } from './data-options.js'
+export { addDataOptions, openDataset } from './data-options.js'
 
 /** Reads `flip`, `crop:4`, `flip,crop:4` or `none`. */
 export function augmentation(words: string): Augmentation {

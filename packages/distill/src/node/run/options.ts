@@ -17,6 +17,12 @@ export interface DataOptions {
   readonly dataSize?: number | undefined
   /** Whether images that cannot be decoded are skipped (default: they are an error). */
   readonly skipCorrupt?: boolean | undefined
+  /** Largest image that is decoded, in megapixels (default: 100). */
+  readonly maxMegapixels?: number | undefined
+  /** Column of images of a parquet table (default: a common name). */
+  readonly imageColumn?: string | undefined
+  /** Column of labels of a parquet table (default: a common name). */
+  readonly labelColumn?: string | undefined
   /** Bytes of decoded images to keep (default: half of the free space); images are decoded again if they need more. */
   readonly cacheLimit?: number | undefined
 }
@@ -57,14 +63,17 @@ export interface RunOptions extends StepOptions, Observer, DataOptions {
 
 /** Loads the data set of a command. */
 export const openDataset = async (
-  { dataset, dataSize, skipCorrupt, cacheLimit }: DataOptions,
+  { dataset, dataSize, skipCorrupt, ...rest }: DataOptions,
   tell: (message: string) => void,
 ): Promise<Dataset> =>
   typeof dataset !== 'string'
     ? dataset
     : loadDataset(dataset, {
         ...(dataSize === undefined ? {} : { imageSize: dataSize }),
-        ...(cacheLimit === undefined ? {} : { cacheLimit }),
+        ...(rest.maxMegapixels === undefined ? {} : { maxMegapixels: rest.maxMegapixels }),
+        ...(rest.imageColumn === undefined ? {} : { imageColumn: rest.imageColumn }),
+        ...(rest.labelColumn === undefined ? {} : { labelColumn: rest.labelColumn }),
+        ...(rest.cacheLimit === undefined ? {} : { cacheLimit: rest.cacheLimit }),
         corrupt: skipCorrupt ? 'skip' : 'fail',
         warn: tell,
       })

@@ -65,12 +65,11 @@ function event(
   const message = new Message().double(1, now / 1000)
   if (step !== undefined) message.int(2, step)
   if (version !== undefined) message.string(3, version)
-  const summary = Object.entries(values ?? {}).filter(([, value]) => value !== undefined)
-  if (summary.length > 0) {
-    const scalars = new Message()
-    for (const [tag, value] of summary)
-      scalars.message(1, new Message().string(1, tag).float(2, value!))
-    message.message(5, scalars)
+  if (values) {
+    const summary = new Message()
+    for (const [tag, value] of Object.entries(values))
+      if (value !== undefined) summary.message(1, new Message().string(1, tag).float(2, value))
+    message.message(5, summary)
   }
   // SessionLog { status: START }
   if (start) message.message(7, new Message().int(1, 1))
