@@ -1,43 +1,173 @@
-// Everything a backend, a benchmark or an application needs of core. Platform-neutral: no Node import.
-export * from './backend/backend.js'
-export * from './backend/check.js'
-export { BufferLedger, type Loan, type MemoryRules } from './backend/ledger.js'
-export * from './distill/centroids.js'
-export * from './distill/config.js'
-export * from './distill/define-method.js'
-export * from './distill/graphs.js'
-export * from './distill/loss.js'
-export type * from './distill/method.js'
-export * from './distill/methods.js'
-export * from './distill/micro-batches.js'
-export * from './distill/settings.js'
-export * from './grad/gradients.js'
+// What people import from @embed-kd/core, by name: distillation, graphs and gradients, models, optimizers, tensors, and the
+// contract of a backend. Platform-neutral: nothing here imports from Node. The reference's parts are in @embed-kd/core/reference.
+
+// ---- distillation: methods, the graphs of training, teachers as files -----------------------------------------------
+export { CentroidBuilder, classCentroids } from './distill/centroids.js'
+export {
+  studentSpecs,
+  type ImageShape,
+  type Precision,
+  type TeacherSource,
+  type TrainConfig,
+} from './distill/config.js'
+export { defineMethod, type CustomMethod } from './distill/define-method.js'
+export { embedGraph, evalGraph, gradientGraph, trainGraph } from './distill/graphs.js'
+export type {
+  LossInputs,
+  MethodDefinition,
+  MethodLoss,
+  MethodParameters,
+  MethodShape,
+  TeacherNeed,
+  TeacherOutput,
+} from './distill/method.js'
+export {
+  isMethod,
+  methodDefinition,
+  methodName,
+  methodNames,
+  methods,
+  teacherInput,
+  type Method,
+} from './distill/methods.js'
+export { batchInputs, stepGraphs, type StepPart } from './distill/micro-batches.js'
+export {
+  presets,
+  scheduleOf,
+  type LossSettings,
+  type Preset,
+  type PresetSettings,
+} from './distill/settings.js'
+
+// ---- graphs: tracing, gradients, printing, checking, lowering, costs ------------------------------------------------
+export { gradients } from './grad/gradients.js'
 export * as op from './graph/api.js'
-export * from './graph/cost.js'
-export * from './graph/graph.js'
-export { describeError, guess, isForUser, messageOf, UserError } from './errors.js'
 export { ContractError } from './graph/contracts.js'
-export * from './graph/memory.js'
-export * from './graph/ops.js'
-export * from './graph/print.js'
-export * from './graph/trace.js'
-export * from './graph/traits.js'
-export * from './graph/tree.js'
-export * from './graph/verify.js'
-export * from './lower/lower.js'
-export * from './lower/mixed-precision.js'
-export * from './nn/layers.js'
-export * from './nn/parameters.js'
-export * from './nn/positions.js'
-export * from './nn/resize.js'
-export * from './nn/vit.js'
-export * from './optim/adamw.js'
-export * from './optim/loss-scale.js'
-export * from './optim/schedules.js'
+export { cost, type Cost, type PartCost } from './graph/cost.js'
+export {
+  lastUses,
+  scopeOf,
+  type Graph,
+  type GraphInput,
+  type GraphOutput,
+  type Node,
+  type Part,
+  type Phase,
+  type Place,
+  type Rematerialise,
+  type Role,
+  type ValueId,
+} from './graph/graph.js'
+export { planMemory, planTogether, type MemoryPlan } from './graph/memory.js'
+export {
+  inferTypes,
+  isComposite,
+  longestFloat16Sum,
+  opNames,
+  ops,
+  type AttrsOf,
+  type CompositeName,
+  type OpName,
+  type PrimitiveName,
+} from './graph/ops.js'
+export { print, printNode } from './graph/print.js'
+export { isTensor, spec, trace, Tensor, Tracer, type InputSpec } from './graph/trace.js'
+export { hasTrait, opsWith, type Trait } from './graph/traits.js'
+export { flattenTree, mapTree, type MapLeaves, type Tree } from './graph/tree.js'
+export { verify } from './graph/verify.js'
+export { lower, type LowerOptions } from './lower/lower.js'
+export { mixedPrecision } from './lower/mixed-precision.js'
+
+// ---- models and optimizers ------------------------------------------------------------------------------------------
+export { crossEntropy, l2Normalize, patches } from './nn/layers.js'
+export {
+  drawParameters,
+  initialParameters,
+  isParameterSpec,
+  linearParameters,
+  normParameters,
+  parameterCount,
+  parameterInputs,
+  undecayed,
+  weight,
+  type ParameterSpec,
+  type Parameters,
+} from './nn/parameters.js'
+export { resizePositions } from './nn/positions.js'
+export { resize } from './nn/resize.js'
+export {
+  checkViTConfig,
+  classifierParameters,
+  classScores,
+  embeddingWidth,
+  publishedViT,
+  vitEmbedding,
+  vitParameters,
+  vitShapes,
+  type ClassifierConfig,
+  type ClassifierParameters,
+  type ViTConfig,
+  type ViTParameters,
+} from './nn/vit.js'
+export { initialState, paperAdamW, type AdamWOptions, type TrainingState } from './optim/adamw.js'
+export type { LossScale } from './optim/loss-scale.js'
+export { learningRate, type Schedule } from './optim/schedules.js'
+
+// ---- tensors on the host, files, random numbers ---------------------------------------------------------------------
+export { fromFloat16, toFloat16 } from './tensor/float16.js'
+export { Random } from './tensor/random.js'
+export {
+  formatSafetensors,
+  formatSafetensorsHeader,
+  parseSafetensors,
+  parseSafetensorsHeader,
+  readSafetensor,
+  safetensorsHeaderBytes,
+  type SafetensorsEntry,
+  type SafetensorsFile,
+  type SafetensorsHeader,
+  type StorageType,
+} from './tensor/safetensors.js'
+export {
+  broadcastShapes,
+  bytesOf,
+  bytesPerElement,
+  formatType,
+  hostScalar,
+  hostTensor,
+  inDtype,
+  isFloat,
+  sameShape,
+  sameType,
+  sizeOf,
+  stridesOf,
+  valuesOf,
+  type DType,
+  type FloatType,
+  type HostArrays,
+  type HostTensor,
+  type Shape,
+  type TensorType,
+} from './tensor/tensor.js'
+
+// ---- the contract of a backend, and the reference backend -----------------------------------------------------------
+export type {
+  Availability,
+  Backend,
+  BackendFactory,
+  Capabilities,
+  DeviceBuffer,
+  Excuse,
+  Executable,
+  MemoryUse,
+  OperatorTime,
+  ProfiledExecutable,
+} from './backend/backend.js'
+export { checkHostTensor, checkInputs } from './backend/check.js'
+export { BufferLedger, type Loan, type MemoryRules } from './backend/ledger.js'
 export { evaluate } from './reference/evaluate.js'
 export { referenceBackend } from './reference/reference.js'
 export type { ReferenceTensor } from './reference/tensor.js'
-export * from './tensor/float16.js'
-export * from './tensor/random.js'
-export * from './tensor/safetensors.js'
-export * from './tensor/tensor.js'
+
+// ---- errors ---------------------------------------------------------------------------------------------------------
+export { describeError, guess, isForUser, messageOf, UserError } from './errors.js'
