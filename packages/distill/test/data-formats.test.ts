@@ -353,7 +353,7 @@ describe('images', () => {
       warn: (message) => warnings.push(message.replace(`${directory}/`, '')),
     })
     expect(warnings.map((warning) => warning.replace(/\(.*\)/, '()'))).toEqual([
-      'train: 1 files in class folders are ignored: 1 .txt',
+      'train: 1 file in class folders ignored: 1 .txt',
       'train/cat/0.png: it cannot be decoded (); skipped',
       'train/cat/aa.png: it cannot be decoded (); skipped',
       'train/dog/a0.png: it cannot be decoded (); skipped',
@@ -366,9 +366,7 @@ describe('images', () => {
   })
 
   const failures: [string, string[], Files, RegExp][] = [
-    [
-      'no class',
-      ['train/cat', 'train/dog'],
+    ['no class', ['train/cat', 'train/dog'], {}, /: there is no training split in it, only a test split/],
       {},
       /: 1 of 2 classes has no training images: "train"/,
     ],

@@ -72,9 +72,9 @@ class Machine {
   #line(): string {
     const end = this.#bytes.indexOf(0x0a, this.#at)
     if (end < 0) throw new Error('it is truncated')
-    return this.#take(end + 1 - this.#at)
-      .toString('latin1', 0, end - this.#at)
-      .replace(/\n$/, '')
+    const line = this.#take(end - this.#at).toString('latin1')
+    this.#take(1)
+    return line
   }
 
   #push = (value: unknown): void => void this.#stack.push(value)

@@ -101,7 +101,7 @@ function findFiles(given: string, format: CifarFormat, remedy: string) {
   requireDirectory(given, remedy)
   const directories = new Map<string, string[]>()
   const archives: string[] = []
-  for (const { path, name } of walkFiles(given, remedy, LEVELS)) {
+  for (const { path, name } of walkFiles(given, remedy, { maxDepth: LEVELS })) {
     const directory = dirname(path.toString())
     directories.set(directory, [...(directories.get(directory) ?? []), name])
     if (/cifar.*\.(tar\.gz|tgz|tar)$/i.test(name)) archives.push(path.toString())

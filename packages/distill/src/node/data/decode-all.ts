@@ -3,8 +3,14 @@
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 
-import { DatasetError, type Tell } from './dataset.js'
-import { readAndDecode, type Decoded, type DecodeOptions, type EncodedImage } from './decode.js'
+import type { Tell } from './dataset.js'
+import {
+  readAndDecode,
+  UndecodableError,
+  type Decoded,
+  type DecodeOptions,
+  type EncodedImage,
+} from './decode.js'
 
 export interface DecodeAllOptions extends DecodeOptions {
   /** Policy for images that cannot be decoded: fail (default) or skip, with a line for each. */
@@ -26,7 +32,7 @@ const WAITING_BYTES = 256 * 2 ** 20
 /** Skipped images that are named; more are counted. */
 const NAMED = 10
 
-/** @throws DatasetError at the first image that cannot be decoded, unless such are skipped. */
+/** @throws UndecodableError at the first image that cannot be decoded, unless such are skipped. */
 export async function* decodeInOrder(
   files: readonly EncodedImage[],
   { corrupt = 'fail', signal, ...options }: DecodeAllOptions,
@@ -39,13 +45,13 @@ export async function* decodeInOrder(
       const { bytes, decoded: image } = await readAndDecode(file, options)
       return { file, position, image, digest: digestBytes(bytes) }
     } catch (error) {
-      if (corrupt === 'fail' || !(error instanceof DatasetError)) throw error
+      if (corrupt === 'fail' || !(error instanceof UndecodableError)) throw error
       return error
     }
   }
   for await (const decoded of inOrder(files, decode, () => ahead)) {
     signal?.throwIfAborted()
-    if (decoded instanceof DatasetError) {
+    if (decoded instanceof UndecodableError) {
       if (++skipped <= NAMED) tell(`${decoded.complaint}; skipped`)
       continue
     }

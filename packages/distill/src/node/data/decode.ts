@@ -58,7 +58,10 @@ const memory = new Gate(256 * 2 ** 20)
 /** Bytes a pixel takes while it is decoded: three in the decoder, three in its result, and a float of one plane to resize. */
 const PIXEL_BYTES = 10
 
-/** Reads and decodes an image. @throws DatasetError naming the image if it cannot be decoded. */
+/** An image that cannot be decoded, which may be skipped, unlike a table or archive that cannot be read. */
+export class UndecodableError extends DatasetError {}
+
+/** Reads and decodes an image. @throws UndecodableError naming the image if it cannot be decoded. */
 export async function decodeImage(image: EncodedImage, options: DecodeOptions): Promise<Decoded> {
   return (await readAndDecode(image, options)).decoded
 }
@@ -75,7 +78,7 @@ export async function readAndDecode(
     } catch (error) {
       if (error instanceof DatasetError) throw error
       const lines = new Set(messageOf(error).trim().split('\n'))
-      throw new DatasetError(
+      throw new UndecodableError(
         image.name,
         `it cannot be decoded (${[...lines].join(', ')})`,
         error instanceof TooLarge
@@ -101,6 +104,7 @@ async function decode(
   const bitmap = readBitmap(bytes, check)
   if (bitmap) return { ...toPlanes(bitmap, imageSize), oddities: [] }
   const header = await open(bytes).metadata()
+  if (header.format === 'svg') throw new Error('it is a drawing (SVG), not an image of pixels')
   const { width, height } = header
   check({ width, height })
   return memory.run(PIXEL_BYTES * width * height, async () => {

@@ -34,7 +34,7 @@ export function findIdx(
   const directory = isPrefix ? dirname(given) : given
   if (!isPrefix) requireDirectory(directory, remedy)
   const sets = new Map<string, Found>()
-  for (const { relative, path, name } of walkFiles(directory, remedy, LEVELS)) {
+  for (const { relative, path, name } of walkFiles(directory, remedy, { maxDepth: LEVELS })) {
     const { prefix, split, what } = namePattern.exec(name)?.groups ?? {}
     if (prefix === undefined) continue
     // Kaggle's archives put each file in a folder of its own name.

@@ -7,9 +7,9 @@ import { basename, dirname, extname, join, resolve } from 'node:path'
 import { DatasetError, type Columns, type Tell } from './dataset.js'
 import { arrangeSplits, type FoundSplit, type Located } from './listing.js'
 import { causeOf, countByExtension, describeDirectory, requireDirectory } from './files.js'
-import { compareText, listSome } from './labels.js'
+import { compareText, countOf, listSome } from './labels.js'
 import { splitOf, type SplitName } from './splits.js'
-import { isText, listEntries, walkFiles, type Entry, type File } from './walk.js'
+import { inodesAbove, isText, listEntries, walkFiles, type Entry, type File } from './walk.js'
 
 const extensions = new Set(
   '.jpg .jpeg .png .webp .gif .tif .tiff .avif .bmp .ppm .pgm .pbm .pnm'.split(' '),
@@ -67,16 +67,35 @@ function findLayout(directory: string, tell: Tell): Layout {
     const entries = entriesOf(root)
     const folders = entries.filter(({ kind }) => kind === 'directory')
     const splits = findSplits(root, folders, tell)
-    if (splits.train !== undefined || Object.keys(splits).length > 1) {
+    if (Object.keys(splits).length > 0) {
       if (level > 0) tell(`${directory}: the data set is in ${root}`)
       return { root, splits }
     }
-    const [only] = folders
-    const isWrapped =
-      folders.length === 1 && level < LEVELS && hasFolders(only!) && !entries.some(isImage)
-    if (!isWrapped) return flatLayout(root, folders)
-    root = join(root, only!.name)
+    const inner = entries.some(isImage) || level === LEVELS ? undefined : chooseInner(root, folders)
+    if (!inner) return flatLayout(root, folders)
+    root = join(root, inner.name)
   }
+}
+
+/** Chooses the folder that has the data set in it: the only folder, or the only one of several that has splits of images. */
+function chooseInner(root: string, folders: readonly Entry[]): Entry | undefined {
+  if (folders.length === 1) return hasFolders(folders[0]!) ? folders[0] : undefined
+  const sets = folders.filter(({ path }) => {
+    const { train } = findSplits(path.toString(), foldersOf(path.toString()), () => {})
+    return train !== undefined && hasImages(train)
+  })
+  if (sets.length < 2) return sets[0]
+  const names = sets.map(({ name }) => name)
+  throw new DatasetError(
+    root,
+    `it has several data sets: ${listSome(names)}`,
+    `give one of them, such as images:${join(root, names[0]!)}`,
+  )
+}
+
+function hasImages(directory: string): boolean {
+  for (const file of walkFiles(directory, remedy)) if (isImage(file)) return true
+  return false
 }
 
 /** If the given directory is the training split and its neighbours are other splits, the directory above is meant. */
@@ -118,24 +137,31 @@ function findSplits(root: string, folders: readonly Entry[], tell: Tell): Layout
   return splits
 }
 
-/** Some archives repeat the folder of a split: seg_train/seg_train/<class>. */
+/** Some archives repeat the folder of a split, or put its images in one: seg_train/seg_train/<class>, train/images/<class>. */
 function unwrap(path: string, split: SplitName): string {
   const folders = foldersOf(path)
   const [only] = folders
-  const isRepeated = folders.length === 1 && splitOf(only!.name) === split && hasFolders(only!)
-  return isRepeated ? unwrap(join(path, only!.name), split) : path
+  const isWrapped =
+    folders.length === 1 &&
+    (splitOf(only!.name) === split || /^images?$/i.test(only!.name)) &&
+    hasFolders(only!)
+  return isWrapped ? unwrap(join(path, only!.name), split) : path
 }
 
 /** Without folders of splits, the folders are classes of a training split. */
 function flatLayout(root: string, folders: readonly Entry[]): Layout {
-  if (folders.length === 0) throw nothingFound(root)
+  const named = folders.map(({ name }) => splitOf(name)).filter((split) => split !== undefined)
+  // One class may well be called train (the vehicle); folders called after several splits are no classes.
+  if (named.length === folders.length || new Set(named).size > 1) throw nothingFound(root)
+  if (folders.length === 1 && !hasFolders(folders[0]!) && findHint(root, 0))
+    throw nothingFound(root)
   for (const folder of folders) {
     const inner = foldersOf(folder.path.toString())
     if (inner.length > 0 && inner.every(({ name }) => splitOf(name) !== undefined))
       throw new DatasetError(
         root,
         `its folder ${folder.name}/ has splits in it (${listSome(inner.map(({ name }) => name))})`,
-        `if it is a data set, give images:${join(root, folder.name)}; if it is a class, ${remedy}`,
+        `if it is a class, ${remedy}`,
       )
   }
   return { root, splits: { train: root } }
@@ -153,15 +179,17 @@ const otherFormats: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
-function nothingFound(root: string): DatasetError {
-  const names = [...walkFiles(root, remedy, 2)].map(({ name }) => name)
-  const hint = otherFormats.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1]
-  return new DatasetError(
+function findHint(root: string, maxDepth: number): string | undefined {
+  const names = [...walkFiles(root, remedy, { maxDepth })].map(({ name }) => name)
+  return otherFormats.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1]
+}
+
+const nothingFound = (root: string): DatasetError =>
+  new DatasetError(
     root,
     `there are no class folders in it; ${describeDirectory(root)}`,
-    hint ?? remedy,
+    findHint(root, 2) ?? remedy,
   )
-}
 
 interface ClassFolder {
   /** Normalised, as macOS and Linux write accents differently. */
@@ -173,9 +201,12 @@ interface ClassFolder {
 
 function readClasses(split: string, tell: Tell): ClassFolder[] {
   const entries = entriesOf(split)
-  const folders = entries.filter(({ kind }) => kind === 'directory')
+  const above = inodesAbove(split)
+  const folders = entries.filter(
+    ({ kind, inode }) => kind === 'directory' && !above.includes(inode),
+  )
   const loose = entries.filter(isImage).length
-  if (loose > 0) tell(`${split}: ${loose} images in no class folder are ignored`)
+  if (loose > 0) tell(`${split}: ${countOf(loose, 'image')} in no class folder ignored`)
   const unnamed = folders.find((folder) => !isText(folder))
   if (unnamed)
     throw new DatasetError(
@@ -185,7 +216,7 @@ function readClasses(split: string, tell: Tell): ClassFolder[] {
     )
   const ignored: File[] = []
   const classes = folders.map((folder) => {
-    const files = [...walkFiles(folder.path, remedy)]
+    const files = [...walkFiles(folder.path, remedy, { above })]
     const unread = files.filter((file) => !isImage(file))
     for (const file of unread) ignored.push(file)
     return {
@@ -195,8 +226,13 @@ function readClasses(split: string, tell: Tell): ClassFolder[] {
     }
   })
   if (ignored.length > 0)
-    tell(`${split}: ${ignored.length} files in class folders are ignored: ${countFiles(ignored)}`)
-  return classes
+    tell(
+      `${split}: ${countOf(ignored.length, 'file')} in class folders ignored: ${countFiles(ignored)}`,
+    )
+  // A folder called as an image is a left-over of some program, unless there are images in it.
+  return classes.filter(
+    ({ name, images }) => images.length > 0 || !extensions.has(extname(name).toLowerCase()),
+  )
 }
 
 function countFiles(files: readonly File[]): string {
@@ -204,7 +240,7 @@ function countFiles(files: readonly File[]): string {
   const named = countByExtension(
     files.filter(({ kind }) => kind === 'file').map(({ name }) => name),
   )
-  return [named, links > 0 ? `${links} broken links or devices` : ''].filter(Boolean).join(', ')
+  return [named, links > 0 ? countOf(links, 'broken link') : ''].filter(Boolean).join(', ')
 }
 
 /** Images of competitions to be labelled are all in one folder, which is no class. */
@@ -224,7 +260,9 @@ function arrangeFolders(root: string, found: readonly FoundFolders[], tell: Tell
   const names = [...new Set(trainClasses.map(({ name }) => name))].sort(compareText)
   const splits: Partial<Record<SplitName, FoundSplit>> = {}
   for (const { which, path, classes } of found) {
-    const isUsed = which !== 'validation' || !found.some((other) => other.which === 'test')
+    const isUsed =
+      trainClasses.length > 0 &&
+      (which !== 'validation' || !found.some((other) => other.which === 'test'))
     if (isUnlabelled(classes, names)) {
       tell(
         `${path}: its only folder is ${classes[0]!.name}/, not a class, so the split is not used`,

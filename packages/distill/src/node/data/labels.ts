@@ -143,6 +143,9 @@ export function checkClasses(check: ClassCheck): void {
     )
 }
 
+/** Returns a number of things: `1 file`, `2 files`. */
+export const countOf = (n: number, thing: string): string => `${n} ${thing}${n === 1 ? '' : 's'}`
+
 const SHOWN = 5
 
 /** Joins the first few of a list, and says how many more there are. */

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatasetError, type Columns, type Tell } from './dataset.js'
 import { arrangeSplits, type FoundSplit, type Located } from './listing.js'
 import { causeOf, describeDirectory, requireDirectory } from './files.js'
-import { listSome } from './labels.js'
+import { countOf, listSome } from './labels.js'
 import { readColumn, readPackedImages, readTableFacts } from './parquet-reader.js'
 import type { ColumnKind, PackedImages, TableFacts } from './parquet-table.js'
 import { splitOf, splitOfPath, type SplitName } from './splits.js'
@@ -61,7 +61,7 @@ function groupTables(directory: string, tables: readonly File[], tell: Tell): Ta
   }
   if (configurations.size === 0) return { train: unnamed }
   if (unnamed.length > 0)
-    tell(`${directory}: ${unnamed.length} parquet files called after no split are ignored`)
+    tell(`${directory}: ${countOf(unnamed.length, 'parquet file')} called after no split ignored`)
   const trained = [...configurations].filter(([, splits]) => splits.train)
   if (trained.length > 1) {
     const names = trained.map(([key]) => key || '(none)')

@@ -57,7 +57,8 @@ export function* listTar(
   try {
     let longName: string | undefined
     let pax: Record<string, string> = {}
-    for (let at = 0; at < archive.bytes;) {
+    let at = 0
+    while (at < archive.bytes) {
       const header = archive.read(at, BLOCK)
       if (header.length < BLOCK) throw new Error('it is truncated')
       if (header.every((byte) => byte === 0)) return
@@ -84,6 +85,8 @@ export function* listTar(
       }
       at = begin + BLOCK * Math.ceil(bytes / BLOCK)
     }
+    // Some writers leave out the empty blocks at the end, but none the padding of the last member.
+    if (at !== archive.bytes) throw new Error('it is truncated')
   } finally {
     archive.close()
   }

@@ -1,7 +1,8 @@
 // Walks directories for data: regular files, whether linked or not, without junk, in the order of their paths. A link that leads
 // back to a directory above itself is not followed.
 
-import { readdirSync, statSync, type BigIntStats } from 'node:fs'
+import { readdirSync, realpathSync, statSync, type BigIntStats } from 'node:fs'
+import { dirname } from 'node:path'
 
 import { DatasetError } from './dataset.js'
 import { isJunk } from './junk.js'
@@ -73,14 +74,34 @@ export function listEntries(directory: string | Buffer): Entry[] {
   return entries.sort((a, b) => compareText(a.name, b.name))
 }
 
-/** Yields all files, and what is neither file nor directory, below a directory. @throws DatasetError if a directory cannot be listed. */
-export function* walkFiles(
+/** Returns the identities of a directory and of all directories above it. */
+export function inodesAbove(directory: string | Buffer): string[] {
+  const inodes: string[] = []
+  try {
+    for (let path = realpathSync(directory); ; path = dirname(path)) {
+      const { dev, ino } = statSync(path, { bigint: true })
+      inodes.push(`${dev}:${ino}`)
+      if (path === dirname(path)) return inodes
+    }
+  } catch {
+    return inodes
+  }
+}
+
+/**
+ * Yields all files, and what is neither file nor directory, below a directory.
+ * @param above identities of directories to which links are not followed; the directory and those above it always belong to them.
+ * @throws DatasetError if a directory cannot be listed.
+ */
+export function walkFiles(
   directory: string | Buffer,
   remedy: string,
-  maxDepth = Infinity,
+  {
+    maxDepth = Infinity,
+    above = [],
+  }: { readonly maxDepth?: number; readonly above?: readonly string[] } = {},
 ): Iterable<File> {
-  const status = statSync(directory, { bigint: true, throwIfNoEntry: false })
-  yield* walk(directory, '', [`${status?.dev}:${status?.ino}`], remedy, maxDepth)
+  return walk(directory, '', [...above, ...inodesAbove(directory)], remedy, maxDepth)
 }
 
 function* walk(

@@ -9,6 +9,7 @@ import { DatasetError, type Columns, type Tell } from './dataset.js'
 import { arrangeSplits, type FoundSplit, type Located } from './listing.js'
 import { countByExtension, describeDirectory, isFile, requireDirectory } from './files.js'
 import { isJunk } from './junk.js'
+import { countOf } from './labels.js'
 import { splitOfPath, type SplitName } from './splits.js'
 import { listTar } from './tar.js'
 import { walkFiles, type File } from './walk.js'
@@ -140,7 +141,7 @@ function readSplit(directory: string, shards: readonly File[], tell: Tell): Foun
     )
   if (unread.length > 0)
     tell(
-      `${directory}: ${unread.length} files in archives are ignored: ${countByExtension(unread)}`,
+      `${directory}: ${countOf(unread.length, 'file')} in archives ignored: ${countByExtension(unread)}`,
     )
   return { source: directory, images, labels: { values, describe: (i) => images[i]!.name } }
 }
