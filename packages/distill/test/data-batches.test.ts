@@ -231,14 +231,14 @@ describe('model input', () => {
       width: 4,
       mean: [0.2],
       std: [0.5],
-      fit: 'pad' as const,
+      fit: 'crop' as const,
     }
     const b = -0.4
     const image = [b, b, b, b, b, b, 0, b, b, 0.4, 1.6, b, b, b, b, b, b, b, b, b]
     expect(write(grey, target, Uint8Array.of(...pixels, ...pixels))).toEqual([...image, ...image])
   })
 
-  it.each(['resize', 'pad'] as const)('repeats grey for three channels (%s)', (fit) => {
+  it.each(['resize', 'crop'] as const)('repeats grey for three channels (%s)', (fit) => {
     const [mean, std] = [
       [0, 0.2, 0.4],
       [1, 0.5, 0.2],
@@ -251,7 +251,7 @@ describe('model input', () => {
     expect(three).toEqual(each)
   })
 
-  it('resizes as if it were normalised first', () => {
+  it('resizes bytes and then normalises', () => {
     const target = {
       channels: 1,
       height: 1,
@@ -260,7 +260,8 @@ describe('model input', () => {
       std: [0.5],
       fit: 'resize' as const,
     }
-    expect(write(grey, target, pixels)).toEqual([0.4])
+    // The mean of the four is 102, but each of the two passes rounds.
+    expect(write(grey, target, pixels)).toEqual([0.40784])
   })
 
   it.each([
@@ -272,9 +273,9 @@ describe('model input', () => {
     [{ channels: 1, mean: [0, 0], std: [1] }, {}, /as many means and positive/],
     [{ channels: 1, mean: [0], std: [0] }, {}, /as many means and positive/],
     [
-      { channels: 1, mean: [0], std: [1], height: 1, fit: 'pad' as const },
+      { channels: 1, mean: [0], std: [1], height: 1, fit: 'none' as const },
       {},
-      /2x2 cannot be padded to 1x2/,
+      /2x2 stay 2x2, the model takes 1x2/,
     ],
   ])('refuses %j from %j', (target, source, message) => {
     const full = { ...grey, fit: 'resize' as const, ...target }

@@ -23,9 +23,10 @@ import { goldenDirectory, relativeError } from '@embed-kd/conformance/golden'
 import { openBackend } from '../src/node/index.js'
 import type { ModelInput } from '../src/node/data/input.js'
 import { exportOnnxModel } from '../src/node/run/export.js'
-import { openEncoder, type EncoderOptions } from '../src/node/teachers/encoder.js'
+import type { EncoderOptions } from '../src/node/teachers/encoder.js'
 import { saveHfTeacher } from '../src/node/teachers/hf-save.js'
 import { loadHfTeacher } from '../src/node/teachers/hf.js'
+import { openEncoder } from '../src/node/teachers/open.js'
 
 const source = { channels: 3, height: 12, width: 12 }
 const count = 5
@@ -123,11 +124,13 @@ describe('openEncoder', () => {
     await ort.dispose()
   })
 
-  it('asks which output of several is meant, and lists them', async () => {
-    await expect(open(onnx)).rejects.toThrow(
-      'has several outputs that could be the embedding: logits [batch, 4], embeddings [batch, 24]; choose with --output',
+  it('takes the output that is called an embedding, and lists the others', async () => {
+    const encoder = await open(onnx)
+    expect([encoder.pooling, encoder.width]).toEqual(['embeddings', 24])
+    await encoder.dispose()
+    await expect(open(onnx, { output: 'pooled' })).rejects.toThrow(
+      'its outputs are logits float32 [batch, 4], embeddings float32 [batch, 24]',
     )
-    await expect(open(onnx, { output: 'pooled' })).rejects.toThrow('has no output pooled')
     await expect(open(onnx, { output: 'logits', pooling: 'cls' })).rejects.toThrow(
       'nothing to pool',
     )
@@ -151,7 +154,7 @@ describe('openEncoder', () => {
   it('pools tokens as it is told', async () => {
     const file = tokensFile('tokens', (x) => ({ tokens: patches(x, 2) }))
     await expect(open(file)).rejects.toThrow(
-      'the output tokens [batch, 4, 12] has one vector for each token; say with --pooling',
+      'the output tokens float32 [batch, 4, 12] has one vector for each token; say with --pooling',
     )
     await expect(open(file, { pooling: 'max' })).rejects.toThrow(
       'there is no pooling max; choose one of cls, mean',
@@ -169,8 +172,7 @@ describe('openEncoder', () => {
     const file = tokensFile('infinite', (x) => ({
       out: op.log(op.mul(op.sum(x, { axes: [2, 3] }), 0)),
     }))
-    const encoder = await open(file)
-    await expect(encoder.embed(pixels, count)).rejects.toThrow('is not finite')
+    await expect(open(file)).rejects.toThrow('is not finite')
   })
 
   it('says what a teacher can be', async () => {
@@ -178,12 +180,13 @@ describe('openEncoder', () => {
       writeFileSync(join(directory, name), text)
       return join(directory, name)
     }
-    await expect(open(join(directory, 'nowhere'))).rejects.toThrow('there is no teacher')
-    await expect(open(file('weights.bin'))).rejects.toThrow('is a pickled checkpoint')
-    await expect(open(file('weights.safetensors'))).rejects.toThrow(
-      'is a file, but not an .onnx one',
+    await expect(open(join(directory, 'nowhere'))).rejects.toThrow('there is no file or directory')
+    await expect(open('nowhere')).rejects.toThrow(
+      'there is no teacher nowhere; give a published shape',
     )
-    await expect(open(file('broken.onnx'))).rejects.toThrow('cannot be opened by ONNX Runtime')
+    await expect(open(file('weights.bin'))).rejects.toThrow('is a pickled checkpoint')
+    await expect(open(file('weights.txt'))).rejects.toThrow('is neither an .onnx file nor')
+    await expect(open(file('broken.onnx'))).rejects.toThrow('is not an ONNX model')
     const lonely = join(directory, 'lonely')
     mkdirSync(lonely)
     cpSync(onnx, join(lonely, 'model.onnx'))
@@ -196,7 +199,7 @@ describe('openEncoder', () => {
     const vectorFile = join(directory, 'vectors.onnx')
     writeFileSync(vectorFile, exportOnnx(vectors))
     await expect(open(vectorFile)).rejects.toThrow(
-      'is no image encoder: its inputs are x [batch, 7]',
+      'is no image encoder: its inputs are x float32 [batch, 7]',
     )
     await expect(open(checkpoint, { source: { ...source, channels: 4 } })).rejects.toThrow(
       'images of 4 channels cannot be given to a model of 3',

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { goldenDirectory } from '@embed-kd/conformance/golden'
-import { fetchCheckpoint, isHubId } from '../src/node/teachers/hf-hub.js'
+import { fetchModel, parseHubId, type FetchOptions } from '../src/node/teachers/hf-hub.js'
 import { loadHfTeacher } from '../src/node/teachers/hf.js'
 
 const commit = 'c'.repeat(40)
@@ -72,7 +72,10 @@ function serve(hub: Hub): Server {
   })
 }
 
-describe('fetchCheckpoint', () => {
+const fetchCheckpoint = (id: string, options: FetchOptions = {}) =>
+  fetchModel(parseHubId(id)!, options)
+
+describe('fetchModel', () => {
   let hub: Hub
   let server: Server
   let cache: string
@@ -139,7 +142,7 @@ describe('fetchCheckpoint', () => {
     await fetchCheckpoint('us/tiny')
     rmSync(blob)
     writeFileSync(`${blob}.incomplete`, Buffer.alloc(1000, 1))
-    await expect(fetchCheckpoint('us/tiny')).rejects.toThrow('what was downloaded has the digest')
+    await expect(fetchCheckpoint('us/tiny')).rejects.toThrow('the download has the digest')
     expect(existsSync(`${blob}.incomplete`)).toBe(false)
     await fetchCheckpoint('us/tiny')
     expect(blobs()).toContain(sha256(weights))
@@ -148,11 +151,28 @@ describe('fetchCheckpoint', () => {
   it('says why it will not have pickles, and what it could not find', async () => {
     hub.files.delete('model.safetensors')
     await expect(fetchCheckpoint('us/tiny')).rejects.toThrow('pickled weights (.bin) are not read')
-    await expect(fetchCheckpoint('us/absent')).rejects.toThrow('Repository not found')
+    await expect(fetchCheckpoint('us/absent')).rejects.toThrow(
+      'there is no directory us/absent, and us/absent cannot be downloaded from the hub (Repository not found',
+    )
   })
 
-  it('tells identifiers from paths', () => {
-    expect(['a/b', 'a/b@v1', 'a.b/c-d'].map(isHubId)).toEqual([true, true, true])
-    expect(['a', './a/b', '/a/b', 'a/b/c', 'a/b.onnx@'].map(isHubId)).toEqual(Array(5).fill(false))
-  })
+  it.each<[string, object | undefined]>([
+    ['a/b', { name: 'a/b', revision: 'main' }],
+    ['a.b/c-d@v1', { name: 'a.b/c-d', revision: 'v1' }],
+    ['hf:a/b', { name: 'a/b', revision: 'main' }],
+    ['hf://a/b@refs/pr/1', { name: 'a/b', revision: 'refs/pr/1' }],
+    ['https://huggingface.co/a/b', { name: 'a/b', revision: 'main' }],
+    ['https://huggingface.co/a/b/', { name: 'a/b', revision: 'main' }],
+    ['hf.co/a/b/tree/dev', { name: 'a/b', revision: 'dev' }],
+    [
+      'https://huggingface.co/a/b/blob/main/onnx/model_fp16.onnx?x=1',
+      { name: 'a/b', revision: 'main', file: 'onnx/model_fp16.onnx' },
+    ],
+    ['a', undefined],
+    ['./a/b', undefined],
+    ['/a/b', undefined],
+    ['a/b/c', undefined],
+    ['a/b.onnx@', undefined],
+    ['a/b@../../x', undefined],
+  ])('reads %s', (id, expected) => expect(parseHubId(id)).toEqual(expected))
 })

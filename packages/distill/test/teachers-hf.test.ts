@@ -137,11 +137,13 @@ describe('loading a checkpoint', () => {
 
   it('gives a model for other image sizes, with its position embeddings resized', () => {
     const at = copy('hf-dinov2')
-    const { model, parameters, input } = loadHfTeacher(at, 24)
+    const { model, parameters, input } = loadHfTeacher(at, { imageSize: 24 })
     expect(model.imageSize).toBe(24)
     expect(input).toMatchObject({ height: 24, width: 24, interpolation: 'bicubic' })
     expect(parameters.get('pos_embed')!.shape).toEqual([1 + 6 * 6, 24])
-    expect(() => loadHfTeacher(at, 23)).toThrow('patch size 4 does not divide image size 23')
+    expect(() => loadHfTeacher(at, { imageSize: 23 })).toThrow(
+      'patch size 4 does not divide image size 23',
+    )
   })
 
   it('follows preprocessor_config.json', () => {
@@ -168,10 +170,10 @@ describe('loading a checkpoint', () => {
     // p / 127.5 - 1 is (p / 255 - 1/2) / (1/2).
     input.mean.forEach((value) => expect(value).toBeCloseTo(0.5, 12))
     ;[0.5, 0.5, 1].forEach((value, i) => expect(input.std[i]).toBeCloseTo(value, 12))
-    write({ resample: 1 })
-    expect(() => loadHfTeacher(at)).toThrow('resample 1 is neither 2 (bilinear) nor 3 (bicubic)')
-    write({ size: { height: 16, width: 20 } })
-    expect(() => loadHfTeacher(at)).toThrow('images of 16x20 are not square')
+    write({ resample: 6 })
+    expect(() => loadHfTeacher(at)).toThrow("resample 6 is none of Pillow's filters")
+    write({ do_center_crop: false, size: { height: 16, width: 20 }, image_mean: 0.5 })
+    expect(loadHfTeacher(at).model).toMatchObject({ imageSize: 16, imageWidth: 20 })
   })
 
   it('takes the vision tower out of a whole CLIP', () => {
@@ -194,20 +196,20 @@ describe('loading a checkpoint', () => {
       'type "resnet" is not computed here; the types known are',
     ],
     [
-      'SwiGLU',
-      (at) => edit(at, (c) => Object.assign(c, { model_type: 'dinov2', use_swiglu_ffn: true })),
-      'SwiGLU blocks (DINOv2 giant)',
-    ],
-    [
       'an activation unknown here',
-      (at) => edit(at, (c) => (c.hidden_act = 'silu')),
-      'the activation silu is not computed here',
+      (at) => edit(at, (c) => (c.hidden_act = 'mish')),
+      'the activation mish is not computed here',
     ],
     ['another width', (at) => edit(at, (c) => (c.hidden_size = 48)), 'but config.json makes it'],
     [
       'more layers than weights',
       (at) => edit(at, (c) => (c.num_hidden_layers = 3)),
       'has no tensor encoder.layer.2.',
+    ],
+    [
+      'fewer layers than weights',
+      (at) => edit(at, (c) => (c.num_hidden_layers = 1)),
+      'of 1 layers as in config.json does not read the tensor encoder.layer.1.',
     ],
     [
       'a wrong type in the configuration',
@@ -255,6 +257,7 @@ describe('loading a checkpoint', () => {
 })
 
 describe('resizePositions', () => {
+  const square = (side: number) => ({ rows: side, columns: side })
   const grid = (side: number, value: (x: number, y: number) => number) =>
     hostTensor(
       'float32',
@@ -265,7 +268,8 @@ describe('resizePositions', () => {
   it('keeps the class token, and a constant', () => {
     const { data } = resizePositions(
       grid(5, () => 3),
-      13,
+      square(5),
+      square(13),
     )
     expect(data[0]).toBe(7)
     for (const value of data.subarray(1)) expect(value).toBeCloseTo(3, 6)
@@ -275,12 +279,14 @@ describe('resizePositions', () => {
     // At a distance of 1/4: 1.25 (1/4)³ - 2.25 (1/4)² + 1.
     const { data } = resizePositions(
       grid(8, (x) => (x === 3 ? 1 : 0)),
-      16,
+      square(8),
+      square(16),
     )
     expect(data[1 + 8 * 16 + 7]).toBeCloseTo(1.25 / 64 - 2.25 / 16 + 1, 6)
   })
 
-  it('refuses rows that are not one and a square', () => {
-    expect(() => resizePositions(hostTensor('float32', [5 + 1, 2]), 4)).toThrow('of 6 tokens')
+  it('refuses rows that are not those of the grid', () => {
+    const positions = hostTensor('float32', [5 + 1, 2])
+    expect(() => resizePositions(positions, square(2), square(4))).toThrow('of 6 tokens')
   })
 })

@@ -44,8 +44,10 @@ export interface StepInputs<T> {
   }
 }
 
-export const imagesInput = (batch: number, { channels, size }: ImageShape): InputSpec =>
-  spec([batch, channels, size, size])
+export const imagesInput = (
+  batch: number,
+  { channels, size, width = size }: ImageShape,
+): InputSpec => spec([batch, channels, size, width])
 export const labelsInput = (batch: number): InputSpec => spec([batch], { dtype: 'int32' })
 
 export const isClassifier = (model: ViTConfig): model is ClassifierConfig => 'classes' in model

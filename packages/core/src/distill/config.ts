@@ -12,8 +12,10 @@ import type { PresetSettings } from './settings.js'
 /** Images as the data set has them; models resize them in the graph. */
 export interface ImageShape {
   readonly channels: number
-  /** Pixels along one side. */
+  /** Pixels along one side, or along the height if `width` is given. */
   readonly size: number
+  /** Pixels along the width (default: size). */
+  readonly width?: number
 }
 
 /**

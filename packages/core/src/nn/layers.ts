@@ -54,8 +54,22 @@ export interface AttentionParameters {
   readonly out_proj: { readonly weight: Tensor; readonly bias: Tensor }
 }
 
+/** Rotation angles of rotary positions: cosines and sines [T, headWidth], one row for each token. */
+export interface Rotation {
+  readonly cos: Tensor
+  readonly sin: Tensor
+}
+
+export interface AttentionOptions {
+  readonly dropout?: Dropout | undefined
+  /** Rotates queries and keys by the positions of their tokens (Su 2021, "RoFormer"). Queries are the first tokens. */
+  readonly rotation?: Rotation | undefined
+  /** Added to the scores: [heads, T, T], of which queries are the first rows. */
+  readonly bias?: Tensor | undefined
+}
+
 /**
- * Multi-head self-attention as torch.nn.MultiheadAttention: queries from `x` [B,Q,D], keys and values from
+ * Multi-head attention as torch.nn.MultiheadAttention: queries from `x` [B,Q,D], keys and values from
  * `context` [B,T,D]; result [B,Q,D].
  */
 export function attention(
@@ -63,7 +77,7 @@ export function attention(
   x: Tensor,
   context: Tensor,
   heads: number,
-  dropout?: Dropout,
+  { dropout, rotation, bias }: AttentionOptions = {},
 ): Tensor {
   const [batch, queries, width] = x.shape as [number, number, number]
   const headWidth = width / heads
@@ -75,24 +89,40 @@ export function attention(
     const projected = op.reshape(op.linear(input, w, b), [batch, tokens, heads, headWidth])
     return op.transpose(projected, [0, 2, 1, 3])
   }
-  const query = projection(0, x, headWidth ** -0.5)
-  const key = projection(1, context)
+  const turned = (x: Tensor) => (rotation ? rotate(x, rotation) : x)
+  const query = turned(projection(0, x, headWidth ** -0.5))
+  const key = turned(projection(1, context))
   const value = projection(2, context)
-  const probabilities = op.softmax(op.matmul(query, key, { transposeB: true }))
+  const scores = op.matmul(query, key, { transposeB: true })
+  const probabilities = op.softmax(
+    bias ? op.add(scores, op.sliceAxis(bias, 1, 0, queries)) : scores,
+  )
   const mixed = op.matmul(dropout ? dropout.apply(probabilities) : probabilities, value)
   const joined = op.reshape(op.transpose(mixed, [0, 2, 1, 3]), [batch, queries, width])
   return op.linear(joined, parameters.out_proj.weight, parameters.out_proj.bias)
 }
 
-/** Non-overlapping patches as vectors: [B,C,H,W] -> [B, H/p · W/p, C·p·p], in the layout of a p×p convolution's weight. */
-export function patches(images: Tensor, size: number): Tensor {
+/** Turns the two halves of each head's channels against each other: [B,H,T,headWidth]. */
+function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {
+  const [, , tokens, width] = x.shape as [number, number, number, number]
+  const half = width / 2
+  const turned = op.concat([op.neg(op.sliceAxis(x, 3, half, half)), op.sliceAxis(x, 3, 0, half)], 3)
+  const rows = (table: Tensor) => op.sliceAxis(table, 0, 0, tokens)
+  return op.add(op.mul(x, rows(cos)), op.mul(turned, rows(sin)))
+}
+
+/**
+ * Non-overlapping patches as vectors: [B,C,H,W] -> [B, H/p · W/q, C·p·q], in the layout of a p×q convolution's weight.
+ * @param breadth q (default: p).
+ */
+export function patches(images: Tensor, size: number, breadth = size): Tensor {
   const [batch, channels, height, width] = images.shape as [number, number, number, number]
-  const [rows, columns] = [height / size, width / size]
-  const split = op.reshape(images, [batch, channels, rows, size, columns, size])
+  const [rows, columns] = [height / size, width / breadth]
+  const split = op.reshape(images, [batch, channels, rows, size, columns, breadth])
   return op.reshape(op.transpose(split, [0, 2, 4, 1, 3, 5]), [
     batch,
     rows * columns,
-    channels * size * size,
+    channels * size * breadth,
   ])
 }
 

@@ -2,36 +2,50 @@
 // checkpoint is loaded. Bicubic, as the published vision transformers do it; images are resized elsewhere (resize.ts).
 import { hostTensor, type HostTensor } from '../tensor/tensor.js'
 
+/** Patches along the height and the width. */
+export interface PatchGrid {
+  readonly rows: number
+  readonly columns: number
+}
+
 /**
- * Position embeddings [1 + from², width] of a square grid as [1 + to², width]; the class token's, in the first row, stays.
+ * Position embeddings [leading + from, width] of a grid of patches for another grid; those of the leading tokens stay.
  * As torch.nn.functional.interpolate(mode='bicubic', align_corners=False) of the grid.
- * @throws where the rows are not one and a square.
+ * @param leading tokens before the patches, such as the class token.
+ * @throws if the rows are not those of the leading tokens and the grid `from`.
  */
-export function resizePositions(positions: HostTensor, to: number): HostTensor {
-  const [rows, width] = positions.shape as [number, number]
-  const from = Math.sqrt(rows - 1)
-  if (!Number.isInteger(from))
+export function resizePositions(
+  positions: HostTensor,
+  from: PatchGrid,
+  to: PatchGrid,
+  leading = 1,
+): HostTensor {
+  const [tokens, width] = positions.shape as [number, number]
+  if (tokens !== leading + from.rows * from.columns)
     throw new Error(
-      `position embeddings of ${rows} tokens are not those of a class token and a square of patches`,
+      `position embeddings of ${tokens} tokens are not those of ${leading} leading tokens and ${from.rows}x${from.columns} patches`,
     )
-  if (from === to) return positions
-  const grid = (positions.data as Float32Array).subarray(width)
-  const taps = cubicTaps(from, to)
-  const data = new Float32Array((1 + to * to) * width)
-  data.set((positions.data as Float32Array).subarray(0, width))
+  if (from.rows === to.rows && from.columns === to.columns) return positions
+  const values = positions.data as Float32Array
+  const grid = values.subarray(leading * width)
+  const rows = cubicTaps(from.rows, to.rows)
+  const columns = cubicTaps(from.columns, to.columns)
+  const shape = [leading + to.rows * to.columns, width]
+  const data = new Float32Array(shape[0]! * width)
+  data.set(values.subarray(0, leading * width))
   const sums = new Float64Array(width)
-  taps.forEach((row, y) =>
-    taps.forEach((column, x) => {
+  rows.forEach((row, y) =>
+    columns.forEach((column, x) => {
       sums.fill(0)
       for (const { index: fromY, weight: a } of row)
         for (const { index: fromX, weight: b } of column) {
-          const at = (fromY * from + fromX) * width
+          const at = (fromY * from.columns + fromX) * width
           for (let k = 0; k < width; k++) sums[k]! += a * b * grid[at + k]!
         }
-      data.set(sums, (1 + y * to + x) * width)
+      data.set(sums, (leading + y * to.columns + x) * width)
     }),
   )
-  return hostTensor('float32', [1 + to * to, width], data)
+  return hostTensor('float32', shape, data)
 }
 
 interface Tap {

@@ -25,11 +25,12 @@ export function resizeWeights(from: number, to: number): Float32Array {
   return weights
 }
 
-/** Resizes images [B,C,H,W] to [B,C,size,size]. */
-export function resize(images: Tensor, size: number): Tensor {
+/** Resizes images [B,C,H,W] to [B,C,toHeight,toWidth]. */
+export function resize(images: Tensor, toHeight: number, toWidth = toHeight): Tensor {
   const [, , height, width] = images.shape as [number, number, number, number]
-  const weights = (from: number) =>
-    images.tracer.constant(hostTensor('float32', [size, from], resizeWeights(from, size)))
-  const wide = width === size ? images : op.matmul(images, weights(width), { transposeB: true })
-  return height === size ? wide : op.matmul(weights(height), wide)
+  const weights = (from: number, to: number) =>
+    images.tracer.constant(hostTensor('float32', [to, from], resizeWeights(from, to)))
+  const wide =
+    width === toWidth ? images : op.matmul(images, weights(width, toWidth), { transposeB: true })
+  return height === toHeight ? wide : op.matmul(weights(height, toHeight), wide)
 }

@@ -1,8 +1,8 @@
-// The vision transformer that students and teachers share: patch embedding, class token, pre-norm blocks, and a linear
-// classifier on the class token. With `preNorm` and QuickGELU it is CLIP's (and the paper's student), with `layerScale`
-// DINOv2's, with neither ViT's.
+// The vision transformer that students and teachers share: patch embedding, tokens, pre-norm blocks, pooling, and a linear
+// classifier on the embedding. Its options make it the published families: CLIP (and the paper's student), ViT, DINO, SigLIP, BEiT.
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
+import { hostTensor } from '../tensor/tensor.js'
 import {
   absorbNorm,
   attention,
@@ -10,6 +10,7 @@ import {
   standardize,
   type AffineParameters,
   type Dropout,
+  type Rotation,
 } from './layers.js'
 import {
   linearParameters,
@@ -19,96 +20,83 @@ import {
   type Parameters,
 } from './parameters.js'
 import { resize } from './resize.js'
+import {
+  checkViTConfig,
+  embeddingWidth,
+  leadingTokens,
+  tokenGrid,
+  type Activation,
+  type Pooling,
+  type ViTConfig,
+} from './vit-config.js'
 
-export interface ViTConfig {
-  /** Pixels along one side; images are square. */
-  readonly imageSize: number
-  readonly patchSize: number
-  readonly channels: number
-  /** Width of a token. */
-  readonly width: number
-  readonly layers: number
-  readonly heads: number
-  readonly activation: 'quickGelu' | 'gelu'
-  /** A layer norm before the first block, as in CLIP; the patch embedding then has no bias. */
-  readonly preNorm: boolean
-  /** Epsilon of the layer norms. */
-  readonly epsilon: number
-  /** Probability in [0, 1) that an attention weight is dropped in training. */
-  readonly attentionDropout: number
-  /** Width of the hidden layer in each block; default 4·width. */
-  readonly hiddenWidth?: number
-  /** LayerScale (Touvron 2021, "Going deeper with image transformers"), as in DINOv2. Default: no. */
-  readonly layerScale?: boolean
-  /** Map the class token to an embedding of this width, without bias, as CLIP does. Default: it is the embedding. */
-  readonly projection?: number
-}
+export * from './vit-config.js'
 
-/** Width of a model's embedding. */
-export const embeddingWidth = ({ projection, width }: ViTConfig): number => projection ?? width
+/** The activation of the hidden layer in each block. */
+const activations = {
+  gelu: op.gelu,
+  geluTanh: (x: Tensor) => op.gelu(x, 'tanh'),
+  quickGelu: op.quickGelu,
+  silu: (x: Tensor) => op.mul(x, op.sigmoid(x)),
+  relu: (x: Tensor) => op.maximum(x, 0),
+} satisfies Record<Activation, (x: Tensor) => Tensor>
 
-const positiveIntegers = [
-  'imageSize',
-  'patchSize',
-  'channels',
-  'width',
-  'layers',
-  'heads',
-  'hiddenWidth',
-  'projection',
-] as const
-
-/** @throws where sizes do not divide or are not positive integers. */
-export function checkViTConfig(config: ViTConfig): ViTConfig {
-  const { imageSize, patchSize, width, heads } = config
-  const { hiddenWidth = 1, projection = 1, ...rest } = config
-  const sizes = { ...rest, hiddenWidth, projection }
-  for (const key of positiveIntegers)
-    if (!Number.isInteger(sizes[key]) || sizes[key] < 1)
-      throw new Error(`vision transformer: ${key} must be a positive integer, got ${sizes[key]}`)
-  if (imageSize % patchSize !== 0)
-    throw new Error(
-      `vision transformer: patch size ${patchSize} does not divide image size ${imageSize}`,
-    )
-  if (width % heads !== 0)
-    throw new Error(`vision transformer: ${heads} heads do not divide width ${width}`)
-  return config
-}
-
-const blockParameters = ({ width, hiddenWidth = 4 * width, layerScale }: ViTConfig) => ({
-  norm1: normParameters(width),
-  attn: {
-    // torch.nn.MultiheadAttention: Xavier-uniform projections, zero biases.
-    in_proj_weight: weight([3 * width, width], { bound: Math.sqrt(6 / (4 * width)) }),
-    in_proj_bias: undecayed([3 * width], 0),
-    out_proj: {
-      weight: weight([width, width], { bound: width ** -0.5 }),
-      bias: undecayed([width], 0),
-    },
+/** torch.nn.MultiheadAttention: Xavier-uniform projections, zero biases. */
+const attentionParameters = (width: number) => ({
+  in_proj_weight: weight([3 * width, width], { bound: Math.sqrt(6 / (4 * width)) }),
+  in_proj_bias: undecayed([3 * width], 0),
+  out_proj: {
+    weight: weight([width, width], { bound: width ** -0.5 }),
+    bias: undecayed([width], 0),
   },
-  scale1: layerScale ? undecayed([width], 1) : undefined,
-  norm2: normParameters(width),
-  fc1: linearParameters(width, hiddenWidth),
-  fc2: linearParameters(hiddenWidth, width),
-  scale2: layerScale ? undecayed([width], 1) : undefined,
 })
 
-/** Specifications of the encoder's parameters, with the first values of the paper's code. */
-export function vitParameters(config: ViTConfig) {
-  const { imageSize, patchSize, channels, width, layers, preNorm, projection } =
-    checkViTConfig(config)
-  const fanIn = channels * patchSize ** 2
-  const tokens = (imageSize / patchSize) ** 2 + 1
+function blockParameters(config: ViTConfig) {
+  const { width, heads, hiddenWidth = 4 * width, layerScale, gated, attentionBias } = config
+  const { tokens } = tokenGrid(config)
   return {
-    class_token: undecayed([width], { std: width ** -0.5 }),
-    pos_embed: undecayed([tokens, width], { std: width ** -0.5 }),
+    norm1: normParameters(width),
+    attn: attentionParameters(width),
+    attention_bias: attentionBias ? undecayed([heads, tokens, tokens], 0) : undefined,
+    scale1: layerScale ? undecayed([width], 1) : undefined,
+    norm2: normParameters(width),
+    gate: gated ? linearParameters(width, hiddenWidth) : undefined,
+    fc1: linearParameters(width, hiddenWidth),
+    fc2: linearParameters(hiddenWidth, width),
+    scale2: layerScale ? undecayed([width], 1) : undefined,
+  }
+}
+
+const poolParameters = ({ width, hiddenWidth = 4 * width }: ViTConfig) => ({
+  query: undecayed([width], { std: width ** -0.5 }),
+  attn: attentionParameters(width),
+  norm: normParameters(width),
+  fc1: linearParameters(width, hiddenWidth),
+  fc2: linearParameters(hiddenWidth, width),
+})
+
+/** Specifications of the encoder's parameters, with the initial values of the paper's code. */
+export function vitParameters(config: ViTConfig) {
+  const { patchSize, channels, width, layers, preNorm, projection } = checkViTConfig(config)
+  const { patchWidth = patchSize, classToken = true, registers = 0, positions } = config
+  const fanIn = channels * patchSize * patchWidth
+  const positioned = tokenGrid(config).tokens - registers
+  const token = { std: width ** -0.5 }
+  return {
+    class_token: classToken ? undecayed([width], token) : undefined,
+    register_tokens: registers > 0 ? undecayed([registers, width], token) : undefined,
+    pos_embed:
+      positions === undefined || positions === 'learned'
+        ? undecayed([positioned, width], token)
+        : undefined,
     patch_embed: {
-      weight: weight([width, channels, patchSize, patchSize], { bound: fanIn ** -0.5 }),
+      weight: weight([width, channels, patchSize, patchWidth], { bound: fanIn ** -0.5 }),
       bias: preNorm ? undefined : undecayed([width], { bound: fanIn ** -0.5 }),
     },
     norm_pre: preNorm ? normParameters(width) : undefined,
     blocks: Array.from({ length: layers }, () => blockParameters(config)),
     norm_post: normParameters(width),
+    pool: config.pooling === 'attention' ? poolParameters(config) : undefined,
     projection: projection
       ? { weight: weight([projection, width], { std: width ** -0.5 }) }
       : undefined,
@@ -134,8 +122,8 @@ export interface ViTTraining {
 }
 
 /**
- * The embedding [B, embeddingWidth]: the class token after the last norm, projected where the model does. Images [B,C,H,W] of another size are resized first, and
- * a single channel stands for all.
+ * The embedding [B, embeddingWidth] of images [B,C,H,W]: the pooled tokens, projected if the model projects. Images of another size
+ * are resized first, and a single channel stands for all.
  */
 export function vitEmbedding(
   config: ViTConfig,
@@ -143,63 +131,131 @@ export function vitEmbedding(
   images: Tensor,
   training?: ViTTraining,
 ): Tensor {
-  const { patchSize, width, heads, activation, epsilon } = config
+  const { patchSize, patchWidth = patchSize, width, heads, epsilon } = config
+  const { pooling = 'class', gated = false } = config
   const { tracer } = images
   const batch = images.shape[0]!
   const pixels = toModelInput(images, config)
   const { patch_embed, norm_pre, blocks, norm_post, projection } = parameters
+  const { class_token, register_tokens, pos_embed, pool } = parameters
+  const everywhere = (token: Tensor, count: number) =>
+    op.broadcastTo(op.reshape(token, [1, count, width]), [batch, count, width])
 
   let x = tracer.layer('patch_embed', () => {
-    const flat = patches(pixels, patchSize)
+    const flat = patches(pixels, patchSize, patchWidth)
     const kernel = op.reshape(patch_embed.weight, [width, flat.shape[2]!])
     const embedded = op.linear(flat, kernel, patch_embed.bias)
-    const token = op.broadcastTo(op.reshape(parameters.class_token, [1, 1, width]), [
-      batch,
-      1,
-      width,
-    ])
-    const tokens = op.add(op.concat([token, embedded], 1), parameters.pos_embed)
+    const joined = class_token ? op.concat([everywhere(class_token, 1), embedded], 1) : embedded
+    const placed = pos_embed ? op.add(joined, pos_embed) : joined
+    const tokens = register_tokens ? withRegisters(placed, register_tokens) : placed
     return norm_pre ? op.layerNorm(tokens, norm_pre.weight, norm_pre.bias, epsilon) : tokens
   })
-  const activate = activation === 'gelu' ? op.gelu : op.quickGelu
+  function withRegisters(tokens: Tensor, registers: Tensor): Tensor {
+    const begin = class_token ? 1 : 0
+    const count = registers.shape[0]!
+    const rest = op.sliceAxis(tokens, 1, begin, tokens.shape[1]! - begin)
+    const leading = everywhere(registers, count)
+    return class_token
+      ? op.concat([op.sliceAxis(tokens, 1, 0, 1), leading, rest], 1)
+      : op.concat([leading, rest], 1)
+  }
+  const rotation = rotationOf(config, x)
+  const activate = activations[config.activation]
   const scaled = (x: Tensor, scale: Tensor | undefined) => (scale ? op.mul(x, scale) : x)
   const normalise = (x: Tensor, { weight, bias }: AffineParameters) =>
     training ? standardize(x, epsilon) : op.layerNorm(x, weight, bias, epsilon)
   /** The layer that reads what `normalise` gives. */
   const after = (norm: AffineParameters, layer: AffineParameters) =>
     training ? absorbNorm(norm, layer) : layer
-  blocks.forEach(({ norm1, attn, scale1, norm2, fc1, fc2, scale2 }, index) => {
-    x = tracer.block(index, () => {
-      const context = normalise(x, norm1)
-      const { in_proj_weight, in_proj_bias, out_proj } = attn
-      const projections = after(norm1, { weight: in_proj_weight, bias: in_proj_bias })
-      const attnParameters = {
-        in_proj_weight: projections.weight,
-        in_proj_bias: projections.bias,
-        out_proj,
-      }
-      // Only the class token leaves the last block, so only it asks there.
-      const last = index === blocks.length - 1
-      const first = (tokens: Tensor) => (last ? op.sliceAxis(tokens, 1, 0, 1) : tokens)
-      const attended = op.add(
-        first(x),
-        tracer.layer('attn', () =>
-          scaled(
-            attention(attnParameters, first(context), context, heads, training?.dropout),
-            scale1,
+  blocks.forEach(
+    ({ norm1, attn, attention_bias, scale1, norm2, gate, fc1, fc2, scale2 }, index) => {
+      x = tracer.block(index, () => {
+        const context = normalise(x, norm1)
+        const { in_proj_weight, in_proj_bias, out_proj } = attn
+        const projections = after(norm1, { weight: in_proj_weight, bias: in_proj_bias })
+        const attnParameters = {
+          in_proj_weight: projections.weight,
+          in_proj_bias: projections.bias,
+          out_proj,
+        }
+        // If only the class token leaves the last block, only the class token asks there.
+        const last = index === blocks.length - 1 && pooling === 'class'
+        const first = (tokens: Tensor) => (last ? op.sliceAxis(tokens, 1, 0, 1) : tokens)
+        const options = { dropout: training?.dropout, rotation, bias: attention_bias }
+        const attended = op.add(
+          first(x),
+          tracer.layer('attn', () =>
+            scaled(attention(attnParameters, first(context), context, heads, options), scale1),
           ),
-        ),
-      )
-      return tracer.layer('mlp', () => {
-        const { weight, bias } = after(norm2, fc1)
-        const hidden = activate(op.linear(normalise(attended, norm2), weight, bias))
-        return op.add(attended, scaled(op.linear(hidden, fc2.weight, fc2.bias), scale2))
+        )
+        return tracer.layer('mlp', () => {
+          const { weight, bias } = after(norm2, fc1)
+          const normed = normalise(attended, norm2)
+          const wide = op.linear(normed, weight, bias)
+          const hidden = gated ? op.mul(activate(gateOf(normed)), wide) : activate(wide)
+          return op.add(attended, scaled(op.linear(hidden, fc2.weight, fc2.bias), scale2))
+        })
+        function gateOf(normed: Tensor): Tensor {
+          const { weight, bias } = after(norm2, gate!)
+          return op.linear(normed, weight, bias)
+        }
       })
-    })
-  })
-  const token = op.reshape(x, [batch, width])
-  const normed = op.layerNorm(token, norm_post.weight, norm_post.bias, epsilon)
-  return projection ? op.linear(normed, projection.weight) : normed
+    },
+  )
+  const normed = (x: Tensor) => op.layerNorm(x, norm_post.weight, norm_post.bias, epsilon)
+  const mean = (x: Tensor) => op.mean(patchTokens(x, config), { axes: [1] })
+  const poolings: Record<Pooling, () => Tensor> = {
+    class: () => normed(op.reshape(x, [batch, width])),
+    mean: () => normed(mean(x)),
+    normedMean: () => mean(normed(x)),
+    attention: () => tracer.layer('pool', () => attended(normed(x))),
+  }
+  function attended(tokens: Tensor): Tensor {
+    const { query, attn, norm, fc1, fc2 } = pool!
+    const found = attention(attn, everywhere(query, 1), tokens, heads)
+    const hidden = activate(
+      op.linear(op.layerNorm(found, norm.weight, norm.bias, epsilon), fc1.weight, fc1.bias),
+    )
+    return op.reshape(op.add(found, op.linear(hidden, fc2.weight, fc2.bias)), [batch, width])
+  }
+  const embedding = poolings[pooling]()
+  return projection ? op.linear(embedding, projection.weight) : embedding
+}
+
+/** The tokens [B, patches, D] without those before them. */
+function patchTokens(x: Tensor, config: ViTConfig): Tensor {
+  const leading = leadingTokens(config)
+  return op.sliceAxis(x, 1, leading, x.shape[1]! - leading)
+}
+
+/**
+ * Rotations of rotary positions as DINOv3 has them: the centre of a patch is two numbers in (-1, 1), each of which turns half of a
+ * head's pairs of channels at falling frequencies. Tokens before the patches are not turned.
+ */
+function rotationOf(config: ViTConfig, { tracer }: Tensor): Rotation | undefined {
+  const { positions, width, heads } = config
+  if (typeof positions !== 'object') return undefined
+  const { rows, columns, tokens } = tokenGrid(config)
+  const headWidth = width / heads
+  const quarter = headWidth / 4
+  const leading = leadingTokens(config)
+  const table = (turn: (angle: number) => number) => {
+    const values = new Float32Array(tokens * headWidth).fill(turn(0))
+    for (let patch = 0; patch < rows * columns; patch++) {
+      const centre = [
+        (2 * (Math.floor(patch / columns) + 0.5)) / rows - 1,
+        (2 * ((patch % columns) + 0.5)) / columns - 1,
+      ]
+      for (let k = 0; k < headWidth; k++) {
+        const pair = k % (headWidth / 2)
+        const frequency = positions.rotaryBase ** -((pair % quarter) / quarter)
+        const angle = 2 * Math.PI * centre[Math.floor(pair / quarter)]! * frequency
+        values[(leading + patch) * headWidth + k] = turn(angle)
+      }
+    }
+    return tracer.constant(hostTensor('float32', [tokens, headWidth], values))
+  }
+  return { cos: table(Math.cos), sin: table(Math.sin) }
 }
 
 /** Class scores [B, classes] of an embedding. */
@@ -208,33 +264,11 @@ export const classScores = (
   embedding: Tensor,
 ): Tensor => op.linear(embedding, parameters.classifier.weight, parameters.classifier.bias)
 
-function toModelInput(images: Tensor, { imageSize, channels }: ViTConfig): Tensor {
-  const resized = resize(images, imageSize)
+function toModelInput(
+  images: Tensor,
+  { imageSize, imageWidth = imageSize, channels }: ViTConfig,
+): Tensor {
+  const resized = resize(images, imageSize, imageWidth)
   if (resized.shape[1] === channels) return resized
-  return op.broadcastTo(resized, [resized.shape[0]!, channels, imageSize, imageSize])
-}
-
-/** The published ViT shapes (Dosovitskiy 2021, table 1; tiny and small from Touvron 2021) by name, such as `vit-base-16`. */
-export const vitShapes: Readonly<Record<string, Pick<ViTConfig, 'width' | 'layers' | 'heads'>>> = {
-  'vit-tiny': { width: 192, layers: 12, heads: 3 },
-  'vit-small': { width: 384, layers: 12, heads: 6 },
-  'vit-base': { width: 768, layers: 12, heads: 12 },
-  'vit-large': { width: 1024, layers: 24, heads: 16 },
-}
-
-/** The published teacher `vit-{tiny,small,base,large}-{16,32}` at 224 px with three channels. */
-export function publishedViT(name: string): ViTConfig | undefined {
-  const match = /^(vit-\w+)-(16|32)$/.exec(name)
-  const shape = match && vitShapes[match[1]!]
-  if (!shape) return undefined
-  return {
-    ...shape,
-    imageSize: 224,
-    patchSize: Number(match[2]),
-    channels: 3,
-    activation: 'gelu',
-    preNorm: false,
-    epsilon: 1e-12,
-    attentionDropout: 0,
-  }
+  return op.broadcastTo(resized, [resized.shape[0]!, channels, imageSize, imageWidth])
 }

@@ -13,11 +13,21 @@ declare const TextDecoder: new (
 ) => { decode(bytes: Uint8Array): string }
 declare const TextEncoder: new () => { encode(text: string): Uint8Array }
 
-/** The format's name of an element type, as far as it is read here. */
-export type StorageType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'BOOL'
+/** The format's name of an element type that is read here. */
+export type StorageType =
+  | 'F64'
+  | 'F32'
+  | 'F16'
+  | 'BF16'
+  | 'F8_E4M3'
+  | 'F8_E5M2'
+  | 'I64'
+  | 'I32'
+  | 'BOOL'
 
 export interface SafetensorsEntry {
-  readonly storage: StorageType
+  /** The format's name of the element type; types other than StorageType cannot be read. */
+  readonly storage: string
   readonly shape: Shape
   /** Where the tensor's bytes are, counted from the start of the file; `end` is exclusive. */
   readonly begin: number
@@ -63,14 +73,33 @@ const storages: Record<StorageType, Storage> = {
   },
   F16: { bytes: 2, read: widenFloat16 },
   BF16: { bytes: 2, read: widenBfloat16 },
+  F8_E4M3: { bytes: 1, read: widenFloat8(3, 7, false) },
+  F8_E5M2: { bytes: 1, read: widenFloat8(2, 15, true) },
   I64: { bytes: 8, read: narrowInt64 },
   I32: { bytes: 4, read: (bytes, shape) => hostTensor('int32', shape, view(Int32Array, bytes)) },
   BOOL: { bytes: 1, read: checkedBool },
 }
 
+/** Bits of an element of the types that are not read, for the check of a header. Types unknown here are not checked. */
+const otherBits = new Map([
+  ['F4', 4],
+  ['F6_E2M3', 6],
+  ['F6_E3M2', 6],
+  ['F8_E8M0', 8],
+  ['I8', 8],
+  ['U8', 8],
+  ['I16', 16],
+  ['U16', 16],
+  ['U32', 32],
+  ['U64', 64],
+  ['C64', 64],
+])
+
+const isRead = (storage: string): storage is StorageType => Object.hasOwn(storages, storage)
+
 /**
  * All tensors of a safetensors file. F32, I32 and BOOL data is not copied where its position allows, so the tensors may share
- * memory with `bytes`. F16 and BF16 are widened to float32, which is exact. F64 becomes the nearest float32 and I64 becomes
+ * memory with `bytes`. F16, BF16 and both F8 are widened to float32, which is exact. F64 becomes the nearest float32 and I64 becomes
  * int32; a value out of range is an error.
  * @throws an Error that names what is wrong with the file, and the tensor where there is one.
  */
@@ -156,6 +185,10 @@ export function readSafetensor(
   const expected = entry.end - entry.begin
   if (bytes.length !== expected)
     fail(`tensor ${show(name)} has ${expected} bytes, got ${bytes.length}`)
+  if (!isRead(entry.storage))
+    return fail(
+      `tensor ${show(name)} has dtype ${show(entry.storage)}; those read are ${Object.keys(storages).join(', ')}: convert it before saving`,
+    )
   const storage = storages[entry.storage]
   // Not `slice`: that of Node's Buffer, a Uint8Array too, does not copy.
   const aligned = bytes.byteOffset % storage.bytes === 0 ? bytes : new Uint8Array(bytes)
@@ -247,11 +280,7 @@ function parseEntry(
   const at = `tensor ${show(name)}`
   if (!isObject(value)) return fail(`${at} must be an object, is ${show(value)}`)
   const { dtype, shape, data_offsets: offsets } = value
-  if (typeof dtype !== 'string' || !Object.hasOwn(storages, dtype))
-    return fail(
-      `${at} has dtype ${show(dtype)}; those read are ${Object.keys(storages).join(', ')}: convert it before saving`,
-    )
-  const storage = dtype as StorageType
+  if (typeof dtype !== 'string') return fail(`${at} has dtype ${show(dtype)}, which is no name`)
   if (!Array.isArray(shape) || !shape.every(isCount))
     return fail(`${at} must have a shape of whole numbers, has ${show(shape)}`)
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
@@ -263,10 +292,11 @@ function parseEntry(
     fail(
       `${at} ends at byte ${end} of the data, but the file has ${dataBytes}: it is truncated, or its header wrong`,
     )
-  const bytes = sizeOf(shape) * storages[storage].bytes
+  const bits = isRead(dtype) ? 8 * storages[dtype].bytes : otherBits.get(dtype)
+  const bytes = bits === undefined ? end - begin : (sizeOf(shape) * bits) / 8
   if (bytes !== end - begin)
-    fail(`${at} is ${storage} of shape ${show(shape)}, ${bytes} bytes, but has ${end - begin}`)
-  return { storage, shape, begin: headerBytes + begin, end: headerBytes + end }
+    fail(`${at} is ${dtype} of shape ${show(shape)}, ${bytes} bytes, but has ${end - begin}`)
+  return { storage: dtype, shape, begin: headerBytes + begin, end: headerBytes + end }
 }
 
 function parseJson(bytes: Uint8Array): Record<string, unknown> {
@@ -354,6 +384,32 @@ const view = <T>(
 
 function widenFloat16(bytes: Uint8Array, shape: Shape): HostTensor {
   return hostTensor('float32', shape, Float32Array.from(view(Uint16Array, bytes), fromFloat16))
+}
+
+/**
+ * Floats of one byte (Micikevicius 2022, "FP8 formats for deep learning").
+ * @param fraction bits of the fraction. @param infinite the highest exponent means infinities and NaN; otherwise only its last value
+ * is NaN.
+ */
+function widenFloat8(fraction: number, bias: number, infinite: boolean) {
+  const values = Float32Array.from({ length: 256 }, (_, byte) => {
+    const sign = byte >= 128 ? -1 : 1
+    const magnitude = byte & 127
+    const exponent = magnitude >> fraction
+    const rest = magnitude & (2 ** fraction - 1)
+    const highest = 2 ** (7 - fraction) - 1
+    if (infinite && exponent === highest) return rest === 0 ? sign * Infinity : NaN
+    if (!infinite && magnitude === 127) return NaN
+    return exponent === 0
+      ? sign * rest * 2 ** (1 - bias - fraction)
+      : sign * (1 + rest / 2 ** fraction) * 2 ** (exponent - bias)
+  })
+  return (bytes: Uint8Array, shape: Shape): HostTensor =>
+    hostTensor(
+      'float32',
+      shape,
+      Float32Array.from(bytes, (byte) => values[byte]!),
+    )
 }
 
 /** bfloat16 is the upper half of a float32. */

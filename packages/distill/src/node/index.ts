@@ -33,10 +33,10 @@ export {
   runTraining,
 } from './run/run.js'
 export { openSignal, randomSignal, type Signal, type SignalOptions } from './run/signal.js'
-export { openEncoder } from './teachers/encoder.js'
 export { GraphEncoder } from './teachers/graph-encoder.js'
 export { saveHfTeacher } from './teachers/hf-save.js'
-export { describeHfTeacher, digestFiles, loadHfTeacher } from './teachers/hf.js'
+export { digestFiles } from './teachers/checkpoint.js'
+export { describeHfTeacher, loadHfTeacher } from './teachers/hf.js'
 export {
   findTeacher,
   findTrainedTeacher,
@@ -44,6 +44,13 @@ export {
   teachers,
   teacherSpecs,
 } from './teachers/named.js'
+export { openEncoder } from './teachers/open.js'
+export {
+  resolveLocalTeacher,
+  resolveTeacher,
+  teacherKinds,
+  type ResolvedTeacher,
+} from './teachers/resolve.js'
 export { renormalised, teacherWeights } from './teachers/weights.js'
 export {
   complaintOf,

@@ -1,105 +1,204 @@
-// Resizing with antialiasing, equal to PyTorch's interpolate(mode='bilinear' or 'bicubic', antialias=True, align_corners=False),
-// which is also what torchvision does to tensors. Planes of float32; what the numbers mean is the caller's business.
+// Resizing of images, one plane at a time. Bytes are resized as Pillow and torchvision do it: each of the two passes rounds and
+// clips to bytes. Floats are resized as torchvision resizes float tensors. What the numbers mean is the caller's business.
 
 export interface Size {
   readonly height: number
   readonly width: number
 }
 
+/** A rectangle in a resized image. */
+export interface Area extends Size {
+  readonly top: number
+  readonly left: number
+}
+
 /** Resizes one plane, row-major, from and to these positions of two arrays. */
-export type PlaneResize = (
-  input: Float32Array,
+export type PlaneResize<T extends Uint8Array | Float32Array = Float32Array> = (
+  input: T,
   inputStart: number,
-  output: Float32Array,
+  output: T,
   outputStart: number,
 ) => void
 
-export type Interpolation = 'bilinear' | 'bicubic'
+export const interpolations = [
+  'nearest',
+  'lanczos',
+  'bilinear',
+  'bicubic',
+  'box',
+  'hamming',
+] as const
+export type Interpolation = (typeof interpolations)[number]
 
 /**
- * A function that resizes planes of size `from` to size `to`. It has buffers of its own, so build it once and keep it.
- * @param resized where given, the planes are resized to this size, and `to` is the middle of that.
+ * Returns a function that resizes planes of floats, with antialiasing: torch.nn.functional.interpolate(antialias=True).
+ * The function has buffers of its own, so build it once and keep it.
+ * @param part the part of the resized plane that is computed (default: all of it).
  */
 export function planeResize(
   from: Size,
   to: Size,
   interpolation: Interpolation = 'bilinear',
-  resized: Size = to,
+  part: Area = whole(to),
 ): PlaneResize {
-  const columns = filterTaps(from.width, resized.width, to.width, interpolation)
-  const rows = filterTaps(from.height, resized.height, to.height, interpolation)
-  const narrow = new Float32Array(from.height * to.width)
-  const sums = new Float64Array(to.width)
+  const columns = filterTaps(from.width, to.width, part.left, part.width, interpolation)
+  const rows = filterTaps(from.height, to.height, part.top, part.height, interpolation)
+  const { width } = part
+  const narrow = new Float32Array(from.height * width)
+  const sums = new Float64Array(width)
 
   return (input, inputStart, output, outputStart) => {
     for (let y = 0; y < from.height; y++) {
       const row = inputStart + y * from.width
-      for (let x = 0; x < to.width; x++) {
+      for (let x = 0; x < width; x++) {
         let sum = 0
         let position = row + columns.first[x]!
         for (let tap = columns.taps[x]!; tap < columns.taps[x + 1]!; tap++)
           sum += columns.weights[tap]! * input[position++]!
-        narrow[y * to.width + x] = sum
+        narrow[y * width + x] = sum
       }
     }
-    for (let y = 0; y < to.height; y++) {
+    for (let y = 0; y < part.height; y++) {
       sums.fill(0)
-      let position = rows.first[y]! * to.width
+      let position = rows.first[y]! * width
       for (let tap = rows.taps[y]!; tap < rows.taps[y + 1]!; tap++) {
         const weight = rows.weights[tap]!
-        for (let x = 0; x < to.width; x++) sums[x]! += weight * narrow[position++]!
+        for (let x = 0; x < width; x++) sums[x]! += weight * narrow[position++]!
       }
-      output.set(sums, outputStart + y * to.width)
+      output.set(sums, outputStart + y * width)
     }
   }
 }
 
-interface FilterTaps {
+/** Binary digits after the point of a weight: Pillow's number, so that its rounding is ours. */
+const PRECISION = 22
+const HALF = 2 ** (PRECISION - 1)
+
+/**
+ * Returns a function that resizes planes of bytes exactly as Pillow's `Image.resize`; torchvision differs by at most 1.
+ * The function has buffers of its own, so build it once and keep it.
+ * @param part the part of the resized plane that is computed (default: all of it).
+ */
+export function byteResize(
+  from: Size,
+  to: Size,
+  interpolation: Interpolation = 'bilinear',
+  part: Area = whole(to),
+): PlaneResize<Uint8Array> {
+  const columns = fixedPoint(filterTaps(from.width, to.width, part.left, part.width, interpolation))
+  const rows = fixedPoint(filterTaps(from.height, to.height, part.top, part.height, interpolation))
+  const { width } = part
+  // A clamped array would round by itself, but to even.
+  const narrow = new Uint8Array(from.height * width)
+  const sums = new Int32Array(width)
+
+  return (input, inputStart, output, outputStart) => {
+    for (let y = 0; y < from.height; y++) {
+      const row = inputStart + y * from.width
+      for (let x = 0; x < width; x++) {
+        let sum = HALF
+        let position = row + columns.first[x]!
+        for (let tap = columns.taps[x]!; tap < columns.taps[x + 1]!; tap++)
+          sum += columns.weights[tap]! * input[position++]!
+        narrow[y * width + x] = toByte(sum >> PRECISION)
+      }
+    }
+    for (let y = 0; y < part.height; y++) {
+      sums.fill(HALF)
+      let position = rows.first[y]! * width
+      for (let tap = rows.taps[y]!; tap < rows.taps[y + 1]!; tap++) {
+        const weight = rows.weights[tap]!
+        for (let x = 0; x < width; x++) sums[x]! += weight * narrow[position++]!
+      }
+      for (let x = 0; x < width; x++)
+        output[outputStart + y * width + x] = toByte(sums[x]! >> PRECISION)
+    }
+  }
+}
+
+const whole = ({ height, width }: Size): Area => ({ top: 0, left: 0, height, width })
+
+const toByte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value)
+
+interface FilterTaps<T = Float64Array> {
   /** `[to]`: the first input that counts for an output. */
   readonly first: Int32Array
   /** `[to + 1]`: the weights of output i are those from taps[i] to taps[i + 1]; they sum to 1. */
   readonly taps: Int32Array
-  readonly weights: Float64Array
+  readonly weights: T
 }
 
-/** Weight by distance, in outputs or inputs, whichever are larger, and how far it reaches. */
-const filters: Record<Interpolation, { reach: number; weight: (distance: number) => number }> = {
-  bilinear: { reach: 1, weight: (x) => Math.max(1 - x, 0) },
-  // Keys's cubic (1981) with his own sharpness -0.5, which PyTorch takes where it antialiases.
+const fixedPoint = ({ first, taps, weights }: FilterTaps): FilterTaps<Int32Array> => ({
+  first,
+  taps,
+  // Rounded half away from zero.
+  weights: Int32Array.from(weights, (weight) =>
+    Math.trunc(weight * 2 ** PRECISION + (weight < 0 ? -0.5 : 0.5)),
+  ),
+})
+
+interface Filter {
+  /** Distance beyond which the weight is zero, in outputs or inputs, whichever are larger. */
+  readonly reach: number
+  /** Weight at a signed distance in the same unit. */
+  weight(distance: number): number
+}
+
+const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x))
+
+const filters: Record<Exclude<Interpolation, 'nearest'>, Filter> = {
+  box: { reach: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  bilinear: { reach: 1, weight: (x) => Math.max(1 - Math.abs(x), 0) },
+  hamming: {
+    reach: 1,
+    weight: (x) => (Math.abs(x) < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)) : 0),
+  },
+  // Keys's cubic (1981) with his own sharpness -0.5, which Pillow takes, and PyTorch if it antialiases.
   bicubic: {
     reach: 2,
-    weight: (x) =>
-      x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0,
+    weight(distance) {
+      const x = Math.abs(distance)
+      if (x < 1) return (1.5 * x - 2.5) * x * x + 1
+      return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0
+    },
   },
+  lanczos: { reach: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 }
 
-/** The `kept` outputs in the middle of `to`, each a filter around its place among the inputs. */
+/** Outputs `begin` to `begin + count` of `to`, each a filter around its place among the inputs. */
 function filterTaps(
   from: number,
   to: number,
-  kept: number,
+  begin: number,
+  count: number,
   interpolation: Interpolation,
 ): FilterTaps {
-  const { reach, weight } = filters[interpolation]
   const step = from / to
+  const first = new Int32Array(count)
+  const taps = new Int32Array(count + 1)
+  if (interpolation === 'nearest') {
+    for (let i = 0; i < count; i++) {
+      first[i] = Math.min(Math.floor((begin + i + 0.5) * step), from - 1)
+      taps[i + 1] = i + 1
+    }
+    return { first, taps, weights: new Float64Array(count).fill(1) }
+  }
+  const { reach, weight } = filters[interpolation]
   const unit = Math.max(step, 1)
   const radius = reach * unit
-  const offset = Math.floor((to - kept) / 2)
-  const first = new Int32Array(kept)
-  const taps = new Int32Array(kept + 1)
   const weights: number[] = []
-  for (let i = 0; i < kept; i++) {
-    const center = (offset + i + 0.5) * step
-    const begin = Math.max(Math.floor(center - radius + 0.5), 0)
-    const end = Math.min(Math.floor(center + radius + 0.5), from)
+  for (let i = 0; i < count; i++) {
+    const center = (begin + i + 0.5) * step
+    const start = Math.max(Math.trunc(center - radius + 0.5), 0)
+    const end = Math.min(Math.trunc(center + radius + 0.5), from)
     let total = 0
-    for (let j = begin; j < end; j++) {
-      const value = weight(Math.abs(j + 0.5 - center) / unit)
+    for (let j = start; j < end; j++) {
+      const value = weight((j - center + 0.5) / unit)
       weights.push(value)
       total += value
     }
-    for (let tap = taps[i]!; tap < weights.length; tap++) weights[tap]! /= total
-    first[i] = begin
+    if (total !== 0) for (let tap = taps[i]!; tap < weights.length; tap++) weights[tap]! /= total
+    first[i] = start
     taps[i + 1] = weights.length
   }
   return { first, taps, weights: Float64Array.from(weights) }

@@ -10,7 +10,7 @@ import { loadCentroids } from '../embeddings/load-centroids.js'
 import { describeAugmentation } from '../embeddings/metadata.js'
 import { SampleStore } from '../embeddings/samples.js'
 import type { Encoder } from '../teachers/encoder.js'
-import { digestFiles } from '../teachers/hf.js'
+import { digestFiles } from '../teachers/checkpoint.js'
 
 /** A method with its teacher, and what the loading of batches depends on. */
 export interface Signal {

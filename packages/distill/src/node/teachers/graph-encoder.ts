@@ -8,6 +8,7 @@ import {
   type DeviceBuffer,
   type Executable,
   type HostTensor,
+  type Pooling,
   type ViTConfig,
 } from '@embed-kd/core'
 
@@ -20,7 +21,8 @@ import {
   type Encoder,
   type EncoderOptions,
 } from './encoder.js'
-import { digestFiles, loadHfTeacher } from './hf.js'
+import { digestFiles } from './checkpoint.js'
+import { loadHfTeacher } from './hf.js'
 
 export interface GraphTeacher {
   readonly name: string
@@ -29,19 +31,32 @@ export interface GraphTeacher {
   readonly parameters: Map<string, HostTensor>
   /** SHA-256 (hex) of the weights. */
   readonly digest: string
-  /** Images of another size than the model's are resized in the graph. */
   readonly input: ModelInput
+  /** Names of a classifier's classes, if they are known. */
+  readonly classNames?: readonly string[]
 }
 
-/** A Hugging Face checkpoint in a directory. @throws UserError where it cannot be used. */
+/** A Hugging Face checkpoint in a directory. @throws UserError if it cannot be used. */
 export async function openHfEncoder(
   name: string,
   directory: string,
   options: EncoderOptions,
 ): Promise<Encoder> {
-  const { weightFiles, ...teacher } = loadHfTeacher(directory, options.imageSize)
+  const { source, imageSize, tell } = options
+  const { weightFiles, preprocessing, ...teacher } = loadHfTeacher(directory, {
+    source,
+    ...(imageSize === undefined ? {} : { imageSize }),
+  })
+  tell?.(`preprocessing: ${preprocessing}`)
   const digest = await digestFiles(weightFiles)
   return GraphEncoder.open({ name, digest, ...teacher }, options)
+}
+
+const poolingNames: Record<Pooling, string> = {
+  class: 'class token',
+  mean: 'mean of patches',
+  normedMean: 'mean of patches',
+  attention: 'attention pooling',
 }
 
 export class GraphEncoder implements Encoder {
@@ -50,6 +65,7 @@ export class GraphEncoder implements Encoder {
   readonly pooling: string
   readonly width: number
   readonly classes?: number
+  readonly classNames?: readonly string[]
   readonly input: ModelInput
   readonly #backend: Backend
   readonly #executable: Executable
@@ -58,7 +74,7 @@ export class GraphEncoder implements Encoder {
   readonly #write: InputWriter
 
   private constructor(
-    { name, digest, model, input }: GraphTeacher,
+    { name, digest, model, input, classNames }: GraphTeacher,
     backend: Backend,
     executable: Executable,
     weights: Record<string, DeviceBuffer>,
@@ -67,7 +83,9 @@ export class GraphEncoder implements Encoder {
   ) {
     this.name = name
     this.digest = digest
-    this.pooling = model.projection === undefined ? 'class token' : 'projected class token'
+    if (classNames && classNames.length > 0) this.classNames = classNames
+    const pooling = poolingNames[model.pooling ?? 'class']
+    this.pooling = model.projection === undefined ? pooling : `projected ${pooling}`
     this.width = embeddingWidth(model)
     if ('classes' in model) this.classes = model.classes
     this.input = input
@@ -78,14 +96,15 @@ export class GraphEncoder implements Encoder {
     this.#write = write
   }
 
-  /** @throws UserError where the images cannot become its input. */
+  /** @throws UserError if the images cannot become its input. */
   static async open(
     teacher: GraphTeacher,
     { backend, source, batch, temperature }: EncoderOptions,
   ): Promise<GraphEncoder> {
     const { name, model, parameters, input } = teacher
     const write = inputWriterOf(name, source, input)
-    const shape = { channels: input.channels, size: input.height }
+    const { channels, height, width } = input
+    const shape = { channels, size: height, ...(width === height ? {} : { width }) }
     const executable = await backend.compile(embedGraph(model, batch, shape, temperature))
     const wanted = namesOf(executable.graph)
     const weights: Record<string, DeviceBuffer> = {}

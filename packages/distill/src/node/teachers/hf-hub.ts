@@ -1,5 +1,5 @@
-// Checkpoints from the Hugging Face Hub into its usual cache (HF_HOME, HF_HUB_CACHE), which other tools share: only the files
-// that are read here, resumed where a download broke off, and none believed before its digest is right.
+// Models from the Hugging Face Hub into its usual cache (HF_HOME, HF_HUB_CACHE), which other tools share: only the files that are read
+// here, resumed where a download broke off, and none believed before its digest is right.
 import { createHash } from 'node:crypto'
 import {
   createReadStream,
@@ -7,65 +7,101 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
+  copyFileSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 
+import { UserError, messageOf } from '@embed-kd/core'
 import {
   downloadFile,
-  downloadFileToCacheDir,
   getHFHubCachePath,
   getRepoFolderName,
+  HubApiError,
   listFiles,
   modelInfo,
   type ListFileEntry,
 } from '@huggingface/hub'
 
-import { UserError, messageOf } from '@embed-kd/core'
+import { readHfJson } from './hf-json.js'
+import { hubAccess, offlineVariable } from './hub-access.js'
+import { chooseModelFiles, isNeeded } from './model-files.js'
 
-/** `namespace/name`, and after an @ a branch, tag or commit. */
+/** A repository on the hub. */
+export interface HubModel {
+  /** `namespace/name` */
+  readonly name: string
+  /** A branch, tag or commit. */
+  readonly revision: string
+  /** A file that the address names. */
+  readonly file?: string
+}
+
 const ID = /^([\w.-]+\/[\w.-]+)(?:@([\w./-]+))?$/
+const URL_ID =
+  /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/(?:models\/)?([\w.-]+\/[\w.-]+?)(?:\/(?:tree|blob|resolve)\/([\w.-]+)(?:\/([^?#]+))?)?\/?(?:[?#].*)?$/
 
-/** Whether a teacher's name could be that of a repository; directories go first. */
-export const isHubId = (name: string): boolean => ID.test(name)
+/** A repository named as `namespace/name`, `namespace/name@revision`, with `hf:` before, or by its address. */
+export function parseHubId(teacher: string): HubModel | undefined {
+  const name = teacher.replace(/^hf:(\/\/)?/, '')
+  const [, repository, revision = 'main', file] = URL_ID.exec(name) ?? ID.exec(name) ?? []
+  if (repository === undefined || revision.split('/').includes('..')) return undefined
+  return { name: repository, revision, ...(file === undefined ? {} : { file }) }
+}
 
-const isWanted = (path: string): boolean =>
-  path === 'config.json' ||
-  path === 'preprocessor_config.json' ||
-  path === 'model.safetensors.index.json' ||
-  /^model(-\d+-of-\d+)?\.safetensors$/.test(path)
+export interface FetchOptions {
+  /** Path of an ONNX file in the repository, or its element type. */
+  readonly onnxFile?: string
+  readonly tell?: (message: string) => void
+}
 
 /**
- * The directory of a checkpoint's files, downloaded where the cache lacks them.
- * With HF_HUB_OFFLINE set nothing but the cache is asked; HF_ENDPOINT names another hub, HF_TOKEN opens private repositories.
- * @throws UserError where it cannot be had.
+ * The directory of a model's files, downloaded if the cache lacks them. Without a network the cache is used, and with
+ * HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE nothing else is asked; HF_ENDPOINT names another hub.
+ * @throws UserError if it cannot be had.
  */
-export async function fetchCheckpoint(
-  id: string,
-  tell: (message: string) => void = () => {},
+export async function fetchModel(
+  model: HubModel,
+  { onnxFile, tell = () => {} }: FetchOptions = {},
 ): Promise<string> {
-  const [, name, revision = 'main'] = ID.exec(id) as unknown as [string, string, string?]
+  const { name, revision } = model
   const folder = join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name }))
-  if (isOffline()) return cachedSnapshot(folder, id, revision)
+  const offline = offlineVariable()
+  if (offline !== undefined) {
+    const cached = cachedSnapshot(folder, model, onnxFile)
+    if (cached !== undefined) return cached
+    throw new UserError(
+      `${name} is not in the cache ${dirname(folder)}, and ${offline} forbids to download it`,
+      `unset ${offline} once, or give the directory of a local copy`,
+    )
+  }
   try {
-    return await download(folder, name, revision, tell)
+    return await download(folder, model, onnxFile, tell)
   } catch (error) {
     if (error instanceof UserError) throw error
+    const answered = error instanceof HubApiError
+    const cached = answered ? undefined : cachedSnapshot(folder, model, onnxFile)
+    const reason = [messageOf(error), ...causesOf(error)].join(': ')
+    if (cached !== undefined) {
+      tell(`the hub cannot be reached (${reason}): ${name} as it is in the cache`)
+      return cached
+    }
     throw new UserError(
-      `${id} cannot be downloaded from the hub (${[messageOf(error), ...causesOf(error)].join(': ')})`,
-      'check the name and the network, or give the directory of a local copy; HF_HUB_OFFLINE=1 uses what is in the cache',
+      `there is no directory ${name}, and ${name}${revision === 'main' ? '' : `@${revision}`} cannot be downloaded from the hub (${reason})`,
+      answered && [401, 403, 404].includes(error.statusCode)
+        ? 'check the name; private and gated repositories need a token (hf auth login, or HF_TOKEN)'
+        : 'check the name and the network, or give the directory of a local copy',
     )
   }
 }
-
-const isOffline = (): boolean =>
-  ['1', 'true', 'yes', 'on'].includes((process.env.HF_HUB_OFFLINE ?? '').toLowerCase())
 
 /** fetch says why it failed only in the cause of its error. */
 const causesOf = (error: unknown): string[] => {
@@ -73,37 +109,62 @@ const causesOf = (error: unknown): string[] => {
   return cause === undefined ? [] : [messageOf(cause)]
 }
 
-function cachedSnapshot(folder: string, id: string, revision: string): string {
+/** The directory in the cache, if all files of the model are there. */
+function cachedSnapshot(
+  folder: string,
+  { revision }: HubModel,
+  onnxFile: string | undefined,
+): string | undefined {
   const ref = join(folder, 'refs', revision)
   const commit = existsSync(ref) ? readFileSync(ref, 'utf8').trim() : revision
   const snapshot = join(folder, 'snapshots', commit)
-  if (existsSync(join(snapshot, 'config.json'))) return snapshot
-  throw new UserError(
-    `${id} is not in the cache ${dirname(folder)}, and HF_HUB_OFFLINE forbids to download it`,
-    'unset HF_HUB_OFFLINE once, or give the directory of a local copy',
-  )
+  if (!existsSync(snapshot)) return undefined
+  const paths = listDirectory(snapshot)
+  const chosen = chooseModelFiles(snapshot, paths, onnxFile)
+  if (chosen?.kind !== 'checkpoint') return chosen && snapshot
+  const index = join(snapshot, 'model.safetensors.index.json')
+  const shards = existsSync(index)
+    ? Object.values(readHfJson(index, 'remove it').weight_map ?? {}).map(String)
+    : ['model.safetensors']
+  return ['config.json', ...shards].every((path) => paths.includes(path)) ? snapshot : undefined
 }
+
+/** Paths of the files that could make a model, relative to the directory. */
+export const listDirectory = (directory: string): string[] =>
+  ['', 'onnx/'].flatMap((folder) => {
+    const at = join(directory, folder)
+    if (!statSync(at, { throwIfNoEntry: false })?.isDirectory()) return []
+    return readdirSync(at)
+      .filter((name) => statSync(join(at, name), { throwIfNoEntry: false })?.isFile())
+      .map((name) => folder + name)
+  })
 
 async function download(
   folder: string,
-  name: string,
-  revision: string,
+  { name, revision }: HubModel,
+  onnxFile: string | undefined,
   tell: (message: string) => void,
 ): Promise<string> {
-  const { HF_ENDPOINT: hubUrl, HF_TOKEN: accessToken } = process.env
-  const access = { ...(hubUrl ? { hubUrl } : {}), ...(accessToken ? { accessToken } : {}) }
+  const access = hubAccess(tell)
   const { sha } = await modelInfo({ name, revision, additionalFields: ['sha'], ...access })
+  checkDigest(sha, 'commit')
   const at = { repo: { type: 'model' as const, name }, revision: sha, ...access }
   const files: ListFileEntry[] = []
-  for await (const file of listFiles(at)) if (isWanted(file.path)) files.push(file)
-  if (!files.some(({ path }) => path.endsWith('.safetensors')))
+  for await (const file of listFiles({ ...at, recursive: true }))
+    if (file.type === 'file') files.push(file)
+  const chosen = chooseModelFiles(
+    name,
+    files.map(({ path }) => path),
+    onnxFile,
+  )
+  if (!chosen)
     throw new UserError(
-      `${name} has no model.safetensors on the hub; pickled weights (.bin) are not read, as loading one can run any code it carries`,
+      `${name} has neither model.safetensors nor an ONNX file on the hub; pickled weights (.bin) are not read, as loading one can run any code it carries`,
       'take a repository with safetensors, or convert it',
     )
-
-  for (const file of files) {
-    const digest = file.lfs?.oid ?? file.oid!
+  const snapshot = join(folder, 'snapshots', sha)
+  for (const file of files.filter(({ path }) => isNeeded(path, chosen))) {
+    const digest = checkDigest(file.lfs?.oid ?? file.oid!, file.path)
     const blob = join(folder, 'blobs', digest)
     if (!existsSync(blob)) {
       tell(`downloading ${name}/${file.path} (${(file.size / 1e6).toFixed(1)} MB)`)
@@ -112,18 +173,38 @@ async function download(
       if (!content) throw new Error(`${file.path} is listed but not there`)
       await complete(content, blob, digest, file)
     }
-    // The blob is there, so this only gives it its name in the snapshot.
-    await downloadFileToCacheDir({ ...at, path: file.path, cacheDir: dirname(folder) })
+    link(blob, join(snapshot, file.path))
   }
   if (revision !== sha) {
     const ref = join(folder, 'refs', revision)
     mkdirSync(dirname(ref), { recursive: true })
     writeFileSync(ref, sha)
   }
-  return join(folder, 'snapshots', sha)
+  return snapshot
 }
 
-/** Downloads what is missing of a blob, and gives it its name once its digest is right. */
+/** Digests become names of files, so they must be digests. */
+function checkDigest(digest: string, what: string): string {
+  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(digest)) return digest
+  throw new UserError(
+    `the hub gives ${JSON.stringify(digest.slice(0, 80))} as the digest of ${what}, which is none`,
+    'check HF_ENDPOINT',
+  )
+}
+
+/** Gives a blob its name in a snapshot: a relative link, as other tools make it, or a copy if the system has no links. */
+function link(blob: string, path: string): void {
+  if (existsSync(path)) return
+  mkdirSync(dirname(path), { recursive: true })
+  rmSync(path, { force: true })
+  try {
+    symlinkSync(relative(dirname(path), blob), path)
+  } catch {
+    copyFileSync(blob, path)
+  }
+}
+
+/** Downloads what is missing of a blob, and gives the blob its name once its digest is right. */
 async function complete(
   content: Blob,
   blob: string,
@@ -145,7 +226,7 @@ async function complete(
   if (actual !== digest) {
     rmSync(incomplete)
     throw new UserError(
-      `${path}: what was downloaded has the digest ${actual}, the hub says ${digest}`,
+      `${path}: the download has the digest ${actual}, the hub says ${digest}`,
       'it was removed: try again',
     )
   }

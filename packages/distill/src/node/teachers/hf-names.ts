@@ -1,99 +1,262 @@
-// Where the tensors of Hugging Face's vision transformers are in our parameter tree, and back. Names only: what a configuration
-// means is in hf-config.ts, what is in the files in hf.ts.
+// Where the tensors of published vision transformers are in our parameter tree, and back. Names only: what a configuration means is in
+// hf-families.ts, what becomes of the tensors in hf.ts.
 
-/** A family's names for our parameters. `{}` stands for a block's number. */
-interface Layout {
-  /** What may stand before every name: the encoder alone, or inside a larger model. */
-  readonly prefixes: readonly string[]
-  /** Ours to theirs, of one tensor. Those outside the encoder begin with a slash: no prefix applies. */
-  readonly names: Readonly<Record<string, string>>
-  /** Query, key and value, which are stacked here and apart there; `.weight` and `.bias` follow. */
-  readonly projections: readonly [query: string, key: string, value: string]
+/** Tensors of a checkpoint that make one of ours: one as it is, several along the first axis, or one part of several. */
+export type Source =
+  | string
+  | { readonly stack: readonly string[] }
+  | { readonly part: number; readonly of: number; readonly name: string }
+
+/** A family's names for our parameters. */
+export interface Layout {
+  /** The tensor that every encoder of the family has, by which the prefix of all names is found. */
+  readonly marker: string
+  /** Names of a block, of which `{}` is the number; the first that is there counts. */
+  readonly blocks: readonly string[]
+  /**
+   * Sources by our name, the preferred one first. Those of `blocks.{}.` follow the name of the block; those outside the encoder begin
+   * with a slash.
+   */
+  readonly names: Readonly<Record<string, readonly Source[]>>
 }
 
-const norm = (ours: string, theirs: string) => ({
-  [`${ours}.weight`]: `${theirs}.weight`,
-  [`${ours}.bias`]: `${theirs}.bias`,
-})
-const linear = norm
+const one = (ours: string, ...theirs: readonly Source[]) => ({ [ours]: theirs })
+
+/** Weight and bias of a layer. */
+const layer = (ours: string, ...theirs: readonly Source[]) =>
+  Object.fromEntries(
+    ['weight', 'bias'].map((kind) => [
+      `${ours}.${kind}`,
+      theirs.map((source) =>
+        typeof source === 'string'
+          ? `${source}.${kind}`
+          : 'part' in source
+            ? { ...source, name: `${source.name}.${kind}` }
+            : { stack: source.stack.map((name) => `${name}.${kind}`) },
+      ),
+    ]),
+  )
+
+/** Query, key and value, stacked in ours; each source is three names or one that is stacked already. */
+const stacked = (
+  ours: string,
+  ...theirs: readonly (string | readonly [string, string, string])[]
+) =>
+  Object.fromEntries(
+    ['weight', 'bias'].map((kind) => [
+      `${ours}.in_proj_${kind}`,
+      theirs.map((source): Source =>
+        typeof source === 'string'
+          ? `${source}${kind}`
+          : { stack: source.map((name) => `${name}.${kind}`) },
+      ),
+    ]),
+  )
+
+const vitEmbeddings = {
+  ...one('class_token', 'embeddings.cls_token'),
+  ...one('pos_embed', 'embeddings.position_embeddings'),
+  ...layer('patch_embed', 'embeddings.patch_embeddings.projection'),
+  ...layer('norm_post', 'layernorm'),
+  ...layer('classifier', '/classifier'),
+}
+
+/** Attention under the names of transformers up to 4 and, shorter, from 5 on. */
+const vitAttention = {
+  ...stacked(
+    'blocks.{}.attn',
+    ['attention.attention.query', 'attention.attention.key', 'attention.attention.value'],
+    ['attention.q_proj', 'attention.k_proj', 'attention.v_proj'],
+  ),
+  ...layer('blocks.{}.attn.out_proj', 'attention.output.dense', 'attention.o_proj'),
+}
 
 const vit: Layout = {
-  prefixes: ['', 'vit.'],
+  marker: 'embeddings.patch_embeddings.projection.weight',
+  blocks: ['encoder.layer.{}', 'layers.{}'],
   names: {
-    class_token: 'embeddings.cls_token',
-    pos_embed: 'embeddings.position_embeddings',
-    ...linear('patch_embed', 'embeddings.patch_embeddings.projection'),
-    ...norm('blocks.{}.norm1', 'encoder.layer.{}.layernorm_before'),
-    ...linear('blocks.{}.attn.out_proj', 'encoder.layer.{}.attention.output.dense'),
-    ...norm('blocks.{}.norm2', 'encoder.layer.{}.layernorm_after'),
-    ...linear('blocks.{}.fc1', 'encoder.layer.{}.intermediate.dense'),
-    ...linear('blocks.{}.fc2', 'encoder.layer.{}.output.dense'),
-    ...norm('norm_post', 'layernorm'),
-    ...linear('classifier', '/classifier'),
+    ...vitEmbeddings,
+    ...vitAttention,
+    ...layer('blocks.{}.norm1', 'layernorm_before'),
+    ...layer('blocks.{}.norm2', 'layernorm_after'),
+    ...layer('blocks.{}.fc1', 'intermediate.dense', 'mlp.fc1'),
+    ...layer('blocks.{}.fc2', 'output.dense', 'mlp.fc2'),
   },
-  projections: [
-    'encoder.layer.{}.attention.attention.query',
-    'encoder.layer.{}.attention.attention.key',
-    'encoder.layer.{}.attention.attention.value',
-  ],
+}
+
+const deit: Layout = {
+  ...vit,
+  names: { ...vit.names, ...one('register_tokens', 'embeddings.distillation_token') },
+}
+
+const beit: Layout = {
+  ...vit,
+  names: {
+    ...vit.names,
+    ...one('blocks.{}.scale1', 'lambda_1'),
+    ...one('blocks.{}.scale2', 'lambda_2'),
+    ...one(
+      'blocks.{}.attention_bias',
+      'attention.attention.relative_position_bias.relative_position_bias_table',
+      'relative_position_bias.relative_position_bias_table',
+      '/encoder.relative_position_bias.relative_position_bias_table',
+      '/relative_position_bias.relative_position_bias_table',
+    ),
+    ...layer('norm_post', 'pooler.layernorm', 'layernorm', '/layernorm'),
+  },
+}
+
+const dinoBlock = {
+  ...vitAttention,
+  ...layer('blocks.{}.norm1', 'norm1'),
+  ...layer('blocks.{}.norm2', 'norm2'),
+  ...one('blocks.{}.scale1', 'layer_scale1.lambda1'),
+  ...one('blocks.{}.scale2', 'layer_scale2.lambda1'),
+  ...layer('blocks.{}.gate', 'mlp.gate_proj', { name: 'mlp.weights_in', part: 0, of: 2 }),
+  ...layer('blocks.{}.fc1', 'mlp.up_proj', 'mlp.fc1', { name: 'mlp.weights_in', part: 1, of: 2 }),
+  ...layer('blocks.{}.fc2', 'mlp.down_proj', 'mlp.fc2', 'mlp.weights_out'),
 }
 
 const dinov2: Layout = {
-  prefixes: ['', 'dinov2.'],
+  ...vit,
   names: {
-    ...vit.names,
-    ...norm('blocks.{}.norm1', 'encoder.layer.{}.norm1'),
-    ...norm('blocks.{}.norm2', 'encoder.layer.{}.norm2'),
-    'blocks.{}.scale1': 'encoder.layer.{}.layer_scale1.lambda1',
-    'blocks.{}.scale2': 'encoder.layer.{}.layer_scale2.lambda1',
-    ...linear('blocks.{}.fc1', 'encoder.layer.{}.mlp.fc1'),
-    ...linear('blocks.{}.fc2', 'encoder.layer.{}.mlp.fc2'),
+    ...vitEmbeddings,
+    ...one('register_tokens', 'embeddings.register_tokens'),
+    ...dinoBlock,
   },
-  projections: vit.projections,
+}
+
+const dinov3: Layout = {
+  marker: 'embeddings.patch_embeddings.weight',
+  blocks: ['layer.{}', 'model.layer.{}'],
+  names: {
+    ...one('class_token', 'embeddings.cls_token'),
+    ...one('register_tokens', 'embeddings.register_tokens'),
+    ...layer('patch_embed', 'embeddings.patch_embeddings'),
+    ...dinoBlock,
+    ...layer('norm_post', 'norm'),
+  },
 }
 
 const clip: Layout = {
-  prefixes: ['vision_model.', ''],
+  marker: 'embeddings.patch_embedding.weight',
+  blocks: ['encoder.layers.{}'],
   names: {
-    class_token: 'embeddings.class_embedding',
-    pos_embed: 'embeddings.position_embedding.weight',
-    'patch_embed.weight': 'embeddings.patch_embedding.weight',
+    ...one('class_token', 'embeddings.class_embedding'),
+    ...one('pos_embed', 'embeddings.position_embedding.weight'),
+    ...layer('patch_embed', 'embeddings.patch_embedding'),
     // The misspelling is theirs.
-    ...norm('norm_pre', 'pre_layrnorm'),
-    ...norm('blocks.{}.norm1', 'encoder.layers.{}.layer_norm1'),
-    ...linear('blocks.{}.attn.out_proj', 'encoder.layers.{}.self_attn.out_proj'),
-    ...norm('blocks.{}.norm2', 'encoder.layers.{}.layer_norm2'),
-    ...linear('blocks.{}.fc1', 'encoder.layers.{}.mlp.fc1'),
-    ...linear('blocks.{}.fc2', 'encoder.layers.{}.mlp.fc2'),
-    ...norm('norm_post', 'post_layernorm'),
-    'projection.weight': '/visual_projection.weight',
+    ...layer('norm_pre', 'pre_layrnorm', 'pre_layernorm'),
+    ...stacked('blocks.{}.attn', ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']),
+    ...layer('blocks.{}.attn.out_proj', 'self_attn.out_proj'),
+    ...layer('blocks.{}.norm1', 'layer_norm1'),
+    ...layer('blocks.{}.norm2', 'layer_norm2'),
+    ...layer('blocks.{}.fc1', 'mlp.fc1'),
+    ...layer('blocks.{}.fc2', 'mlp.fc2'),
+    ...layer('norm_post', 'post_layernorm'),
+    ...layer('projection', '/visual_projection'),
+    ...layer('classifier', '/classifier'),
   },
-  projections: [
-    'encoder.layers.{}.self_attn.q_proj',
-    'encoder.layers.{}.self_attn.k_proj',
-    'encoder.layers.{}.self_attn.v_proj',
-  ],
 }
 
-export type HfFamily = 'vit' | 'clip' | 'dinov2'
-const layouts: Record<HfFamily, Layout> = { vit, clip, dinov2 }
-
-/** The prefix that a checkpoint's names have; undefined where none of the family's class tokens is there. */
-export function findPrefix(family: HfFamily, has: (name: string) => boolean): string | undefined {
-  const { prefixes, names } = layouts[family]
-  return prefixes.find((prefix) => has(prefix + names.class_token!))
+const siglip: Layout = {
+  ...clip,
+  names: {
+    ...clip.names,
+    ...one('pool.query', 'head.probe'),
+    ...stacked('pool.attn', 'head.attention.in_proj_'),
+    ...layer('pool.attn.out_proj', 'head.attention.out_proj'),
+    ...layer('pool.norm', 'head.layernorm'),
+    ...layer('pool.fc1', 'head.mlp.fc1'),
+    ...layer('pool.fc2', 'head.mlp.fc2'),
+  },
 }
 
-/** The tensor of theirs that is our parameter `name`, or the three that make it when stacked along the first axis. */
-export function hfNames(family: HfFamily, prefix: string, name: string): readonly string[] {
-  const { names, projections } = layouts[family]
-  const [, block = ''] = /^blocks\.(\d+)\./.exec(name) ?? []
-  const generic = name.replace(/^blocks\.\d+\./, 'blocks.{}.')
-  const place = (theirs: string) =>
-    theirs.startsWith('/') ? theirs.slice(1) : prefix + theirs.replace('{}', block)
-  const [, kind] = /\.attn\.in_proj_(weight|bias)$/.exec(name) ?? []
-  if (kind) return projections.map((projection) => place(`${projection}.${kind}`))
-  const theirs = names[generic]
-  if (!theirs) throw new Error(`${family} has no name for the parameter ${name}`)
-  return [place(theirs)]
+/** Students exported here keep our own names. */
+const student: Layout = { marker: 'patch_embed.weight', blocks: ['blocks.{}'], names: {} }
+
+export const layouts = { vit, deit, beit, dinov2, dinov3, clip, siglip, siglip2: siglip, student }
+
+/** Finds tensors of one encoder in a checkpoint. */
+export class TensorNames {
+  readonly #layout: Layout
+  readonly #prefix: string
+  readonly #has: (name: string) => boolean
+
+  /** @param prefix of the encoder's tensors, as `findPrefixes` gives it. @param has whether a tensor is there. */
+  constructor(layout: Layout, prefix: string, has: (name: string) => boolean) {
+    this.#layout = layout
+    this.#prefix = prefix
+    this.#has = has
+  }
+
+  /**
+   * The source of our parameter `name`, with full names. If none of the known sources is there, it is the preferred one. A name with a
+   * slash is one of theirs outside the encoder.
+   */
+  find(name: string): Source {
+    const [, block] = /^blocks\.(\d+)\./.exec(name) ?? []
+    const { names, blocks } = this.#layout
+    const generic = name.replace(/^blocks\.\d+\./, 'blocks.{}.')
+    const sources = name.startsWith('/') ? [name] : (names[generic] ?? [name])
+    const relative = (theirs: string, place: string) =>
+      theirs.startsWith('/') || names[generic] === undefined ? theirs : place + theirs
+    const places =
+      block === undefined ? [''] : blocks.map((path) => `${path.replace('{}', block)}.`)
+    const candidates = places.flatMap((place) =>
+      sources.flatMap((source) => this.#spellings(source, (theirs) => relative(theirs, place))),
+    )
+    return candidates.find((source) => this.#isThere(source)) ?? candidates[0]!
+  }
+
+  /** Those of the names that belong to blocks of the encoder. */
+  blockTensors(names: readonly string[]): string[] {
+    const starts = this.#layout.blocks.map((path) => this.#prefix + path.replace('{}', ''))
+    return names.filter((name) =>
+      starts.some((start) => name.startsWith(start) && /^\d+\./.test(name.slice(start.length))),
+    )
+  }
+
+  /** Outside the encoder, names may stand behind each part of the prefix. */
+  #spellings(source: Source, place: (name: string) => string): Source[] {
+    const spelled = (name: string): string[] => {
+      const placed = place(name)
+      if (!placed.startsWith('/')) return [this.#prefix + placed]
+      return ancestors(this.#prefix).map((prefix) => prefix + placed.slice(1))
+    }
+    if (typeof source === 'string') return spelled(source)
+    if ('part' in source) return spelled(source.name).map((name) => ({ ...source, name }))
+    return [{ stack: source.stack.map((name) => spelled(name)[0]!) }]
+  }
+
+  #isThere(source: Source): boolean {
+    if (typeof source === 'string') return this.#has(source)
+    return 'part' in source ? this.#has(source.name) : source.stack.some((name) => this.#has(name))
+  }
+}
+
+/** `a.b.` gives `a.b.`, `a.` and the empty prefix. */
+function ancestors(prefix: string): string[] {
+  const parts = prefix.split('.').slice(0, -1)
+  return Array.from({ length: parts.length + 1 }, (_, i) =>
+    parts
+      .slice(0, parts.length - i)
+      .map((part) => `${part}.`)
+      .join(''),
+  )
+}
+
+/** Whatever stands before the encoder's tensors in a checkpoint: wrappers and larger models, recognised by the marker. */
+export const findPrefixes = ({ marker }: Layout, names: Iterable<string>): string[] =>
+  [...names]
+    .filter((name) => name === marker || name.endsWith(`.${marker}`))
+    .map((name) => name.slice(0, -marker.length))
+
+/** The tensors of a plain vision transformer under the names that transformers writes. */
+export function hfNames(name: string): readonly string[] {
+  const names = new TensorNames(vit, 'vit.', (theirs) => !theirs.startsWith('vit.classifier.'))
+  const source = names.find(name)
+  if (typeof source === 'string') return [source]
+  if ('stack' in source) return source.stack
+  throw new Error(`a plain vision transformer has no name for the parameter ${name}`)
 }

@@ -22,7 +22,7 @@ export function saveHfTeacher(
     throw new Error('only plain vision transformers are saved as ViTForImageClassification')
   const tensors = new Map<string, HostTensor>()
   for (const [name, { shape, data }] of parameters) {
-    const theirs = hfNames('vit', 'vit.', name)
+    const theirs = hfNames(name)
     const part = shapeThere(name, [shape[0]! / theirs.length, ...shape.slice(1)])
     const size = sizeOf(part)
     theirs.forEach((their, i) => {

@@ -1,290 +1,228 @@
-// A teacher from a Hugging Face checkpoint: a directory with config.json, model.safetensors (whole or in shards) and, mostly,
-// preprocessor_config.json. Downloading is hf-hub.ts; what the model computes is core's vision transformer.
-import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, readFileSync } from 'node:fs'
+// A teacher from a Hugging Face checkpoint: a directory with config.json, model.safetensors (whole or in shards) and, mostly, a file
+// that says how images are prepared. Downloading is hf-hub.ts; what the model computes is core's vision transformer.
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 
 import {
+  UserError,
   checkViTConfig,
   classifierParameters,
+  embeddingWidth,
   flattenTree,
-  hostTensor,
   isParameterSpec,
-  resizePositions,
-  sameShape,
-  sizeOf,
+  messageOf,
+  tokenGrid,
   vitParameters,
   type ClassifierConfig,
   type HostTensor,
-  type ParameterSpec,
-  type Shape,
   type ViTConfig,
 } from '@embed-kd/core'
+import { z } from 'zod'
 
 import type { ModelInput } from '../data/input.js'
-import { UserError, messageOf } from '@embed-kd/core'
-import { SafetensorsReader } from '../files/safetensors-file.js'
-import { readHfConfig, type HfConfig } from './hf-config.js'
-import { findPrefix, hfNames } from './hf-names.js'
-import { readHfPreprocessing } from './hf-preprocessing.js'
+import type { Size } from '../data/resize.js'
+import { listNames, openCheckpoint, type Checkpoint } from './checkpoint.js'
+import { families, Unsupported, type Family, type FamilyModel } from './hf-families.js'
+import { describeIssues, readHfJson } from './hf-json.js'
+import { findPrefixes, TensorNames } from './hf-names.js'
+import { findProcessorFile, readPreprocessing, resizedInput } from './hf-preprocessing.js'
+import { readParameter, type PublishedEncoder } from './hf-tensors.js'
+import { processorOfModel } from './processors.js'
 
 export interface HfTeacher {
   readonly model: ViTConfig | ClassifierConfig
   /** By our names; the caller's own, to empty as it uses them. */
   readonly parameters: Map<string, HostTensor>
   readonly input: ModelInput
-  /** One per class of a classifier, where config.json has them. */
+  /** One line: what is done to images, and which file says so. */
+  readonly preprocessing: string
+  /** One for each class of a classifier, if config.json has them. */
   readonly classNames: readonly string[]
   /** The files that the weights were read from. */
   readonly weightFiles: readonly string[]
 }
 
-const WHOLE = 'model.safetensors'
-const INDEX = 'model.safetensors.index.json'
+export interface HfOptions {
+  /** Pixels along one side that the model shall see (default: what the file of the preprocessing says). */
+  readonly imageSize?: number
+  /** Size of the images to come; some preprocessings depend on it. */
+  readonly source?: Size
+}
 
 /**
  * Reads all of a checkpoint into memory, as float32.
- * @param imageSize pixels a side that the model shall see; default what preprocessor_config.json says.
  * @throws UserError naming file, cause and remedy.
  */
-export function loadHfTeacher(directory: string, imageSize?: number): HfTeacher {
-  return withCheckpoint(directory, imageSize, ({ config, checkpoint, prefix, model, input }) => {
+export function loadHfTeacher(directory: string, options: HfOptions = {}): HfTeacher {
+  return withEncoder(directory, options, (encoder, described) => {
+    const { model } = described
     const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
     const parameters = new Map(
       [...flattenTree(specs, isParameterSpec)].map(([name, spec]) => [
         name,
-        readParameter(name, spec, hfNames(config.family, prefix, name), config, checkpoint),
+        readParameter(encoder, name, spec),
       ]),
     )
-    const { classNames } = config
-    const classes = 'classes' in model ? model.classes : 0
-    return {
-      model,
-      parameters,
-      input,
-      classNames: classNames.length === classes ? classNames : [],
-      weightFiles: checkpoint.files,
-    }
+    return { ...described, parameters }
   })
 }
 
 /** What a checkpoint is, without its weights. @throws as loadHfTeacher. */
 export const describeHfTeacher = (
   directory: string,
-): Pick<HfTeacher, 'model' | 'input' | 'weightFiles'> =>
-  withCheckpoint(directory, undefined, ({ model, input, checkpoint: { files } }) => ({
-    model,
-    input,
-    weightFiles: files,
-  }))
+  options: HfOptions = {},
+): Omit<HfTeacher, 'parameters'> => withEncoder(directory, options, (_, described) => described)
 
-interface OpenTeacher extends Pick<HfTeacher, 'model' | 'input'> {
-  readonly config: HfConfig
-  readonly checkpoint: Checkpoint
-  readonly prefix: string
-}
-
-function withCheckpoint<T>(
+function withEncoder<T>(
   directory: string,
-  imageSize: number | undefined,
-  use: (teacher: OpenTeacher) => T,
+  { imageSize, source }: HfOptions,
+  use: (encoder: PublishedEncoder, described: Omit<HfTeacher, 'parameters'>) => T,
 ): T {
-  const configFile = join(directory, 'config.json')
-  const config = readHfConfig(readJson(configFile, 'give a directory with config.json'), configFile)
-  const preprocessingFile = join(directory, 'preprocessor_config.json')
-  const preprocessing = existsSync(preprocessingFile)
-    ? readJson(preprocessingFile, 'mend or remove it')
-    : undefined
-  const own = readHfPreprocessing(preprocessing, config.family, config.model, preprocessingFile)
-  const input = imageSize === undefined ? own : resizedInput(own, imageSize)
-  const encoder = { ...config.model, imageSize: input.height }
-  try {
-    checkViTConfig(encoder)
-  } catch (error) {
-    throw new UserError(
-      `${configFile} with images of ${input.height} pixels: ${messageOf(error)}`,
-      'give another image size',
-    )
+  const file = join(directory, 'config.json')
+  const config = readHfJson(file, 'give a directory with config.json')
+  const { type, family } = familyOf(config, file)
+  const { model: trained, biasless = [] } = readFamily(family, type, config, file)
+  const own = sizeOf(trained)
+  const processor = findProcessorFile(directory) ?? {
+    path: `the defaults, as there is no preprocessor_config.json in ${directory}`,
+    config: family.preprocessing(own) as Record<string, unknown>,
   }
+  const read = readPreprocessing(processor, processorOfModel[type] ?? 'ViTImageProcessor', {
+    channels: trained.channels,
+    size: own,
+    ...(source ? { source } : {}),
+  })
+  const { input, description } = imageSize === undefined ? read : resizedInput(read, imageSize)
   const checkpoint = openCheckpoint(directory)
   try {
-    const prefix = findPrefix(config.family, (name) => checkpoint.has(name))
-    if (prefix === undefined)
-      throw new UserError(
-        `${directory} has no encoder of type ${config.family} in its weights`,
-        'give config.json and weights of the same model',
-      )
-    return use({
-      config,
+    const names = namesOf(family, type, checkpoint)
+    const shape = (name: string) => {
+      const found = names.find(name)
+      return typeof found === 'string' && checkpoint.has(found)
+        ? checkpoint.shape(found)
+        : undefined
+    }
+    const complete = family.complete?.(trained, shape) ?? trained
+    const model = withSize(complete, input, file)
+    const encoder: PublishedEncoder = {
       checkpoint,
-      prefix,
+      names,
+      model,
+      trainedGrid: tokenGrid(trained),
+      biasless,
+      type,
+    }
+    const classifier = family.scoresEmbedding && shape('classifier.weight')
+    const scores = classifier && classifier[1] === embeddingWidth(model)
+    const classNames = classNamesOf(config)
+    checkBlocks(encoder)
+    return use(encoder, {
+      model: scores ? { ...model, classes: classifier[0]! } : model,
       input,
-      model: withClassifier(encoder, config, checkpoint),
+      preprocessing: description,
+      classNames: scores && classNames.length === classifier[0] ? classNames : [],
+      weightFiles: checkpoint.files,
     })
   } finally {
     checkpoint.close()
   }
 }
 
-/** SHA-256 (hex) of files, read as streams; of several, of their digests in order. */
-export async function digestFiles(files: readonly string[]): Promise<string> {
-  const digests: string[] = []
-  for (const file of files) {
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(file), hash)
-    digests.push(hash.digest('hex'))
-  }
-  return digests.length === 1
-    ? digests[0]!
-    : createHash('sha256').update(digests.join('\n')).digest('hex')
-}
-
-function resizedInput(input: ModelInput, size: number): ModelInput {
-  const { shorterSide, height } = input
-  return {
-    ...input,
-    height: size,
-    width: size,
-    // The share of the image that is seen stays the same.
-    ...(shorterSide === undefined
-      ? {}
-      : { shorterSide: Math.round((shorterSide * size) / height) }),
-  }
-}
-
-/** ViTForImageClassification scores with a linear layer on the class token. Other models' heads see more than that. */
-function withClassifier(
-  model: ViTConfig,
-  { family }: HfConfig,
-  checkpoint: Checkpoint,
-): ViTConfig | ClassifierConfig {
-  if (family !== 'vit' || !checkpoint.has('classifier.weight')) return model
-  return { ...model, classes: checkpoint.shape('classifier.weight')[0]! }
-}
-
-function readParameter(
-  name: string,
-  { shape }: ParameterSpec,
-  sources: readonly string[],
-  { projectionBias }: HfConfig,
-  checkpoint: Checkpoint,
-): HostTensor {
-  if (name.endsWith('in_proj_bias') && !projectionBias) return hostTensor('float32', shape)
-  const parts = sources.map((source) => {
-    const tensor = checkpoint.read(source)
-    if (tensor.dtype !== 'float32') throw mismatch(checkpoint, source, tensor.dtype, 'floats')
-    return tensor
-  })
-  if (name === 'pos_embed') {
-    const [rows, width] = tail(parts[0]!.shape, 2)
-    const positions = hostTensor('float32', [rows!, width!], parts[0]!.data as Float32Array)
-    if (width !== shape[1]) throw mismatch(checkpoint, sources[0]!, parts[0]!.shape, shape)
-    return resizePositions(positions, Math.sqrt(shape[0]! - 1))
-  }
-  const expected = sources.length === 1 ? shape : [shape[0]! / sources.length, ...shape.slice(1)]
-  parts.forEach((part, i) => {
-    if (
-      !sameShape(tail(part.shape, expected.length), expected) ||
-      sizeOf(part.shape) !== sizeOf(expected)
-    )
-      throw mismatch(checkpoint, sources[i]!, part.shape, expected)
-  })
-  if (parts.length === 1) return hostTensor('float32', shape, parts[0]!.data as Float32Array)
-  const stacked = hostTensor('float32', shape)
-  parts.forEach((part, i) => stacked.data.set(part.data as Float32Array, i * sizeOf(expected)))
-  return stacked
-}
-
-const tail = (shape: Shape, rank: number): Shape => shape.slice(Math.max(shape.length - rank, 0))
-
-const mismatch = (
-  { directory }: Checkpoint,
-  name: string,
-  given: Shape | string,
-  expected: Shape | string,
-): UserError =>
-  new UserError(
-    `${directory}: tensor ${name} is ${JSON.stringify(given)}, but config.json makes it ${JSON.stringify(expected)}`,
-    'give config.json and weights of the same model',
-  )
-
-interface Checkpoint {
-  readonly directory: string
-  readonly files: readonly string[]
-  has(name: string): boolean
-  shape(name: string): Shape
-  read(name: string): HostTensor
-  close(): void
-}
-
-/** @throws UserError where there are no safetensors, a shard is missing, or a tensor is not where the index says. */
-function openCheckpoint(directory: string): Checkpoint {
-  const files = weightFilesOf(directory)
-  const readers = files.map((file) => new SafetensorsReader(file))
-  const home = new Map(
-    readers.flatMap((reader) => [...reader.entries.keys()].map((name) => [name, reader])),
-  )
-  const readerOf = (name: string): SafetensorsReader => {
-    const reader = home.get(name)
-    if (!reader)
-      throw new UserError(
-        `${directory} has no tensor ${name}`,
-        'give config.json and weights of the same model',
-      )
-    return reader
-  }
-  return {
-    directory,
-    files,
-    has: (name) => home.has(name),
-    shape: (name) => readerOf(name).entry(name).shape,
-    read: (name) => readerOf(name).read(name),
-    close: () => readers.forEach((reader) => reader.close()),
-  }
-}
-
-function weightFilesOf(directory: string): string[] {
-  if (existsSync(join(directory, WHOLE))) return [join(directory, WHOLE)]
-  const index = join(directory, INDEX)
-  if (existsSync(index)) {
-    const { weight_map } = readJson(index, 'download the checkpoint again') as {
-      weight_map?: Record<string, unknown>
-    }
-    const shards = [...new Set(Object.values(weight_map ?? {}))].map(String).sort()
-    // Names are joined to the directory, so they must be names.
-    const odd = shards.find((shard) => !/^[\w.-]+\.safetensors$/.test(shard))
-    if (shards.length === 0 || odd !== undefined)
-      throw new UserError(
-        `${index} names ${odd === undefined ? 'no shard' : `the shard ${JSON.stringify(odd)}`}`,
-        'download the checkpoint again',
-      )
-    const missing = shards.find((shard) => !existsSync(join(directory, shard)))
-    if (missing !== undefined)
-      throw new UserError(
-        `${directory} lacks the shard ${missing} that its index names`,
-        'download it too',
-      )
-    return shards.map((shard) => join(directory, shard))
-  }
-  const pickled = ['pytorch_model.bin', 'pytorch_model.bin.index.json'].find((file) =>
-    existsSync(join(directory, file)),
-  )
-  throw pickled === undefined
+function familyOf(
+  config: Readonly<Record<string, unknown>>,
+  file: string,
+): { type: string; family: Family } {
+  const { model_type: type } = config
+  const family = typeof type === 'string' && Object.hasOwn(families, type) && families[type]
+  if (family) return { type: type as string, family }
+  const remedy = `the types known are ${Object.keys(families).join(', ')}; others can be given as ONNX`
+  const isTimm = 'architecture' in config || 'pretrained_cfg' in config || type === 'timm_wrapper'
+  throw isTimm
     ? new UserError(
-        `${directory} has neither ${WHOLE} nor ${INDEX}`,
-        'give the directory of a checkpoint saved with save_pretrained',
+        `${file} is that of a timm model (${String(config.architecture)}), which is not computed here`,
+        'export the model to ONNX, or give the same weights in the layout of transformers',
       )
     : new UserError(
-        `${directory} has its weights as ${pickled}, a Python pickle, and loading one can run any code it carries`,
-        'so it is not read: save the model again with save_pretrained(…, safe_serialization=True)',
+        `${file}: a model of type ${JSON.stringify(type ?? null)} is not computed here`,
+        remedy,
       )
 }
 
-function readJson(path: string, remedy: string): unknown {
+function readFamily(family: Family, type: string, config: unknown, file: string): FamilyModel {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    const read = family.read(config)
+    checkViTConfig(read.model)
+    return read
   } catch (error) {
-    throw new UserError(`${path} cannot be read as JSON (${messageOf(error)})`, remedy)
+    if (error instanceof Unsupported) throw new UserError(`${file}: ${error.message}`, error.remedy)
+    throw new UserError(
+      `${file} is not the configuration of a ${type}: ${error instanceof z.ZodError ? describeIssues(error) : messageOf(error)}`,
+      'give the config.json that was saved with the weights',
+    )
   }
+}
+
+const sizeOf = ({ imageSize, imageWidth = imageSize }: ViTConfig): Size => ({
+  height: imageSize,
+  width: imageWidth,
+})
+
+/** The model for images of the size that the preprocessing gives. */
+function withSize(model: ViTConfig, { height, width }: ModelInput, file: string): ViTConfig {
+  const { imageWidth: _, ...rest } = model
+  const resized = { ...rest, imageSize: height, ...(width === height ? {} : { imageWidth: width }) }
+  try {
+    return checkViTConfig(resized)
+  } catch (error) {
+    throw new UserError(
+      `${file} with images of ${width === height ? height : `${height}x${width}`} pixels: ${messageOf(error)}`,
+      'give another image size',
+    )
+  }
+}
+
+/** Class names in order. */
+function classNamesOf({ id2label = {} }: Readonly<Record<string, unknown>>): string[] {
+  const labels = z.record(z.string(), z.string()).safeParse(id2label)
+  if (!labels.success) return []
+  return Object.keys(labels.data)
+    .map(Number)
+    .sort((a, b) => a - b)
+    .map((id) => labels.data[id]!)
+}
+
+function namesOf({ layout }: Family, type: string, checkpoint: Checkpoint): TensorNames {
+  const prefixes = findPrefixes(layout, checkpoint.names)
+  const [prefix] = prefixes
+  if (prefix === undefined)
+    throw new UserError(
+      `${checkpoint.directory} has no encoder of type ${type} in its weights: no tensor ends in ${layout.marker}; it has ${listNames(checkpoint.names)}`,
+      'give config.json and weights of the same model',
+    )
+  if (prefixes.length > 1)
+    throw new UserError(
+      `${checkpoint.directory} has several encoders of type ${type}, with tensors named ${prefixes.map((p) => `${p}${layout.marker}`).join(', ')}`,
+      'save one of them in a file of its own',
+    )
+  return new TensorNames(layout, prefix, (name) => checkpoint.has(name))
+}
+
+/** @throws UserError if a block has tensors that nothing reads, or there are more blocks than config.json says. */
+function checkBlocks({ checkpoint, names, model, type }: PublishedEncoder): void {
+  const specs = vitParameters(model)
+  const used = new Set<string>()
+  for (const name of flattenTree(specs, isParameterSpec).keys()) {
+    const source = names.find(name)
+    const parts =
+      typeof source === 'string' ? [source] : 'part' in source ? [source.name] : source.stack
+    for (const part of parts) used.add(part)
+  }
+  const scale = (name: string) => name.replace(/_scale(_inv)?$/, '')
+  const unread = names
+    .blockTensors(checkpoint.names)
+    .find((name) => checkpoint.isFloat(name) && !used.has(name) && !used.has(scale(name)))
+  if (unread !== undefined)
+    throw new UserError(
+      `${checkpoint.directory}: a ${type} of ${model.layers} layers as in config.json does not read the tensor ${unread}`,
+      'give config.json and weights of the same model, with adapters merged',
+    )
 }

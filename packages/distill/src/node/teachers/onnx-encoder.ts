@@ -1,13 +1,14 @@
-// Any ONNX image encoder as a teacher: one image input, one output that is taken, run by ONNX Runtime itself. Its preprocessing
-// is that of a preprocessor_config.json beside the file.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+// Any ONNX image encoder as a teacher, run by ONNX Runtime itself. Its preprocessing is that of the files beside it. Before it is used,
+// two different images tell whether its output follows the images at all.
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
+import { UserError, messageOf, Random } from '@embed-kd/core'
 import type * as Ort from 'onnxruntime-node'
-import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { InferenceSession } from 'onnxruntime-node'
 
 import type { InputWriter, ModelInput } from '../data/input.js'
-import { UserError, messageOf } from '@embed-kd/core'
+import { digestFiles } from './checkpoint.js'
 import {
   checkFinite,
   inputWriterOf,
@@ -15,61 +16,68 @@ import {
   type Encoder,
   type EncoderOptions,
 } from './encoder.js'
-import { readHfPreprocessing } from './hf-preprocessing.js'
-import { digestFiles } from './hf.js'
+import { readHfJson } from './hf-json.js'
+import {
+  describeInput,
+  findProcessorFile,
+  readPreprocessing,
+  resizedInput,
+  type Preprocessing,
+} from './hf-preprocessing.js'
+import { onnxFiles } from './onnx-file.js'
+import {
+  chooseOutput,
+  findImageInput,
+  imageTensor,
+  poolResult,
+  type ChosenOutput,
+  type ImageInput,
+} from './onnx-values.js'
+import { processorOfModel } from './processors.js'
 
-const poolings = ['cls', 'mean'] as const
-type Pooling = (typeof poolings)[number]
-
-/** An output's axes after the batch: a vector, or tokens of vectors. */
-interface Output {
-  readonly name: string
-  readonly shape: readonly (number | string)[]
+interface Parts {
+  readonly ort: typeof Ort
+  readonly session: InferenceSession
+  readonly image: ImageInput
+  readonly output: ChosenOutput
 }
 
 export class OnnxEncoder implements Encoder {
   readonly name: string
   readonly digest: string
   readonly pooling: string
-  readonly width: number
   readonly input: ModelInput
-  readonly #ort: typeof Ort
-  readonly #session: InferenceSession
-  readonly #output: string
-  readonly #tokens: Pooling | undefined
-  /** Images in one run: as many as the caller said, or as the file allows. */
-  readonly #batch: number
-  readonly #fixed: boolean
+  readonly #parts: Parts
   readonly #write: InputWriter
+  #width = 0
+  /** Number of images in one run. */
+  #batch: number
+  /** Whether runs have that many images always. */
+  #fixed: boolean
 
   private constructor(
-    facts: Pick<Encoder, 'name' | 'digest' | 'pooling' | 'width' | 'input'>,
-    run: {
-      ort: typeof Ort
-      session: InferenceSession
-      output: string
-      tokens: Pooling | undefined
-      batch: number
-      fixed: boolean
-      write: InputWriter
-    },
+    facts: Pick<Encoder, 'name' | 'digest' | 'input'>,
+    parts: Parts,
+    batch: number,
+    write: InputWriter,
   ) {
     this.name = facts.name
     this.digest = facts.digest
-    this.pooling = facts.pooling
-    this.width = facts.width
     this.input = facts.input
-    this.#ort = run.ort
-    this.#session = run.session
-    this.#output = run.output
-    this.#tokens = run.tokens
-    this.#batch = run.batch
-    this.#fixed = run.fixed
-    this.#write = run.write
+    this.pooling = parts.output.description
+    this.#parts = parts
+    this.#write = write
+    this.#fixed = parts.image.batch !== undefined
+    this.#batch = parts.image.batch ?? batch
   }
 
-  /** @throws UserError where the file is no image encoder, or more than one output could be meant. */
+  get width(): number {
+    return this.#width
+  }
+
+  /** @throws UserError if the file is no image encoder, or more than one output could be meant. */
   static async open(file: string, options: EncoderOptions): Promise<OnnxEncoder> {
+    const files = onnxFiles(file)
     const { loadOrt } = await import('@embed-kd/backend-ort')
     const ort = await loadOrt()
     let session: InferenceSession
@@ -77,178 +85,198 @@ export class OnnxEncoder implements Encoder {
       session = await ort.InferenceSession.create(file, { enableMemPattern: false })
     } catch (error) {
       throw new UserError(
-        `${file} cannot be opened by ONNX Runtime (${messageOf(error)})`,
+        `${file} cannot be opened by ONNX Runtime (${oneLine(error)})`,
         'check that it is a whole ONNX model, with its external data beside it',
       )
     }
-    const [fixedBatch, channels, height] = imageAxes(file, session)
-    const input = readInput(file, channels, options.imageSize ?? height)
-    if (height !== undefined && height !== input.height)
-      throw new UserError(
-        `${file} takes images of ${height} pixels, its preprocessing makes them ${input.height}`,
-        `give --image-size ${height}`,
-      )
-    const write = inputWriterOf(file, options.source, input)
-    const { name: output, shape } = chooseOutput(file, session, options.output)
-    const tokens = choosePooling(file, output, shape, options.pooling)
-    // Axes can have names instead of sizes, so the width is known only of a result.
-    const batch = fixedBatch ?? options.batch
-    const black = new ort.Tensor(
-      'float32',
-      new Float32Array(batch * input.channels * input.height ** 2),
-      [batch, input.channels, input.height, input.height],
-    )
-    const result = (await session.run({ [session.inputNames[0]!]: black }, [output]))[output]!
-    const facts = {
-      name: file,
-      digest: await digestFiles(filesOf(file)),
-      pooling: tokens === undefined ? output : `${tokens} of ${output}`,
-      width: result.dims.at(-1)!,
-      input,
+    try {
+      const image = findImageInput(file, session)
+      const output = chooseOutput(file, session, options)
+      const { input, description } = readInput(file, image, options)
+      const write = inputWriterOf(file, options.source, input)
+      const facts = { name: file, digest: await digestFiles(files), input }
+      const parts = { ort, session, image, output }
+      const encoder = new OnnxEncoder(facts, parts, options.batch, write)
+      await encoder.#probe(options.tell)
+      options.tell?.(`preprocessing: ${description}`)
+      return encoder
+    } catch (error) {
+      await session.release()
+      throw error
     }
-    const fixed = fixedBatch !== undefined
-    return new OnnxEncoder(facts, { ort, session, output, tokens, batch, fixed, write })
   }
 
   async embed(pixels: Uint8Array, count: number): Promise<Embedded> {
-    const embeddings = new Float32Array(count * this.width)
+    const { width } = this
+    const embeddings = new Float32Array(count * width)
     const imageBytes = pixels.length / Math.max(count, 1)
-    const { channels, height, width } = this.input
+    const size = this.#imageSize
     for (let first = 0; first < count; first += this.#batch) {
       const real = Math.min(this.#batch, count - first)
       const rows = this.#fixed ? this.#batch : real
-      const images = new Float32Array(rows * channels * height * width)
+      const images = new Float32Array(rows * size)
       this.#write(pixels.subarray(first * imageBytes, (first + real) * imageBytes), real, images)
-      const tensor = new this.#ort.Tensor('float32', images, [rows, channels, height, width])
-      const results = await this.#session.run({ [this.#session.inputNames[0]!]: tensor }, [
-        this.#output,
-      ])
-      const result = results[this.#output]!
-      for (let i = 0; i < real; i++) this.#pool(result, i, embeddings, (first + i) * this.width)
-      result.dispose()
+      const result = await this.#run(images)
+      if (result.rows !== rows || result.width !== width) throw this.#batchError(rows, result.dims)
+      embeddings.set(result.embeddings.subarray(0, real * width), first * width)
     }
     checkFinite(this.name, embeddings)
     return { embeddings }
   }
 
-  /** Writes the embedding of row `i` of a result. */
-  #pool({ data, dims }: Tensor, i: number, into: Float32Array, at: number): void {
-    const values = data as Float32Array
-    const { width } = this
-    const tokens = dims.length === 3 ? dims[1]! : 1
-    const begin = i * tokens * width
-    if (this.#tokens !== 'mean') {
-      into.set(values.subarray(begin, begin + width), at)
-      return
-    }
-    for (let token = 0; token < tokens; token++)
-      for (let k = 0; k < width; k++) into[at + k]! += values[begin + token * width + k]! / tokens
-  }
-
   async dispose(): Promise<void> {
-    await this.#session.release()
+    await this.#parts.session.release()
+  }
+
+  get #imageSize(): number {
+    const { channels, height, width } = this.input
+    return channels * height * width
+  }
+
+  async #run(images: Float32Array) {
+    const { ort, session, image, output } = this.#parts
+    const { height, width } = this.input
+    const count = images.length / this.#imageSize
+    const feed = imageTensor(ort, image, images, [count, height, width])
+    try {
+      const results = await session.run({ [image.name]: feed }, [output.name])
+      const result = results[output.name]!
+      const { dims } = result
+      const pooled = poolResult(result, output, image.channelsLast)
+      result.dispose()
+      return { ...pooled, rows: dims[0] ?? 0, dims }
+    } catch (error) {
+      throw new UserError(
+        `${this.name} fails on ${count === 1 ? 'an image' : `${count} images`} of ${height}x${width} (${oneLine(error)})`,
+        'check the model in another runtime, or give another image size',
+      )
+    }
+  }
+
+  /** Runs two different images, alone and together: their embeddings must differ and stay with their images. */
+  async #probe(tell: EncoderOptions['tell']): Promise<void> {
+    const size = this.#imageSize
+    const bytes = this.#parts.image.type === 'uint8'
+    const random = new Random(1)
+    const noise = Float32Array.from({ length: size }, () =>
+      bytes ? random.int(256) : 2 * random.uniform() - 1,
+    )
+    const images = (...noisy: readonly boolean[]) => {
+      const batch = new Float32Array(noisy.length * size)
+      noisy.forEach((is, i) => is && batch.set(noise, i * size))
+      return batch
+    }
+    const rest = this.#fixed ? Array.from({ length: this.#batch - 1 }, () => false) : []
+    const first = await this.#run(images(true, ...rest))
+    const rows = 1 + rest.length
+    if (first.rows !== rows) throw this.#batchError(rows, first.dims)
+    this.#width = first.width
+    checkFinite(this.name, first.embeddings)
+    const alone = first.embeddings.subarray(0, first.width)
+    // With a batch of one, the other image is a run of its own.
+    const other = this.#fixed
+      ? await this.#run(images(false, ...rest.map((_, i) => i === 0)))
+      : await this.#run(images(false))
+    checkFinite(this.name, other.embeddings)
+    const black = other.embeddings.subarray(0, first.width)
+    const apart = distance(alone, black)
+    if (!(apart > 1e-5 * largest(alone, black)))
+      throw new UserError(
+        `${this.name}: the output ${this.#parts.output.name} [${first.dims.join(', ')}] is the same for two different images`,
+        'choose an output that depends on the image with --output',
+      )
+    const swapped = this.#fixed
+      ? rest.length > 0
+        ? other
+        : undefined
+      : await this.#together(images(false, true), tell)
+    if (!swapped) return
+    if (swapped.rows !== Math.max(rows, 2)) throw this.#batchError(Math.max(rows, 2), swapped.dims)
+    const second = swapped.embeddings.subarray(first.width, 2 * first.width)
+    if (distance(second, alone) > 0.1 * apart) throw this.#batchError(swapped.rows, swapped.dims)
+  }
+
+  /** Runs two images in one batch. A file can name its batch axis and still be made for one image: then images run one by one. */
+  async #together(images: Float32Array, tell: EncoderOptions['tell']) {
+    if (this.#batch === 1) return undefined
+    const result = await this.#run(images).catch((error: unknown) => {
+      if (error instanceof UserError) return undefined
+      throw error
+    })
+    if (result && result.rows !== 1) return result
+    tell?.(
+      `${this.name} takes one image at a time, whatever its batch axis is called: images run one by one`,
+    )
+    this.#batch = 1
+    this.#fixed = true
+    return undefined
+  }
+
+  #batchError(rows: number, dims: readonly number[]): UserError {
+    return new UserError(
+      `${this.name}: the output ${this.#parts.output.name} [${dims.join(', ')}] of ${rows} image${rows === 1 ? '' : 's'} does not have the batch as its first axis`,
+      'choose another output with --output, or export the model with the batch first',
+    )
   }
 }
 
-/** Batch, channels and side of the one input, undefined where the file leaves them open. */
-function imageAxes(
+const distance = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
+
+const largest = (...rows: readonly Float32Array[]): number =>
+  Math.max(...rows.map((row) => distance(row, new Float32Array(row.length))))
+
+const oneLine = (error: unknown): string => messageOf(error).trim().replace(/\s+/g, ' ')
+
+/** How images are prepared: by the files beside the model, or in the folder above, as exports have it. */
+function readInput(
   file: string,
-  session: InferenceSession,
-): [batch: number | undefined, channels: number, height: number | undefined] {
-  const inputs = session.inputMetadata
-  const [first] = inputs
-  if (
-    inputs.length !== 1 ||
-    !first?.isTensor ||
-    first.type !== 'float32' ||
-    first.shape.length !== 4
-  )
+  { type, channels, height, width }: ImageInput,
+  { imageSize, source }: EncoderOptions,
+): Preprocessing {
+  const folders = [dirname(file), dirname(dirname(file))]
+  const processor = folders.map(findProcessorFile).find((found) => found !== undefined)
+  if (!processor)
     throw new UserError(
-      `${file} is no image encoder: its inputs are ${inputs.map((i) => (i.isTensor ? describe(i) : i.name)).join(', ')}`,
-      'give a model with one float32 input [batch, channels, height, width]',
-    )
-  const known = first.shape.map((axis) => (typeof axis === 'number' && axis > 0 ? axis : undefined))
-  return [known[0], known[1] ?? 3, known[2]]
-}
-
-const describe = ({ name, shape }: Output): string => `${name} [${shape.join(', ')}]`
-
-function chooseOutput(file: string, session: InferenceSession, wanted: string | undefined): Output {
-  const outputs = session.outputMetadata.flatMap((output) => (output.isTensor ? [output] : []))
-  const listing = outputs.map(describe).join(', ')
-  const usable = outputs.filter(
-    ({ shape, type }) => type === 'float32' && (shape.length === 2 || shape.length === 3),
-  )
-  if (wanted !== undefined) {
-    const output = usable.find(({ name }) => name === wanted)
-    if (output) return output
-    throw new UserError(
-      `${file} has no output ${wanted} of embeddings or tokens; its outputs are ${listing}`,
-      'give one of them with --output',
-    )
-  }
-  if (usable.length === 1) return usable[0]!
-  throw new UserError(
-    usable.length === 0
-      ? `${file} has no output of embeddings [batch, width] or tokens [batch, tokens, width]; its outputs are ${listing}`
-      : `${file} has several outputs that could be the embedding: ${listing}`,
-    'choose with --output',
-  )
-}
-
-function choosePooling(
-  file: string,
-  output: string,
-  shape: Output['shape'],
-  wanted: string | undefined,
-): Pooling | undefined {
-  const known = poolings.find((pooling) => pooling === wanted)
-  if (wanted !== undefined && !known)
-    throw new UserError(`there is no pooling ${wanted}`, `choose one of ${poolings.join(', ')}`)
-  if (shape.length === 2) {
-    if (!known) return undefined
-    throw new UserError(
-      `${file}: the output ${output} is an embedding already, there is nothing to pool`,
-      'leave out --pooling',
-    )
-  }
-  if (known) return known
-  throw new UserError(
-    `${file}: the output ${output} [${shape.join(', ')}] has one vector for each token`,
-    'say with --pooling what the embedding is: cls (the first token) or mean (of all)',
-  )
-}
-
-/** @param size the side that is wanted, or that the file fixes. */
-function readInput(file: string, channels: number, size: number | undefined): ModelInput {
-  // Exports have the model in a folder of its own, below its configuration.
-  const places = [dirname(file), dirname(dirname(file))].map((at) =>
-    join(at, 'preprocessor_config.json'),
-  )
-  const path = places.find((place) => existsSync(place))
-  if (path === undefined)
-    throw new UserError(
-      `${file} does not say how its images are prepared, and there is no ${places[0]}`,
+      `${file} does not say how its images are prepared, and there is no preprocessor_config.json in ${folders[0]}`,
       'write one, such as {"size": 224, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}',
     )
-  let config: unknown
-  try {
-    config = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new UserError(`${path} cannot be read as JSON (${messageOf(error)})`, 'mend the file')
+  const fixed = height !== undefined && width !== undefined ? { height, width } : undefined
+  const side = imageSize === undefined ? undefined : { height: imageSize, width: imageSize }
+  const size = fixed ?? side
+  const read = readPreprocessing(processor, modelProcessor(folders), {
+    channels,
+    source,
+    ...(size ? { size } : {}),
+  })
+  const { input, description } = imageSize === undefined ? read : resizedInput(read, imageSize)
+  for (const [own, made] of [
+    [height, input.height],
+    [width, input.width],
+  ])
+    if (own !== undefined && own !== made)
+      throw new UserError(
+        `${file} takes images of ${height}x${width} pixels, its preprocessing makes them ${input.height}x${input.width}`,
+        height === width
+          ? `give --image-size ${height}`
+          : `write "size": {"height": ${height}, "width": ${width}} into ${processor.path}`,
+      )
+  if (type !== 'uint8') return { input, description }
+  const bytes = {
+    ...input,
+    mean: input.mean.map(() => 0),
+    std: input.std.map(() => 1 / 255),
   }
-  const input = readHfPreprocessing(config, 'vit', { imageSize: size ?? 224, channels }, path)
-  if (size === undefined || size === input.height) return input
-  const { shorterSide, ...rest } = input
-  const scaled = shorterSide && { shorterSide: Math.round((shorterSide * size) / input.height) }
-  return { ...rest, height: size, width: size, ...scaled }
+  return {
+    input: bytes,
+    description: `${describeInput(bytes)} (${processor.path}; the model takes bytes, so normalising is its own business)`,
+  }
 }
 
-/** The model and the files of its external data. */
-function filesOf(file: string): string[] {
-  const name = basename(file)
-  const data = readdirSync(dirname(file)).filter(
-    (other) => other.startsWith(`${name}_data`) || other === `${name}.data`,
-  )
-  return [file, ...data.sort().map((other) => join(dirname(file), other))]
+/** The class that transformers takes for the model beside the file; a plain one if nothing tells. */
+function modelProcessor(folders: readonly string[]): string {
+  const file = folders.map((folder) => join(folder, 'config.json')).find((path) => existsSync(path))
+  if (file === undefined) return 'ViTImageProcessor'
+  const { model_type } = readHfJson(file, 'fix or remove the file')
+  return processorOfModel[String(model_type)] ?? 'ViTImageProcessor'
 }

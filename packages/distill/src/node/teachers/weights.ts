@@ -66,7 +66,7 @@ export function renormalised(
   seen: ChannelStatistics,
 ): Weights {
   const kernel = weights.get('patch_embed.weight')!
-  const positions = weights.get('pos_embed')!
+  const positions = weights.get('pos_embed')
   const [width, channels, height, breadth] = kernel.shape as [number, number, number, number]
   const area = height * breadth
   const scaled = Float32Array.from(kernel.data)
@@ -83,11 +83,17 @@ export function renormalised(
       }
     }
   }
-  // The first row belongs to the class token, which no pixel reaches.
-  const shifted = Float32Array.from(positions.data, (value, i) =>
-    i < width ? value : value + shift[i % width]!,
+  const result = new Map(weights).set(
+    'patch_embed.weight',
+    hostTensor('float32', kernel.shape, scaled),
   )
-  return new Map(weights)
-    .set('patch_embed.weight', hostTensor('float32', kernel.shape, scaled))
-    .set('pos_embed', hostTensor('float32', positions.shape, shifted))
+  // Without positions there is a bias, which reaches every patch as well.
+  const place = positions ? 'pos_embed' : 'patch_embed.bias'
+  const { shape, data } = weights.get(place)!
+  // The class token, if there is one, has the first row, which no pixel reaches.
+  const begin = positions && weights.has('class_token') ? width : 0
+  const shifted = Float32Array.from(data, (value, i) =>
+    i < begin ? value : value + shift[i % width]!,
+  )
+  return result.set(place, hostTensor('float32', shape, shifted))
 }

@@ -1,0 +1,85 @@
+// What a user names as a teacher, the same everywhere: a published shape, a directory, an ONNX file, a repository on the hub, or a file
+// of embeddings. Whether a command can use that kind is for the command to say.
+import { existsSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+import { UserError, publishedViT } from '@embed-kd/core'
+
+import { SafetensorsReader } from '../files/safetensors-file.js'
+import { fetchModel, listDirectory, parseHubId, type FetchOptions } from './hf-hub.js'
+import { chooseModelFiles } from './model-files.js'
+
+export type ResolvedTeacher =
+  /** A published shape, with random weights. */
+  | { readonly kind: 'shape'; readonly name: string }
+  /** A directory with config.json and safetensors, downloaded if need be: also a student exported here. */
+  | { readonly kind: 'checkpoint'; readonly directory: string }
+  | { readonly kind: 'onnx'; readonly file: string }
+  /** A file that `embed-kd embed` wrote. */
+  | { readonly kind: 'embeddings'; readonly file: string }
+
+/** For help texts and remedies. */
+export const teacherKinds =
+  'a published shape such as vit-base-16, the directory of a checkpoint, an .onnx file, namespace/name on the Hugging Face Hub, or a file of embeddings'
+
+/**
+ * Finds a teacher by its name. What lies on disk goes first.
+ * @throws UserError if there is none, or the files cannot be read here.
+ */
+export async function resolveTeacher(
+  teacher: string,
+  options: FetchOptions = {},
+): Promise<ResolvedTeacher> {
+  const local = resolveLocalTeacher(teacher, options.onnxFile)
+  if (local) return local
+  const hub = parseHubId(teacher)
+  if (!hub) throw new UserError(`there is no teacher ${teacher}`, `give ${teacherKinds}`)
+  const onnxFile = options.onnxFile ?? (hub.file?.endsWith('.onnx') ? hub.file : undefined)
+  const rest = onnxFile === undefined ? {} : { onnxFile }
+  return inDirectory(await fetchModel(hub, { ...options, ...rest }), onnxFile)
+}
+
+/** As resolveTeacher, without the hub: undefined if nothing of that name is here. */
+export function resolveLocalTeacher(
+  teacher: string,
+  onnxFile?: string,
+): ResolvedTeacher | undefined {
+  // Sweeps once had directories behind this prefix, and it does no harm before other names.
+  const path = teacher.replace(/^hf:(\/\/)?/, '')
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.isDirectory()) return inDirectory(path, onnxFile)
+  if (found) return inFile(path)
+  if (publishedViT(path)) return { kind: 'shape', name: path }
+  if (
+    /^[./~]|\\|\.(onnx|safetensors)$|\/.*\/(?!.*huggingface)/.test(path) &&
+    !/^https?:/.test(path)
+  )
+    throw new UserError(`there is no file or directory ${path}`, 'check the path')
+  return undefined
+}
+
+function inDirectory(directory: string, onnxFile: string | undefined): ResolvedTeacher {
+  const paths = listDirectory(directory)
+  const chosen = chooseModelFiles(directory, paths, onnxFile)
+  if (chosen?.kind === 'onnx') return { kind: 'onnx', file: join(directory, chosen.file) }
+  // Directories without weights have their errors from the reader of checkpoints.
+  return { kind: 'checkpoint', directory }
+}
+
+function inFile(file: string): ResolvedTeacher {
+  if (file.endsWith('.onnx')) return { kind: 'onnx', file }
+  if (file.endsWith('.safetensors')) {
+    const reader = new SafetensorsReader(file)
+    const isEmbeddings = 'kind' in reader.metadata && 'teacher_digest' in reader.metadata
+    reader.close()
+    if (isEmbeddings) return { kind: 'embeddings', file }
+    if (basename(file) === 'model.safetensors' && existsSync(join(dirname(file), 'config.json')))
+      return { kind: 'checkpoint', directory: dirname(file) }
+  }
+  throw new UserError(
+    /\.(bin|pt|pth|ckpt|pkl)$/.test(file)
+      ? `${file} is a pickled checkpoint, and loading one can run any code it carries, so it is not read`
+      : `${file} is neither an .onnx file nor a file of embeddings`,
+    'give the directory of a checkpoint with config.json and model.safetensors, or an .onnx file',
+  )
+}
