@@ -3,7 +3,7 @@ import { UserError } from '@embed-kd/core'
 
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import { makeCentroids, makeSamples, type Made } from '../embeddings/make.js'
-import { openEncoder } from '../teachers/encoder.js'
+import { openEncoder } from '../teachers/open.js'
 import { openDataset, withBackend, type DataOptions, type RunOptions } from './options.js'
 import { findCheckpoint } from './teacher-directory.js'
 
