@@ -93,7 +93,7 @@ export {
   type ParameterSpec,
   type Parameters,
 } from './nn/parameters.js'
-export { resizePositions } from './nn/positions.js'
+export { resizePositions, type PatchGrid } from './nn/positions.js'
 export { resize } from './nn/resize.js'
 export {
   checkViTConfig,
@@ -108,6 +108,9 @@ export {
   type ClassifierParameters,
   type ViTConfig,
   type ViTParameters,
+  tokenGrid,
+  type Activation,
+  type Pooling,
 } from './nn/vit.js'
 export { initialState, paperAdamW, type AdamWOptions, type TrainingState } from './optim/adamw.js'
 export type { LossScale } from './optim/loss-scale.js'
