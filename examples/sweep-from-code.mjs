@@ -1,0 +1,40 @@
+// Shows a sweep without the command line: a grid of trials, each in a process of its own, and a table of the records they leave.
+// Run it with: node examples/sweep-from-code.mjs mnist results/from-code
+import { join } from 'node:path'
+
+import {
+  expandGrids,
+  parseGrids,
+  planTrials,
+  ProgressDisplay,
+  RecordStore,
+  runSweep,
+  summaryTables,
+} from '@embed-kd/bench'
+
+const [dataset = 'mnist', directory = 'results/from-code', steps = '5'] = process.argv.slice(2)
+
+// Axes are lists: every combination is a trial.
+const grids = parseGrids(
+  {
+    grids: [
+      {
+        dataset: [dataset],
+        method: ['supervised', 'embed-kd'],
+        batch: [16, 32],
+        steps: Number(steps),
+      },
+    ],
+  },
+  'this example',
+)
+const trials = await planTrials(expandGrids(grids))
+const display = new ProgressDisplay()
+const store = RecordStore.open(directory, { resume: true })
+try {
+  const cacheDirectory = join(directory, 'cache')
+  await runSweep({ trials, store, cacheDirectory, limits: { timeoutSeconds: 600 }, display })
+} finally {
+  store.close()
+}
+console.log(summaryTables([...store.records.values()]))

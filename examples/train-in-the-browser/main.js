@@ -1,0 +1,56 @@
+// Shows training in a page: images drawn on a canvas, centroids as the teacher, WebGPU if there is one. Nothing leaves the computer.
+// Run it with: npx vite examples/train-in-the-browser
+import { backend as tfjs } from '@embed-kd/backend-tfjs'
+import { arrayBatches, centroidsOf, Trainer } from '@embed-kd/distill'
+
+const log = (text) => (document.querySelector('#log').textContent += `${text}\n`)
+const [size, names] = [16, ['circle', 'square', 'triangle']]
+const pad = document.querySelector('#pad').getContext('2d', { willReadFrequently: true })
+
+/** Draws a shape at a random place and size, and returns its pixels. */
+function draw(label) {
+  const [r, x, y] = [3 + 3 * Math.random(), 6 + 4 * Math.random(), 6 + 4 * Math.random()]
+  pad.clearRect(0, 0, size, size)
+  pad.beginPath()
+  if (label === 0) pad.arc(x, y, r, 0, 7)
+  else if (label === 1) pad.rect(x - r, y - r, 2 * r, 2 * r)
+  else
+    [
+      [0, -r],
+      [r, r],
+      [-r, r],
+    ].forEach(([dx, dy]) => pad.lineTo(x + dx, y + dy))
+  pad.fill()
+  return Uint8Array.from(
+    { length: size * size },
+    (_, i) => pad.getImageData(0, 0, size, size).data[4 * i + 3],
+  )
+}
+const labels = Array.from({ length: 96 }, (_, i) => i % 3)
+const drawn = labels.map(draw)
+const images = Uint8Array.from(drawn.flatMap((image) => [...image]))
+
+// Means of the images themselves stand for a teacher; or: readCentroids(await fetch('centroids.safetensors')).
+const centroids = centroidsOf(drawn, labels, { normalise: true, classNames: names })
+
+const asked = new URLSearchParams(location.search).get('device')
+const devices = asked ? [asked] : ['webgpu', 'wasm', 'cpu']
+const probes = await Promise.all(devices.map((device) => tfjs.probe(device)))
+const device = devices[probes.findIndex(({ available }) => available)]
+log(`training on ${device}`)
+const trainer = await Trainer.create({
+  backend: await tfjs.create(device),
+  student: 'vit:width=32,layers=2,heads=4,patch=4,image=16',
+  classes: 3,
+  images: { channels: 1, size },
+  method: 'embed-kd',
+  teacher: { centroids },
+  batch: 32,
+})
+const data = arrayBatches({ images, labels }, { batch: 32 })
+for await (const epoch of trainer.fit(data, { epochs: 15, validation: data }))
+  log(
+    `epoch ${epoch.epoch}: loss ${epoch.trainLoss.toFixed(3)}, accuracy ${epoch.accuracy.toFixed(2)}`,
+  )
+const { classes, probabilities } = await trainer.predict(draw(2))
+log(`this is a ${names[classes[0]]} (${(100 * Math.max(...probabilities)).toFixed(0)} %)`)

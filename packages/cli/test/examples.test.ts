@@ -1,0 +1,145 @@
+// The programs in examples/ run as their first lines say, on data so small that each takes seconds.
+import { execFile, execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import { formatSafetensors, hostTensor } from '@embed-kd/core'
+import { loadDataset } from '@embed-kd/distill/node'
+import { chromium } from 'playwright-core'
+import { build, preview } from 'vite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { runCli } from './cli.js'
+import { writeTinyDataset } from '../../distill/test/tiny.js'
+
+const examples = new URL('../../../examples/', import.meta.url).pathname
+const directory = mkdtempSync(join(tmpdir(), 'embed-kd-examples-'))
+let dataset: string
+beforeAll(() => {
+  dataset = writeTinyDataset(join(directory, 'tiny'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const run = async (file: string, ...args: string[]): Promise<string> => {
+  const options = { cwd: directory }
+  return (await promisify(execFile)('node', [join(examples, file), ...args], options)).stdout
+}
+
+/** Python with numpy and safetensors, if there is one. */
+const python = [process.env['EMBED_KD_PYTHON'], 'python3'].find((command) => {
+  try {
+    execFileSync(command ?? 'false', ['-c', 'import numpy, safetensors'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+})
+
+describe('examples', { timeout: 120_000 }, () => {
+  it('are short, and open by saying what they show', () => {
+    const files = readdirSync(examples, { recursive: true, encoding: 'utf8' })
+    for (const file of files.filter((name) => /\.(mjs|py)$|main\.js$/.test(name))) {
+      const lines = readFileSync(join(examples, file), 'utf8').split('\n')
+      expect(lines.length, file).toBeLessThanOrEqual(61)
+      expect(lines[0], file).toMatch(/^(\/\/|#) Shows /)
+    }
+  })
+
+  it('train-from-centroids', async () => {
+    const printed = await run('train-from-centroids.mjs', dataset, '3')
+    expect(printed.match(/epoch \d: loss \d\.\d{3}, accuracy [\d.]+/g)).toHaveLength(3)
+    expect(existsSync(join(directory, 'centroids.onnx'))).toBe(true)
+  })
+
+  it('custom-method, as a program and as --method', async () => {
+    const losses = [...(await run('custom-method.mjs')).matchAll(/loss ([\d.]+)/g)]
+    expect(Number(losses.at(-1)![1])).toBeLessThan(Number(losses[0]![1]))
+    const centroids = join(directory, 'two.safetensors')
+    const rows = hostTensor('float32', [3, 2], [1, 0, 0, 1, 1, 1])
+    writeFileSync(centroids, formatSafetensors(new Map([['centroids', rows]])))
+    const options = `--dataset ${dataset} --student small --epochs 1 --json`.split(' ')
+    const method = join(examples, 'custom-method.mjs')
+    const out = join(directory, 'custom')
+    const taught = ['distill', '--method', method, '--embeddings', centroids, '--out', out]
+    const { code, stdout, stderr } = await runCli(...taught, ...options)
+    expect(stderr).toContain('method pull-kd')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ method: 'pull-kd' })
+  })
+
+  it('bring-your-own-embeddings', async () => {
+    const file = join(directory, 'embeddings.safetensors')
+    const images = dataset.replace('idx:', '')
+    if (python)
+      execFileSync(python, [
+        join(examples, 'bring-your-own-embeddings/embeddings.py'),
+        images,
+        file,
+      ])
+    else {
+      const { train } = await loadDataset(dataset)
+      const tensors = {
+        embeddings: hostTensor('float32', [train.count, 16]),
+        labels: hostTensor('int32', [train.count], train.labels),
+      }
+      tensors.embeddings.data.forEach((_, i, data) => (data[i] = Math.sin(i)))
+      writeFileSync(file, formatSafetensors(new Map(Object.entries(tensors))))
+      console.warn('embeddings.py was not run: there is no Python with numpy and safetensors')
+    }
+    const out = join(directory, 'mine')
+    const printed = await run('bring-your-own-embeddings/distil.mjs', file, dataset, out, '1')
+    expect(printed).toMatch(/accuracy [\d.]+, by guessing [\d.]+; model: .*model\.onnx/)
+  })
+
+  it('export-and-classify', async () => {
+    const printed = await run('export-and-classify.mjs', dataset, '4')
+    expect(printed).toMatch(/ONNX Runtime classifies \d+ of 60 test images correctly/)
+  })
+
+  it('sweep-from-code', async () => {
+    const results = join(directory, 'sweep')
+    const printed = await run('sweep-from-code.mjs', dataset, results, '1')
+    expect(printed).toContain('embed-kd')
+    const records = readFileSync(join(results, 'records.jsonl'), 'utf8').trim().split('\n')
+    expect(records).toHaveLength(4)
+  })
+
+  const browser = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+  it.skipIf(!existsSync(browser))('train-in-the-browser', async () => {
+    const outDir = join(directory, 'page')
+    mkdirSync(outDir)
+    const config = {
+      configFile: false,
+      logLevel: 'error',
+      root: join(examples, 'train-in-the-browser'),
+      build: { outDir, emptyOutDir: true, target: 'esnext' },
+      preview: { host: '127.0.0.1', port: 0 },
+    } as const
+    await build(config)
+    const server = await preview(config)
+    const chrome = await chromium.launch({ executablePath: browser, args: ['--no-sandbox'] })
+    try {
+      const page = await chrome.newPage()
+      const problems: string[] = []
+      page.on('pageerror', (error) => problems.push(error.message))
+      await page.goto(`${server.resolvedUrls!.local[0]!}?device=cpu`)
+      const log = page.locator('#log')
+      await log.filter({ hasText: 'this is a' }).waitFor({ timeout: 90_000 })
+      expect(problems).toEqual([])
+      expect(await log.textContent()).toMatch(/training on cpu\nepoch 1: loss .*\n(.*\n)+this is a/)
+    } finally {
+      await chrome.close()
+      await server.close()
+    }
+  })
+})
