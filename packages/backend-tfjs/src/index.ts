@@ -1,2 +1,8 @@
 // The package's door: one factory, under the name that command lines look for (`backend`) and under its own.
-export { tfjsBackend, tfjsBackend as backend } from './backend.js'
+import type { BackendFactory } from '@embed-kd/core'
+
+import { tfjsBackend as implementation } from './backend.js'
+
+/** TensorFlow.js in this package's declarations would bring its own, which do not compile without `skipLibCheck`. */
+export const tfjsBackend: BackendFactory = implementation
+export { tfjsBackend as backend }
