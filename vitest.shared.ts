@@ -1,4 +1,7 @@
-// What every package's vitest.config.ts has in common: packages see each other's sources, and slow machines get time.
+// What every package's vitest.config.ts has in common: packages see each other's sources, built files are not older than the
+// sources, and slow machines get time.
+import { fileURLToPath } from 'node:url'
+
 import { defineConfig } from 'vitest/config'
 
 const conditions = ['@embed-kd/source', 'module', 'node', 'import', 'default']
@@ -7,6 +10,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
+    globalSetup: fileURLToPath(new URL('vitest.build.ts', import.meta.url)),
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -79,11 +79,11 @@ function install(name, dependencies) {
 function checkTypes(project, entries) {
   const imports = entries.map((entry, i) => `export * as m${i} from '${entry}'\n`)
   writeFileSync(join(project, 'index.ts'), imports.join(''))
-  for (const [module, moduleResolution, ...lib] of [
+  for (const [module, moduleResolution] of [
     ['NodeNext', 'NodeNext'],
-    ['ESNext', 'Bundler', 'DOM'],
+    ['ESNext', 'Bundler'],
   ]) {
-    const options = { module, moduleResolution, target: 'ES2023', lib: ['ES2023', ...lib] }
+    const options = { module, moduleResolution, target: 'ES2023' }
     const compilerOptions = { ...options, strict: true, noEmit: true, skipLibCheck: false }
     const types = { types: ['node'], typeRoots: [join(root, 'node_modules/@types')] }
     writeFileSync(
