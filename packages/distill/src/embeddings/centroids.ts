@@ -104,7 +104,7 @@ export class CentroidCollector {
 
   constructor(plan: CentroidPlan) {
     this.#plan = plan
-    this.#means = new CentroidBuilder(plan.classes, plan.width, Infinity)
+    this.#means = new CentroidBuilder(plan.classes, plan.width, Number.MAX_SAFE_INTEGER)
     this.#rows = Array.from({ length: plan.classes }, () => [])
     this.counts = Array.from({ length: plan.classes }, () => 0)
   }
