@@ -28,8 +28,10 @@ export interface Axis<Schema extends z.ZodType = z.ZodType> {
   /** Schema of the value in a record's trial. Its messages say what to give instead. */
   readonly schema: Schema
   readonly role: AxisRole
-  /** Name of the value that trials have if they leave the axis out. */
+  /** Value that a user gives to trials that leave the axis out. */
   readonly absent?: string
+  /** Words for trials that leave the axis out (default: `absent`). */
+  readonly absentWords?: string
   /** Whether the name of a trial always says the value, or only if trials listed together differ in it. */
   readonly named: 'always' | 'if it varies'
   /** Value that the name of a trial says only if trials listed together differ in it. */
@@ -77,7 +79,7 @@ export const axes = {
     label: 'teacher',
     schema: teacherSchema.optional(),
     role: 'setting',
-    absent: 'no teacher',
+    absentWords: 'no teacher',
     named: 'always',
     words: ({ name }) => `teacher ${name}`,
     // A sweep trains its own teachers; two of one name are the same teacher with other initial values.
@@ -105,7 +107,7 @@ export const axes = {
       .optional()
       .describe('side in pixels to which encoded images were resized; their own size if absent'),
     role: 'scope',
-    absent: 'images of their own size',
+    absentWords: 'images of their own size',
     named: 'if it varies',
     words: (pixels) => `images of ${pixels} px`,
   }),
@@ -115,7 +117,7 @@ export const axes = {
       .optional()
       .describe('number of leading images of the training split that were used; all if absent'),
     role: 'setting',
-    absent: 'all training images',
+    absentWords: 'all training images',
     named: 'if it varies',
     words: (images) => `${images} training images`,
     key: ({ dataset }) => dataset.trainSize,
@@ -126,7 +128,7 @@ export const axes = {
       .optional()
       .describe('number of leading images of the test split that were used; all if absent'),
     role: 'setting',
-    absent: 'all test images',
+    absentWords: 'all test images',
     named: 'if it varies',
     words: (images) => `${images} test images`,
     key: ({ dataset }) => dataset.testSize,
@@ -144,7 +146,7 @@ export const axes = {
       .optional()
       .describe('images whose gradients are computed at a time; the whole batch if absent'),
     role: 'setting',
-    absent: 'whole batches',
+    absentWords: 'whole batches',
     named: 'always',
     words: (images) => `micro-batches of ${images}`,
   }),
@@ -155,6 +157,7 @@ export const axes = {
       .describe('what gradients recompute instead of keeping it; nothing if absent'),
     role: 'setting',
     absent: 'none',
+    absentWords: 'nothing rematerialised',
     named: 'always',
     words: (what) => `rematerialise ${what}`,
   }),

@@ -5,9 +5,9 @@ const tableOf = (name: AxisName): Axis => axes[name]
 
 /** Returns the value of an axis in words, also if the trial leaves the axis out; undefined if there is nothing to say. */
 export function axisWords(trial: Trial, name: AxisName): string | undefined {
-  const { label, absent, words } = tableOf(name)
+  const { label, absent, absentWords = absent, words } = tableOf(name)
   const value = trial[name]
-  if (value === undefined) return absent
+  if (value === undefined) return absentWords
   return words ? words(value) : `${label} ${String(value)}`
 }
 
