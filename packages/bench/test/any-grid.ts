@@ -32,6 +32,7 @@ const values = {
   microBatch: fc.constantFrom(1, 2, 4, 8),
   rematerialise: fc.constantFrom('none', ...REMATERIALISATIONS),
   precision: fc.constantFrom(...PRECISIONS),
+  augment: fc.constantFrom('none', 'flip', 'crop:4', 'flip+crop:2', 'flip,crop:2'),
   epochs: count,
   steps: count,
   seed: fc.nat(1e6),

@@ -1,4 +1,7 @@
 // The table of axes: every axis is part of a trial's identity and of its record, and every trial can be run again by its command.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { UserError } from '@embed-kd/core'
 import { axes, axisNames, type AxisName } from '@embed-kd/records'
 import fc from 'fast-check'
@@ -18,19 +21,36 @@ const dataset = writeTinyDataset(temporaryDirectory())
 const student = { name: 'dot', imageSize: 8, patch: 4, width: 8, layers: 1, heads: 2 }
 const grid = { dataset, student, method: 'embed-kd', batch: 16, epochs: 1 }
 
+/** A grey image of 8 x 8 pixels. */
+const png = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAF0lEQVR42mNkYIEARgUog4UUBuMDKAMAR1gCmCOa8dUAAAAASUVORK5CYII=',
+  'base64',
+)
+const folder = temporaryDirectory()
+for (const place of ['train/a', 'train/b', 'test/a', 'test/b']) {
+  mkdirSync(join(folder, place), { recursive: true })
+  for (let i = 0; i < 12; i++) writeFileSync(join(folder, place, `${i}.png`), png)
+}
+
+/** What a grid needs besides for an axis to matter. */
+const needs: { readonly [Name in AxisName]?: object } = {
+  dataSize: { dataset: `images:${folder}`, batch: 2 },
+}
+
 /** Another value of each axis. */
 const others: { readonly [Name in AxisName]: object } = {
   method: { method: 'teacher-kd' },
   teacher: { teacher: 'trained-m' },
   student: { student: { ...student, width: 16 } },
   dataset: { dataset: 'mnist' },
-  dataSize: { dataSize: 8 },
+  dataSize: { dataSize: 4 },
   trainImages: { trainImages: 60 },
   testImages: { testImages: 30 },
   batch: { batch: 8 },
   microBatch: { microBatch: 8 },
   rematerialise: { rematerialise: 'blocks' },
   precision: { precision: 'mixed-float16' },
+  augment: { augment: 'flip' },
   backend: { backend: 'reference' },
   preset: { preset: 'paper' },
   epochs: { epochs: 2 },
@@ -45,7 +65,8 @@ const others: { readonly [Name in AxisName]: object } = {
 
 describe('every axis', () => {
   it.each(axisNames)('is part of identity and record: %s', async (name) => {
-    const plan = async (fields: object) => (await planTrials(expand({ ...grid, ...fields })))[0]!
+    const plan = async (fields: object) =>
+      (await planTrials(expand({ ...grid, ...needs[name], ...fields })))[0]!
     const [one, other] = [await plan({}), await plan(others[name])]
     expect(other.id).not.toBe(one.id)
     expect(other.description[name]).not.toEqual(one.description[name])
@@ -119,8 +140,13 @@ describe('values', () => {
     ['batch', '', '--batch cannot be ""; give a whole number from 1 on'],
     ['dropout', '1', '--dropout cannot be "1"; give a number from 0 to 0.99'],
     ['weightDecay', '-1', '--weight-decay cannot be "-1"; give a number from 0 on'],
-    ['precision', 'float16', '--precision cannot be "float16"; give one of float32, mixed-float16'],
+    [
+      'precision',
+      'float16',
+      '--precision cannot be "float16"; did you mean float32? give one of float32, mixed-float16',
+    ],
     ['dataset', '', '--dataset cannot be ""; give a name'],
+    ['augment', 'blur', 'unknown augmentation "blur"; give none, flip, crop:PIXELS'],
   ] as const)('of %s are checked: %j', (name, word, message) => {
     expect(() => parseAxisValue(name, word)).toThrow(UserError)
     expect(() => parseAxisValue(name, word)).toThrow(message)

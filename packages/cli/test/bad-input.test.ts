@@ -79,7 +79,7 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
   [
     'a size of images of one size',
     ['--data-size', '64'],
-    /--data-size 64 does not change; leave out/,
+    /--data-size does not apply to it.*leave out --data-size/,
   ],
   ['a missing configuration', ['--config', 'no.json'], /no\.json cannot be read as JSON/],
   ['a wrong configuration', ['--config', file('a.json', '{"grids": [{"bach": [1]}]}')], /bach/],

@@ -95,6 +95,32 @@ describe('embed-kd bench', () => {
     expect(halfPlugin).toMatchObject({ status: 'skipped', reason: expect.stringContaining(none) })
   })
 
+  it(
+    'augments training images, with stored embeddings of the very same pixels',
+    { timeout: 180_000 },
+    async () => {
+      const method = ['supervised', 'embed-kd', 'cached-kd']
+      const augment = ['none', 'flip+crop:2']
+      const grid = tinyGrid(dataset, { method, augment, epochs: 2 })
+      const out = newOut()
+      const config = writeConfig(temporaryDirectory(), grid)
+      const ran = await runCli('bench', '--config', config, '--out', out, '--cache', cache)
+      expect(ran).toMatchObject({ code: 0 })
+      const records = recordsIn(out)
+      expect(records.map(({ trial }) => trial.augment)).toEqual([
+        ...Array(3).fill(undefined),
+        ...Array(3).fill('flip+crop:2'),
+      ])
+      records.slice(0, 3).forEach((plain, i) => {
+        const { curves, embeddings } = records[i + 3]!
+        expect(curves!.loss).not.toEqual(plain.curves!.loss)
+        // Each epoch sees other pixels, so each image has an embedding for each epoch.
+        const views = plain.trial.method === 'cached-kd' ? 2 : 1
+        expect(embeddings?.images).toBe(plain.embeddings && views * plain.embeddings.images)
+      })
+    },
+  )
+
   it('measures the cost of published teachers without pretending an accuracy', async () => {
     const config = writeConfig(
       temporaryDirectory(),

@@ -13,7 +13,12 @@ export {
   writeEmbeddings,
 } from './embeddings/file.js'
 export { arrayBatches, type ArrayBatchOptions, type ImageArrays } from './training/array-batches.js'
-export { type Augmentation, noAugmentation } from './images/augment.js'
+export {
+  type Augmentation,
+  formatAugmentation,
+  noAugmentation,
+  parseAugmentation,
+} from './images/augment.js'
 export {
   findStudent,
   STUDENT_EXAMPLE,

@@ -172,6 +172,22 @@ export const axes = {
     named: 'always',
     words: (precision) => precision,
   }),
+  augment: axis({
+    label: 'augmentation',
+    schema: z
+      .string()
+      .regex(
+        /^(flip|crop:[1-9]\d*|flip\+crop:[1-9]\d*)$/,
+        'give flip, crop:PIXELS or flip+crop:PIXELS',
+      )
+      .optional()
+      .describe('random changes of training images; none if absent'),
+    role: 'setting',
+    absent: 'none',
+    absentWords: 'no augmentation',
+    named: 'always',
+    words: (augmentation) => `augment ${augmentation}`,
+  }),
   backend: axis({
     label: 'backend',
     schema: text.describe('backend and device, for example ort:cpu'),

@@ -52,6 +52,7 @@ const others: { readonly [Name in AxisName]: Partial<Trial> } = {
   microBatch: { microBatch: 8 },
   rematerialise: { rematerialise: 'blocks' },
   precision: { precision: 'mixed-float16' },
+  augment: { augment: 'flip' },
   backend: { backend: 'tfjs:cpu' },
   preset: { preset: 'paper' },
   epochs: { epochs: 1 },

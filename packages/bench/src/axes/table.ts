@@ -1,7 +1,14 @@
 // How each axis of a trial is given by a user: help, default and what becomes of a value in a trial. Flags, the schema of grids,
 // their expansion and commands that run a trial again follow from this table and from the one in the records package.
 import { methods } from '@embed-kd/core'
-import { findStudent, microBatchOf, students, STUDENT_EXAMPLE } from '@embed-kd/distill'
+import {
+  findStudent,
+  formatAugmentation,
+  microBatchOf,
+  parseAugmentation,
+  students,
+  STUDENT_EXAMPLE,
+} from '@embed-kd/distill'
 import { datasetSpecs, studentSchema, teacherSpecs } from '@embed-kd/distill/node'
 import {
   METHODS,
@@ -65,7 +72,7 @@ export const axisOptions = {
   }),
   dataSize: axis<number>({
     placeholder: 'pixels',
-    help: 'side in pixels to which the images of images:DIR and parquet:DIR are resized',
+    help: 'side in pixels to which encoded images (images:DIR, parquet:DIR, webdataset:DIR) are resized',
     otherwise: 'the size of the first image',
   }),
   trainImages: axis<number>({
@@ -136,6 +143,14 @@ export const axisOptions = {
     help: `precision of training steps: ${PRECISIONS.join(', ')}; evaluation and embedding use float32`,
     default: ['float32'],
     item: oneOf(PRECISIONS),
+  }),
+  augment: axis<string>({
+    placeholder: 'how',
+    help: 'random changes of training images: none, flip, crop:PIXELS of padding, or flip+crop:PIXELS',
+    default: ['none'],
+    item: z
+      .string('give a name')
+      .transform((words) => formatAugmentation(parseAugmentation(words))),
   }),
   teacher: axis<string>({
     placeholder: 'name',

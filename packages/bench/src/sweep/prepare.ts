@@ -14,7 +14,7 @@ import {
   type TrialConfig,
 } from '../trial/config.js'
 import type { Report } from '@embed-kd/distill'
-import type { EmbedResult, JobKind, Jobs } from '../trial/protocol.js'
+import type { EmbedJob, EmbedResult, JobKind, Jobs } from '../trial/protocol.js'
 import { runJob, type Failure, type JobLimits, type Outcome } from '../trial/run-job.js'
 import type { PlannedTrial } from './plan.js'
 import { embedWork, teacherWork, type WorkPart } from './work.js'
@@ -43,6 +43,7 @@ const embeddingsFileOf = (
     backend: description.backend,
     perClass: config.centroidImages,
     trainImages: config.trainImages,
+    augmented: what === 'samples' ? augmentedOf(config) : undefined,
   })
 }
 
@@ -63,7 +64,7 @@ export function missingPreparations(
     const file = embeddingsFileOf(trial, what, cacheDirectory)
     const wanted =
       what === 'samples'
-        ? trainImages
+        ? trainImages * (augmentedOf(trial.config)?.views ?? 1)
         : Math.min(trial.config.centroidImages! * classes, trainImages)
     const images = teacher.kind === 'random' ? Math.min(wanted, TIMED_IMAGES) : wanted
     if (!existsSync(file)) missing.set(file, embedWork(teacher, trial.data, images))
@@ -139,6 +140,7 @@ export class Preparations {
   ): Promise<Preparation> {
     const { config, description } = trial
     const { backend, centroidImages, trainImages } = config
+    const augmented = augmentedOf(config)
     const { name, kind } = teacherOf(config)!
     const file = embeddingsFileOf(trial, what, this.#options.cacheDirectory)
     return this.#once(file, async () => {
@@ -159,6 +161,7 @@ export class Preparations {
         what,
         ...(centroidImages === undefined ? {} : { perClass: centroidImages }),
         ...(trainImages === undefined ? {} : { trainImages }),
+        ...(augmented && what === 'samples' ? { augmented } : {}),
         ...(teacherFile === undefined ? {} : { teacherFile }),
         ...(teacherDigest === undefined ? {} : { teacherDigest }),
         ...kept,
@@ -180,6 +183,10 @@ export class Preparations {
     return made
   }
 }
+
+/** Returns the augmentation of stored embeddings, with a view of each image for every epoch; undefined if there is none. */
+const augmentedOf = ({ augment, epochs = 1 }: TrialConfig): EmbedJob['augmented'] =>
+  augment === undefined ? undefined : { augment, views: epochs }
 
 const dataOf = ({ dataset, dataSize }: TrialConfig): DataChoice => ({
   dataset,

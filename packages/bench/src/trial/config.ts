@@ -29,17 +29,9 @@ export type { TrialConfig }
 /** The data of a trial, as its configuration names it. */
 export type DataChoice = Pick<TrialConfig, 'dataset' | 'dataSize'>
 
-/** @throws DatasetError if the data cannot be read; UserError if its images have one size and another is asked for. */
-export async function loadTrialData({ dataset: spec, dataSize }: DataChoice): Promise<Dataset> {
-  if (dataSize === undefined) return loadDataset(spec)
-  const dataset = await loadDataset(spec, { imageSize: dataSize })
-  const { height, width } = dataset
-  if (height === dataSize && width === dataSize) return dataset
-  throw new UserError(
-    `the images of ${spec} have ${height} x ${width} pixels, which --data-size ${dataSize} does not change`,
-    'leave out --data-size; it is for images:DIR and parquet:DIR',
-  )
-}
+/** Opens the data of a trial. @throws DatasetError if the data cannot be read, or have no size to choose. */
+export const loadTrialData = ({ dataset, dataSize }: DataChoice): Promise<Dataset> =>
+  loadDataset(dataset, dataSize === undefined ? {} : { imageSize: dataSize })
 
 /** The facts of a data set that the models and the plan of a trial depend on. */
 export interface DataFacts {

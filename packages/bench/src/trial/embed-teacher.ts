@@ -5,7 +5,6 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 
 import { openBackend } from '@embed-kd/distill/node'
-import { noAugmentation } from '@embed-kd/distill/node'
 import { evaluationBatches } from '@embed-kd/distill/node'
 import { firstImages, firstOfEachClass, wholeSplit } from '@embed-kd/distill/node'
 import { makeCentroids, makeSamples } from '@embed-kd/distill/node'
@@ -14,7 +13,8 @@ import { findTeacher } from '@embed-kd/distill/node'
 import { writeJson } from '@embed-kd/distill/node'
 import { Feed } from '@embed-kd/distill/node'
 import { loadTrialData } from './config.js'
-import type { Report } from '@embed-kd/distill'
+import { parseAugmentation, type Report } from '@embed-kd/distill'
+import { EMBEDDINGS_SEED } from './open-trainer.js'
 import type { EmbedJob, EmbedResult } from './protocol.js'
 import { GraphEncoder } from '@embed-kd/distill/node'
 import { teacherWeights } from '@embed-kd/distill/node'
@@ -39,14 +39,15 @@ export function embeddingCost(file: string): EmbedResult | undefined {
 
 /** @throws where the teacher gives values that are not finite. */
 export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult> {
-  const { what, perClass, file, trainImages } = job
+  const { what, perClass, file, trainImages, augmented = { augment: 'none', views: 1 } } = job
+  const { augment, views } = augmented
   const dataset = await loadTrialData(job)
   const feed = new Feed(dataset)
   const teacher = findTeacher(job.teacher)
   const data = { ...feed.shape, classes: dataset.classes }
   const train = firstImages(wholeSplit(dataset, 'train'), trainImages)
   const subset = what === 'centroids' ? firstOfEachClass(train, perClass!) : train
-  const images = subset.indices.length
+  const images = subset.indices.length * views
 
   const start = performance.now()
   const backend = await openBackend(job.backend)
@@ -70,14 +71,14 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     for (let i = 0; i < TIMED_BATCHES; i++) await encoder.embed(pixels, count)
     const perBatch = (performance.now() - timed) / 1000 / TIMED_BATCHES
     await backend.dispose()
-    return { seconds: perBatch * batches.length, images, bytes, extrapolated: true }
+    return { seconds: perBatch * batches.length * views, images, bytes, extrapolated: true }
   }
   const options = {
     encoder,
     dataset,
     file,
     batch: BATCH,
-    seed: 0,
+    seed: EMBEDDINGS_SEED,
     ...(trainImages === undefined ? {} : { trainImages }),
     progress: (done: number, total: number) => report({ phase: 'embedding', done, total }),
   }
@@ -86,8 +87,9 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
   else {
     // Half a file would be gone on with, and its cost lost.
     RowWriter.discard(file)
-    const whole = { augmentation: noAugmentation, views: 1, half: false, shard: 1, shards: 1 }
-    await makeSamples({ ...options, ...whole })
+    const augmentation = parseAugmentation(augment)
+    const whole = { half: false, shard: 1, shards: 1 }
+    await makeSamples({ ...options, ...whole, augmentation, views })
   }
   await backend.dispose()
   const result = { seconds: (performance.now() - start) / 1000, images, bytes }

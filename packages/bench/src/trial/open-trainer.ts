@@ -1,7 +1,14 @@
 // The trainer of a trial, and the batches it is given: what the measurement of a step and its profile have in common.
 import type { Backend } from '@embed-kd/core'
 import { Trainer, type ImageBatch } from '@embed-kd/distill'
-import type { Batch, Dataset, Feed, Signal } from '@embed-kd/distill/node'
+import {
+  trainingBatches,
+  type Batch,
+  type Dataset,
+  type Feed,
+  type Signal,
+  type Subset,
+} from '@embed-kd/distill/node'
 
 import { studentOf, totalStepsOf, type TrialConfig } from './config.js'
 
@@ -26,6 +33,23 @@ export function openTrainer(
     totalSteps: totalStepsOf(config, trainImages),
   })
 }
+
+/** Seed of stored embeddings: those of one file serve trials of all seeds. */
+export const EMBEDDINGS_SEED = 0
+
+/** Returns the batches of a trial's first epoch, augmented as the teacher's stored embeddings are, if there are any. */
+export const firstBatches = (
+  subset: Subset,
+  { batch: size, seed }: TrialConfig,
+  { augmentation, store }: Signal,
+): ReturnType<typeof trainingBatches> =>
+  trainingBatches(subset, {
+    size,
+    seed,
+    epoch: 0,
+    augmentation,
+    view: { seed: store === undefined ? seed : EMBEDDINGS_SEED, epoch: 0 },
+  })
 
 /** Returns a function that makes a batch as the trainer takes it, with the teacher's embeddings of its images. */
 export const imageBatches =

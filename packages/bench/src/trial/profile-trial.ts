@@ -2,11 +2,11 @@
 // down a little, so that step times are measured in another process.
 import { UserError, type Backend, type ProfiledExecutable } from '@embed-kd/core'
 import type { Report } from '@embed-kd/distill'
-import { Feed, openBackend, trainingBatches } from '@embed-kd/distill/node'
+import { Feed, openBackend } from '@embed-kd/distill/node'
 
 import type { StepProfile } from '../measure/operators.js'
 import { loadTrialData, splitsOf } from './config.js'
-import { imageBatches, openTrainer } from './open-trainer.js'
+import { firstBatches, imageBatches, openTrainer } from './open-trainer.js'
 import type { TrialJob } from './protocol.js'
 import { openTrialSignal } from './signals.js'
 
@@ -25,12 +25,11 @@ export async function profileTrial(job: TrialJob, report: Report): Promise<StepP
   const { train } = splitsOf(dataset, config)
   const feed = new Feed(dataset)
   report({ phase: 'compiling', done: 0, total: 1 })
-  const { batch: size, seed } = config
   const signal = await openTrialSignal(job, feed, dataset)
   const images = train.indices.length
   const trainer = await openTrainer(profiling, config, dataset, feed, signal, images)
   const imageBatch = imageBatches(feed, signal)
-  const batches = trainingBatches(train, { size, seed, epoch: 0 })
+  const batches = firstBatches(train, config, signal)
   const total = WARMUP_STEPS + STEPS
   for (let step = 0; step < total; step++) {
     report({ phase: 'profiling', done: step, total })

@@ -48,6 +48,8 @@ export interface EmbedJob extends DataChoice {
   readonly what: 'centroids' | 'samples'
   /** Images of each class whose mean is a centroid; absent for samples. */
   readonly perClass?: number
+  /** Augmentation of the images of samples, and the number of differently augmented views of each; plain images if absent. */
+  readonly augmented?: { readonly augment: string; readonly views: number }
   /** Number of leading training images to embed; all if absent. */
   readonly trainImages?: number
   /** File that the embeddings are written to. Without a file, a few batches are timed and the rest is extrapolated. */

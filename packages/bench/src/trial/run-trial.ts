@@ -9,7 +9,6 @@ import {
   Feed,
   mapBatches,
   openBackend,
-  trainingBatches,
   type Signal,
   type Subset,
 } from '@embed-kd/distill/node'
@@ -29,7 +28,7 @@ import {
   type TrialSplits,
 } from './config.js'
 import { CurveBook } from './curves.js'
-import { imageBatches, openTrainer } from './open-trainer.js'
+import { firstBatches, imageBatches, openTrainer } from './open-trainer.js'
 import type { Opened, TrialJob, TrialResult } from './protocol.js'
 import { openTrialSignal } from './signals.js'
 
@@ -147,11 +146,7 @@ const timingOf = ({ steps }: TrialConfig): TimingPlan =>
 /** Times steps on ready batches: making a batch is not part of a step. Each loss is looked at, between samples. */
 async function timeSteps(bench: Bench): Promise<StepTimes> {
   const { config, splits, backend, feed, trainer, signal, curves, report } = bench
-  const batches = trainingBatches(splits.train, {
-    size: config.batch,
-    seed: config.seed,
-    epoch: 0,
-  })
+  const batches = firstBatches(splits.train, config, signal)
   const plan = timingOf(config)
   const imageBatch = imageBatches(feed, signal)
   let batch: ImageBatch

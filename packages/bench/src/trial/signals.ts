@@ -1,6 +1,7 @@
 // The teacher of a trial: the sweep's teachers in the training graph, files of their embeddings, or random embeddings if only
 // the cost is measured.
 import { embeddingWidth, methods } from '@embed-kd/core'
+import { parseAugmentation } from '@embed-kd/distill'
 import {
   openSignal,
   randomSignal,
@@ -20,16 +21,17 @@ export async function openTrialSignal(
   dataset: Dataset,
 ): Promise<Signal> {
   const { method, batch } = config
+  const augmentation = parseAugmentation(config.augment ?? 'none')
   const teacher = teacherOf(config)
-  if (!teacher) return openSignal({ method, dataset })
+  if (!teacher) return openSignal({ method, dataset, augmentation })
   const { classes } = dataset
   const data = { ...shape, classes }
   const model = teacher.model(data)
   if (methods[method].teacher === 'live') {
     const parameters = teacherWeights(teacher, data, teacherFile, input)
-    return openSignal({ method, dataset, model: { model, parameters } })
+    return openSignal({ method, dataset, augmentation, model: { model, parameters } })
   }
   return embeddingsFile === undefined
-    ? randomSignal(method, { width: embeddingWidth(model), classes, batch })
-    : openSignal({ method, dataset, embeddings: embeddingsFile })
+    ? { ...randomSignal(method, { width: embeddingWidth(model), classes, batch }), augmentation }
+    : openSignal({ method, dataset, augmentation, embeddings: embeddingsFile })
 }

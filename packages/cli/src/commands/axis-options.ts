@@ -28,9 +28,9 @@ export function addGridAxes(command: Command): Command {
 }
 
 /** Returns a parser whose errors are those of a command line that cannot be understood. */
-const usage =
-  (parse: (words: string) => unknown) =>
-  (words: string): unknown => {
+export const usage =
+  <T>(parse: (words: string) => T) =>
+  (words: string): T => {
     try {
       return parse(words)
     } catch (error) {

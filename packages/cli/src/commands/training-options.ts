@@ -1,25 +1,15 @@
 // The options that embed, distill and train-teacher share: the data, its augmentation, and how training goes.
-import type { Augmentation } from '@embed-kd/distill'
+import { parseAugmentation } from '@embed-kd/distill'
 import { PRECISIONS, REMATERIALISATIONS } from '@embed-kd/records'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
+import { usage } from './axis-options.js'
 import { count, number, whole } from './options.js'
 
 export { addDataOptions, openDataset } from './data-options.js'
 
-/** Reads `flip`, `crop:4`, `flip,crop:4` or `none`. */
-export function augmentation(words: string): Augmentation {
-  let flip = false
-  let cropPadding = 0
-  for (const word of words.split(',').map((part) => part.trim())) {
-    const padding = /^crop:(\d+)$/.exec(word)?.[1]
-    if (word === 'flip') flip = true
-    else if (padding !== undefined) cropPadding = Number(padding)
-    else if (word !== 'none')
-      throw new InvalidArgumentError('Give none, flip, crop:PIXELS, or flip,crop:PIXELS.')
-  }
-  return { flip, cropPadding }
-}
+/** Reads `flip`, `crop:4`, `flip+crop:4` or `none`. */
+export const augmentation = usage(parseAugmentation)
 
 /** Adds the options of a training. @param defaults values that differ between commands. */
 export const addTrainingOptions = (

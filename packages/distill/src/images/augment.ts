@@ -1,7 +1,7 @@
 // Random crop and horizontal flip, drawn from (seed, epoch, index of the image) and nothing else: an augmentation can be
 // repeated anywhere, which is what lets a stored teacher embedding stand for the very pixels the student sees.
 
-import { Random } from '@embed-kd/core'
+import { Random, UserError } from '@embed-kd/core'
 
 import { randomStream, type ImageShape } from './shape.js'
 
@@ -21,6 +21,28 @@ export interface AugmentationDraw {
 }
 
 export const noAugmentation: Augmentation = { flip: false, cropPadding: 0 }
+
+/** Reads `none`, `flip`, `crop:4`, or both joined by `+` or a comma. @throws UserError if a word is another. */
+export function parseAugmentation(words: string): Augmentation {
+  let flip = false
+  let cropPadding = 0
+  for (const word of words.split(/[+,]/).map((part) => part.trim())) {
+    const padding = /^crop:(\d+)$/.exec(word)?.[1]
+    if (word === 'flip') flip = true
+    else if (padding !== undefined) cropPadding = Number(padding)
+    else if (word !== 'none')
+      throw new UserError(
+        `unknown augmentation "${words}"`,
+        'give none, flip, crop:PIXELS, or flip+crop:PIXELS',
+      )
+  }
+  return { flip, cropPadding }
+}
+
+/** Writes an augmentation as `parseAugmentation` reads it. */
+export const formatAugmentation = ({ flip, cropPadding }: Augmentation): string =>
+  [...(flip ? ['flip'] : []), ...(cropPadding > 0 ? [`crop:${cropPadding}`] : [])].join('+') ||
+  'none'
 
 const asIs: AugmentationDraw = { flip: false, top: 0, left: 0 }
 
