@@ -1,14 +1,14 @@
-// core and tfjs:webgpu in a real headless Chromium, bundled by vite and served on loopback: the losses of ort:cpu.
+// core and tfjs in a real headless Chromium: a production build of vite, minified, served on loopback, gives the losses of ort:cpu.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ortBackend } from '@embed-kd/backend-ort'
-import { chromium } from 'playwright-core'
-import { build, preview, type InlineConfig } from 'vite'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { build, preview, type InlineConfig, type PreviewServer } from 'vite'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { losses } from './browser/training.js'
-import type { PageResult } from './browser/page.js'
+import type { PageResult, PageThreads } from './browser/page.js'
 
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 /** WebGPU without a GPU: Chromium's own software device. */
@@ -19,6 +19,11 @@ const FLAGS = [
   '--use-webgpu-adapter=swiftshader',
 ]
 const STEPS = 5
+/** With these headers a page is cross-origin isolated, and threads may share memory. */
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+}
 
 const outDir = mkdtempSync(join(tmpdir(), 'embed-kd-browser-'))
 afterAll(() => rmSync(outDir, { recursive: true }))
@@ -28,7 +33,6 @@ const config: InlineConfig = {
   root: join(import.meta.dirname, 'browser'),
   resolve: { conditions: ['@embed-kd/source', 'browser', 'module', 'import', 'default'] },
   build: { outDir, emptyOutDir: true, target: 'esnext' },
-  preview: { host: '127.0.0.1', port: 0 },
 }
 
 let bundled: { readonly modules: string[]; readonly imports: string[] }
@@ -49,39 +53,92 @@ test('no Node import reaches the bundle', () => {
   expect(bundled.imports.filter(isBuiltin)).toEqual([])
 })
 
-test.skipIf(!existsSync(CHROMIUM))(
-  'a small student trains in Chromium as on ort:cpu',
-  { timeout: 240_000 },
-  async () => {
-    const reference = await ortBackend.create('cpu')
-    const expected = await losses(reference, STEPS)
-    await reference.dispose()
+/** What page.ts puts on the page. */
+type OnPage = {
+  train(device: string, steps: number): Promise<PageResult>
+  reasons(): Promise<Record<string, string | undefined>>
+  multiply(): Promise<PageThreads>
+}
 
-    const server = await preview(config)
-    afterAll(() => server.close())
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
-    afterAll(() => browser.close())
+describe.skipIf(!existsSync(CHROMIUM))('in Chromium', { timeout: 240_000 }, () => {
+  let expected: number[]
+  let browser: Browser
+  const servers: PreviewServer[] = []
+  beforeAll(async () => {
+    const reference = await ortBackend.create('cpu')
+    expected = await losses(reference, STEPS)
+    await reference.dispose()
+    expect(expected[STEPS - 1]!).toBeLessThan(expected[0]!)
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+  })
+  afterAll(async () => {
+    await browser.close()
+    for (const server of servers) await server.close()
+  })
+
+  /** Opens the page; every error on it fails the test. */
+  async function open(headers: Record<string, string> = {}): Promise<Page> {
+    const server = await preview({ ...config, preview: { host: '127.0.0.1', port: 0, headers } })
+    servers.push(server)
     const page = await browser.newPage()
-    const complaints: string[] = []
     page.on('pageerror', (error) => complaints.push(error.message))
     await page.goto(server.resolvedUrls!.local[0]!)
-    const result = await page.evaluate(
-      (steps) =>
-        (globalThis as unknown as { train: (n: number) => Promise<PageResult> }).train(steps),
-      STEPS,
+    return page
+  }
+  const complaints: string[] = []
+  const onPage = <T>(page: Page, name: keyof OnPage, ...args: unknown[]): Promise<T> =>
+    page.evaluate(
+      ([name, args]) =>
+        (globalThis as unknown as Record<string, (...args: unknown[]) => Promise<T>>)[name]!(
+          ...args,
+        ),
+      [name, args] as const,
     )
 
-    expect(complaints).toEqual([])
+  /** Trains in a page, and compares with ort:cpu. */
+  async function trains(page: Page, device: string): Promise<PageResult> {
+    const result = await onPage<PageResult>(page, 'train', device, STEPS)
     expect(result.losses).toHaveLength(STEPS)
     result.losses.forEach((loss, step) => expect(loss).toBeCloseTo(expected[step]!, 4))
-    expect(expected[STEPS - 1]!).toBeLessThan(expected[0]!)
     expect(result.buffers).toBe(0)
-    expect(result.reasons['webgpu']).toBeUndefined()
-    expect(result.reasons['node']).toMatch('native code for Node')
-    console.log(`Chromium trained on ${result.adapter}: ${result.losses.join(' ')}`)
-  },
-)
+    expect(complaints).toEqual([])
+    return result
+  }
+
+  test('tfjs:webgpu trains as ort:cpu does', async () => {
+    const page = await open()
+    const reasons = await onPage<Record<string, string>>(page, 'reasons')
+    expect(reasons['webgpu']).toBeUndefined()
+    expect(reasons['node']).toMatch('native code for Node')
+    const { versions } = await trains(page, 'webgpu')
+    console.log(`trained on ${versions['adapter']}`)
+  })
+
+  test('tfjs:wasm finds its files by itself', async () => {
+    const page = await open()
+    const { versions } = await trains(page, 'wasm')
+    expect(versions['threads']).toBe('up to 1')
+    const { isolated, threads, element } = await onPage<PageThreads>(page, 'multiply')
+    expect({ isolated, threads, element }).toEqual({ isolated: false, threads: 1, element: 512 })
+  })
+
+  test('tfjs:wasm has threads on a cross-origin isolated page', async (context) => {
+    const page = await open(ISOLATION)
+    const cores = await page.evaluate<number>('navigator.hardwareConcurrency')
+    if (cores < 2) context.skip('the machine has one core')
+    const { versions } = await trains(page, 'wasm')
+    const expectedThreads = Math.min(cores, 8)
+    expect(versions['threads']).toBe(`up to ${expectedThreads}`)
+    const { isolated, threads, element } = await onPage<PageThreads>(page, 'multiply')
+    expect(complaints).toEqual([])
+    expect({ isolated, threads, element }).toEqual({
+      isolated: true,
+      threads: expectedThreads,
+      element: 512,
+    })
+  })
+})
 if (!existsSync(CHROMIUM))
   console.warn(
-    `skipped training in a browser: no Chromium at ${CHROMIUM}; install it, or name one in CHROMIUM_PATH`,
+    `skipped the tests in a browser: no Chromium at ${CHROMIUM}; install it, or name one in CHROMIUM_PATH`,
   )

@@ -5,6 +5,7 @@ import { sameShape, sizeOf, type OpName } from '@embed-kd/core'
 import { getThreadsCount, version_wasm, type BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import {
   engine,
+  env,
   findBackend,
   findBackendFactory,
   registerBackend,
@@ -20,7 +21,7 @@ import {
   type Emitter,
   type Application,
 } from '../emitters.js'
-import type { ThreadedWasm } from '../platform/platform.js'
+import type { OpenedWasm } from '../platform/platform.js'
 import type { HostValues } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
 import { Unavailable } from '../unavailable.js'
@@ -39,20 +40,24 @@ export async function probe(): Promise<undefined> {
 
 let heap: Promise<BackendWasm> | undefined
 
-/** Ours, where this process opened tf's backend with threads that wait to be started. */
-let threaded: ThreadedWasm | undefined
+/** The backend that this file opened; undefined if the program, or tf's own way, opened it. */
+let opened: OpenedWasm | undefined
 
-/** Replaces tf's way of opening its backend, unless the program has done that already: its own is used then. */
-function preferThreads(): void {
-  const single = findBackendFactory('wasm')
-  if (!platform.openThreadedWasm || !single || 'wasm' in engine().registry) return
+/**
+ * Replaces tf's way of opening its backend, unless the program has opened the backend already. tf's way stays the fall-back,
+ * without threads: in a minified bundle its workers never answer, and it waits for them for ever.
+ */
+function replaceOpening(): void {
+  const openTfs = findBackendFactory('wasm')
+  if (!openTfs || 'wasm' in engine().registry) return
   removeBackend('wasm')
   registerBackend('wasm', async () => {
     try {
-      threaded = await platform.openThreadedWasm!()
-      return threaded.tf
+      opened = await platform.openWasm()
+      return opened.tf
     } catch {
-      return single()
+      env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
+      return openTfs()
     }
   })
 }
@@ -62,11 +67,12 @@ function preferThreads(): void {
  * devices share its heap. setBackend is how tf makes and binds it; which backend is current does not matter to us.
  */
 async function openHeap(): Promise<BackendWasm> {
-  preferThreads()
+  replaceOpening()
   if (!(await setBackend('wasm')))
     throw new Unavailable(
       'tfjs:wasm: tf could not load its WebAssembly module',
-      "in a browser, serve its .wasm files and name their folder with setWasmPaths of '@tensorflow/tfjs-backend-wasm'",
+      'bundle the page with Vite or webpack, which find the .wasm files by themselves; otherwise serve the files and name their ' +
+        "folder with setWasmPaths of '@tensorflow/tfjs-backend-wasm'",
     )
   const tf = findBackend('wasm') as BackendWasm
   // Where the heap is full tf goes on at address 0, over whatever is there.
@@ -105,7 +111,7 @@ export async function open(): Promise<Device> {
       ...emitters,
       ...hostMemoryEmitters(view),
       matmul: (application, workspace) => {
-        if (multiplications(application) >= WORTH_THREADS) threaded?.start()
+        if (multiplications(application) >= WORTH_THREADS) opened?.start()
         return product(application, workspace)
       },
       // tf's own takes every element for four bytes, and writes past the end of booleans.
@@ -129,7 +135,7 @@ export async function open(): Promise<Device> {
     },
     versions: {
       '@tensorflow/tfjs-backend-wasm': version_wasm,
-      threads: `up to ${threaded?.threads ?? getThreadsCount()}`,
+      threads: `up to ${opened?.threads ?? getThreadsCount()}`,
     },
     reservedBytes: () => emscripten(tf).HEAPU8.length,
     dispose: () => undefined,

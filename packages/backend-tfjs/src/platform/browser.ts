@@ -14,6 +14,7 @@ export const platform: Platform = {
   adapterRemedy:
     "look at the browser's own page about graphics (chrome://gpu), or use tfjs:wasm or tfjs:cpu",
   gpuVersions: () => Promise.resolve({}),
+  openWasm: async () => (await import('./browser-wasm.js')).openWasm(),
   async loadNative(name) {
     throw new Unavailable(`${name} is native code for Node`, 'in a browser use tfjs:webgpu')
   },

@@ -14,7 +14,7 @@ export const platform: Platform = {
     "NVIDIA's). Without a GPU, the software device in Debian's chromium package will do for tests: " +
     'LD_LIBRARY_PATH=/usr/lib/chromium VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json',
   gpuVersions: () => Promise.resolve({ webgpu: versionOf('webgpu') }),
-  openThreadedWasm: async () => (await import('./node-wasm.js')).openThreadedWasm(),
+  openWasm: async () => (await import('./node-wasm.js')).openWasm(),
   async loadNative(name) {
     try {
       require.resolve(name)

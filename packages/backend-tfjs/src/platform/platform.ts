@@ -10,10 +10,10 @@ export interface Platform {
   /** Versions of what `openGpu` brought along. */
   gpuVersions(): Promise<Readonly<Record<string, string>>>
   /**
-   * tf's WebAssembly backend with threads, where tf does not start them itself.
-   * @throws where threads cannot be had.
+   * Opens tf's WebAssembly backend, with threads if there can be any.
+   * @throws if only tf's own way can open it.
    */
-  openThreadedWasm?(): Promise<ThreadedWasm>
+  openWasm(): Promise<OpenedWasm>
   /**
    * Loads one of tf's native packages, at the cost of its whole library.
    * @throws Unavailable where it is not installed, or its library does not load.
@@ -21,9 +21,9 @@ export interface Platform {
   loadNative(name: NativePackage): Promise<void>
 }
 
-export interface ThreadedWasm {
+export interface OpenedWasm {
   readonly tf: BackendWasm
-  /** How many `start` lets it use; one until then. */
+  /** Number of threads that `start` lets it use; it uses one until then. */
   readonly threads: number
   start(): void
 }
