@@ -7,6 +7,11 @@ import type { NativePackage, Platform } from './platform.js'
 const require = createRequire(import.meta.url)
 let gpu: Promise<GPU> | undefined
 
+/** Versions of the optional packages that this package works with. */
+const { peerDependencies: peers } = require('../../package.json') as {
+  readonly peerDependencies: Readonly<Record<string, string>>
+}
+
 export const platform: Platform = {
   openGpu: () => (gpu ??= openDawn()),
   adapterRemedy:
@@ -36,9 +41,16 @@ export const platform: Platform = {
   },
 }
 
-/** One instance for the process: Dawn looks for drivers once, and tf looks for it in `navigator`. */
+/** Opens the one instance of the process: Dawn looks for drivers once, and tf looks for the instance in `navigator`. */
 async function openDawn(): Promise<GPU> {
-  const { create, globals } = await import('webgpu')
+  const { create, globals } = await import('webgpu').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+    // 132 MB that only this device needs, so it is not installed by itself.
+    throw new Unavailable(
+      'the npm package webgpu is not installed',
+      `install it: npm install webgpu@${peers['webgpu']}`,
+    )
+  })
   Object.assign(globalThis, globals)
   const instance = create([])
   // Node before 21 has no navigator.
