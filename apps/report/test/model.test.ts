@@ -50,11 +50,14 @@ test('the state of the page survives the address, whatever it holds', () => {
         { requiredKeys: [] },
       ),
       descending: fc.boolean(),
+      hide: fc.array(text, { maxLength: 3 }),
+      search: text,
+      figure: text,
       sort: text,
       baseline: text,
       trial: text,
     },
-    { requiredKeys: ['filters', 'descending'] },
+    { requiredKeys: ['filters', 'descending', 'hide'] },
   )
   fc.assert(
     fc.property(state, (state) => {
@@ -64,5 +67,9 @@ test('the state of the page survives the address, whatever it holds', () => {
       expect(parseState(url.hash)).toEqual(state)
     }),
   )
-  expect(parseState('#nonsense&sort=')).toEqual({ filters: {}, descending: false })
+  expect(parseState('#nonsense&sort=')).toEqual({
+    filters: {},
+    hide: [],
+    descending: false,
+  })
 })

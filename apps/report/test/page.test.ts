@@ -30,6 +30,8 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     const { page, complaints } = await openReport(browser, records)
     expect(await page.locator('.card .number').allTextContents()).toHaveLength(3)
     expect(await page.locator('.card').first().textContent()).toMatch(/Paper9×/)
+    expect(await page.locator('.answer').textContent()).toMatch(/^Yes, .* 3 seeds, 4 epochs/)
+    expect(await page.locator('.failures').textContent()).toMatch(/^Did not finish: \d+ of 114/)
     await drawEverything(page)
     expect(await page.locator('#figures figure.missing').count()).toBe(0)
     expect(await page.locator('#figures figure').count()).toBe(9)
@@ -48,7 +50,10 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     )
     expect(await tableRows(page).count()).toBe(2)
     expect(before).toBeGreaterThan(2)
-    expect(await page.locator('.card.unsupported').count()).toBe(3)
+    expect(await page.locator('.card').count()).toBe(0)
+    expect(await page.locator('.answer').textContent()).toContain(
+      'The filters leave out every Teacher-KD trial.',
+    )
     const again = await browser.newPage()
     await again.goto(page.url())
     expect(await tableRows(again).allTextContents()).toEqual(
@@ -63,11 +68,12 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
 
   test('sorts by a column in both directions and keeps what is missing at the end', async () => {
     const { page } = await openReport(browser, records)
+    const header = page.getByRole('button', { name: 'Images/s' })
     const column = async () => {
-      const cells = await tableRows(page).locator('td:nth-child(6)').allTextContents()
+      const at = await header.evaluate((node) => node.closest('th')!.cellIndex + 1)
+      const cells = await tableRows(page).locator(`td:nth-child(${at})`).allTextContents()
       return cells.filter((cell) => cell !== '–').map(Number.parseFloat)
     }
-    const header = page.getByRole('button', { name: 'Images/s' })
     await header.click()
     expect(await column()).toEqual((await column()).toSorted((a, b) => a - b))
     expect(await tableRows(page).last().textContent()).toContain('–')
@@ -105,13 +111,16 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     const text = await page.locator('.trial').textContent()
     for (const part of ['Every sample', 'Where the memory goes', 'Training loss', 'Test accuracy'])
       expect(text).toContain(part)
-    expect(text).toContain('embed-kd step --backend ort:cpu --method embed-kd')
+    expect(text).toContain('npx embed-kd step --backend ort:cpu --method embed-kd')
+    expect(text).toContain('npx embed-kd verify . --id synthetic-')
     expect(text).toContain('SYNTHETIC processor')
     expect(text).toContain('= input images')
     await page.getByRole('link', { name: 'seed 1' }).click()
     await page.locator('.lede', { hasText: 'seed 1' }).waitFor()
+    expect(await page.title()).toMatch(/^Embed-KD, .* – Can a student learn/)
     await page.getByRole('link', { name: '← All trials' }).click()
     expect(await page.locator('.filters .count').textContent()).toContain(' of ')
+    expect(await page.title()).toMatch(/^Can a student learn/)
     expect(complaints).toEqual([])
     await page.close()
   })
@@ -129,15 +138,99 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     const { page } = await openReport(browser, records, { fragment: '#method=supervised' })
     const fetch = async (name: RegExp) => {
       const waiting = page.waitForEvent('download')
-      await page.getByRole('button', { name }).click()
+      await page.locator('#trials').getByRole('button', { name }).click()
       return readFileSync((await (await waiting).path())!, 'utf8')
     }
     const kept = records.filter(({ trial }) => trial.method === 'supervised')
     const byId = (records: BenchRecord[]) => records.toSorted((a, b) => a.id.localeCompare(b.id))
-    expect(byId(parseRecords(await fetch(/records/)).records)).toEqual(byId(kept))
-    const lines = (await fetch(/table/)).trimEnd().split('\r\n')
-    expect(lines).toHaveLength(1 + kept.length / 3)
-    expect(lines[0]).toContain('stepSeconds (s)')
+    expect(byId(parseRecords(await fetch(/^Records/)).records)).toEqual(byId(kept))
+    const wide = (await fetch(/^Configurations \(CSV/)).trimEnd().split('\r\n')
+    expect(wide).toHaveLength(1 + kept.length / 3)
+    expect(wide[0]).toContain('stepSeconds,stepSecondsLow')
+    const tidy = (await fetch(/^Trials \(CSV/)).trimEnd().split('\r\n')
+    expect(tidy).toHaveLength(1 + kept.length)
+    await page.close()
+  })
+
+  test('searches rows and hides columns, and the address keeps both', async () => {
+    const { page } = await openReport(browser, records)
+    const all = await tableRows(page).count()
+    await page.getByRole('searchbox', { name: 'Search rows' }).fill('embed vit-base')
+    expect(await tableRows(page).count()).toBe(2)
+    expect(all).toBeGreaterThan(2)
+    await page.locator('#trials .menu summary').click()
+    await page.getByRole('checkbox', { name: 'Images/s' }).uncheck()
+    expect(await page.getByRole('button', { name: 'Images/s' }).count()).toBe(0)
+    const again = await browser.newPage()
+    await again.goto(page.url())
+    expect(await tableRows(again).allTextContents()).toEqual(
+      await tableRows(page).allTextContents(),
+    )
+    await again.close()
+    await page.close()
+  })
+
+  test('leads back to where the reader was, with the focus on the link that was followed', async () => {
+    const { page } = await openReport(browser, records)
+    await page.locator('#trials tbody a').nth(20).scrollIntoViewIfNeeded()
+    await page.waitForTimeout(300)
+    const before = await page.evaluate(() => scrollY)
+    await page.locator('#trials tbody a').nth(20).click()
+    await page.locator('.trial h1').waitFor()
+    await page.goBack()
+    await page.locator('.cards').waitFor()
+    await page.waitForTimeout(300)
+    expect(Math.abs((await page.evaluate(() => scrollY)) - before)).toBeLessThan(4)
+    const link = page.locator('#trials tbody a').nth(20)
+    expect(await link.evaluate((node) => node === document.activeElement)).toBe(true)
+    await page.close()
+  })
+
+  test('hands out every figure as SVG and PNG with its own colours, and leads to it by an address', async () => {
+    const { page, complaints } = await openReport(browser, records, {
+      fragment: '#method=embed-kd&method=teacher-kd',
+      dark: true,
+    })
+    await drawEverything(page)
+    const figure = page.locator('#figure-ratios')
+    const fetch = async (name: string) => {
+      const waiting = page.waitForEvent('download')
+      await figure.getByRole('button', { name, exact: true }).click()
+      return readFileSync((await (await waiting).path())!)
+    }
+    const svg = (await fetch('SVG')).toString()
+    expect(svg).toMatch(/^<svg[^>]+width="\d+"/)
+    expect(svg).toContain('in every setting that both ran')
+    expect(svg).not.toMatch(/var\(--|class=/)
+    // Blue of the light theme, although the page is dark.
+    expect(svg).toContain('rgb(42, 118, 192)')
+    const png = await fetch('PNG')
+    expect(png.subarray(1, 4).toString()).toBe('PNG')
+    expect(png.length).toBeGreaterThan(5000)
+    expect((await fetch('LaTeX')).toString()).toContain(String.raw`\toprule`)
+    expect((await fetch('Markdown')).toString()).toMatch(/^\| Setting \|/)
+    const address = await page.locator('#figure-curves').getByRole('link').getAttribute('href')
+    expect(address).toBe('#method=embed-kd&method=teacher-kd&figure=curves')
+    await page.locator('#figure-curves').getByRole('link').click()
+    await page.waitForTimeout(500)
+    const top = await page
+      .locator('#figure-curves')
+      .evaluate((node) => node.getBoundingClientRect().top)
+    expect(Math.abs(top)).toBeLessThan(120)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test('gives every control at least 24 px', async () => {
+    const { page } = await openReport(browser, records, { width: 390 })
+    await drawEverything(page)
+    const small = await page.evaluate(() =>
+      [...document.querySelectorAll('button, summary, .figure-tools a, #trials tbody a')]
+        .map((node) => ({ text: node.textContent, box: node.getBoundingClientRect() }))
+        .filter(({ box }) => box.height > 0 && box.height < 23.5)
+        .map(({ text }) => text),
+    )
+    expect(small).toEqual([])
     await page.close()
   })
 
@@ -164,7 +257,7 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     await page.keyboard.press('Enter')
     await page.keyboard.press('Tab')
     await page.keyboard.press('Space')
-    expect(await page.locator('.menu input:checked').count()).toBe(1)
+    expect(await page.locator('.filters .menu input:checked').count()).toBe(1)
     await page.keyboard.press('Escape')
     expect(await page.locator('.menu[open]').count()).toBe(0)
     expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('SUMMARY')
@@ -222,7 +315,7 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     const slower = syntheticRecords({ memoryLimitBytes: 1.2e9, slowdown: 1.3 })
     const { page } = await openReport(browser, slower, {}, { before: records })
     expect(await page.locator('#changes .lede').textContent()).toMatch(
-      /^\d+ regressions, 0 improvements/,
+      /^From commit 0000000 \(2026-11-23, SYNTHETIC processor, 2 cores\) to .*: \d+ regressions, 0 improvements/,
     )
     expect(await page.locator('#changes tbody tr').first().textContent()).toContain('1.30×')
     await page.close()

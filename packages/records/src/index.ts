@@ -46,6 +46,7 @@ export {
   type Change,
   type Changes,
   changesBetween,
+  type Side,
   SINGLE_RUN_THRESHOLD,
 } from './analysis/changes.js'
 export {
@@ -70,6 +71,14 @@ export {
   studentName,
   teacherName,
 } from './analysis/corpus.js'
+export {
+  configurationTable,
+  latexTable,
+  markdownTable,
+  type TextTable,
+  tidyCsv,
+  wideCsv,
+} from './analysis/export.js'
 export {
   abridged,
   counted,
@@ -96,6 +105,7 @@ export {
   hostPeakBytes,
   hostResidentBytes,
   imagesPerSecond,
+  joulesPerStep,
   type Measure,
   MEASURES,
   plannedPeakBytes,
@@ -111,6 +121,7 @@ export {
   type Failure,
   failuresOf,
 } from './analysis/outcomes.js'
+export { methodSentences } from './analysis/method-words.js'
 export { PAPER } from './analysis/paper.js'
 export { type Content, type Payload, unpack } from './analysis/payload.js'
 export { type Recommendation, recommendationsOf } from './analysis/recommendations.js'

@@ -2,6 +2,7 @@
 import {
   type BenchRecord,
   machineName,
+  versionName,
   methodName,
   precisionName,
   teacherName,
@@ -31,6 +32,7 @@ export const DIMENSIONS: readonly Dimension[] = [
   },
   { id: 'status', label: 'Status', of: ({ status }) => status },
   { id: 'machine', label: 'Machine', of: machineName },
+  { id: 'version', label: 'Version', of: versionName },
 ]
 
 /** Chosen values by dimension; a dimension that is absent or empty lets everything through. */

@@ -56,12 +56,14 @@ export function createAnswers(app: App): Part {
       const found = answersOf(view)
       fill(answer, view.all.length === 0 ? undefined : verdictOf(found))
       fill(setting, found.matched === undefined ? undefined : settingText(found.matched))
-      fill(cards, ...QUESTIONS.map(([question, name]) => card(name, found.answers[question])))
+      // Without a setting the sentence has said why; three empty cards would say it again.
+      const { matched, answers } = found
+      fill(cards, matched && QUESTIONS.map(([question, name]) => card(name, answers[question])))
       fill(
         asides,
         exhaustionAside(found),
         costAside(found),
-        breakEvenAside(view),
+        matched && breakEvenAside(view),
         failureAside(app, view),
         recommendationTable(view.configurations),
       )
@@ -115,7 +117,10 @@ function costAside({ cost }: Answers): HTMLElement | undefined {
 function breakEvenAside({ comparisons }: View): HTMLElement {
   const items = breakEvens(comparisons)
   if (items.length === 0)
-    return aside('Break-even:', 'the one-time cost of the embeddings was not measured.')
+    return aside(
+      'Break-even:',
+      'the setting lacks the one-time cost of its embeddings or the time of an epoch.',
+    )
   return aside('Break-even:', items.map(breakEvenText).join(' '))
 }
 

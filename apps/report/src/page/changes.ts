@@ -1,5 +1,7 @@
 // What changed since an earlier set of records: regressions first, then improvements, then what one side lacks.
 import {
+  abridged,
+  type Side,
   type BenchRecord,
   type Change,
   changesBetween,
@@ -42,17 +44,37 @@ export function changesSection({ content }: App, before: readonly BenchRecord[])
     element(
       'p',
       { class: 'lede' },
+      `From ${sideText(changes.from)} to ${sideText(changes.to)}: `,
       element('b', { class: 'worse' }, counted(worse.length, 'regression')),
       ', ',
       element('b', { class: 'better' }, counted(better.length, 'improvement')),
       `, ${counted(unchanged, 'configuration')} without a change that the data show. ` +
-        `A change counts when the 95 % interval of the paired ratio leaves 1 out; between single runs it must also pass ${SINGLE_RUN_THRESHOLD * 100} %.`,
+        `A change counts if the 95 % interval of the paired ratio excludes 1; between single runs it must also exceed ${SINGLE_RUN_THRESHOLD * 100} %.`,
     ),
+    changes.sameMachine
+      ? undefined
+      : element(
+          'p',
+          { class: 'notice' },
+          'No machine ran both sides. Times and measured memory depend on the machine and are not compared; planned memory and accuracy are.',
+        ),
+    changes.differences.length === 0
+      ? undefined
+      : element(
+          'p',
+          { class: 'common' },
+          `Software that differs: ${changes.differences.map(([name, was, is]) => `${name} ${was} → ${is}`).join('; ')}.`,
+        ),
     list('Worse', rows(worse)),
     list('Better', rows(better)),
     missing('Only in the earlier records', onlyBefore.map(nameOf)),
     missing('Only in the new records', onlyAfter.map(nameOf)),
   )
+}
+
+function sideText({ versions, machines, days: [first, last] }: Side): string {
+  const when = first === last ? first : `${first} to ${last}`
+  return `${abridged(versions)} (${when}, ${abridged(machines)})`
 }
 
 const COLUMNS = ['Configuration', 'Quantity', 'Before', 'Now', 'Ratio', '95 % interval', 'Pairs']

@@ -1,63 +1,47 @@
-// Records and table as files, made in the page.
+// Records, tables and figures as files, made in the page.
 import {
   type BenchRecord,
   type Configuration,
-  MEASURES,
-  summaryOf,
-  teacherName,
+  configurationTable,
+  latexTable,
+  markdownTable,
+  tidyCsv,
+  wideCsv,
 } from '@embed-kd/records'
-import { element } from './dom.js'
+import { button, element } from './dom.js'
 
 export function downloadRecords(records: readonly BenchRecord[], name = 'records.jsonl'): void {
-  download(
-    name,
-    records.map((record) => `${JSON.stringify(record)}\n`).join(''),
-    'application/jsonl',
-  )
+  const text = records.map((record) => `${JSON.stringify(record)}\n`).join('')
+  download(name, text, 'application/jsonl')
 }
 
-export function downloadTable(configurations: readonly Configuration[]): void {
-  download('configurations.csv', csv(configurations), 'text/csv')
+/** One row a trial, for statistics elsewhere. */
+export function downloadTrials(records: readonly BenchRecord[]): void {
+  download('trials.csv', tidyCsv(records), 'text/csv')
 }
 
-/** One line a configuration, means over runs in bare units; an empty field was not measured. */
-function csv(configurations: readonly Configuration[]): string {
-  const columns: (readonly [name: string, of: (item: Configuration) => string | number])[] = [
-    ['method', ({ method }) => method],
-    ['teacher', ({ trial }) => teacherName(trial)],
-    ['batch', ({ trial }) => trial.batch],
-    ['backend', ({ scope }) => scope.backend],
-    ['precision', ({ scope }) => scope.precision],
-    ['dataset', ({ scope }) => scope.dataset],
-    ['preset', ({ scope }) => scope.preset],
-    ['student', ({ scope }) => scope.student],
-    ['machine', ({ scope }) => scope.machine],
-    ['runs', ({ runs }) => runs.length],
+/** One row a configuration, with means and intervals. */
+export function downloadConfigurations(configurations: readonly Configuration[]): void {
+  download('configurations.csv', wideCsv(configurations), 'text/csv')
+}
+
+/** Rows that a table in a paper can hold. */
+const MOST_ROWS = 200
+
+/** Buttons that download the rows in sight as tables for papers. */
+export function paperTables(rows: () => readonly Configuration[]): HTMLElement[] {
+  const table = () => configurationTable(rows().slice(0, MOST_ROWS))
+  return [
+    button('LaTeX', () => download('configurations.tex', latexTable(table()), 'text/x-tex')),
+    button('Markdown', () =>
+      download('configurations.md', markdownTable(table()), 'text/markdown'),
+    ),
   ]
-  const head = [
-    ...columns.map(([name]) => name),
-    ...MEASURES.flatMap(({ id, unit }) => [`${id} (${unit})`, `${id} low`, `${id} high`]),
-  ]
-  const lines = configurations.map((item) => [
-    ...columns.map(([, of]) => of(item)),
-    ...MEASURES.flatMap((measure) => {
-      const summary = summaryOf(item, measure)
-      return [summary?.mean, summary?.interval?.[0], summary?.interval?.[1]]
-    }),
-  ])
-  return [head, ...lines].map((cells) => `${cells.map(csvField).join(',')}\r\n`).join('')
 }
 
-/** Quoted where it must be; a text that a spreadsheet would run as a formula is made plain text. */
-function csvField(value: string | number | undefined): string {
-  if (value === undefined) return ''
-  if (typeof value === 'number') return String(value)
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
-}
-
-function download(name: string, text: string, type: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }))
+export function download(name: string, content: string | Blob, type?: string): void {
+  const blob = typeof content === 'string' ? new Blob([content], { type: type! }) : content
+  const url = URL.createObjectURL(blob)
   element('a', { href: url, download: name }).click()
   setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }

@@ -1,20 +1,29 @@
 // Frames for the figures. A figure is drawn when it comes into sight, when its width changes, and before printing;
 // a change of filters redraws those in sight at once and leaves the others for later.
-import { counted, type Method, methodName } from '@embed-kd/records'
+import {
+  counted,
+  latexTable,
+  markdownTable,
+  type Method,
+  methodName,
+  type TextTable,
+} from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
 import type { View } from '../model/view.js'
-import { element, fill, textTable } from './dom.js'
+import { button, element, fill, textTable } from './dom.js'
+import { download } from './download.js'
+import { exportFigure, pngOf, svgText } from './figure-export.js'
 import { type Drawing, drawPanel, type Figure, lookOf, type Panel } from './figures/figure.js'
 import { FIGURES } from './figures/index.js'
-import type { Part } from './app.js'
+import type { App, Part } from './app.js'
 
 const MOST_TABLE_ROWS = 200
 
-export function createFigures(): Part {
+export function createFigures(app: App): Part {
   let view: View | undefined
   // Widths are computed from this one instead of read off the page, which would lay it out anew for every figure.
   let width = 0
-  const frames = FIGURES.map(createFrame)
+  const frames = FIGURES.map((figure, index) => createFrame(app, figure, index))
   const inSight = new Set<Frame>()
   const draw = (chosen: Iterable<Frame>) => {
     if (view === undefined || width === 0) return
@@ -77,7 +86,7 @@ function widthsOf(panels: readonly Panel[], width: number): number[] {
   return shares.map((share) => Math.floor(share * unit))
 }
 
-function createFrame(figure: Figure, index: number): Frame {
+function createFrame(app: App, figure: Figure, index: number): Frame {
   const legend = element('div', { class: 'legend' })
   const panels = element('div', { class: 'panels' })
   const caption = element('figcaption')
@@ -88,13 +97,31 @@ function createFrame(figure: Figure, index: number): Frame {
     'aria-label': `Data of figure ${index + 1}`,
   })
   const data = element('details', { class: 'data' }, element('summary', {}, 'Data'), table)
-  const node = element(
+  const link = element('a', { href: '#' }, 'Link')
+  const asText = (): TextTable => ({ title: figure.title, ...drawing! })
+  const tools = element(
+    'p',
+    { class: 'figure-tools' },
+    link,
+    button('SVG', () => {
+      const drawn = exportFigure(node)
+      if (drawn) download(`${figure.id}.svg`, svgText(drawn), 'image/svg+xml')
+    }),
+    button('PNG', () => {
+      const drawn = exportFigure(node)
+      if (drawn) void pngOf(drawn).then((blob) => download(`${figure.id}.png`, blob))
+    }),
+    button('LaTeX', () => download(`${figure.id}.tex`, latexTable(asText()), 'text/x-tex')),
+    button('Markdown', () => download(`${figure.id}.md`, markdownTable(asText()), 'text/markdown')),
+  )
+  const node: HTMLElement = element(
     'figure',
     { id: `figure-${figure.id}` },
     element('h3', {}, element('span', { class: 'ordinal' }, `${index + 1}`), figure.title),
     legend,
     panels,
     caption,
+    tools,
     data,
   )
   let current = false
@@ -128,6 +155,8 @@ function createFrame(figure: Figure, index: number): Frame {
       const missing = typeof drawn === 'string'
       node.classList.toggle('missing', missing)
       data.hidden = missing
+      tools.hidden = missing
+      link.href = app.link({ figure: figure.id })
       legend.hidden = missing
       drawing = missing ? undefined : drawn
       fill(caption, missing ? drawn : drawn.caption)

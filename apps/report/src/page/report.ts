@@ -6,14 +6,17 @@ import {
   counted,
   formatBytes,
   listed,
+  machineName,
   methodName,
+  methodSentences,
   statusName,
+  versionName,
 } from '@embed-kd/records'
 import { DIMENSIONS, type Filters, valuesOf } from '../model/filters.js'
 import { type View, viewOf } from '../model/view.js'
 import { createAnswers } from './answers.js'
 import { changesSection } from './changes.js'
-import { element } from './dom.js'
+import { button, element } from './dom.js'
 import { createFigures } from './figure-section.js'
 import { createFilterBar } from './filter-bar.js'
 import type { App } from './app.js'
@@ -25,7 +28,7 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
   const { content } = app
   const answers = createAnswers(app)
   const bar = createFilterBar(app)
-  const figures = createFigures()
+  const figures = createFigures(app)
   const trials = createTrials(app)
   const parts = [bar, answers, figures, trials]
   const main = element(
@@ -103,7 +106,6 @@ function intro({ title, records }: Content): HTMLElement {
   const machines = of('machine')
   const backends = [...new Set(records.map(({ trial }) => trial.backend))]
   const facts: [string, string][] = [
-    ['Methods', listed(methods)],
     ['Teachers', abridged(teachers)],
     ['Students', abridged(of('student'))],
     ['Data', abridged(of('dataset'))],
@@ -121,10 +123,12 @@ function intro({ title, records }: Content): HTMLElement {
       element('p', { class: 'lede' }, 'There are no records in this report.'),
     )
   }
+  const definitions = of('method').flatMap((method) => methodSentences(method) ?? [])
   const details = element(
     'details',
     { class: 'data' },
-    element('summary', {}, 'What was run on what'),
+    element('summary', {}, 'The methods, and what was run on what'),
+    element('ul', { class: 'definitions' }, ...definitions.map((text) => element('li', {}, text))),
     element(
       'dl',
       { class: 'facts' },
@@ -150,7 +154,35 @@ function intro({ title, records }: Content): HTMLElement {
       `${counted(records.length, 'trial')} of ${counted(methods.length, 'method')} with ${counted(teachers.length, 'teacher')} on ${listed(of('dataset'))}, run by ${listed(backends)} on ${abridged(machines)}, ${dates(records)}.`,
     ),
     details,
+    citation(records),
   )
+}
+
+/** A button that copies a reference to these records, with version and date. */
+function citation(records: Content['records']): HTMLElement {
+  const versions = [...new Set(records.map(versionName))].sort()
+  const text = [
+    '@misc{embed-kd-records,',
+    `  title = {embed-kd benchmark records, ${abridged(versions)}},`,
+    `  note = {${counted(records.length, 'trial')} on ${abridged([...new Set(records.map(machineName))].sort())}, ${dates(records)}},`,
+    `  year = {${records
+      .map(({ startedAt }) => startedAt)
+      .sort()
+      .at(-1)!
+      .slice(0, 4)}}`,
+    '}',
+  ].join('\n')
+  const node = button(
+    'Copy a citation (BibTeX)',
+    () => {
+      void navigator.clipboard.writeText(text).then(
+        () => (node.textContent = 'Copied'),
+        () => node.replaceWith(element('pre', { tabindex: '0', 'aria-label': 'Citation' }, text)),
+      )
+    },
+    { class: 'quiet cite' },
+  )
+  return node
 }
 
 function memoryOf(records: Content['records']): string {

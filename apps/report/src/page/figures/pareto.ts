@@ -41,6 +41,7 @@ export const pareto: Figure = {
     if (scope === undefined || shown.length === 0) {
       return 'No run that passes the filters has an accuracy: they are cost-only or did not finish.'
     }
+    if (shown.length === 1) return 'One configuration has an accuracy: there is nothing to weigh.'
     const memory = peakMeasure(shown)
     const quantities: readonly (readonly [Measure, string, number])[] = [
       [
