@@ -24,8 +24,10 @@ export async function openTrialSignal(
   const augmentation = parseAugmentation(config.augment ?? 'none')
   const teacher = teacherOf(config)
   if (!teacher) return openSignal({ method, dataset, augmentation })
-  const { classes } = dataset
-  const data = { ...shape, classes }
+  const { classes, classNames } = dataset
+  // Classes count only if their scores are learnt from.
+  const scores = methods[method].takes === 'probabilities'
+  const data = { ...shape, classes, ...(scores && classNames ? { classNames } : {}) }
   const model = teacher.model(data)
   if (methods[method].teacher === 'live') {
     const parameters = teacherWeights(teacher, data, teacherFile, input)

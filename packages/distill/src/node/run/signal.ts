@@ -11,6 +11,7 @@ import { describeAugmentation } from '../embeddings/metadata.js'
 import { SampleStore } from '../embeddings/samples.js'
 import type { Encoder } from '../teachers/encoder.js'
 import { digestFiles } from '../teachers/checkpoint.js'
+import { classOrder, reorderColumns } from '../teachers/classes.js'
 
 /** A method with its teacher, and what the loading of batches depends on. */
 export interface Signal {
@@ -146,19 +147,28 @@ function liveSignal(options: SignalOptions, name: string): Signal {
       dispose: async () => {},
     }
   const teacher = required(encoder, name, 'live')
-  if (methodDefinition(method).takes === 'probabilities' && teacher.classes !== dataset.classes)
+  const takesScores = methodDefinition(method).takes === 'probabilities'
+  if (takesScores && teacher.classes !== dataset.classes)
     throw new UserError(
       `${name} needs a teacher that scores the data set's ${dataset.classes} classes, ${teacher.name} ` +
         (teacher.classes === undefined ? 'has no classifier' : `scores ${teacher.classes}`),
       'train one with embed-kd train-teacher, or choose teacher-kd',
     )
   const { width, classes } = teacher
+  const order = takesScores
+    ? classOrder(teacher.name, teacher.classNames, dataset.classNames)
+    : undefined
   return {
     method,
     teacher: {
       width,
       classes,
-      embed: ({ pixels, labels }) => teacher.embed(pixels!, labels!.length),
+      async embed({ pixels, labels }) {
+        const embedded = await teacher.embed(pixels!, labels!.length)
+        const { probabilities } = embedded
+        if (!order || !probabilities) return embedded
+        return { ...embedded, probabilities: reorderColumns(probabilities, order) }
+      },
     },
     augmentation,
     identity: teacher.digest,

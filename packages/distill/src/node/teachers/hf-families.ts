@@ -23,7 +23,7 @@ export interface Family {
   /** Class scores are a linear layer of the embedding. */
   readonly scoresEmbedding?: true
   /** A preprocessor_config.json for directories that have none. */
-  preprocessing(size: Size): object
+  preprocessing(size: Size, model: ViTConfig): object
 }
 
 /** What a configuration asks for and is not computed here: cause and remedy. */
@@ -225,10 +225,10 @@ const clip: Family = {
   }),
 }
 
-/** Without its head SigLIP is pooled as its classifier does it. */
+/** A classifier of SigLIP reads the mean of the patches, even beside the head that pools by attention. */
 const pooledByHead: Family['complete'] = (model, shape) => ({
   ...model,
-  pooling: shape('pool.query') ? 'attention' : 'normedMean',
+  pooling: shape('pool.query') && !shape('classifier.weight') ? 'attention' : 'normedMean',
 })
 
 const siglip: Family = {
@@ -256,7 +256,10 @@ const siglip2: Family = {
     const image_size = { height: rows * c.patch_size.height, width: rows * c.patch_size.width }
     return { model: { ...shared({ ...c, image_size }), classToken: false, pooling: 'attention' } }
   },
-  preprocessing: processor('Siglip2'),
+  preprocessing: (_, { patchSize }) => ({
+    image_processor_type: 'Siglip2ImageProcessor',
+    patch_size: patchSize,
+  }),
 }
 
 const beit: Family = {

@@ -177,6 +177,12 @@ function readRelativePositions(encoder: PublishedEncoder, name: string, shape: S
       `${checkpoint.directory} has relative positions of ${trainedGrid.rows}x${trainedGrid.columns} patches, which cannot be resized to ${rows}x${columns}`,
       'leave out --image-size, or prepare images of the size in config.json',
     )
+  // transformers reads the table of a rectangle with its sides exchanged, so there is no one right answer.
+  if (rows !== columns)
+    throw new UserError(
+      `${checkpoint.directory} has relative positions of ${rows}x${columns} patches, which are computed for squares only`,
+      'give the model as ONNX',
+    )
   const distances = (2 * rows - 1) * (2 * columns - 1)
   const expected = [distances + 3, model.heads]
   if (!sameShape(table.shape, expected)) throw mismatch(checkpoint, source!, table.shape, expected)

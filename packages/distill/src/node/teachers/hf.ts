@@ -84,7 +84,7 @@ function withEncoder<T>(
   const own = sizeOf(trained)
   const processor = findProcessorFile(directory) ?? {
     path: `the defaults, as there is no preprocessor_config.json in ${directory}`,
-    config: family.preprocessing(own) as Record<string, unknown>,
+    config: family.preprocessing(own, trained) as Record<string, unknown>,
   }
   const read = readPreprocessing(processor, processorOfModel[type] ?? 'ViTImageProcessor', {
     channels: trained.channels,

@@ -25,6 +25,8 @@ interface TeacherShape {
 export interface TeacherData {
   readonly channels: number
   readonly classes: number
+  /** Names of the classes, in whose order a pretrained teacher scores them. */
+  readonly classNames?: readonly string[]
   /** Pixels along one side. */
   readonly size: number
 }

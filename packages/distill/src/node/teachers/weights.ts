@@ -14,6 +14,7 @@ import {
 
 import type { ChannelStatistics } from '../data/dataset.js'
 import type { Teacher, TeacherData } from './named.js'
+import { classOrder } from './classes.js'
 import { loadHfTeacher } from './hf.js'
 
 /** The seed of random teachers: one teacher for all trials. */
@@ -46,13 +47,29 @@ export function teacherWeights(
   seen: ChannelStatistics,
 ): Tensors {
   if (teacher.directory !== undefined) {
-    const { parameters, input } = loadHfTeacher(teacher.directory)
+    const { parameters, input, classNames } = loadHfTeacher(teacher.directory)
+    const order = classOrder(teacher.name, classNames, data.classNames)
+    if (order) reorderClasses(parameters, order)
     return renormalised(parameters, input, seen)
   }
   if (file !== undefined) return parseSafetensors(readFileSync(file)).tensors
   const model = teacher.model(data)
   const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
   return drawParameters(specs, new Random(SEED))
+}
+
+/** Puts the classes that a classifier scores into another order. */
+function reorderClasses(parameters: Map<string, HostTensor>, order: readonly number[]): void {
+  for (const name of ['classifier.weight', 'classifier.bias']) {
+    const { shape, data } = parameters.get(name)!
+    const row = data.length / shape[0]!
+    const rows = order.map((label) =>
+      (data as Float32Array).subarray(label * row, (label + 1) * row),
+    )
+    const result = hostTensor('float32', shape)
+    rows.forEach((values, i) => result.data.set(values, i * row))
+    parameters.set(name, result)
+  }
 }
 
 /**
