@@ -9,19 +9,39 @@ describe('classOrder', () => {
     ['the same order', ['cat', 'dog'], ['cat', 'dog'], undefined],
     ['another order', ['dog', 'cat'], ['cat', 'dog'], [1, 0]],
     ['case, underscores and hyphens', ['T-shirt', 'ankle boot'], ['Ankle_Boot', 't_shirt'], [1, 0]],
-    ['synonyms', ['great white shark, white shark', 'tench, Tinca tinca'], ['tench', 'white_shark'], [1, 0]],
+    [
+      'synonyms',
+      ['great white shark, white shark', 'tench, Tinca tinca'],
+      ['tench', 'white_shark'],
+      [1, 0],
+    ],
     ['synsets', ['n01443537 goldfish', 'n01440764 tench'], ['n01440764', 'n01443537'], [1, 0]],
-    ['a synset that only one side has', ['tench', 'goldfish'], ['n01443537_goldfish', 'n01440764_tench'], [1, 0]],
+    [
+      'a synset that only one side has',
+      ['tench', 'goldfish'],
+      ['n01443537_goldfish', 'n01440764_tench'],
+      [1, 0],
+    ],
     ['a teacher without labels', ['LABEL_0', 'LABEL_1'], ['cat', 'dog'], undefined],
     ['data without names', ['dog', 'cat'], ['0', '1'], undefined],
-  ])('%s', (_, teacher, dataset, order) =>
-    expect(classOrder('t', teacher, dataset)).toEqual(order),
-  )
+  ])('%s', (_, teacher, dataset, order) => expect(classOrder('t', teacher, dataset)).toEqual(order))
 
   it.each<[string[], string[], string]>([
-    [['dog', 'cat'], ['cat', 'wolf'], 'the class "wolf" of the data set is none of those that t scores ("dog", "cat")'],
-    [['crane', 'crane'], ['crane', 'car'], 'the class "crane" of the data set could be "crane", "crane" of t'],
-    [['cat', 'dog'], ['Cat', 'cat'], 'the classes "Cat" and "cat" of the data set are both "cat" of t'],
+    [
+      ['dog', 'cat'],
+      ['cat', 'wolf'],
+      'the class "wolf" of the data set is none of those that t scores ("dog", "cat")',
+    ],
+    [
+      ['crane', 'crane'],
+      ['crane', 'car'],
+      'the class "crane" of the data set could be "crane", "crane" of t',
+    ],
+    [
+      ['cat', 'dog'],
+      ['Cat', 'cat'],
+      'the classes "Cat" and "cat" of the data set are both "cat" of t',
+    ],
   ])('refuses %j for %j', (teacher, dataset, message) =>
     expect(() => classOrder('t', teacher, dataset)).toThrow(message),
   )
@@ -30,11 +50,17 @@ describe('classOrder', () => {
     const names = fc.uniqueArray(fc.stringMatching(/^[a-z]{3,8}$/), { minLength: 2, maxLength: 9 })
     fc.assert(
       fc.property(
-        names.chain((words) => fc.tuple(fc.constant(words), fc.shuffledSubarray(words, { minLength: words.length }))),
+        names.chain((words) =>
+          fc.tuple(fc.constant(words), fc.shuffledSubarray(words, { minLength: words.length })),
+        ),
         ([dataset, teacher]) => {
           const order = classOrder('t', teacher, dataset) ?? dataset.map((_, i) => i)
-          const scores = Float32Array.from([...teacher, ...teacher], (name) => dataset.indexOf(name))
-          expect([...reorderColumns(scores, order)]).toEqual([...dataset, ...dataset].map((_, i) => i % dataset.length))
+          const scores = Float32Array.from([...teacher, ...teacher], (name) =>
+            dataset.indexOf(name),
+          )
+          expect([...reorderColumns(scores, order)]).toEqual(
+            [...dataset, ...dataset].map((_, i) => i % dataset.length),
+          )
         },
       ),
     )

@@ -44,7 +44,7 @@ export function classOrder(
 
 /** `n01440764 Tench, Tinca_tinca` is `n01440764`, `tench` and `tinca tinca`: the synset, and each of the synonyms. */
 function spellings(name: string): string[] {
-  const [, synset, rest = name] = /^\s*(n\d{8})\b[\s_:,-]*(.*)$/i.exec(name) ?? []
+  const [, synset, rest = name] = /^\s*(n\d{8})(?![0-9a-z])[\s_:,-]*(.*)$/i.exec(name) ?? []
   const words = rest
     .split(',')
     .map((word) =>
