@@ -1,6 +1,9 @@
 // What a data set contained, in a few bytes an image: kept beside a run, so that a later run can say what changed in the data.
 
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
+
+import { UserError } from '@embed-kd/core'
 
 import type { Dataset, Split } from './dataset.js'
 import { locateEncoded } from './encoded.js'
@@ -43,6 +46,28 @@ function checksumsOf({ checksums, images, count }: Split): Uint32Array {
   const bytes = images.length / count
   return Uint32Array.from({ length: count }, (_, i) =>
     crc32(images.subarray(i * bytes, (i + 1) * bytes)),
+  )
+}
+
+/** Keeps what a data set contains in a file, unless the file is there. */
+export function keepContents(file: string, dataset: Dataset): void {
+  if (!existsSync(file)) writeFileSync(file, JSON.stringify(describeContents(dataset)))
+}
+
+/** @throws UserError saying what changed if a data set differs from what a file says it contained. */
+export async function requireSameContents(file: string, dataset: Dataset): Promise<void> {
+  if (!existsSync(file)) return
+  let before: DatasetContents
+  try {
+    before = JSON.parse(readFileSync(file, 'utf8')) as DatasetContents
+  } catch {
+    return
+  }
+  if (before.digest === dataset.digest) return
+  const change = await explainChange(before, dataset)
+  throw new UserError(
+    `data set ${dataset.name} is not what it was when the run began: ${change}`,
+    'restore the data and repeat the command, or begin another run with another --out',
   )
 }
 

@@ -138,8 +138,12 @@ export class SampleStore {
       return
     }
     if (dataset_digest === digest) return
+    const change =
+      images === train.count
+        ? `both have ${images} training images, which differ in content, order or labels`
+        : `${images} → ${train.count} training images`
     throw new UserError(
-      `${this.#readers[0]!.path} has embeddings of ${dataset} (digest ${dataset_digest.slice(0, 12)}…), not of ${name} (${digest.slice(0, 12)}…)`,
+      `${this.#readers[0]!.path} has embeddings of ${dataset} as it was, not of ${name} as it is: ${change}`,
       'make them for this data set with embed-kd embed, or train on the other',
     )
   }

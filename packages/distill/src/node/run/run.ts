@@ -20,6 +20,7 @@ import { EVALUATION_BATCH } from '../../training/evaluation.js'
 import type { Report } from '../../training/progress.js'
 import { Trainer } from '../../training/trainer.js'
 import type { LossScale } from '../../training/training.js'
+import { keepContents, requireSameContents } from '../data/contents.js'
 import { BackgroundBatches } from '../data/background.js'
 import type { Dataset } from '../data/dataset.js'
 import { Feed, mapBatches } from '../data/feed.js'
@@ -110,7 +111,11 @@ async function train(
   { report, tell, signal: abort }: RunObserver,
 ): Promise<RunResult> {
   const { out, dataset, model, epochs, seed, checkpointEvery } = config
-  const files = { last: join(out, 'last.safetensors'), best: join(out, 'best.safetensors') }
+  const files = {
+    last: join(out, 'last.safetensors'),
+    best: join(out, 'best.safetensors'),
+    data: join(out, 'data.json'),
+  }
   if (!config.resume && existsSync(files.last))
     throw new UserError(
       `${out} has a run in it already`,
@@ -124,7 +129,9 @@ async function train(
   microBatchOf(batch, config.microBatch)
 
   const identity = identityOf({ ...config, batch }, signal)
+  if (config.resume) await requireSameContents(files.data, dataset)
   const found = config.resume ? readCheckpoint(files.last, identity) : undefined
+  keepContents(files.data, dataset)
   tell(describeSplits(dataset, splits))
   tell(config.title)
   const from = found && positionOf(found.progress)
