@@ -1,6 +1,6 @@
 // How long a sweep takes: guessed from the work of its trials, then corrected by how long the work done so far took.
 import type { ProbeResult } from '../measure/probe.js'
-import { obstacleTo } from './availability.js'
+import { unavailableReason } from './availability.js'
 import type { PlannedTrial } from './plan.js'
 import { missingPreparations } from './prepare.js'
 import { estimateSeconds } from './work.js'
@@ -14,7 +14,7 @@ export function estimateTrials(
   const prepared = new Set<string>()
   return trials.map((trial) => {
     const speed = speeds.get(trial.config.backend)
-    if (!speed?.available || obstacleTo(trial.config, speeds)) return undefined
+    if (!speed?.available || unavailableReason(trial.config, speeds)) return undefined
     const estimate = (parts: Parameters<typeof estimateSeconds>[0]) =>
       estimateSeconds(parts, speed.gemmFlopsPerSecond)
     let seconds = estimate(trial.work.parts)

@@ -5,12 +5,13 @@ import { describeTrial, varyingAxes, type BenchRecord } from '@embed-kd/records'
 import { captureEnvironment, refreshEnvironment } from '../measure/environment.js'
 import type { Progress } from '@embed-kd/distill'
 import { runJob, type JobLimits } from '../trial/run-job.js'
-import { obstacleTo, probeBackends } from './availability.js'
+import { unavailableReason, probeBackends } from './availability.js'
 import { estimateTrials, SweepClock } from './clock.js'
 import { makeRecord, type TrialOutcome } from './make-record.js'
 import type { PlannedTrial } from './plan.js'
 import { Preparations, type Prepared } from './prepare.js'
-import { describeResult, type ProgressDisplay } from './progress.js'
+import { describeResult } from './describe-result.js'
+import type { SweepListener } from './listener.js'
 import type { RecordStore } from './store.js'
 
 export interface SweepOptions {
@@ -18,11 +19,11 @@ export interface SweepOptions {
   readonly store: RecordStore
   readonly cacheDirectory: string
   readonly limits: JobLimits
-  readonly display: ProgressDisplay
+  readonly listener: SweepListener
 }
 
 export interface SweepResult {
-  /** Of the trials that this run made. */
+  /** Records of the trials that this run made. */
   readonly records: readonly BenchRecord[]
   readonly interrupted: boolean
   /** Why the sweep ended early if a record could not be stored. */
@@ -30,20 +31,20 @@ export interface SweepResult {
 }
 
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
-  const { trials, store, cacheDirectory, display } = options
+  const { trials, store, cacheDirectory, listener } = options
   const limits = { ...options.limits, onChildren: store.noteChildren }
   const pending = trials.filter(({ id }) => !store.records.has(id))
   const environment = await captureEnvironment()
-  const probes = await probeBackends(pending, limits, display)
+  const probes = await probeBackends(pending, limits, listener)
   const clock = new SweepClock(estimateTrials(pending, probes, cacheDirectory))
-  const report = (progress: Progress) => display.update(progress, clock.secondsLeft)
+  const report = (progress: Progress) => listener.update(progress, clock.secondsLeft)
   const preparations = new Preparations({
     cacheDirectory,
     limits,
     report,
     onStart: (what) => {
-      display.line(what)
-      display.begin(what)
+      listener.line(what)
+      listener.begin(what)
     },
   })
 
@@ -74,12 +75,12 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   for (const trial of pending) {
     const position = `[${store.records.size + 1}/${trials.length}]`
     const name = describeTrial(trial.description, varying)
-    const obstacle = obstacleTo(trial.config, probes)
+    const obstacle = unavailableReason(trial.config, probes)
     const preparation = obstacle
       ? ({ status: 'ok', output: {} } as const)
       : await preparations.prepare(trial)
     if (preparation.status === 'interrupted' || limits.signal?.aborted) break
-    display.begin(`${position} ${name}`)
+    listener.begin(`${position} ${name}`)
     const startedAt = new Date()
     const began = performance.now()
     const outcome: TrialOutcome | undefined = obstacle
@@ -98,13 +99,13 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
     try {
       store.append(record)
     } catch (storeError) {
-      display.end()
+      listener.end()
       return { records, interrupted: true, storeError }
     }
     records.push(record)
     clock.trialEnded()
-    display.line(`${position} ${name}: ${describeResult(record)}`)
+    listener.line(`${position} ${name}: ${describeResult(record)}`)
   }
-  display.end()
+  listener.end()
   return { records, interrupted: records.length < pending.length }
 }

@@ -8,14 +8,13 @@ import { Command } from 'commander'
 import { UserError, messageOf } from '@embed-kd/core'
 import { writeOutputFile } from '@embed-kd/distill/node'
 import { formatBytes, formatDuration, formatFlops, formatTable } from '@embed-kd/records/terminal'
-import { obstacleTo, probeBackends, requireAvailable } from '@embed-kd/bench'
+import { unavailableReason, probeBackends, requireAvailable } from '@embed-kd/bench'
 import { estimateTrials } from '@embed-kd/bench'
 import { expandGrids, gridFields, parseGrids, sweepJsonSchema, type Grid } from '@embed-kd/bench'
 import { findMaxBatches } from '@embed-kd/bench'
 import { planTrials, shardOf, type PlannedTrial } from '@embed-kd/bench'
 import { Preparations } from '@embed-kd/bench'
 import { findProfile, profiles } from '@embed-kd/bench'
-import { ProgressDisplay } from '@embed-kd/bench'
 import { runSweep, type SweepResult } from '@embed-kd/bench'
 import { readRecords, RecordStore } from '@embed-kd/bench'
 import { summaryTables } from '@embed-kd/bench'
@@ -23,6 +22,7 @@ import type { Progress } from '@embed-kd/distill'
 import { addGridAxes } from './axis-options.js'
 import { addLimitOptions, count, limitsOf, shard, whole, type LimitOptions } from './options.js'
 import { reportPage } from '../report-page.js'
+import { ProgressDisplay } from '../progress.js'
 
 interface BenchOptions extends LimitOptions {
   readonly profile?: string
@@ -146,7 +146,7 @@ async function bench(given: BenchOptions): Promise<void> {
       store,
       cacheDirectory: cacheDirectoryOf(options),
       limits: { ...limitsOf(options), signal: stop.signal },
-      display,
+      listener: display,
     })
     finish(result, trials, store, directory, options)
   } finally {
@@ -353,7 +353,7 @@ async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): P
   const probes = await probeBackends(trials, { timeoutSeconds: options.timeout }, display)
   display.end()
   const obstacles = trials.map(({ config }) => {
-    const obstacle = obstacleTo(config, probes)
+    const obstacle = unavailableReason(config, probes)
     return obstacle && `${obstacle.reason}; ${obstacle.remedy}`
   })
   const seconds = estimateTrials(trials, probes, cacheDirectoryOf(options))

@@ -1,9 +1,9 @@
 // The options that say which data a command works on, and opening the data with progress on the terminal.
-import type { ProgressDisplay } from '@embed-kd/bench'
 import { datasetSpecs, loadDataset, type DataProgress, type Dataset } from '@embed-kd/distill/node'
 import type { Command } from 'commander'
 
 import { bytes, count } from './options.js'
+import type { ProgressDisplay } from '../progress.js'
 
 export interface DataOptions {
   readonly dataset: string

@@ -2,7 +2,6 @@
 import { join } from 'node:path'
 
 import { methodNames } from '@embed-kd/core'
-import { ProgressDisplay } from '@embed-kd/bench'
 import { formatConfusion, STUDENT_EXAMPLE, students } from '@embed-kd/distill'
 import { distill, type Distilled, type DistillOptions } from '@embed-kd/distill/node'
 import { PRESETS } from '@embed-kd/records'
@@ -12,6 +11,7 @@ import { Command, Option } from 'commander'
 import { interruptible } from './interrupt.js'
 import { count, number } from './options.js'
 import { addDataOptions, addTrainingOptions, openDataset, share } from './training-options.js'
+import { ProgressDisplay } from '../progress.js'
 
 export const distillCommand = (): Command =>
   addTrainingOptions(

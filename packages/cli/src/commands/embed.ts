@@ -1,11 +1,12 @@
 // `embed-kd embed`: a teacher and a data set become a file of embeddings, all that embed-kd and cached-kd need of a teacher.
-import { ownMemory, ProgressDisplay } from '@embed-kd/bench'
+import { ownMemory } from '@embed-kd/bench'
 import { embed, type EmbedOptions } from '@embed-kd/distill/node'
 import { formatBytes, formatDuration } from '@embed-kd/records/terminal'
 import { Command, Option } from 'commander'
 
 import { count, shard, whole } from './options.js'
 import { addDataOptions, augmentation, openDataset } from './training-options.js'
+import { ProgressDisplay } from '../progress.js'
 
 export const embedCommand = (): Command =>
   addDataOptions(

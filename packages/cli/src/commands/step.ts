@@ -16,10 +16,10 @@ import { describeProfile } from '@embed-kd/bench'
 import { expandGrids, parseGrids } from '@embed-kd/bench'
 import { makeRecord } from '@embed-kd/bench'
 import { planTrials } from '@embed-kd/bench'
-import { ProgressDisplay } from '@embed-kd/bench'
 import { runJob } from '@embed-kd/bench'
 import { addAxisOptions, type AxisValues } from './axis-options.js'
 import { addLimitOptions, limitsOf, type LimitOptions } from './options.js'
+import { ProgressDisplay } from '../progress.js'
 
 /** Axes that `step` takes, beside the number of steps. */
 const AXES = [

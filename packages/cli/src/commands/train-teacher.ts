@@ -1,7 +1,6 @@
 // `embed-kd train-teacher`: trains a vision transformer on the data set itself, as a checkpoint that embed and distill take.
 import { join } from 'node:path'
 
-import { ProgressDisplay } from '@embed-kd/bench'
 import { teachers, trainTeacher, type TrainTeacherOptions } from '@embed-kd/distill/node'
 import { formatShare } from '@embed-kd/records/terminal'
 import { Command } from 'commander'
@@ -9,6 +8,7 @@ import { Command } from 'commander'
 import { interruptible } from './interrupt.js'
 import { count } from './options.js'
 import { addDataOptions, addTrainingOptions, openDataset } from './training-options.js'
+import { ProgressDisplay } from '../progress.js'
 
 export const trainTeacherCommand = (): Command =>
   addTrainingOptions(

@@ -10,11 +10,11 @@ import { UserError } from '@embed-kd/core'
 import { formatTable } from '@embed-kd/records/terminal'
 import { compareRecords } from '@embed-kd/bench'
 import { planTrials } from '@embed-kd/bench'
-import { ProgressDisplay } from '@embed-kd/bench'
 import { parseRerun } from '@embed-kd/bench'
 import { runSweep } from '@embed-kd/bench'
 import { readRecords, RecordStore } from '@embed-kd/bench'
 import { addLimitOptions, limitsOf, type LimitOptions } from './options.js'
+import { ProgressDisplay } from '../progress.js'
 
 interface VerifyOptions extends LimitOptions {
   readonly id?: string
@@ -63,7 +63,7 @@ async function verify(path: string, options: VerifyOptions): Promise<void> {
       store,
       cacheDirectory: resolve(options.cache ?? join(directory, 'cache')),
       limits: limitsOf(options),
-      display,
+      listener: display,
     })
     const after = [...store.records.values()][0]!
     show(before, after, options.json ?? false)

@@ -1,21 +1,20 @@
-// What a sweep shows while it runs: a line for each trial that ends, and where the terminal can be rewritten a last line
-// with what is going on now. It writes to standard error, so that standard output stays for results.
-import type { BenchRecord } from '@embed-kd/records'
-
-import { formatBytes, formatDuration, formatSeconds, formatShare } from '@embed-kd/records/terminal'
+// Progress of long work on the terminal: lines that stay and, if the terminal can rewrite its last line, a line that says what
+// is going on now. Progress goes to standard error, since standard output is for results.
+import type { SweepListener } from '@embed-kd/bench'
 import type { Progress } from '@embed-kd/distill'
+import { formatDuration } from '@embed-kd/records/terminal'
 
-/** The stream's part that is used. */
+/** The parts of a stream that the display uses. */
 export interface ProgressStream {
   readonly isTTY?: boolean
   readonly columns?: number
   write(text: string): unknown
 }
 
-/** Where lines cannot be rewritten, a long trial says that it is alive this often. */
+/** Milliseconds between two signs of life of long work, if lines cannot be rewritten. */
 const HEARTBEAT_MS = 30_000
 
-export class ProgressDisplay {
+export class ProgressDisplay implements SweepListener {
   readonly #stream: ProgressStream
   #activity = ''
   #lastBeat = performance.now()
@@ -25,28 +24,28 @@ export class ProgressDisplay {
     this.#stream = stream
   }
 
-  /** What is worked on from now on. */
+  /** Shows what is worked on from now on. */
   begin(activity: string): void {
     this.#activity = activity
     this.#lastBeat = performance.now()
     this.#show(activity)
   }
 
-  /** How far it is. @param secondsLeft of the whole sweep, where that can be guessed. */
+  /** Shows how far the work is. @param secondsLeft estimate for the whole sweep. */
   update({ phase, done, total }: Progress, secondsLeft?: number): void {
     const left = secondsLeft === undefined ? '' : `, about ${formatDuration(secondsLeft)} left`
     const share = total > 1 ? ` ${Math.floor((100 * done) / total)} %` : ''
     this.#show(`${this.#activity}: ${phase}${share}${left}`)
   }
 
-  /** A line that stays. */
+  /** Prints a line that stays. */
   line(text: string): void {
     this.#clear()
     this.#stream.write(`${text}\n`)
     if (this.#status !== '') this.#stream.write(this.#status)
   }
 
-  /** The status line goes; nothing more is shown. */
+  /** Removes the line that says what is going on. */
   end(): void {
     this.#clear()
     this.#status = ''
@@ -66,22 +65,4 @@ export class ProgressDisplay {
   #clear(): void {
     if (this.#stream.isTTY) this.#stream.write('\r\u001B[2K')
   }
-}
-
-/** What became of a trial, in a few words. */
-export function describeResult(record: BenchRecord): string {
-  const { status, reason, time, memory, accuracy, costOnly } = record
-  if (status !== 'ok') return `${status}: ${reason}`
-  const added = memory && formatBytes(Math.max(memory.peakRssBytes - memory.baselineRssBytes, 0))
-  return [
-    ...(accuracy === undefined ? [] : [`accuracy ${formatShare(accuracy)}`]),
-    ...(time
-      ? [
-          `${formatSeconds(time.medianSeconds)} a step`,
-          `${time.imagesPerSecond.toFixed(0)} images/s`,
-        ]
-      : []),
-    ...(added === undefined ? [] : [`peak ${added} over the runtime's`]),
-    ...(costOnly ? ['cost only'] : []),
-  ].join(', ')
 }
