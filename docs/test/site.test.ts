@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { expect, it } from 'vitest'
 
-it('builds without a warning', () => {
+it('builds without a warning', { timeout: 300_000 }, () => {
   const docs = join(import.meta.dirname, '..')
   execFileSync(join(docs, 'node_modules/.bin/typedoc'), { cwd: docs, stdio: 'pipe' })
   expect(existsSync(join(docs, 'site/index.html'))).toBe(true)
