@@ -2,6 +2,7 @@
 // JSON (name -> dtype, shape, byte range), then the data. https://github.com/huggingface/safetensors
 // A header is treated as hostile: all of it is checked before any of it is used. Opening files is the caller's business.
 
+import { UserError } from '../errors.js'
 import { fromFloat16 } from './float16.js'
 import { formatType, hostTensor, sizeOf } from './tensor.js'
 import type { DType, HostTensor, Shape } from './tensor.js'
@@ -372,7 +373,7 @@ function show(value: unknown): string {
 }
 
 function fail(message: string): never {
-  throw new Error(`safetensors: ${message}`)
+  throw new UserError(`safetensors: ${message}`)
 }
 
 const view = <T>(
