@@ -1,21 +1,21 @@
-// Random crop and horizontal flip, drawn from (seed, epoch, index of the image) and nothing else: an augmentation can be
-// repeated anywhere, which is what lets a stored teacher embedding stand for the very pixels the student sees.
+// Random crops and horizontal flips. They depend on seed, epoch and the image's index alone, so that the pixels of a stored teacher
+// embedding can be made again anywhere.
 
 import { Random, UserError } from '@embed-kd/core'
 
 import { randomStream, type ImageShape } from './shape.js'
 
 export interface Augmentation {
-  /** Mirror half of the images left to right. */
+  /** Whether half of the images are mirrored left to right. */
   readonly flip: boolean
   /** Black pixels added on each side before a crop of the image's own size; 0 for none. */
   readonly cropPadding: number
 }
 
-/** What is done to one image in one epoch. */
+/** The augmentation of one image in one epoch. */
 export interface AugmentationDraw {
   readonly flip: boolean
-  /** Where the crop begins, in pixels from the image's corner: from -cropPadding to cropPadding. */
+  /** Corner of the crop in pixels from the image's corner: from -cropPadding to cropPadding. */
   readonly top: number
   readonly left: number
 }

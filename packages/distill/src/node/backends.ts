@@ -34,7 +34,7 @@ export const ownBackends: readonly string[] = Object.keys(OWN)
 /**
  * Finds a backend by its specification: `ort:cpu`, `ort` (its first device), `./my-backend.js`, `./my-backend.js:gpu`, or
  * the name of an installed package.
- * @throws UserError where there is none, or it has no such device.
+ * @throws UserError if there is no such backend, or it has no such device.
  */
 export async function resolveBackend(spec: string): Promise<ResolvedBackend> {
   const colon = spec.lastIndexOf(':')
@@ -50,7 +50,7 @@ export async function resolveBackend(spec: string): Promise<ResolvedBackend> {
   return { factory: traceFactory(factory), device, name: `${factory.name}:${device}` }
 }
 
-/** @throws UserError with cause and remedy where the device cannot be used here, or cannot train in this precision. */
+/** Opens a backend. @throws UserError with cause and remedy if the device cannot be used here, or cannot train in this precision. */
 export async function openBackend(
   spec: string,
   precision: Precision = 'float32',
@@ -71,7 +71,7 @@ export interface Complaint {
   readonly remedy: string
 }
 
-/** Why a backend that has these dtypes cannot train in a precision; undefined where it can. */
+/** Returns why a backend of these dtypes cannot train in a precision; undefined if it can. */
 export const complaintOf = (
   name: string,
   dtypes: readonly DType[],

@@ -1,15 +1,16 @@
-// How a student did on the test images: the share it got right, and which classes it took for which.
+// The result of a classifier on labelled images: its accuracy, and which classes it takes for which.
 
+/** Result of a classifier on labelled images. */
 export interface Classification {
   readonly images: number
   readonly accuracy: number
-  /** [true class][predicted class]: images. */
+  /** Number of images by [true class][predicted class]. */
   readonly confusion: readonly (readonly number[])[]
-  /** Share of each class's images that were classified right; null where it has none. */
+  /** Share of each class's images that are classified correctly; null for a class without images. */
   readonly classAccuracy: readonly (number | null)[]
 }
 
-/** @param labels and @param predictions of the same images. */
+/** Compares labels with predictions of the same images. */
 export function classification(
   labels: ArrayLike<number>,
   predictions: ArrayLike<number>,
@@ -29,7 +30,7 @@ export function classification(
   }
 }
 
-/** The confusion matrix as people read it: a row for each true class. Of many classes only the worst confusions. */
+/** Formats a confusion matrix with a row for each true class; for more than 20 classes, only the worst confusions. */
 export function formatConfusion(
   { confusion }: Classification,
   classNames: readonly string[],

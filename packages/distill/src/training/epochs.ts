@@ -4,7 +4,7 @@ import { UserError } from '@embed-kd/core'
 import { batchesFrom, type Batches, type BatchSource, type ImageBatch } from './batch.js'
 import { NonFiniteLossError, type StepMetrics } from './training.js'
 
-/** Where training stands between two steps, and what the summary of the unfinished epoch needs. */
+/** Position of training between two steps, with the sums that the summary of the unfinished epoch needs. */
 export interface EpochPosition {
   /** Number of finished epochs. */
   readonly epochs: number

@@ -1,4 +1,4 @@
-// How long work tells those who wait for it how far it is.
+// Progress of long work, for whoever waits for it.
 
 /** `done` of `total` units of `phase`. */
 export interface Progress {
@@ -7,5 +7,5 @@ export interface Progress {
   readonly total: number
 }
 
-/** Takes progress as often as there is some; whoever shows progress decides how often to show it. */
+/** Receives every bit of progress; the receiver decides how often to show it. */
 export type Report = (progress: Progress) => void

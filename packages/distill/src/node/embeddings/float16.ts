@@ -1,9 +1,9 @@
-// Embeddings as IEEE 754 binary16, for files half as large. The way back is part of core's reader.
+// Embeddings as IEEE 754 binary16, for files of half the size. Core's reader converts them back.
 import { toFloat16 } from '@embed-kd/core'
 
 import { UserError } from '@embed-kd/core'
 
-/** @throws UserError where a finite number is out of range: at most 65504 in size. */
+/** Rounds numbers to float16. @throws UserError if a finite number is out of range: above 65504 in size. */
 export function encodeFloat16(values: Float32Array): Uint16Array {
   return Uint16Array.from(values, (value) => {
     const half = toFloat16(value)

@@ -1,5 +1,4 @@
-// Runs a teacher over training images and writes what a student needs of it: centroids, or an embedding for each image. Images
-// stream through; what is held at a time is a batch.
+// Runs a teacher over training images and writes centroids, or an embedding for each image. One batch is in memory at a time.
 import { statSync } from 'node:fs'
 
 import type { Augmentation } from '../../images/augment.js'
@@ -17,7 +16,7 @@ import { sampleColumns, sampleKey, shardFile, KEY_INTEGERS } from './samples.js'
 export interface Made {
   readonly file: string
   readonly bytes: number
-  /** Embeddings computed by this call: fewer where an earlier one was interrupted. */
+  /** Number of embeddings computed by this call: fewer if it completes an interrupted call. */
   readonly images: number
   readonly seconds: number
 }
@@ -26,16 +25,16 @@ export interface MakeOptions {
   readonly encoder: Encoder
   readonly dataset: Dataset
   readonly file: string
-  /** Images read and embedded at a time. */
+  /** Number of images read and embedded at a time. */
   readonly batch: number
   readonly seed: number
-  /** Only the first so many of the training split; default all. */
+  /** Number of leading images of the training split to embed; default: all. */
   readonly trainImages?: number
   readonly progress: (done: number, total: number) => void
 }
 
 export interface CentroidOptions extends MakeOptions {
-  /** The first of each class; undefined for all. */
+  /** Number of images of each class, the first ones; undefined for all. */
   readonly perClass: number | undefined
   readonly normalise: boolean
   readonly prototypes: number
@@ -74,7 +73,7 @@ export async function makeCentroids(options: CentroidOptions): Promise<Made> {
 
 export interface SampleOptions extends MakeOptions {
   readonly augmentation: Augmentation
-  /** Embeddings of each image, of different augmentations. */
+  /** Number of embeddings of each image, with different augmentations. */
   readonly views: number
   readonly half: boolean
   /** Part `shard` of `shards`, from 1. */
@@ -82,7 +81,7 @@ export interface SampleOptions extends MakeOptions {
   readonly shards: number
 }
 
-/** @throws where it is interrupted; the same call goes on from there. */
+/** Writes an embedding of each image. If the call is interrupted, the same call goes on from there. */
 export async function makeSamples(options: SampleOptions): Promise<Made> {
   const { encoder, dataset, batch, seed, progress, augmentation, views, half, shard, shards } =
     options
@@ -107,7 +106,7 @@ export async function makeSamples(options: SampleOptions): Promise<Made> {
   const resumed = writer.done
   try {
     while (writer.done < total) {
-      // Rows go view by view; a batch begins where the file ends, wherever that is.
+      // Rows are in the order of the views; a batch begins at the row at which the file ends.
       const view = { seed, epoch: Math.floor(writer.done / images) }
       const rest = { ...subset, indices: subset.indices.subarray(writer.done % images) }
       for await (const part of evaluationBatches(rest, batch, augmentation, view)) {

@@ -1,5 +1,5 @@
-// What a file of embeddings says of itself, as safetensors metadata: of which teacher, which data, prepared how. Strings there,
-// values here; who reads the file can refuse what does not belong to it.
+// The metadata of a file of embeddings: which teacher, which data, which preprocessing. A reader can so refuse a file that does
+// not belong to its data. The file has strings; here they are values.
 import { z } from 'zod'
 
 import type { Augmentation } from '../../images/augment.js'
@@ -43,7 +43,7 @@ const origin = {
 export const centroidMetadata = z.object({
   ...origin,
   kind: z.literal('centroids'),
-  /** `none`: means of embeddings as they are; `l2`: of embeddings scaled to length 1. */
+  /** `none`: means of embeddings as they are; `l2`: means of embeddings scaled to length 1. */
   normalisation: z.enum(['none', 'l2']).optional(),
   /** Number of images of each class, the first ones; null for all. */
   per_class: json(whole.nullable()).optional(),
@@ -55,15 +55,15 @@ export const sampleMetadata = z.object({
   ...z.object(origin).required().shape,
   kind: z.literal('samples'),
   augmentation: json(z.object({ flip: z.boolean(), cropPadding: whole })),
-  /** Embeddings of each image, each with an augmentation of its own. */
+  /** Number of embeddings of each image, each with an augmentation of its own. */
   views: json(z.int().positive()),
-  /** Images of the whole training split, of which a shard has a part. */
+  /** Number of images of the whole training split, of which a shard has a part. */
   images: json(z.int().positive()),
   shard: z.string(),
 })
 export type SampleMetadata = z.output<typeof sampleMetadata>
 
-/** As safetensors wants it: strings only. */
+/** Returns metadata as safetensors has it: strings only. */
 export const formatMetadata = (
   metadata: CentroidMetadata | SampleMetadata,
 ): Record<string, string> =>
@@ -76,7 +76,7 @@ export const formatMetadata = (
 
 const kinds = { centroids: 'an embedding for each class', samples: 'one for each image' }
 
-/** @throws UserError where the metadata is not of that kind. */
+/** Parses metadata. @throws UserError if the metadata is not of that kind. */
 export function parseMetadata<T extends typeof centroidMetadata | typeof sampleMetadata>(
   schema: T,
   metadata: Readonly<Record<string, string>>,
@@ -97,7 +97,7 @@ export function parseMetadata<T extends typeof centroidMetadata | typeof sampleM
   )
 }
 
-/** What every file says of where it comes from. */
+/** Returns the metadata that every file has. */
 export const originOf = (
   encoder: Encoder,
   dataset: Dataset,

@@ -1,5 +1,5 @@
-// One embedding for each image of a training split, or several of different augmentations, in one file or in shards of one:
-// their tensors, and reading any of them in any order without having them in memory.
+// Files with one embedding for each image of a training split, or several of different augmentations, in one file or in shards.
+// Rows are read in any order without being held in memory.
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
@@ -19,28 +19,28 @@ import {
 } from './metadata.js'
 import type { Column } from './row-writer.js'
 
-/** Tensors of a file with rows of width `width`; a row is one view of one image. */
+/** Returns the tensors of a file with embeddings of width `width`; a row is one view of one image. */
 export const sampleColumns = (width: number, half: boolean): Map<string, Column> =>
   new Map<string, Column>([
     ['embeddings', { storage: half ? 'F16' : 'F32', shape: [width] }],
-    // Position in the split, and which of its views.
+    // Position of the image in the split, and number of its view.
     ['indices', { storage: 'I32', shape: [2] }],
     ['labels', { storage: 'I32', shape: [] }],
     // The augmentation: flip (0 or 1), top, left, and a hash of the pixels it made.
     ['keys', { storage: 'I32', shape: [4] }],
   ])
 
-/** Integers of each row in `keys`. */
+/** Number of integers of each row in `keys`. */
 export const KEY_INTEGERS = 4
 
-/** FNV-1a (Fowler, Noll & Vo) of bytes, as a signed 32-bit number. It finds mistakes, not malice. */
+/** Returns the FNV-1a hash (Fowler, Noll & Vo) of bytes, as a signed 32-bit number. It detects mistakes, not malice. */
 function pixelHash(bytes: Uint8Array, begin: number, end: number): number {
   let hash = 0x811c9dc5
   for (let i = begin; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
   return hash | 0
 }
 
-/** The key of an image as a view has it. @param pixels at [begin, end) what the view makes of it. */
+/** Returns the key of an image in a view. @param pixels the augmented image, at [begin, end). */
 export function sampleKey(
   augmentation: Augmentation,
   view: View,
@@ -63,7 +63,7 @@ export class SampleStore {
   readonly metadata: SampleMetadata
   readonly width: number
   readonly #readers: readonly SafetensorsReader[]
-  /** By view and position in the split: the reader and the row in it; -1 where there is none. */
+  /** Index of the reader that has each view and position in the split, and the row in that reader; -1 if none has it. */
   readonly #home: Int16Array
   readonly #row: Int32Array
   /** Whether the file is only rows in the order of the images, so that their pixels cannot be checked. */
@@ -97,7 +97,7 @@ export class SampleStore {
     })
   }
 
-  /** @throws UserError where a file is damaged, of another kind, or a shard is missing. */
+  /** Opens a file or its shards. @throws UserError if a file is damaged, of another kind, or a shard is missing. */
   static open(path: string): SampleStore {
     const files = filesOf(path)
     const readers = files.map((file) => new SafetensorsReader(file))
@@ -148,15 +148,15 @@ export class SampleStore {
     )
   }
 
-  /** The view that stands for an epoch of training. */
+  /** Returns the view that an epoch of training uses. */
   viewOf(epoch: number): View {
     const { seed, views } = this.metadata
     return { seed, epoch: epoch % views }
   }
 
   /**
-   * Embeddings [size, width] of a batch as `view` has it.
-   * @throws UserError where an image has no embedding, or the batch's pixels are not those the teacher saw.
+   * Reads the embeddings [size, width] of a batch in a view.
+   * @throws UserError if an image has no embedding, or the batch's pixels are not those the teacher saw.
    */
   read({ indices, count, pixels }: Batch, view: View): HostTensor {
     const { augmentation, images } = this.metadata
@@ -232,7 +232,7 @@ function plainMetadata(reader: SafetensorsReader): SampleMetadata {
 const inOrder = (images: number): Int32Array =>
   Int32Array.from({ length: 2 * images }, (_, i) => (i % 2 === 0 ? i / 2 : 0))
 
-/** @throws UserError where a file's tensors are not rows of embeddings as wide as those of the others. */
+/** @throws UserError if a file's tensors are not rows of embeddings of the given width. */
 function requireShapes(reader: SafetensorsReader, width: number): void {
   const rows = reader.entry('embeddings').shape[0]!
   for (const [name, { shape }] of sampleColumns(width, false)) {
@@ -245,7 +245,7 @@ function requireShapes(reader: SafetensorsReader, width: number): void {
   }
 }
 
-/** The file, or all shards of it. */
+/** Returns the file, or all its shards. */
 function filesOf(path: string): string[] {
   if (existsSync(path)) return [path]
   const stem = basename(path).replace(/\.safetensors$/, '')

@@ -1,4 +1,4 @@
-// A file that a command was asked to write: whole or not at all, under a temporary name until its bytes are on the disk.
+// Writes a file whole or not at all: under a temporary name until its bytes are on the disk.
 import {
   closeSync,
   fsyncSync,
@@ -31,7 +31,7 @@ export function writeFailure(file: string, error: unknown, next: string): UserEr
 
 /** @throws UserError if the file cannot be written; an earlier file of that name then stays. */
 export function writeOutputFile(file: string, content: string | Uint8Array): void {
-  // Two processes may be at the same file.
+  // Two processes may write the same file.
   const unfinished = `${file}.${process.pid}.tmp`
   try {
     mkdirSync(dirname(file), { recursive: true })
@@ -49,6 +49,6 @@ export function writeOutputFile(file: string, content: string | Uint8Array): voi
   }
 }
 
-/** @throws UserError as `writeOutputFile`. */
+/** Writes a value as indented JSON. @throws UserError as `writeOutputFile`. */
 export const writeJson = (file: string, value: unknown): void =>
   writeOutputFile(file, `${JSON.stringify(value, undefined, 2)}\n`)

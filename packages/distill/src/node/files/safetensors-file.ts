@@ -1,5 +1,5 @@
-// A safetensors file on disk, read tensor by tensor or row by row with positioned reads: what is not asked for is not read, and
-// the system's page cache does what a memory map would. The format is core's business.
+// A safetensors file on disk, read tensor by tensor or row by row with positioned reads: only the bytes that are needed are read.
+// The format itself is in core.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
 import {
@@ -12,7 +12,7 @@ import {
 
 import { UserError, messageOf } from '@embed-kd/core'
 
-/** How much of the file is read at first; most headers are shorter. */
+/** Bytes of the first read; most headers are shorter. */
 const FIRST_READ = 64 * 1024
 
 export class SafetensorsReader {
@@ -21,7 +21,7 @@ export class SafetensorsReader {
   readonly metadata: Readonly<Record<string, string>>
   readonly #file: number
 
-  /** @throws UserError where the file cannot be read or its header is wrong. */
+  /** Opens a file. @throws UserError if the file cannot be read or its header is wrong. */
   constructor(path: string) {
     this.path = path
     try {
@@ -43,13 +43,13 @@ export class SafetensorsReader {
     }
   }
 
-  /** @throws UserError where there is no tensor of that name, or its data cannot be converted. */
+  /** Reads a tensor. @throws UserError if there is no tensor of that name, or its data cannot be converted. */
   read(name: string): HostTensor {
     const entry = this.entry(name)
     return this.#convert(name, entry, this.#read(entry.begin, entry.end))
   }
 
-  /** Rows [first, first + count) of a tensor's first axis. */
+  /** Reads rows [first, first + count) of a tensor's first axis. */
   readRows(name: string, first: number, count: number): HostTensor {
     const entry = this.entry(name)
     const [rows = 0, ...rest] = entry.shape

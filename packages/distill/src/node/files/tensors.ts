@@ -1,5 +1,5 @@
-// Files that the sweep makes once and uses in many trials: trained teachers and their embeddings. Safetensors with what is
-// known of them as metadata, named by a hash of everything they depend on, and whole or absent: never half written.
+// Safetensors files named by a hash of everything they depend on, such as a sweep's teachers and their embeddings. A file is
+// whole or absent, never half written.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { formatSafetensors, type HostTensor } from '@embed-kd/core'
 
 import { writeOutputFile } from './output-file.js'
 
-/** JSON with the keys of objects in order, so that equal values have equal text. */
+/** Returns JSON with the keys of objects in order, so that equal values have equal text. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, node: unknown) =>
     typeof node === 'object' && node !== null && !Array.isArray(node)
@@ -17,21 +17,21 @@ export function canonicalJson(value: unknown): string {
   )
 }
 
-/** 16 hex digits of the SHA-256 of a value's canonical JSON. */
+/** Returns 16 hex digits of the SHA-256 of a value's canonical JSON. */
 export const hashOf = (value: unknown): string =>
   createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 16)
 
-/** Where the file of that name and content key is, or would be. */
+/** Returns the path of the file of a name and a content key, whether the file exists or not. */
 export const cachedFile = (directory: string, name: string, key: unknown): string =>
   join(directory, `${name}-${hashOf(key)}.safetensors`)
 
-/** Writes a safetensors file. @throws UserError where it cannot be written. */
+/** Writes a safetensors file. @throws UserError if it cannot be written. */
 export const writeTensors = (
   file: string,
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: Readonly<Record<string, string>>,
 ): void => writeOutputFile(file, formatSafetensors(tensors, metadata))
 
-/** The SHA-256 of a file's bytes. */
+/** Returns the SHA-256 of a file's bytes. */
 export const digestOf = (file: string): string =>
   createHash('sha256').update(readFileSync(file)).digest('hex')

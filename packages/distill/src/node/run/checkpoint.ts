@@ -12,10 +12,10 @@ import { writeTensors } from '../files/tensors.js'
 const epochSchema = z.object({
   epoch: z.int().positive(),
   trainLoss: z.number(),
-  /** Of the held-out images; absent where none are. */
+  /** Accuracy on the held-out images; absent if there are none. */
   heldOutAccuracy: z.number().optional(),
   seconds: z.number(),
-  /** Share of the seconds that the step waited for its batch. */
+  /** Share of the seconds spent on waiting for batches. */
   dataWaitShare: z.number(),
 })
 export type EpochNote = z.infer<typeof epochSchema>
@@ -24,7 +24,7 @@ const progressSchema = z.object({
   epochs: z.array(epochSchema),
   /** The epoch of the best checkpoint, from 1. */
   bestEpoch: z.int().nonnegative(),
-  /** The epoch that is not over; absent between two. */
+  /** The unfinished epoch; absent between two epochs. */
   within: z
     .object({
       steps: z.int().positive(),
@@ -44,15 +44,15 @@ export interface Checkpoint {
   readonly epochs?: number
 }
 
-/** @param identity JSON of the settings that the run's result depends on. */
+/** Writes a checkpoint. @param identity JSON of the settings that the run's result depends on. */
 export function writeCheckpoint(file: string, checkpoint: Checkpoint, identity: string): void {
   const { state, progress, epochs } = checkpoint
   writeTensors(file, state, { identity, progress: JSON.stringify(progress), epochs: `${epochs}` })
 }
 
 /**
- * The checkpoint to go on from; undefined where there is none.
- * @throws UserError where it is damaged, or of a run with other settings.
+ * Reads the checkpoint to go on from; undefined if there is none.
+ * @throws UserError if it is damaged, or of a run with other settings.
  */
 export function readCheckpoint(file: string, identity: string): Checkpoint | undefined {
   if (!existsSync(file)) return undefined

@@ -315,7 +315,7 @@ const isOver = ({ epochs, bestEpoch }: RunProgress, config: RunConfig): boolean 
   epochs.length >= config.epochs ||
   (config.patience !== undefined && epochs.length - bestEpoch >= config.patience)
 
-/** Says where a run goes on, and the effect on the schedule if it is lengthened. */
+/** Describes the position at which a run goes on, and the effect on the schedule if it is lengthened. */
 function describeResume(
   { epochs: done, within }: RunProgress,
   planned: number | undefined,

@@ -1,5 +1,5 @@
-// TensorBoard's event files: TFRecords of Event messages with scalars. Only what curves need is written; reading is TensorBoard's
-// business (tensorflow/core/util/event.proto, tensorflow/core/framework/summary.proto, lib/io/record_writer.h).
+// Writes TensorBoard's event files: TFRecords of Event messages with scalars (tensorflow/core/util/event.proto,
+// tensorflow/core/framework/summary.proto, lib/io/record_writer.h).
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { Message } from '@embed-kd/backend-ort/protobuf'
