@@ -1,5 +1,5 @@
-// Core's Backend on ONNX Runtime. What depends on the device is in devices/, what depends on the graph in
-// lowering.ts and translate.ts, what a run does in executable.ts.
+// Core's Backend on ONNX Runtime: lower, plan, translate, compile. Devices are in devices/, ONNX models in onnx/, runs in
+// executable.ts.
 import {
   BufferLedger,
   checkHostTensor,

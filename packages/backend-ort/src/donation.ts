@@ -1,10 +1,10 @@
-// Which donated inputs may be written over by the outputs that replace them. ONNX Runtime knows nothing of donation: it
-// runs nodes in an order of its own, so only what the graph itself orders is safe.
+// Finds the donated inputs that the outputs of the same name may overwrite. ONNX Runtime knows nothing of donation and runs nodes in
+// an order of its own, so an output is safe only if the graph itself puts every reader before it.
 import { hasTrait, sameShape, type Graph, type Node, type ValueId } from '@embed-kd/core'
 
 /**
- * Names of the donated inputs whose memory the output of the same name may take: every node that reads the input is
- * needed for the output, and has therefore run when it is written, or is the node that writes it, element by element.
+ * Returns the names of the donated inputs whose memory the output of the same name may take. Every node that reads such an input
+ * either is needed for the output, and has therefore run when the output is written, or writes the output element by element.
  */
 export function overwritten(graph: Graph): ReadonlySet<string> {
   const makers = new Map<ValueId, Node>()
@@ -13,7 +13,7 @@ export function overwritten(graph: Graph): ReadonlySet<string> {
     for (const value of node.outputs) makers.set(value, node)
     for (const value of node.inputs) readers.set(value, [...(readers.get(value) ?? []), node])
   }
-  /** All that read a value or what may be a view of it. */
+  /** Returns the nodes that read a value or a possible view of it. */
   const readersOf = (value: ValueId): Node[] =>
     (readers.get(value) ?? []).flatMap((node) => [
       node,

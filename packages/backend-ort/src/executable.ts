@@ -1,4 +1,4 @@
-// A compiled graph: a session, and what it takes and gives under the graph's own names.
+// A compiled graph: a session, run with inputs and outputs under the graph's own names.
 import {
   type BufferLedger,
   type DeviceBuffer,
@@ -11,15 +11,15 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { Profile } from './profile.js'
 import { inputName, outputName } from './onnx/translate.js'
 
-/** What a graph became. */
+/** The results of translating and compiling a graph. */
 export interface Loaded {
   readonly graph: Graph
   readonly session: InferenceSession
-  /** Names of the inputs that the session has. */
+  /** Names of the graph's inputs that the session has; the others are unused. */
   readonly inputs: ReadonlySet<string>
-  /** Names of the donated inputs that outputs take the memory of. */
+  /** Names of the donated inputs whose memory outputs of the same name take. */
   readonly overwritten: ReadonlySet<string>
-  /** Of the session, where it takes one. */
+  /** Profile of the session, if the session takes one. */
   readonly profile: Profile | undefined
 }
 

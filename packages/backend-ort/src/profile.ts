@@ -1,4 +1,4 @@
-// ONNX Runtime's own profile of a session, which it writes to a file as trace events: read once, and removed.
+// Reads ONNX Runtime's own profile of a session: the runtime writes trace events to a file, which is read once and removed.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,14 +12,14 @@ import {
 } from '@embed-kd/core'
 import type { InferenceSession } from 'onnxruntime-node'
 
-/** What the runtime executed, and the provider it did so with. */
+/** One operator that the runtime executed, and its execution provider. */
 export interface ProfiledOperator extends OperatorTime {
   readonly provider: string
 }
 
 type Typed = Readonly<Record<string, Shape>>
 
-/** Of the trace events, those of whole runs and of single kernels are read here. Times are in microseconds. */
+/** One trace event, of a whole run or of a single kernel. Times are in microseconds. */
 interface TraceEvent {
   readonly cat: string
   readonly name: string
@@ -52,7 +52,7 @@ export class Profile {
     }
   }
 
-  /** Ends it: the operators of each run so far, in the order they ran. */
+  /** Ends the profile and returns the operators of each run so far, in the order in which they ran. */
   end(session: InferenceSession): ProfiledOperator[][] {
     session.endProfiling()
     const [file] = readdirSync(this.#directory)
@@ -97,8 +97,8 @@ function operatorOf(
 const products: ReadonlySet<string> = new Set(['Gemm', 'MatMul', 'FusedMatMul', 'FusedGemm'])
 
 /**
- * 2·M·N·K a matrix, with K from the sizes, since transposed operands look like others. One operand may be shared by all
- * matrices; a constant second one is not told of.
+ * Returns 2·M·N·K for each matrix. K follows from the sizes, since the trace does not say which operands are transposed. One
+ * operand may be shared by all matrices; the trace omits a constant second operand.
  */
 const productFlops = ([a, b = []]: readonly Shape[], output: Shape): number =>
   2 * Math.max(sizeOf(a!) * output.at(-1)!, sizeOf(b) * output.at(-2)!)

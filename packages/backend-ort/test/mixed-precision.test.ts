@@ -21,7 +21,7 @@ import {
 import { conformanceCases, describeConformance } from '@embed-kd/conformance'
 import { describe, expect, it } from 'vitest'
 import { ortBackend } from '../src/index.js'
-import * as small from '@embed-kd/conformance/small'
+import * as small from '@embed-kd/conformance/small-models'
 import { useFloat16Driver } from './float16-driver.js'
 
 useFloat16Driver()

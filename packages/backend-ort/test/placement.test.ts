@@ -18,7 +18,7 @@ import { OrtBackend } from '../src/backend.js'
 import type { Device } from '../src/devices/device.js'
 import { webgpu } from '../src/devices/webgpu.js'
 import { emitters } from '../src/onnx/emitters.js'
-import { configOf, student } from '@embed-kd/conformance/small'
+import { configOf, student } from '@embed-kd/conformance/small-models'
 import { useFloat16Driver } from './float16-driver.js'
 
 useFloat16Driver()

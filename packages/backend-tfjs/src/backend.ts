@@ -1,5 +1,5 @@
-// The backend contract on tf: buffers and who owns them, compiling, and the factory with its devices.
-// How a graph runs is in translate.ts; what differs between devices is in devices/.
+// Core's Backend on TensorFlow.js, and the factory with its devices. Translation is in translate.ts, runs are in executable.ts and
+// schedule.ts, devices in devices/.
 import {
   BufferLedger,
   checkHostTensor,

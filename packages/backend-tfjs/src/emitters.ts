@@ -1,5 +1,5 @@
-// Each op as calls of tf's kernels, as it is on every device that has no better way.
-// What a device does differently is in its file under devices/; the order of calls is in translate.ts.
+// The emitters of ops as calls of tf's kernels, for every device that has no better way. Exceptions of a device are in its file
+// under devices/; the order of calls is in translate.ts and schedule.ts.
 import {
   hostScalar,
   hostTensor,
@@ -17,7 +17,7 @@ import {
 } from '@embed-kd/core'
 import type { HostValues, TfTensor, Workspace } from './workspace.js'
 
-/** One node of a graph, as an emitter sees it when the graph is compiled. */
+/** One node while its graph is translated. */
 export interface Application<K extends OpName> {
   readonly attrs: AttrsOf<K>
   readonly inputs: readonly TensorType[]
@@ -26,10 +26,10 @@ export interface Application<K extends OpName> {
   constant(value: HostTensor): TfTensor
 }
 
-/** Makes a node's outputs. Every tensor returned was made by the workspace in this call. */
+/** Makes a node's outputs. The workspace makes every returned tensor in this call. */
 export type Run = (inputs: readonly TfTensor[]) => TfTensor | readonly TfTensor[]
 
-/** Prepares a node once; what comes back runs at every step. */
+/** Prepares a node once and returns a function that runs at every step. */
 export type Emitter<K extends OpName> = (application: Application<K>, workspace: Workspace) => Run
 
 /** An emitter for every primitive, and for each composite that the device runs itself. */
@@ -55,7 +55,7 @@ export const exactIntegers =
   (application, tf) =>
     (application.inputs[0]!.dtype === 'int32' ? integers : floats)(application, tf)
 
-/** Moves one axis to the end, runs `body` on that, and moves it back. */
+/** Moves one axis to the end, runs `body`, and moves the axis back. */
 export function withAxisLast(
   { shape }: TensorType,
   axis: number,

@@ -1,5 +1,5 @@
-// Where kernels run: calls tf's kernels on one tf backend directly and owns the tensors they make along the way.
-// No engine, no tape, no scopes: several devices live in one process without switching tf's global backend.
+// Calls tf's kernels on one tf backend directly, and owns the tensors that they make along the way. Without tf's engine and tape,
+// several devices live in one process and tf's global backend is never switched.
 import { hostTensor, sameShape, type DType, type HostTensor, type Shape } from '@embed-kd/core'
 import {
   getKernel,
@@ -32,7 +32,7 @@ export class Workspace {
 
   /**
    * Runs one tf kernel.
-   * @throws where tf has no such kernel for this backend.
+   * @throws if tf has no such kernel for this backend.
    */
   run(
     kernel: string,
@@ -49,32 +49,32 @@ export class Workspace {
     return this.adopt({ dataId, shape, dtype })
   }
 
-  /** Takes over a tensor that was made outside, with its one reference. */
+  /** Takes over a tensor that was made elsewhere, with its one reference. */
   adopt(x: TfTensor): TfTensor {
     this.#made.push(x)
     return x
   }
 
-  /** A tensor over `values`, or over memory not yet written. */
+  /** Makes a tensor of `values`, or of memory that is not written yet. */
   make(type: DType, shape: Shape, values?: HostValues): TfTensor {
     const dtype = type as TfDType
     const dataId = this.tf.write((values ?? null)!, shape as number[], dtype)
     return this.adopt({ dataId, shape: shape as number[], dtype })
   }
 
-  /** Zeros of any dtype. */
+  /** Makes a tensor of zeros. */
   zeros(dtype: DType, shape: Shape): TfTensor {
     return this.make(dtype, shape, hostTensor(dtype as TfDType, shape).data)
   }
 
-  /** The same data seen with another shape, or the same. */
+  /** Returns the same data under another shape. */
   view(x: TfTensor, shape: Shape = x.shape): TfTensor {
     return sameShape(x.shape, shape)
       ? this.adopt({ ...this.retain(x) })
       : this.run('Reshape', { x }, { shape })
   }
 
-  /** Runs `body` and frees what it made, but for what it returns. */
+  /** Runs `body` and frees the tensors that it made, except those that it returns. */
   scope(body: () => readonly TfTensor[]): readonly TfTensor[] {
     const outer = this.#made
     this.#made = []
@@ -88,13 +88,13 @@ export class Workspace {
     }
   }
 
-  /** One more reference to the same tensor, for its holder to free. */
+  /** Adds a reference to a tensor, for its holder to free. */
   retain(x: TfTensor): TfTensor {
     this.tf.incRef(x.dataId)
     return x
   }
 
-  /** Gives up one reference; the data goes with the last. */
+  /** Drops one reference; the data is freed with the last one. */
   free(x: TfTensor): void {
     this.tf.disposeData(x.dataId)
   }

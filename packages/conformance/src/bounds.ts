@@ -14,7 +14,7 @@ import { broadcast, referenceTensor, type ReferenceTensor } from '@embed-kd/core
 import { isFloat, sizeOf, type FloatType, type HostTensor, type Shape } from '@embed-kd/core'
 import { formats, precisionIn, type Precision } from './formats.js'
 
-/** A tensor, and for each element the greatest distance a correct device may have from it; Infinity where anything may come. */
+/** A tensor, and for each element the greatest error of a correct device; Infinity if any value is correct. */
 export interface Bounded {
   readonly tensor: ReferenceTensor
   readonly error: Float64Array
@@ -31,7 +31,7 @@ interface Spread {
   readonly arriving: Float64Array
   readonly unit?: number
   readonly magnitude?: ArrayLike<number>
-  /** Denormals may be lost inside, even where the device keeps them in arithmetic. */
+  /** Denormals may be lost inside, even if the device keeps them in arithmetic. */
   readonly flushes?: boolean
 }
 
@@ -60,7 +60,7 @@ function elements(y: ReferenceTensor, arrivingAt: (i: number) => number): Float6
   return errors
 }
 
-/** How far f(x ± e) is from y = f(x), f monotone; anything may come where x ± e is on another side of f's domain than x. */
+/** Bounds |f(x ± e) - f(x)| for a monotone f. The bound is Infinity if x ± e is on another side of f's domain than x. */
 function reach(f: (x: number) => number, x: number, e: number, y: number): number {
   if (e === 0 || !Number.isFinite(x)) return 0
   const ends = [f(x - e), f(x + e)]
@@ -125,7 +125,7 @@ const either: Rule<'maximum'> = (inputs, _, y) => {
   return { arriving: elements(y, (i) => Math.max(a.e[i]!, b.e[i]!)) }
 }
 
-/** A comparison is open where the operands' errors could turn it. */
+/** Leaves a comparison open if the errors of its operands could turn it. */
 const comparison: Rule<'less'> = (inputs, _, y) => {
   const [a, b] = operands(inputs, y.shape)
   return {
@@ -286,7 +286,7 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
   max: ([input], attrs, y) => ({
     arriving: onFloats('max', [[input!.tensor.shape, input!.error]], attrs, y.shape),
   }),
-  // Open where another element could be the greatest, or where there is a NaN.
+  // Open if another element could be the greatest, or if there is a NaN.
   argmax: ([input], { axis }, y) => {
     const { tensor, error } = input!
     const length = tensor.shape[axis]!

@@ -1,4 +1,4 @@
-// What a conformance case is and what comes of it: data, but for the body of a procedure. Running one is in run.ts.
+// The forms of a conformance case and of its result. run.ts runs a case.
 import type { Backend } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
 import type { HostTensor } from '@embed-kd/core'
@@ -7,20 +7,20 @@ import type { Expected } from './compare.js'
 interface CaseBase {
   /** `family/subject/variant`, unique in the suite. */
   readonly name: string
-  /** What it holds the backend to: an op's constraint (`matmul C3`), an op's meaning (`matmul`), or a BackendRule (`B8`). */
+  /** The tested contract: an op's constraint (`matmul C3`), an op's meaning (`matmul`), or a BackendRule (`B8`). */
   readonly contract: string
 }
 
-/** One run of a graph: right where every output is within its tolerance of what is expected. */
+/** One run of a graph. It passes if every output is within its tolerance of the expected one. */
 export interface NumericCase extends CaseBase {
   readonly kind: 'numeric'
   readonly graph: Graph
   readonly inputs: Readonly<Record<string, HostTensor>>
-  /** By output; worked out when first asked for. */
+  /** Expected outputs by name; computed when first asked for. */
   readonly expected: () => ReadonlyMap<string, Expected>
 }
 
-/** What takes more than one run: throws where the backend breaks the contract. */
+/** A case of several steps; `run` throws if the backend breaks the contract. */
 export interface ProcedureCase extends CaseBase {
   readonly kind: 'procedure'
   readonly run: (backend: Backend) => Promise<void>
@@ -32,7 +32,7 @@ export type CaseResult = {
   readonly name: string
   readonly contract: string
   readonly milliseconds: number
-  /** Of a numeric case: the greatest error seen, as a share of what was allowed. */
+  /** Greatest error of a numeric case, as a share of the allowed one. */
   readonly worstShare?: number
 } & (
   | { readonly status: 'passed' }

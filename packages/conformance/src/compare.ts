@@ -1,4 +1,4 @@
-// Comparing what a device gave with what it must give, element by element, and saying it well where they differ.
+// Compares a device's tensor with the expected one, element by element, and describes the first difference.
 // The sign of a zero is not compared.
 import type { ReferenceTensor } from '@embed-kd/core'
 import {
@@ -12,7 +12,7 @@ import {
 import type { Bounded } from './bounds.js'
 import { formats } from './formats.js'
 
-/** Values in float64, and for each element the greatest difference allowed; Infinity where it is not compared. */
+/** Values in float64, and for each element the greatest allowed difference; Infinity if the element is not compared. */
 export interface Expected {
   readonly tensor: ReferenceTensor
   readonly tolerance: Float64Array
@@ -29,7 +29,7 @@ export const expect = ({ tensor, error }: Bounded): Expected => ({
 })
 
 export interface Comparison {
-  /** Undefined where all is well. */
+  /** Undefined if all elements are within their tolerance. */
   readonly failure?: string
   /** Greatest error of a compared element as a share of its tolerance. */
   readonly worstShare: number

@@ -1,4 +1,4 @@
-// The backend contract as numbered rules, for cases to cite; backend/backend.ts says the same where each method stands.
+// The backend contract as numbered rules, which cases cite. core's backend/backend.ts says the same beside each method.
 // A case about an op cites that op's own constraints instead (`matmul C3`).
 
 export const backendContract = {

@@ -1,8 +1,8 @@
-// What float32 and float16 can hold, and how exactly a device computes in each.
+// The ranges of float32 and float16, and how exactly a device computes in each.
 import type { Capabilities } from '@embed-kd/core'
 import type { DType, FloatType } from '@embed-kd/core'
 
-/** What of a device decides how exact it can be. */
+/** The capabilities that determine a device's tolerances. */
 export type Precision = Pick<Capabilities, 'precision' | 'denormals'>
 
 interface Format {
@@ -22,7 +22,8 @@ export const formats: Record<FloatType, Format> = {
   },
   float16: { unit: 2 ** -11, greatest: 65504, leastNormal: 2 ** -14, least: 2 ** -24 },
 }
-/** A device's precision in a dtype; in float16 it may flush denormals, and functions have an error of two roundoffs. */
+
+/** Returns a device's precision in a dtype. In float16 it may flush denormals, and functions have an error of two roundoffs. */
 export function precisionIn(dtype: DType, device: Precision): Precision {
   if (dtype !== 'float16') return device
   const { arithmetic, transcendental } = device.precision

@@ -1,4 +1,4 @@
-// What every backend must pass, as data and as functions that run it; no test runner is tied in.
+// The conformance suite: cases as data, and functions that run them. It depends on no test runner.
 export type { CaseResult, ConformanceCase, NumericCase, ProcedureCase } from './case.js'
 export type { Expected } from './compare.js'
 export { backendContract, type BackendRule } from './contract.js'

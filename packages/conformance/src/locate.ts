@@ -1,4 +1,4 @@
-// Where a wrong result begins: the graph is run again with every value as an output, in the order they are made.
+// Finds the node at which a wrong result begins: runs the graph again with every value as an output, in the order of the nodes.
 import type { Backend } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
 import { printNode, scopeOf } from '@embed-kd/core'

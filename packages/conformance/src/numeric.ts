@@ -61,7 +61,7 @@ export interface Observation {
 
 /**
  * Runs a case and compares its outputs in the graph's order; everything it made is disposed.
- * @throws where the backend does.
+ * @throws if the backend throws.
  */
 export async function observe(
   backend: Backend,

@@ -47,7 +47,7 @@ const shapes: readonly Shape[] = [
   [0, 3],
 ]
 
-/** Makes one more tensor of those there are, or undefined where none of them will do. */
+/** Makes one more tensor of the existing ones; returns undefined if none of them fits. */
 type Step = (pool: readonly Tensor[], choices: Choices) => Tensor | undefined
 
 const typed = (pool: readonly Tensor[], dtype: string) =>

@@ -1,4 +1,4 @@
-// Running a case on a backend, whatever comes: a result says what is wrong and where it begins, and knows excuses.
+// Runs a case on a backend and never throws. The result says what is wrong, where the error begins, and whether it is excused.
 import type { Backend, Excuse } from '@embed-kd/core'
 import { print } from '@embed-kd/core'
 import type { CaseResult, ConformanceCase, NumericCase } from './case.js'
@@ -41,7 +41,7 @@ interface Outcome {
   readonly worstShare?: number
 }
 
-/** Runs a case and sees that it left nothing behind. */
+/** Runs a case and checks that no buffer is left. */
 async function attempt(backend: Backend, testCase: ConformanceCase): Promise<Outcome> {
   try {
     const before = backend.memory()
@@ -71,7 +71,7 @@ async function runNumeric(backend: Backend, testCase: NumericCase): Promise<Outc
   }
 }
 
-/** A graph is shown up to this many lines: a whole program says less than its first wrong node. */
+/** Maximum number of lines of a graph in a failure. */
 const LINES = 40
 
 function shown({ graph }: NumericCase): string {

@@ -20,7 +20,7 @@ import { numericCase } from './numeric.js'
 import { sampleGraphs } from './random-graph.js'
 import { isExcused, runCase } from './run.js'
 
-/** How many random graphs the suite runs; a property test draws as many as it likes. */
+/** Number of random graphs in the suite; a property test draws as many as it likes. */
 const SAMPLES = 60
 
 const samples = (): NumericDefinition[] =>
@@ -31,7 +31,7 @@ const samples = (): NumericDefinition[] =>
     inputs,
   }))
 
-/** Cases of op by op: those with composites that the backend runs natively come a second time, decomposed. */
+/** Returns a case, and a second one with its composites decomposed if the backend runs any of them natively. */
 function bothWays(
   definition: NumericDefinition,
   { composites, ...device }: Capabilities,
@@ -44,8 +44,8 @@ function bothWays(
 }
 
 /**
- * Every case for a backend of these capabilities: the ops it must run in the dtypes it has, the procedures of the backend contract,
- * and whole programs.
+ * Returns every case for a backend of these capabilities: ops in the dtypes that it declares, procedures of the backend contract, and
+ * whole programs.
  */
 export function conformanceCases(capabilities: Capabilities): ConformanceCase[] {
   const has = ({ graph }: NumericDefinition) =>
@@ -74,13 +74,13 @@ export function conformanceCases(capabilities: Capabilities): ConformanceCase[] 
   ]
 }
 
-/** The excuses that no case of the whole suite answers to. */
+/** Returns the excuses that no case of the whole suite has the name of. */
 export const idleExcuses = ({ capabilities }: Backend): Excuse[] => {
   const names = conformanceCases(capabilities).map(({ name }) => name)
   return capabilities.excuses.filter((excuse) => !names.some((name) => isExcused(excuse, name)))
 }
 
-/** Runs the whole suite, or some cases, one after another. With the whole suite, an excuse that no case answers to fails too. */
+/** Runs the whole suite, or the given cases, one after another. With the whole suite, an excuse without a case fails too. */
 export async function* conform(
   backend: Backend,
   cases?: readonly ConformanceCase[],

@@ -1,9 +1,9 @@
-// Results as text: one line for each family of cases, then the excuses, then every failure in full.
+// Formats results as text: one line for each family of cases, then the excuses, then every failure in full.
 import type { CaseResult } from './case.js'
 
 const columns = ['cases', 'passed', 'excused', 'failed', 'error/allowed', 'seconds'] as const
 
-/** `matmul` of `matmul/batch [2] [2]`. */
+/** Returns `matmul` for `matmul/batch [2] [2]`. */
 const familyOf = ({ name }: CaseResult): string => name.slice(0, name.indexOf('/'))
 
 const count = (results: readonly CaseResult[], status: CaseResult['status']) =>
@@ -18,7 +18,7 @@ function row(label: string, results: readonly CaseResult[]): string[] {
     count(results, 'passed'),
     count(results, 'excused'),
     count(results, 'failed'),
-    // Of what was allowed.
+    // The greatest error, as a share of the allowed one.
     shares.length === 0 ? '' : `${Math.round(100 * Math.max(...shares))} %`,
     (milliseconds / 1000).toFixed(1),
   ]
@@ -31,7 +31,7 @@ const groupBy = (results: readonly CaseResult[], key: (result: CaseResult) => st
   return groups
 }
 
-/** The table a person reads; `title` says what was tested. */
+/** Formats results as a table for people; `title` says what was tested. */
 export function formatResults(title: string, results: readonly CaseResult[]): string {
   const families = groupBy(results, familyOf)
   const table = [

@@ -1,17 +1,17 @@
-// The suite as tests of a test runner: one test for each case. It is handed the runner's functions and imports none.
+// Registers the suite with a test runner, one test for each case. The runner's functions are arguments, so no runner is imported.
 import type { Backend } from '@embed-kd/core'
 import type { ConformanceCase } from './case.js'
 import { runCase } from './run.js'
 import { conformanceCases, idleExcuses } from './suite.js'
 
-/** The functions of vitest that are needed. */
+/** The functions of vitest that are used; other runners have them too. */
 export interface TestRunner {
   describe(name: string, body: () => void): void
   it(name: string, body: (context: { skip(note?: string): void }) => Promise<void>): void
 }
 
 /**
- * Registers the whole suite, or some cases, as tests; an excused one is skipped with its reason.
+ * Registers the whole suite, or the given cases, as tests. An excused case is skipped with its reason.
  *
  * @example
  * import { describe, it } from 'vitest'

@@ -34,7 +34,7 @@ import {
   type TrainConfig,
 } from '../src/index.js'
 import { goldenCases, relativeError } from '@embed-kd/conformance/golden'
-import { configOf, student } from '@embed-kd/conformance/small'
+import { configOf, student } from '@embed-kd/conformance/small-models'
 
 /** Sees larger images with three channels, so that the graph has to resize and repeat. */
 const teacher: ClassifierConfig = {

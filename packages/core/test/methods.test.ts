@@ -27,7 +27,7 @@ import {
   type MethodDefinition,
   type TrainConfig,
 } from '../src/index.js'
-import { configOf, student, teacher } from '@embed-kd/conformance/small'
+import { configOf, student, teacher } from '@embed-kd/conformance/small-models'
 
 describe('the table', () => {
   it.each(methodNames)('has a label for %s from which its name follows', (name) => {

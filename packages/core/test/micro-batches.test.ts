@@ -23,7 +23,7 @@ import {
   type ReferenceTensor,
   type TrainConfig,
 } from '../src/index.js'
-import * as small from '@embed-kd/conformance/small'
+import * as small from '@embed-kd/conformance/small-models'
 
 const BATCH = 8
 

@@ -31,7 +31,7 @@ import {
   type HostTensor,
   type TrainConfig,
 } from '../src/index.js'
-import * as small from '@embed-kd/conformance/small'
+import * as small from '@embed-kd/conformance/small-models'
 
 const configOf = (method: Method, rest: Partial<TrainConfig> = {}): TrainConfig =>
   small.configOf(method, 'corrected', { precision: 'mixed-float16', ...rest })

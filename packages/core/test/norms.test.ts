@@ -18,7 +18,7 @@ import {
   vitParameters,
   type HostTensor,
 } from '../src/index.js'
-import { student as model } from '@embed-kd/conformance/small'
+import { student as model } from '@embed-kd/conformance/small-models'
 
 const specs = vitParameters(model)
 

@@ -1,4 +1,4 @@
-// The CPU execution provider: what is faster in other operators than the usual ones, and options that keep memory small.
+// The CPU execution provider: operators that are faster than the usual ones, and options that keep memory small.
 import { bytesOf, hasTrait, sizeOf } from '@embed-kd/core'
 import { nativeComposites, type Emitter } from '../onnx/emitter.js'
 import { asMatrix, emitters, matmulFused, widenedEmitters } from '../onnx/emitters.js'
@@ -6,7 +6,7 @@ import { OnnxFloat } from '../onnx/model.js'
 import { commonOptions, type Device } from './device.js'
 import { hostMemory } from './host-memory.js'
 
-/** A second pass with two threads beats Gemm, which copies the bias with one, where the copy leaves the cache. */
+/** Adds a large bias in a pass of its own: Gemm copies the bias with one thread, which is slow once the copy leaves the cache. */
 const linear: Emitter<'linear'> = (model, application) => {
   const { inputs, outputs, outputTypes, factors } = application
   const [x, weight, bias] = inputs as [string, string, string | undefined]
@@ -26,7 +26,7 @@ const linear: Emitter<'linear'> = (model, application) => {
 /** About the second-level caches of two cores. */
 const LARGE_BYTES = 8 * 2 ** 20
 
-/** Sums over all axes but the last are products with a row of ones, at twice the speed of ReduceSum. */
+/** Emits sums over all axes but the last as products with a row of ones, at twice the speed of ReduceSum. */
 const sum: Emitter<'sum'> = (model, application) => {
   const { inputs, inputTypes, outputs, outputTypes, attrs } = application
   const { shape } = inputTypes[0]!
@@ -42,7 +42,7 @@ const sum: Emitter<'sum'> = (model, application) => {
   model.add('Reshape', [total, model.indices(outputTypes[0]!.shape)], { allowzero: 1 }, outputs)
 }
 
-/** Elements below which the extra Reshape costs what the product saves. */
+/** Number of elements below which the extra Reshape costs what the product saves. */
 const SHORT_SUM = 2 ** 16
 
 export const cpu: Device = {

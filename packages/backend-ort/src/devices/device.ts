@@ -1,5 +1,5 @@
-// What a device is to the rest of this package: what it promises, its session options, its emitters, and how its
-// tensors come and go. One file per device beside this one.
+// The form of a device: its capabilities, session options and emitters, and how tensors get to it and back. Each device has a file
+// beside this one.
 import type { Availability, Capabilities, HostTensor } from '@embed-kd/core'
 import type * as OrtModule from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
@@ -13,37 +13,37 @@ export interface Device extends Planned {
   readonly capabilities: Omit<Capabilities, 'excuses'>
   readonly emitters: Emitters
   readonly sessionOptions: InferenceSession.SessionOptions
-  /** Whether an operator has finished when the runtime's profiler says so; on a GPU it has only been handed over. */
+  /** Whether the runtime's profiler measures operators until they have finished; on a GPU it measures until they are queued. */
   readonly profiles: boolean
   /** Never throws. */
   probe(ort: Ort): Promise<Availability>
   open(ort: Ort): Promise<Memory>
 }
 
-/** What sessions have in common on every device. */
+/** Session options of every device. */
 export const commonOptions = {
   executionMode: 'sequential',
-  // Both keep memory for later that a step of fixed shapes does not need: together they double the peak.
+  // Both keep memory for later runs, which a step of fixed shapes does not need. Together they double the peak.
   enableMemPattern: false,
   enableCpuMemArena: false,
   extra: {
     // Threads spin while a graph runs, never between runs: idle sessions must not slow the others.
     session: { force_spinning_stop: '1' },
-    // What is to be recomputed would be found to be there already; all other duplicates are gone before.
+    // Keeps the recomputation of activations, which this optimizer would undo; core has removed all other duplicates.
     optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
   },
 } as const satisfies InferenceSession.SessionOptions
 
 /** The tensors of a device: inputs and outputs of its sessions. */
 export interface Memory {
-  /** What this very device is found to have, and not to keep of the contract. */
+  /** Dtypes and excuses that were found by trying the device. */
   readonly capabilities: Pick<Capabilities, 'excuses'> & Partial<Pick<Capabilities, 'dtypes'>>
-  /** A tensor whose memory is not the caller's. */
+  /** Copies a host tensor to the device. */
   upload(tensor: HostTensor): Promise<Tensor>
-  /** A copy on the host. */
+  /** Copies a tensor to the host. */
   download(tensor: Tensor): Promise<HostTensor['data']>
   free(tensor: Tensor): void
-  /** Resolves when the device has finished what it was given. */
+  /** Resolves when the device has finished all work. */
   synchronize(): Promise<void>
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-// Tensors in the host's memory, for providers that take and give them there: a run has finished when it returns.
+// Tensors in host memory, for providers that take and return them there. A run has finished when it returns.
 import { MessageChannel } from 'node:worker_threads'
 import type { HostTensor } from '@embed-kd/core'
 import type { Memory, Ort } from './device.js'
@@ -16,8 +16,8 @@ const { port1: nowhere, port2 } = new MessageChannel()
 port2.close()
 
 /**
- * Frees an array's memory at once: what is transferred to a port that nobody holds is gone. The collector would free it
- * when it gets to it, and a training step leaves a whole state behind: the few that wait for it add to the peak.
+ * Frees an array's memory at once, by transferring it to a port that nobody holds. The garbage collector would free it later, and
+ * a training step leaves a whole state behind: the states that wait would add to the peak.
  */
 const release = (array: ArrayBufferView): void =>
   nowhere.postMessage(null, [array.buffer as ArrayBuffer])

@@ -32,7 +32,7 @@ const periodic =
       shift === 0
         ? model.add('Sub', [number(1), mul(odd, number(2))])
         : model.add('Sub', [mul(odd, number(2)), number(1)])
-    // Of numbers so large that the parts lose count nothing is known, and 0 will do; of infinity it is NaN.
+    // Nothing is known of numbers so large that the parts lose count: their result is 0. Infinity gives NaN.
     const counted = model.add('LessOrEqual', [model.add('Abs', [r]), number(2)])
     model.add('Where', [counted, mul(sine, sign), mul(x, number(0))], {}, outputs)
   }

@@ -1,5 +1,5 @@
-// The WebGPU execution provider (Dawn: Vulkan, Direct3D 12, Metal): tensors stay in GPU buffers between runs, and no
-// operator may fall back to the CPU. Here is what its operators lack, and how tensors get on and off the device.
+// The WebGPU execution provider (Dawn: Vulkan, Direct3D 12, Metal). Tensors stay in GPU buffers between runs, and no operator may
+// fall back to the CPU. This file replaces the operators that the provider lacks and moves tensors to and from the device.
 import {
   isFloat,
   longestFloat16Sum,
@@ -22,7 +22,7 @@ const sessionOptions: InferenceSession.SessionOptions = {
       name: 'webgpu',
       // Buffers of exactly the sizes a step has, not of the next power of two.
       storageBufferCacheMode: 'simple',
-      // Where it prefers NHWC, transposes move over casts, to types that cannot be transposed.
+      // With NHWC, transposes would move over casts, to types that cannot be transposed.
       preferredLayout: 'NCHW',
     },
   ],
@@ -33,13 +33,13 @@ const sessionOptions: InferenceSession.SessionOptions = {
   },
 }
 
-/** There is no Or. */
+/** Emits `or` with Not and And; the provider has no Or. */
 const or: Emitter = (model, { inputs, outputs }) => {
   const neither = inputs.map((input) => model.add('Not', [input]))
   model.add('Not', [model.add('And', neither)], {}, outputs)
 }
 
-/** Slices of integers and booleans are gathered, axis after axis; there is no Slice of them. */
+/** Gathers slices of integers and booleans, axis after axis; the provider slices floats only. */
 const slice: Emitter<'slice'> = (model, application) => {
   const { inputs, inputTypes, outputs, attrs } = application
   const { dtype, shape } = inputTypes[0]!
@@ -55,7 +55,7 @@ const slice: Emitter<'slice'> = (model, application) => {
   }, inputs[0]!)
 }
 
-/** Through numbers, for operators that take no booleans. */
+/** Casts booleans to numbers and back, for operators that take no booleans. */
 const asNumbers =
   <K extends 'transpose' | 'concat'>(name: K): Emitter<K> =>
   (model, application) => {
@@ -70,7 +70,7 @@ const asNumbers =
     model.cast(numbers, 'bool', application.outputs)
   }
 
-/** The first position of the maximum, found by comparing; there is no ArgMax. */
+/** Finds the first position of the maximum by comparisons; the provider has no ArgMax. */
 const argmax: Emitter<'argmax'> = (model, { inputs, inputTypes, outputs, attrs: { axis } }) => {
   const [x] = inputs as [string]
   const { shape } = inputTypes[0]!
@@ -89,8 +89,8 @@ const argmax: Emitter<'argmax'> = (model, { inputs, inputTypes, outputs, attrs: 
 }
 
 /**
- * Its variance is E x² - (E x)², which cancels where the mean is large. The first element of each row, which then is
- * close to the mean, is taken off before.
+ * Subtracts the first element of each row before the operator: its variance is E x² - (E x)², which cancels if the mean is large,
+ * and the first element is then close to the mean.
  */
 const layerNorm: Emitter<'layerNorm'> = (model, application) => {
   const { inputs, inputTypes, outputs } = application
@@ -109,11 +109,11 @@ const layerNorm: Emitter<'layerNorm'> = (model, application) => {
   if (mean) model.add('Add', [shiftedMean, first], {}, [mean])
 }
 
-/** Identity takes no booleans either. */
+/** Copies a tensor; Identity takes no booleans. */
 const same = (model: ModelBuilder, dtype: DType, x: string, outputs: readonly string[]) =>
   dtype === 'bool' ? model.add('And', [x, x], {}, outputs) : model.add('Identity', [x], {}, outputs)
 
-/** Its operators add float16 up in float16: long sums are made in float32. */
+/** Computes long sums in float32; the provider's operators add float16 up in float16. */
 const addedUp =
   <K extends 'sum' | 'matmul' | 'linear'>(
     name: K,
@@ -144,7 +144,7 @@ const webgpuEmitters: Emitters = {
   linear: addedUp('linear', ({ inputTypes }) => inputTypes[0]!.shape.at(-1)!),
 }
 
-/** Of every GPU; float16 comes with the feature shader-f16. */
+/** Dtypes that every GPU has; float16 needs the feature shader-f16. */
 const dtypes: readonly DType[] = ['float32', 'int32', 'bool']
 
 export const webgpu: Device = {
@@ -183,7 +183,7 @@ export const webgpu: Device = {
   open,
 }
 
-/** The runtime's words without the source line that checked them. */
+/** Returns the runtime's message without the source line that raised it. */
 const causeOf = ({ message }: Error) => message.replace(/^.* was false\. /s, '').trim()
 
 /** Copies go through sessions of one operator; reading a GPU tensor any other way ends the process. */
@@ -216,7 +216,7 @@ async function open(ort: Ort): Promise<Memory> {
   const download = async (tensor: Tensor) => (await copy(tensor, 'cpu')).data as HostTensor['data']
 
   const nan = new ort.Tensor('float32', new Float32Array([Number.NaN]), [1])
-  /** A device without WebGPU's shader-f16 refuses when an operator computes, not before. */
+  /** Computes in float16: a device without shader-f16 refuses only then. */
   const hasFloat16 = () =>
     run('float16', 'cpu', nan, (model) =>
       model.cast(model.cast('x', 'float16'), 'float32', ['y']),
@@ -238,7 +238,7 @@ async function open(ort: Ort): Promise<Memory> {
     upload,
     download,
     free: (tensor) => tensor.dispose(),
-    // The queue is in order: when something put on it now has come back, all else has run.
+    // The queue is in order: once a tensor that was uploaded now comes back, everything before it has run.
     async synchronize() {
       const marker = await upload({ dtype: 'float32', shape: [1], data: new Float32Array(1) })
       await download(marker)
@@ -251,7 +251,7 @@ async function open(ort: Ort): Promise<Memory> {
   }
 }
 
-/** What fails where an operator does not pass NaN on. */
+/** Conformance cases that fail if an operator does not pass NaN on. */
 const casesOfNaN = {
   Exp: [
     'special/exp',

@@ -13,14 +13,14 @@ import type { Factors } from './factors.js'
 import { OnnxFloat, type ModelBuilder } from './model.js'
 import { emitRandomUniform } from './random.js'
 
-/** The same op under ONNX's name. */
+/** Emits the ONNX operator of the given name, without attributes. */
 const as =
   (op: string): Emitter =>
   (model, { inputs, outputs }) => {
     model.add(op, inputs, {}, outputs)
   }
 
-/** Where takes no booleans on every device: `select` of them is logic, and Or is not everywhere either. */
+/** Emits `select`. Some devices have neither Where of booleans nor Or, so booleans are selected with And and Not. */
 const select: Emitter = (model, { inputs, inputTypes, outputs }) => {
   const [condition, a, b] = inputs as [string, string, string]
   if (inputTypes[1]!.dtype !== 'bool') {
@@ -39,14 +39,14 @@ const reshapeTo = (
   outputs?: readonly string[],
 ) => model.add('Reshape', [x, model.indices(shape)], { allowzero: 1 }, outputs)
 
-/** The same tensor again: unlike Identity, Reshape takes every type on every device. */
+/** Copies a tensor: unlike Identity, Reshape takes every type on every device. */
 const copy: Emitter = (model, { inputs, outputs, outputTypes }) => {
   reshapeTo(model, inputs[0]!, outputTypes[0]!.shape, outputs)
 }
 
 type Reduction = Emitter<'sum' | 'max'>
 
-/** Without axes ONNX reduces over all of them; over none means the tensor itself. */
+/** Emits a reduction. Without axes, ONNX would reduce over all of them, but here the result is the tensor itself. */
 const reduce =
   (op: 'ReduceSum' | 'ReduceMax'): Reduction =>
   (model, application) => {
@@ -61,7 +61,7 @@ const reduce =
       )
   }
 
-/** ReduceMax skips NaN except in first place: a sum that is 0, or NaN where any element is, puts that right. */
+/** Adds a sum that is NaN if any element is NaN, else 0: ReduceMax alone skips every NaN but a first one. */
 const max: Reduction = (model, application) => {
   const { inputs, inputTypes, outputs } = application
   const [x] = inputs as [string]
@@ -98,12 +98,12 @@ const gemm = (
     outputs,
   )
 
-/** Products of two matrices, which are Gemm on every device. */
+/** Returns whether a node multiplies two matrices, which is Gemm on every device. */
 export const isMatrixProduct = (node: Node, graph: Graph): boolean =>
   node.op === 'linear' ||
   (node.op === 'matmul' && node.inputs.every((value) => graph.types[value]!.shape.length === 2))
 
-/** Products of matrices are Gemm; what products of stacks of matrices are depends on the device. */
+/** Emits Gemm for two matrices, and what the device takes for stacks of matrices. */
 const matmul =
   (stacks: Emitter<'matmul'>): Emitter<'matmul'> =>
   (model, application) => {
@@ -145,7 +145,7 @@ export const matmulFused: Emitter<'matmul'> = matmul(
   },
 )
 
-/** [..., n] as [rows, n]. */
+/** Reshapes [..., n] to [rows, n]. */
 export const asMatrix = (model: ModelBuilder, x: string, { shape }: TensorType): string =>
   shape.length === 2 ? x : reshapeTo(model, x, [sizeOf(shape.slice(0, -1)), shape.at(-1)!])
 
@@ -260,7 +260,7 @@ const isHalf = ({ dtype }: TensorType) => dtype === 'float16'
 const wide = (types: readonly TensorType[]) =>
   types.map((type): TensorType => (isHalf(type) ? { ...type, dtype: 'float32' } : type))
 
-/** The op in float32 where its operands are float16: they are cast up, and what it makes of them is rounded once. */
+/** Emits an op in float32 if its operands are float16: they are cast up, and the result is rounded once. */
 export const widened =
   <K extends OpName>(emit: Emitter<K>): Emitter<K> =>
   (model, application) => {

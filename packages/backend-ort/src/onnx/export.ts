@@ -1,5 +1,5 @@
-// A graph as an ONNX file for others: standard operators only, the graph's own names, and a batch of any size. Our graphs have
-// sizes and no names for them, so the one to be exported is traced at a batch that nothing else in it is a multiple of.
+// Exports a graph as an ONNX file for any runtime: standard operators, the graph's own names, and a batch of any size. Sizes in a
+// graph are numbers, so trace the graph at a batch that no other size is a multiple of.
 import {
   lower,
   printNode,
@@ -12,10 +12,10 @@ import type { Emitter, Emitters } from './emitter.js'
 import { emitters } from './emitters.js'
 import { translate } from './translate.js'
 
-/** The batch to trace graphs for export at: a prime larger than any axis of a model. */
+/** Batch at which to trace a graph for export: a prime larger than any axis of a model. */
 export const exportBatch = 2 ** 31 - 1
 
-/** Those that ai.onnx has. */
+/** Composites that ai.onnx has operators for. */
 const standard = [
   'softmax',
   'logSoftmax',
@@ -23,13 +23,14 @@ const standard = [
   'gelu',
 ] as const satisfies readonly CompositeName[]
 
-/** Whether the first axis grows with the batch. */
+/** Returns whether the first axis grows with the batch. */
 const isBatched = ([first]: readonly number[]): boolean =>
   first !== undefined && first !== 0 && first % exportBatch === 0
 
 /**
- * @param graph an inference graph, its batch first in every tensor that has one; weights are constants.
- * @throws where a tensor has the batch in another axis.
+ * Returns the encoded model.
+ * @param graph an inference graph, with the batch as first axis of every tensor that has one; weights are constants.
+ * @throws if a tensor has the batch in another axis than the first.
  */
 export function exportOnnx(graph: Graph): Uint8Array {
   const lowered = verify(lower(verify(graph), { composites: standard }))
@@ -56,7 +57,7 @@ export function exportOnnx(graph: Graph): Uint8Array {
   return model
 }
 
-/** @param input one whose first axis is the batch. */
+/** @param input name of an input whose first axis is the batch. */
 function exportEmitters(input: string): Emitters {
   const reshape: Emitter<'reshape'> = (model, application) => {
     const { shape } = application.attrs

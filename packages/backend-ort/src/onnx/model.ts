@@ -15,7 +15,7 @@ const elementTypes: Record<ElementType, number> = {
   uint32: 12,
 }
 
-/** The type of an input or output; an axis with a name may have any size, and without a shape there is any rank. */
+/** Type of an input or output. An axis with a name may have any size; without a shape, any rank is allowed. */
 export interface ValueType {
   readonly dtype: DType
   readonly shape?: readonly (number | string)[]
@@ -73,7 +73,7 @@ export class ModelBuilder {
 
   /**
    * Adds a node and returns the name of its first output. `op` is an ai.onnx operator, or one of ONNX Runtime's
-   * own where it begins with `com.microsoft.`. An empty name is an output (or input) left out.
+   * own if it begins with `com.microsoft.`. An empty name leaves out an output (or input).
    */
   add(
     op: string,
@@ -93,12 +93,12 @@ export class ModelBuilder {
     return outputs[0]!
   }
 
-  /** The ONNX operator Cast, whose target is a number of ONNX's. */
+  /** Adds the operator Cast. */
   cast(input: string, to: ElementType, outputs?: readonly string[]): string {
     return this.add('Cast', [input], { to: elementTypes[to] }, outputs)
   }
 
-  /** What `make` adds, once for each key. */
+  /** Returns the name that `make` returned for the same key; calls it only the first time. */
   once(key: string, make: () => string): string {
     const known = this.#made.get(key)
     if (known) return known
@@ -107,12 +107,12 @@ export class ModelBuilder {
     return name
   }
 
-  /** A name no value has yet. */
+  /** Returns a name that no value has. */
   fresh(): string {
     return `t${this.#fresh++}`
   }
 
-  /** A constant tensor; `data` is not copied before `encode`. */
+  /** Adds a constant tensor and returns its name; `data` is not copied before `encode`. */
   tensor(type: ElementType, shape: Shape, data: ArrayBufferView): string {
     const name = this.fresh()
     const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
@@ -121,7 +121,7 @@ export class ModelBuilder {
     return name
   }
 
-  /** A small constant, made once for equal contents: `scalar('float32', 2)`, or a vector of indices. */
+  /** Adds a small constant, once for equal contents, and returns its name. */
   small(type: ElementType, shape: Shape, values: readonly number[]): string {
     const key = `${type} ${shape.join()} ${values.map((x) => (Object.is(x, -0) ? '-0' : x)).join()}`
     return this.once(key, () => this.tensor(type, shape, arrayOf[type](values)))
@@ -131,7 +131,7 @@ export class ModelBuilder {
     return this.small(type, [], [value])
   }
 
-  /** Shapes, axes and starts are int64 vectors. */
+  /** Adds an int64 vector, as shapes, axes and starts are given. */
   indices(values: readonly number[]): string {
     return this.small('int64', [values.length], values)
   }

@@ -1,11 +1,11 @@
-// `randomUniform` from integer operators, because ONNX's RandomUniform keeps a hidden state and has a fixed seed.
-// A pure function of (seed, step, stream): short vectors are hashed well, each element then costs two integer
-// passes that mix the words of its row and column. Only what every device has: sums, products and quotients of uint32.
+// Emits `randomUniform` as integer operators, because ONNX's RandomUniform keeps a hidden state and has a fixed seed. The result is a
+// pure function of (seed, step, stream): short vectors are hashed well, and each element costs two integer passes that mix the words
+// of its row and column. All operators are sums, products and quotients of uint32, which every device has.
 import { sizeOf, type Shape } from '@embed-kd/core'
 import type { Application } from './emitter.js'
 import type { ModelBuilder } from './model.js'
 
-/** The tensor as a matrix of about as many rows as columns, so that the hashed vectors are short. */
+/** Views a tensor as a matrix with about as many rows as columns, so that the hashed vectors are short. */
 export function matrixOf(shape: Shape): { rows: number; columns: number } {
   const size = sizeOf(shape)
   const splits = shape.map((_, axis) => sizeOf(shape.slice(0, axis)))
@@ -16,13 +16,13 @@ export function matrixOf(shape: Shape): { rows: number; columns: number } {
   return { rows, columns: rows === 0 ? 0 : size / rows }
 }
 
-/** Rounds after which every input bit moves half of the output bits. */
+/** Number of rounds after which every input bit moves half of the output bits. */
 const ROUNDS = 4
 const STEP = 0x9e3779b9
 const ROTATION = 15
 
 /**
- * A hash of 32-bit words out of what every device has, sums and products: the mixing of RC6 (Rivest et al. 1998), whose
+ * Hashes a 32-bit word with sums and products, which every device has: the mixing of RC6 (Rivest et al. 1998), whose
  * x(2x + 1) makes the high bits depend on all others, and a rotation that brings them down.
  */
 function hash(word: number): number {
@@ -53,7 +53,7 @@ export function emitRandomUniform(
     }
     return x
   }
-  /** Words of their own for each row or column of each stream; `kind` tells the two apart. */
+  /** Adds one word for each row or column of a stream; `kind` tells rows and columns apart. */
   const wordsOf = (kind: number, count: number, shape: Shape) =>
     model.tensor(
       'uint32',
@@ -64,7 +64,7 @@ export function emitRandomUniform(
   const { rows, columns } = matrixOf(shape)
   const part = (index: number) =>
     model.cast(model.add('Gather', [inputs[0]!, model.scalar('int64', index)]), 'uint32')
-  // The same for all draws of a step.
+  // All draws of a step share it.
   const state = model.once(`random state of ${inputs[0]}`, () =>
     hashed(plus(hashed(part(0)), part(1))),
   )

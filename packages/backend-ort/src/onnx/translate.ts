@@ -1,5 +1,5 @@
-// A lowered graph as an ONNX model: names for its values, an emitter for each node. Nothing is decided here; what
-// an op becomes is in emitters.ts.
+// Translates a planned graph to an ONNX model: it names the values and calls an emitter for each node. The choice of operators is
+// in emitters.ts.
 import {
   printNode,
   scopeOf,
@@ -15,7 +15,7 @@ import { ModelBuilder, type ValueType } from './model.js'
 
 export interface Translation {
   readonly model: Uint8Array
-  /** Names of the graph's inputs that the model has; the others have no use. */
+  /** Names of the graph's inputs that the model has; no node reads the others. */
   readonly inputs: ReadonlySet<string>
 }
 
@@ -23,7 +23,7 @@ export interface Translation {
 export const inputName = (name: string) => `in:${name}`
 export const outputName = (name: string) => `out:${name}`
 
-/** What the model calls the graph's inputs and outputs, and how it types them. */
+/** Names and types of the model's inputs and outputs. */
 export interface Interface {
   inputName(name: string): string
   outputName(name: string): string
@@ -36,7 +36,7 @@ const noFactors: Factors = { product: 1, bias: 1 }
 
 const isEmpty = ({ shape }: TensorType) => sizeOf(shape) === 0
 
-/** @throws where a node's op has no emitter, which `lower` should have seen to. */
+/** @throws if a node's op has no emitter; `lower` should have decomposed it. */
 export function translate(
   { graph, factors }: FactoredGraph,
   emitters: Emitters,
@@ -67,7 +67,7 @@ export function translate(
       if (!names.has(value)) names.set(value, i === 0 || read.has(value) ? `v${value}` : '')
     })
 
-  /** A tensor under another name; reshaping is the one operator that takes every type on every device. */
+  /** Copies a tensor to another name; Reshape is the one operator that takes every type on every device. */
   const copy = (from: string, type: TensorType, to: string) =>
     emitters.reshape(model, {
       attrs: { shape: type.shape },

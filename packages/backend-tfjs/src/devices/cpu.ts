@@ -31,7 +31,7 @@ export function open(): Promise<Device> {
     emitters: {
       ...emitters,
       ...hostMemoryEmitters(view),
-      // tf's take longer, several times so where they broadcast; their product of integers is one of float64.
+      // tf's kernels take longer, several times if they broadcast; they multiply integers as float64.
       add: elementwiseOnHost(view, (a, b) => a + b),
       sub: elementwiseOnHost(view, (a, b) => a - b),
       mul: exactIntegers(

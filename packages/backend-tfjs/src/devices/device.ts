@@ -16,23 +16,23 @@ export interface Device {
   upload(tensor: HostTensor): TensorInfo['dataId']
   /** Copies data to the host, after everything it depends on has run. */
   read(dataId: TensorInfo['dataId']): Promise<HostValues>
-  /** Calls `work`, which runs kernels, and fails where the device reports an error for it. */
+  /** Calls `work`, which runs kernels, and rejects if the device reports an error for it. */
   attempt<T>(work: () => T): Promise<T>
   /** Resolves when all work handed to the device has finished. */
   synchronize(): Promise<void>
-  /** Bytes that the device's allocator has reserved, where it tells. */
+  /** Returns the bytes that the device's allocator has reserved; absent if the device does not tell. */
   reservedBytes?(): number
   dispose(): void
 }
 
-/** What each device file exports. */
+/** The exports of a device's file. */
 export interface DeviceModule {
   /**
-   * Looks whether the device can be used, loading as little as that takes. @returns what is worth telling of it.
-   * @throws Unavailable where it cannot.
+   * Finds out whether the device can be used, and loads as little as possible. @returns a description of the device, if there is one.
+   * @throws Unavailable if it cannot.
    */
   probe(): Promise<string | undefined>
-  /** @throws Unavailable where the device cannot be used. */
+  /** @throws Unavailable if the device cannot be used. */
   open(): Promise<Device>
 }
 

@@ -1,5 +1,5 @@
-// Emitters for devices whose tensors the host can see as typed arrays (cpu, wasm): loops over that memory, where tf's
-// kernels copy more than they need to or are not exact. What is mere arithmetic, tf's SIMD kernels do faster.
+// Emitters for devices whose tensors the host sees as typed arrays (cpu, wasm): loops over that memory, for ops whose tf kernels copy
+// too much or are not exact. Plain arithmetic is faster in tf's SIMD kernels.
 import { sizeOf, stridesOf, type OpName, type Shape } from '@embed-kd/core'
 import { emitters, spread, type Broadcast, type Emitter, type Emitters } from '../emitters.js'
 import type { HostValues, TfTensor, Workspace } from '../workspace.js'
@@ -8,7 +8,7 @@ import { erf } from './erf.js'
 /** The memory of a tensor. Valid until the next tensor is made: making one may move the heap. */
 export type View = (x: TfTensor) => HostValues
 
-/** Emitters that replace the shared ones where memory is visible. */
+/** Emitters that replace the shared ones if memory is visible. */
 export const hostMemoryEmitters = (
   view: View,
 ): Required<Pick<Emitters, 'adamw' | 'broadcastTo' | 'erf' | 'slice' | 'sum'>> => ({
@@ -118,7 +118,7 @@ export const swapLastTwo =
   }
 const COLUMNS = 64
 
-/** Elementwise by a JavaScript function of up to three operands, where tf's kernel gives something else. */
+/** Computes element by element with a JavaScript function of up to three operands, for ops whose tf kernel is wrong. */
 export const elementwiseOnHost =
   (view: View, f: (a: number, b: number, c: number) => number): Emitter<OpName> =>
   ({ outputs: [type] }, tf) => {
@@ -134,7 +134,7 @@ export const elementwiseOnHost =
     }
   }
 
-/** Repeats by copying whole rows where that is possible; tf's Tile goes element by element. */
+/** Broadcasts by copying whole rows if possible; tf's Tile goes element by element. */
 export const broadcastOnHost =
   (view: View): Broadcast =>
   (x, shape, tf) => {

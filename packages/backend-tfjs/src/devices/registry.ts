@@ -1,4 +1,4 @@
-// The devices by name. Each one's file, and with it its part of tf, is loaded when it is asked for.
+// The devices by name. A device's file, and with it its part of tf, is loaded when the device is asked for.
 import type { NativePackage } from '../platform/platform.js'
 import type { Device, DeviceModule } from './device.js'
 import { Unavailable } from '../unavailable.js'
@@ -16,7 +16,7 @@ const modules: Readonly<Record<string, () => Promise<DeviceModule>>> = {
 
 export const deviceNames: readonly string[] = Object.keys(modules)
 
-/** @throws Unavailable where there is no device of that name. */
+/** @throws Unavailable if there is no device of that name. */
 export async function deviceModule(name: string): Promise<DeviceModule> {
   const load = modules[name]
   if (!load)
@@ -24,5 +24,5 @@ export async function deviceModule(name: string): Promise<DeviceModule> {
   return load()
 }
 
-/** @throws Unavailable where the device cannot be used. */
+/** @throws Unavailable if the device cannot be used. */
 export const openDevice = async (name: string): Promise<Device> => (await deviceModule(name)).open()

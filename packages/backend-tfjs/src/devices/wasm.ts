@@ -1,5 +1,5 @@
-// tfjs:wasm: tf's WebAssembly kernels (XNNPACK), with threads where they can be had. Tensors live in the module's heap,
-// where JavaScript sees them too: what tf's kernels do badly here is done on that heap, or asked for in another form.
+// tfjs:wasm: tf's WebAssembly kernels (XNNPACK), with threads if there can be any. Tensors live in the module's heap, which
+// JavaScript sees too: ops for which tf's kernels are slow or wrong are computed on that heap, or by other kernels.
 import { platform } from '#platform'
 import { sameShape, sizeOf, type OpName } from '@embed-kd/core'
 import { getThreadsCount, version_wasm, type BackendWasm } from '@tensorflow/tfjs-backend-wasm'
@@ -75,7 +75,7 @@ async function openHeap(): Promise<BackendWasm> {
         "folder with setWasmPaths of '@tensorflow/tfjs-backend-wasm'",
     )
   const tf = findBackend('wasm') as BackendWasm
-  // Where the heap is full tf goes on at address 0, over whatever is there.
+  // If the heap is full, tf continues at address 0 and overwrites what is there.
   const move = tf.move.bind(tf)
   tf.move = (dataId, values, shape, dtype, references) => {
     move(dataId, null!, shape, dtype, references)
@@ -90,7 +90,7 @@ async function openHeap(): Promise<BackendWasm> {
   return tf
 }
 
-/** The module, with what Emscripten gives each; tf's types take that from a package that we have no use for. */
+/** The module with the members that Emscripten gives it, whose types tf takes from a package that is not installed. */
 const emscripten = ({ wasm }: BackendWasm) =>
   wasm as typeof wasm & {
     readonly HEAPU8: Uint8Array
@@ -142,7 +142,7 @@ export async function open(): Promise<Device> {
   }
 }
 
-/** For kernels that take the smaller operand's elements in turns: right only where its shape ends the result's. */
+/** Emitter for kernels that repeat the smaller operand: they are right only if its shape is the end of the result's shape. */
 const alignedWith =
   (broadcast: Broadcast) =>
   (kernel: string): Emitter<OpName> =>
@@ -159,7 +159,7 @@ const alignedWith =
 
 /**
  * Multiplications of a product, about a millisecond of one thread's work, from which on threads pay. They meet after every
- * operation: for a graph of small ones that costs what they bring, and many times more where cores are busy.
+ * operation. For a graph of small products, meeting costs what threads save, and many times more if cores are busy.
  */
 const WORTH_THREADS = 2 ** 24
 const multiplications = ({ attrs, inputs: [a], outputs: [y] }: Application<'matmul'>) =>
@@ -172,9 +172,9 @@ const [LEFT, RIGHT, RESULT] = [2 ** 31, 2 ** 31 + 1, 2 ** 31 + 2]
 const WORTH_A_CALL = 16_384
 
 /**
- * tf hands a product to XNNPACK only where it is one of plain matrices; it is 10 to 40 times slower where an operand is
- * to be transposed, and 5 times for a stack of large ones. So operands are transposed first, and such stacks go matrix by
- * matrix, each where it lies.
+ * Multiplies with XNNPACK, which tf uses for plain matrices only: tf takes 10 to 40 times longer if an operand is to be transposed,
+ * and 5 times longer for a stack of large matrices. So operands are transposed first, and such stacks are multiplied matrix by
+ * matrix in place.
  */
 const byPlainMatrices = (heap: BackendWasm, view: View): Product => {
   const swap = swapLastTwo(view)

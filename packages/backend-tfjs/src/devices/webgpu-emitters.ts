@@ -111,7 +111,7 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
       ([x]) =>
         tf.adopt(padded(gpu, x!, low, high)),
     concat: ours(shared.concat, ({ attrs: { axis }, outputs: [output] }, tf) => (inputs) => {
-      // Each part with zeros where the others go; their sum is all of them.
+      // Each part is padded with zeros in place of the others, and the padded parts are added.
       let start = 0
       const { dtype, shape } = output!
       return inputs

@@ -7,7 +7,7 @@ const magnitude = `
   /** Less than zero, or NaN. */
   fn negative(x : f32) -> bool { return isnan(x) || bitcast<u32>(x) > 0x80000000u; }`
 
-/** e^x; also where x is NaN. */
+/** e^x, NaN included. */
 export const exponential = `
   fn exponential(x : f32) -> f32 { if (isnan(x)) { return x; } return exp(x); }`
 

@@ -1,13 +1,13 @@
-// What Node and a browser do differently: where WebGPU and threads come from, and native packages, which only Node has.
+// The differences of Node and browsers: how WebGPU and threads are opened, and native packages, which only Node has.
 // `#platform` is node.ts or browser.ts, by the conditions in package.json; no Node import reaches a bundle.
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 
 export interface Platform {
-  /** The WebGPU entry point, with its global classes defined. @throws Unavailable where there is none. */
+  /** Returns the WebGPU entry point and defines WebGPU's global classes. @throws Unavailable if there is none. */
   openGpu(): Promise<GPU>
-  /** What helps where `openGpu` succeeds but finds no adapter. */
+  /** Remedy if `openGpu` succeeds but finds no adapter. */
   readonly adapterRemedy: string
-  /** Versions of what `openGpu` brought along. */
+  /** Returns the versions of the packages that `openGpu` loaded. */
   gpuVersions(): Promise<Readonly<Record<string, string>>>
   /**
    * Opens tf's WebAssembly backend, with threads if there can be any.
@@ -16,7 +16,7 @@ export interface Platform {
   openWasm(): Promise<OpenedWasm>
   /**
    * Loads one of tf's native packages, at the cost of its whole library.
-   * @throws Unavailable where it is not installed, or its library does not load.
+   * @throws Unavailable if the package is not installed, or its library does not load.
    */
   loadNative(name: NativePackage): Promise<void>
 }

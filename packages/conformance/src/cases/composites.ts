@@ -1,4 +1,4 @@
-// Cases of the composites: natively where a backend does them, and always as their decompositions.
+// Cases of composites: natively if the backend runs them, and always decomposed.
 import { op } from '@embed-kd/core'
 import type { AttrsOf, CompositeName } from '@embed-kd/core'
 import { hostTensor, type HostTensor, type Shape } from '@embed-kd/core'

@@ -12,7 +12,7 @@ import { procedure } from './session.js'
 /** Ops that have no float16. */
 const float32Only: ReadonlySet<OpName> = new Set(['layerNorm', 'adamw', 'randomUniform'])
 
-/** Numbers that float16 has not become its greatest. */
+/** Clamps a number to the range of float16. */
 const inRange = (x: number): number =>
   Number.isFinite(x) ? Math.sign(x) * Math.min(Math.abs(x), formats.float16.greatest) : x
 
@@ -36,7 +36,7 @@ const halvedGraph = (graph: Graph): Graph => ({
   nodes: graph.nodes.map(inHalf),
 })
 
-/** A case with float16 for float32, where it has any and its ops take it. */
+/** Returns a case with float16 instead of float32, if the case has float32 and its ops take float16. */
 function inFloat16(definition: NumericDefinition): NumericDefinition[] {
   const { graph, inputs } = definition
   const has = graph.types.some(({ dtype }) => dtype === 'float32')
@@ -64,7 +64,7 @@ const roundTrip = numeric('float16/cast/there and back', 'cast', { x: wide }, ({
   op.cast(op.cast(x, 'float16'), 'float32'),
 )
 
-/** Sums that stop growing where float16 adds them up. */
+/** Sums that stop growing if they are added up in float16. */
 const long = [
   numeric('sum/5,000 terms of one sign', 'sum', { x: floats([3, 5000], 0, 1) }, ({ x }) =>
     op.sum(x, { axes: [1] }),

@@ -1,4 +1,4 @@
-// Cases of every op's gradient as a backend runs it: the rules of grad/ on shapes where un-broadcasting, transposes and ties matter.
+// Cases of the gradient of every op, on shapes for which un-broadcasting, transposes and ties matter.
 // That the rules are right is tested against finite differences, in core's own tests.
 import { gradients } from '@embed-kd/core'
 import { op } from '@embed-kd/core'

@@ -16,7 +16,7 @@ const step = trace('step', { x: spec([2], { donated: true }), gradient: spec([2]
 
 type Inputs = Record<string, DeviceBuffer>
 
-/** What a run must refuse, made from inputs that are all right. */
+/** Inputs that a run must refuse, made from good ones. */
 const refused: Record<string, (good: Inputs, session: Session) => Promise<Inputs> | Inputs> = {
   'a missing input': ({ x }) => ({ x: x! }),
   'an unknown input': async (good, session) => ({
@@ -57,13 +57,13 @@ const scaled = (factor: number) =>
     y: op.add(op.mul(x, factor), op.sum(x)),
   }))
 
-/** Of x = 1, 2, 3. */
+/** Result of `scaled` for x = 1, 2, 3. */
 const scaledResult = (factor: number): HostTensor =>
   exactly(...[1, 2, 3].map((x) => x * factor + 6))
 
 const large = (seed: number) => floats([64, 64], -1, 1)(new Random(seed))
 
-/** Many roundings in an order a device may choose: sums, products and a softmax. */
+/** A graph with many roundings, in an order that the device chooses. */
 const rounding = trace('rounding', { a: spec([64, 64]), b: spec([64, 64]) }, ({ a, b }) => {
   const product = op.matmul(a, b)
   return { product, total: op.sum(op.softmax(product)), rows: op.sum(product, { axes: [0] }) }

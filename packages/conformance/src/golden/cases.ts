@@ -1,15 +1,16 @@
-// All that PyTorch's tensors hold a backend to, as conformance cases: operators with their gradients, and student steps.
+// Conformance cases of PyTorch's tensors: operators with their gradients, and student steps.
 import type { ConformanceCase } from '../index.js'
 import { spec, trace, type Backend, type Capabilities } from '@embed-kd/core'
 import { goldenOperatorCases } from './operators.js'
 import { measureStudentCase, type StudentCase } from './student.js'
 import { goldenCases, goldenOperator, relativeError, type OperatorEntry } from './golden.js'
 
-/** Relative to the greatest element of each tensor. */
+/** Tolerance of a student's tensors, relative to the greatest element of each. */
 const STUDENT_TOLERANCE = 1e-4
-/** Of an operator's result, whatever its backend's precision allows. */
+/** Tolerance of an operator's result, whatever the backend's precision allows. */
 const OPERATOR_TOLERANCE = 1e-5
 
+/** Returns every golden case for a backend of these capabilities. */
 export function goldenConformance(capabilities: Capabilities): ConformanceCase[] {
   const students = goldenCases('student-step') as unknown as StudentCase[]
   return [

@@ -1,6 +1,6 @@
 // PyTorch's tensors, for the tests of every package: which cases there are, their tensors, and the measure of error.
 // The directory is GOLDEN_DIR, by default the one committed at the root of the repository; its manifest.json lists the cases.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import {
   l2Normalize,
@@ -15,7 +15,7 @@ export const goldenDirectory = resolve(
   process.env.GOLDEN_DIR ?? join(import.meta.dirname, '../../../../golden'),
 )
 
-/** One entry of the manifest; what else it has depends on its kind. */
+/** One entry of the manifest; its further fields depend on its kind. */
 export interface GoldenEntry {
   readonly name: string
   readonly kind: string
@@ -25,22 +25,27 @@ export interface GoldenEntry {
 
 export interface GoldenCase<Entry = GoldenEntry> {
   readonly entry: Entry
-  /** @throws where there is no tensor of that name. */
+  /** @throws if there is no tensor of that name. */
   tensor(name: string): HostTensor
   /** Names of all tensors. */
   readonly names: readonly string[]
-  /** `in.0`, `in.1`, … as a list; likewise for any other prefix. */
+  /** Returns `in.0`, `in.1`, … for the prefix `in`; likewise for any other prefix. */
   list(prefix: string): HostTensor[]
 }
 
 /**
- * The cases of one kind.
- * @throws where the directory has none: a golden test that checks nothing must not pass.
+ * Returns the cases of one kind.
+ * @throws if the directory has none: a golden test that checks nothing must not pass.
  */
 export function goldenCases<Entry extends GoldenEntry = GoldenEntry>(
   kind: string,
 ): GoldenCase<Entry>[] {
-  const manifest = JSON.parse(readFileSync(join(goldenDirectory, 'manifest.json'), 'utf8')) as {
+  const path = join(goldenDirectory, 'manifest.json')
+  if (!existsSync(path))
+    throw new Error(
+      `golden tensors: ${path} is missing; set GOLDEN_DIR to a copy of golden/ of the repository`,
+    )
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as {
     readonly cases: readonly Entry[]
   }
   const entries = manifest.cases.filter((entry) => entry.kind === kind)
@@ -67,7 +72,7 @@ export function goldenCases<Entry extends GoldenEntry = GoldenEntry>(
   })
 }
 
-/** max |a - b| / max |b|, and max |a| where b is all zeros; b is what is expected. NaN where either holds one. */
+/** Returns max |a - b| / max |b|, or max |a| if b is all zeros. `b` is the expected tensor. NaN in either gives NaN. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length)
     throw new Error(`${a.length} elements cannot be compared with ${b.length}`)
@@ -87,7 +92,7 @@ export interface OperatorEntry extends GoldenEntry {
 
 /**
  * The operators of kind `operator` in terms of this repository's ops, from `in.0`, `in.1`, … to `out`.
- * @throws for an operator that is not known here.
+ * @throws if the operator is unknown.
  */
 export function goldenOperator(entry: OperatorEntry): (inputs: readonly Tensor[]) => Tensor {
   const operator = operators[entry.op]

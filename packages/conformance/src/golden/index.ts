@@ -1,4 +1,4 @@
-// Tensors computed by PyTorch, kept in golden/ at the root of the repository, and the conformance cases made of them.
+// Conformance cases of tensors that PyTorch computed. They are in golden/ at the root of the repository; GOLDEN_DIR names another copy.
 export { goldenConformance } from './cases.js'
 export {
   goldenCases,

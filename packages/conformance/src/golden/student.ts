@@ -74,7 +74,7 @@ const batchTensors: Record<string, string> = {
   'teacher.centroids': 'batch.centroids',
 }
 
-/** An error measured: relative, or absolute where the exact value is zero. */
+/** A measured error: relative, or absolute if the exact value is zero. */
 export interface Measured {
   readonly what: string
   readonly error: number
@@ -83,9 +83,9 @@ export interface Measured {
 const data = (tensor: HostTensor) => tensor.data as Float32Array
 
 /**
- * AdamW divides a gradient by its own size, so where one nearly vanishes its rounding error becomes a step: PyTorch's own
- * float32 result is then off as well. Such elements of trained parameters, below this share of their tensor's greatest
- * gradient, are left out; that must be few.
+ * Smallest gradient of an element that is compared after training, as a share of the greatest gradient of its tensor. AdamW divides
+ * a gradient by its own size, so the rounding error of a nearly vanishing gradient becomes a step; PyTorch's own float32 result is
+ * then wrong too. Few elements may be left out.
  */
 const VANISHING = 1e-5
 const MOST_LEFT_OUT = 0.01

@@ -1,5 +1,5 @@
-// The contract between this package and whatever runs graphs: PJRT's idea in the size of this project.
-// A backend compiles graphs to executables and keeps tensors on its device between runs. It never sees distillation.
+// The contract between graphs and the backends that run them: PJRT's idea in the size of this project. A backend compiles graphs to
+// executables and keeps tensors on its device between runs. It knows nothing of distillation.
 import type { Graph, Place } from '../graph/graph.js'
 import type { CompositeName } from '../graph/ops.js'
 import type { DType, HostTensor, TensorType } from '../tensor/tensor.js'
@@ -21,14 +21,14 @@ export interface Executable {
    * Runs the graph once. Every input of the graph is given by name and every output comes back by name; outputs
    * belong to the caller, who disposes them. Inputs marked donated are consumed, whether the backend reuses their
    * memory or not; all others stay as they were. May return before the device has finished: see `synchronize`.
-   * @throws where an input is missing, unknown, disposed, from another backend, or of the wrong type.
+   * @throws if an input is missing, unknown, disposed, from another backend, or of the wrong type.
    */
   run(inputs: Readonly<Record<string, DeviceBuffer>>): Promise<Record<string, DeviceBuffer>>
   /** Frees what compiling allocated. Buffers it made stay alive. */
   dispose(): Promise<void>
 }
 
-/** What one operator of the runtime took in one run. */
+/** Time of one operator of the runtime in one run. */
 export interface OperatorTime {
   /** The runtime's name for it: `FusedMatMul`. */
   readonly operator: string
@@ -39,11 +39,11 @@ export interface OperatorTime {
   readonly flops?: number
 }
 
-/** An executable that takes the time of its operators. */
+/** An executable that measures the time of its operators. */
 export interface ProfiledExecutable extends Executable {
   /**
    * Ends profiling: for each run so far, the operators in the order they ran.
-   * @throws where it was ended before.
+   * @throws if profiling was ended before.
    */
   endProfile(): Promise<readonly (readonly OperatorTime[])[]>
 }
@@ -52,7 +52,7 @@ export interface ProfiledExecutable extends Executable {
 export interface MemoryUse {
   readonly buffers: number
   readonly bytes: number
-  /** Bytes the device's allocator has reserved, where the runtime tells. */
+  /** Bytes that the device's allocator has reserved; absent if the runtime does not tell. */
   readonly reservedBytes?: number
 }
 
@@ -91,14 +91,14 @@ export interface Backend {
   /** `ort:cpu` */
   readonly name: string
   readonly capabilities: Capabilities
-  /** Versions of the runtime and what is known of the device, for records (`{ 'onnxruntime-node': '1.30.0' }`). */
+  /** Versions of the runtime and facts about the device, for records (`{ 'onnxruntime-node': '1.30.0' }`). */
   readonly versions: Readonly<Record<string, string>>
   /**
-   * Makes a graph runnable; composites the backend does not run natively are lowered first.
-   * @throws where the graph breaks a contract (`verify`) or needs what the device cannot do.
+   * Makes a graph runnable: lowers it, plans it, translates it for the runtime, and compiles the translation.
+   * @throws if the graph breaks a contract (`verify`) or needs an op or dtype that the device does not have.
    */
   compile(graph: Graph): Promise<Executable>
-  /** As `compile`, and takes the time of each operator. Absent where the runtime does not tell that time. */
+  /** Compiles a graph and measures the time of each operator. Absent if the runtime does not tell these times. */
   compileProfiled?(graph: Graph): Promise<ProfiledExecutable>
   /** Copies a host tensor to the device. */
   upload(tensor: HostTensor): Promise<DeviceBuffer>
@@ -111,19 +111,19 @@ export interface Backend {
   dispose(): Promise<void>
 }
 
-/** Whether a device can be used here, and if not, why and what would help. */
+/** Whether a device can be used here, and if not, the reason and a remedy. */
 export type Availability =
   | { readonly available: true; readonly detail?: string }
   | { readonly available: false; readonly reason: string; readonly remedy: string }
 
-/** What a backend package exports as `backend`: how to find out about its devices and open one. */
+/** The object that a backend package exports as `backend`: it finds out about devices and opens them. */
 export interface BackendFactory {
   /** `ort` */
   readonly name: string
   /** The first is the default. */
   readonly devices: readonly string[]
-  /** Never throws; loads as little as it can. */
+  /** Finds out whether a device can be used. Never throws; loads as little as possible. */
   probe(device: string): Promise<Availability>
-  /** @throws with cause and remedy where the device cannot be used. */
+  /** Opens a device. @throws with cause and remedy if the device cannot be used. */
   create(device: string): Promise<Backend>
 }

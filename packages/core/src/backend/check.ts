@@ -1,5 +1,5 @@
-// What every backend must check before it touches a device, so that the same mistake gives the same error everywhere.
-// Whether a buffer is alive and of this backend is for the backend to know.
+// Checks for every backend before it touches a device, so that the same mistake gives the same error everywhere. Whether a buffer is
+// alive is known to the ledger (ledger.ts).
 import type { Graph } from '../graph/graph.js'
 import { formatType, sameType, sizeOf, type HostTensor } from '../tensor/tensor.js'
 import type { Capabilities, DeviceBuffer } from './backend.js'
@@ -12,7 +12,7 @@ const arrayNames = {
 }
 
 /**
- * @throws where the backend has not the dtype, `data` is not its array, or has not the number of elements that `shape` says.
+ * @throws if the backend does not declare the dtype, or if `data` is not of the dtype's array class or not of the shape's size.
  */
 export function checkHostTensor(tensor: HostTensor, { dtypes }: Capabilities): void {
   const { dtype, shape, data } = tensor
@@ -27,7 +27,7 @@ export function checkHostTensor(tensor: HostTensor, { dtypes }: Capabilities): v
 }
 
 /**
- * @throws where an input of the graph is missing or of another type, a name given is not an input of it, or a donated buffer is
+ * @throws if an input of the graph is missing or of another type, if a name is not an input of the graph, or if a donated buffer is
  * given twice.
  */
 export function checkInputs(graph: Graph, inputs: Readonly<Record<string, DeviceBuffer>>): void {

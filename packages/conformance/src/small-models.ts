@@ -1,4 +1,4 @@
-// A student and a teacher of a few hundred parameters, and configurations to train them by: what steps are tested on.
+// A student and a teacher of a few hundred parameters, and configurations that train them, for tests of training steps.
 import {
   methods,
   paperAdamW,
