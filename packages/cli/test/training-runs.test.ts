@@ -165,5 +165,14 @@ describe('a run of train-teacher', { timeout: 120_000 }, () => {
       method: 'teacher-kd',
       teacher_accuracy: summary.test.accuracy,
     })
+
+    const start = ['--init', at('teacher'), ...words('--init-size 12 --epochs 1 --json')]
+    const pretrained = await runCli(...distill('pretrained', ...start))
+    expect(pretrained.stderr).toMatch(
+      /loaded \d+ of \d+ parameters from .*teacher at 12 pixels; drawn anew: classifier\.weight, classifier\.bias/,
+    )
+    expect(pretrained.code).toBe(0)
+    const { onnx, test } = JSON.parse(pretrained.stdout) as Record<string, { accuracy: number }>
+    expect(onnx!.accuracy).toBe(test!.accuracy)
   })
 })

@@ -35,6 +35,15 @@ export const distillCommand = (): Command =>
           `${students.map(({ name }) => name).join(', ')}, or its sizes as ${STUDENT_EXAMPLE}`,
           'paper',
         )
+        .option(
+          '--init <model>',
+          'pretrained vision transformer whose weights the student starts from, instead of --student: directory or name on the hub',
+        )
+        .option(
+          '--init-size <pixels>',
+          "side of the student's input with --init; position embeddings are interpolated (default: the checkpoint's)",
+          count,
+        )
         .addOption(
           new Option(
             '--preset <name>',

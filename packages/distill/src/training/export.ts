@@ -103,7 +103,7 @@ export function classifierGraph(
       tracer.constant(parameters.get(name)!),
     )
     const perChannel = (values: readonly number[]) =>
-      tracer.constant(hostTensor('float32', [model.channels, 1, 1], values))
+      tracer.constant(hostTensor('float32', [values.length, 1, 1], values))
     const pixels = statistics
       ? op.div(op.sub(pixel_values, perChannel(statistics.mean)), perChannel(statistics.std))
       : pixel_values

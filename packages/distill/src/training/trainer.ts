@@ -409,7 +409,9 @@ const readInputs = async (training: Training): Promise<Map<string, HostTensor>> 
 
 function modelOf({ student, images, classes, dropout = 0.1 }: CommonOptions): ClassifierConfig {
   if (typeof student !== 'string' && 'patchSize' in student) {
-    if (student.classes === classes && student.channels === images.channels) return student
+    // The model repeats grey images for all its channels.
+    const fits = student.channels === images.channels || images.channels === 1
+    if (student.classes === classes && fits) return student
     throw new UserError(
       `the student takes ${student.channels} channels and scores ${student.classes} classes, but the data has ${images.channels} and ${classes}`,
       "change the student's `channels` and `classes`",

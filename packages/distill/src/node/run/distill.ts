@@ -25,6 +25,7 @@ import { writeJson } from '../files/output-file.js'
 import type { Encoder } from '../teachers/encoder.js'
 import { openEncoder } from '../teachers/open.js'
 import { exportOnnxModel, exportSafetensors, runOnnx, type TrainedModel } from './export.js'
+import { loadInitialWeights } from './initial-weights.js'
 import { loadMethod } from './method.js'
 import { namesOf, openDataset, runSettings, withBackend, type RunOptions } from './options.js'
 import { runTraining, type RunResult } from './run.js'
@@ -40,6 +41,10 @@ export interface DistillOptions extends RunOptions {
   readonly teacher?: string | undefined
   /** Name or description of the student (default: `paper`). */
   readonly student?: string | undefined
+  /** Directory or hub name of a pretrained vision transformer whose weights the student starts from, instead of `student`. */
+  readonly init?: string | undefined
+  /** Side of the student's input in pixels with `init` (default: the checkpoint's). */
+  readonly initSize?: number | undefined
   /** Probability that an attention weight is dropped in training (default: 0.1). */
   readonly dropout?: number | undefined
   /** Side in pixels to which images are resized for a live teacher (default: the teacher's own). */
@@ -89,13 +94,23 @@ const silent = () => {}
 export function distill(options: DistillOptions): Promise<Distilled> {
   return withBackend(options, async (backend) => {
     const { tell = silent, report = silent, signal: abort } = options
-    const { student = 'paper', dropout = 0.1, normaliseInside = false, out } = options
+    const {
+      student = 'paper',
+      dropout = 0.1,
+      normaliseInside = false,
+      out,
+      init,
+      initSize,
+    } = options
     const settings = runSettings(options)
     const { method: choice = 'embed-kd' } = options
     const method = typeof choice === 'string' ? await loadMethod(choice) : choice
     const found = findStudent(student)
     const dataset = await openDataset(options, tell)
-    const model = studentModel(found, dataset, dropout)
+    const { model, initial } =
+      init === undefined
+        ? { model: studentModel(found, dataset, dropout) }
+        : await loadInitialWeights(init, { dataset, size: initSize, dropout, tell })
     const encoder = await encoderOf(options, backend, dataset)
     const signal = await openSignal({
       method,
@@ -107,10 +122,15 @@ export function distill(options: DistillOptions): Promise<Distilled> {
     let result: RunResult
     try {
       const title =
-        `student ${student} (${countParameters(model).toLocaleString('en')} parameters), ` +
+        `student ${init ?? student} (${countParameters(model).toLocaleString('en')} parameters), ` +
         `method ${methodName(method)}, teacher: ${options.embeddings ?? options.teacher ?? 'none'}, ${backend.name}`
       const observer = { report, tell, signal: abort }
-      result = await runTraining(backend, { ...settings, dataset, model, title }, signal, observer)
+      result = await runTraining(
+        backend,
+        { ...settings, dataset, model, initial, title },
+        signal,
+        observer,
+      )
     } finally {
       await signal.dispose()
     }
