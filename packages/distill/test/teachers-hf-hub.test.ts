@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { goldenDirectory } from '@embed-kd/conformance/golden'
 import { fetchModel, parseHubId, type FetchOptions } from '../src/node/teachers/hf-hub.js'
 import { loadHfTeacher } from '../src/node/teachers/hf.js'
+import { resolveTeacher } from '../src/node/teachers/resolve.js'
 
 const commit = 'c'.repeat(40)
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
@@ -22,6 +23,12 @@ interface Hub {
   /** Ranges asked of the weights. */
   readonly ranges: string[]
   requests: number
+  /** Headers of the latest request that had some. */
+  authorization?: string | undefined
+  /** A digest that the hub makes up. */
+  digest?: string
+  /** Answers of 503 before the next one. */
+  busy: number
   /** Bytes after which the connection of the weights breaks. */
   breakAfter: number
 }
@@ -31,11 +38,16 @@ function serve(hub: Hub): Server {
   const entry = (path: string) => {
     const bytes = hub.files.get(path)!
     const lfs = { oid: sha256(bytes), size: bytes.length, pointerSize: 130 }
-    const rest = path.endsWith('.safetensors') ? { lfs } : {}
-    return { type: 'file', path, size: bytes.length, oid: gitDigest(bytes), ...rest }
+    const rest = /\.(safetensors|onnx|onnx_data)$/.test(path) ? { lfs } : {}
+    return { type: 'file', path, size: bytes.length, oid: hub.digest ?? gitDigest(bytes), ...rest }
   }
   return createServer((request, response) => {
     hub.requests++
+    hub.authorization = request.headers.authorization
+    if (hub.busy-- > 0) {
+      response.writeHead(503, { 'retry-after': '0' })
+      return response.end()
+    }
     const url = request.url!
     const json = (value: unknown) => {
       response.setHeader('content-type', 'application/json')
@@ -85,7 +97,7 @@ describe('fetchModel', () => {
     const wanted = ['config.json', 'model.safetensors'].map((name) => [name, file(name)] as const)
     const files = new Map<string, Uint8Array>(wanted)
     files.set('README.md', Buffer.from('not needed')).set('pytorch_model.bin', Buffer.from('PK'))
-    hub = { files, ranges: [], requests: 0, breakAfter: Infinity }
+    hub = { files, ranges: [], requests: 0, busy: 0, breakAfter: Infinity }
     server = serve(hub)
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
     cache = mkdtempSync(join(tmpdir(), 'hub-'))
@@ -93,6 +105,8 @@ describe('fetchModel', () => {
     vi.stubEnv('HF_HUB_CACHE', cache)
     vi.stubEnv('HF_HUB_OFFLINE', '')
     vi.stubEnv('HF_TOKEN', '')
+    vi.stubEnv('HF_HOME', cache)
+    vi.stubEnv('TRANSFORMERS_OFFLINE', '')
     vi.spyOn(console, 'debug').mockImplementation(() => {})
   })
   afterEach(async () => {
@@ -153,6 +167,71 @@ describe('fetchModel', () => {
     await expect(fetchCheckpoint('us/tiny')).rejects.toThrow('pickled weights (.bin) are not read')
     await expect(fetchCheckpoint('us/absent')).rejects.toThrow(
       'there is no directory us/absent, and us/absent cannot be downloaded from the hub (Repository not found',
+    )
+  })
+
+  it('sends the token that a login has left, and names it nowhere', async () => {
+    const told: string[] = []
+    writeFileSync(join(cache, 'token'), 'hf_secret\n')
+    await fetchCheckpoint('us/tiny', { tell: (line) => told.push(line) })
+    expect(hub.authorization).toBe('Bearer hf_secret')
+    writeFileSync(join(cache, 'other'), 'hf_other')
+    vi.stubEnv('HF_TOKEN_PATH', join(cache, 'other'))
+    await fetchCheckpoint('us/tiny')
+    expect(hub.authorization).toBe('Bearer hf_other')
+    vi.stubEnv('HF_TOKEN', 'hf_given')
+    const error: unknown = await fetchCheckpoint('us/absent').catch((e: unknown) => e)
+    expect(hub.authorization).toBe('Bearer hf_given')
+    expect(`${told.join(' ')}${String(error)}`).not.toMatch(/hf_(secret|other|given)/)
+  })
+
+  it('waits as long as a busy hub asks', async () => {
+    hub.busy = 2
+    const told: string[] = []
+    await fetchCheckpoint('us/tiny', { tell: (line) => told.push(line) })
+    expect(told.slice(0, 2)).toEqual(Array(2).fill('the hub is busy (503): trying again in 0 s'))
+  })
+
+  it('takes what is in the cache if there is no hub', async () => {
+    const directory = await fetchCheckpoint('us/tiny')
+    vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9')
+    const told: string[] = []
+    expect(await fetchCheckpoint('us/tiny', { tell: (line) => told.push(line) })).toBe(directory)
+    expect(told[0]).toMatch(/^the hub cannot be reached \(.*\): us\/tiny as it is in the cache$/)
+    vi.stubEnv('TRANSFORMERS_OFFLINE', '1')
+    expect(await fetchCheckpoint('us/tiny')).toBe(directory)
+    await expect(fetchCheckpoint('us/other')).rejects.toThrow('TRANSFORMERS_OFFLINE forbids')
+    rmSync(join(directory, 'model.safetensors'))
+    await expect(fetchCheckpoint('us/tiny')).rejects.toThrow('is not in the cache')
+  })
+
+  it('takes the image encoder of repositories that have ONNX only', async () => {
+    hub.files.delete('model.safetensors')
+    for (const name of ['model', 'vision_model', 'vision_model_fp16', 'text_model'])
+      hub.files.set(`onnx/${name}.onnx`, Buffer.from(name))
+    hub.files.set('onnx/vision_model.onnx_data', Buffer.from('weights'))
+    const resolve = (options: FetchOptions = {}) => resolveTeacher('hf:us/tiny', options)
+    const directory = join(cache, 'models--us--tiny', 'snapshots', commit)
+    const file = (name: string) => ({ kind: 'onnx', file: join(directory, 'onnx', name) })
+    expect(await resolve()).toEqual(file('vision_model.onnx'))
+    expect(readdirSync(join(directory, 'onnx'))).toEqual([
+      'vision_model.onnx',
+      'vision_model.onnx_data',
+    ])
+    expect(await resolve({ onnxFile: 'fp16' })).toEqual(file('vision_model_fp16.onnx'))
+    expect(await resolve({ onnxFile: 'text_model.onnx' })).toEqual(file('text_model.onnx'))
+    expect(
+      await resolveTeacher('https://huggingface.co/us/tiny/blob/main/onnx/model.onnx'),
+    ).toEqual(file('model.onnx'))
+    await expect(resolve({ onnxFile: 'q4' })).rejects.toThrow(
+      'has no ONNX file q4; choose one with --onnx-file: onnx/model.onnx, onnx/text_model.onnx,',
+    )
+  })
+
+  it('believes no digest that is a path', async () => {
+    hub.digest = '../../../escaped'
+    await expect(fetchCheckpoint('us/tiny')).rejects.toThrow(
+      'the hub gives "../../../escaped" as the digest of config.json, which is none',
     )
   })
 

@@ -42,7 +42,7 @@ export function assumeDataset(spec: string): Dataset | undefined {
 /** A configuration whose checkpoint is missing, with the published shape that its name tells in place of it. */
 export function assumeTeacher(config: TrialConfig): TrialConfig {
   const { teacher } = config
-  if (!teacher?.startsWith('hf:') || existsSync(teacher.slice('hf:'.length))) return config
+  if (teacher === undefined || existsSync(teacher.replace(/^hf:/, ''))) return config
   const [, size, patch] = /vit-(tiny|small|base|large)-patch(16|32)/.exec(basename(teacher)) ?? []
   return size === undefined
     ? config

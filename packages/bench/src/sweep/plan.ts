@@ -5,7 +5,7 @@ import { axisNames, type Trial } from '@embed-kd/records'
 
 import { resolveBackend } from '@embed-kd/distill/node'
 import type { Dataset } from '@embed-kd/distill/node'
-import { findTeacher } from '@embed-kd/distill/node'
+import { findTeacher, resolveTeacher, teachers } from '@embed-kd/distill/node'
 import { hashOf } from '@embed-kd/distill/node'
 import { describeHfTeacher, digestFiles } from '@embed-kd/distill/node'
 import { optionOf } from '../axes/table.js'
@@ -90,7 +90,10 @@ async function checkpointDigests(
 ): Promise<Map<string | undefined, string>> {
   const digests = new Map<string | undefined, string>()
   for (const name of new Set(configs.map(({ teacher }) => teacher))) {
-    const directory = name === undefined ? undefined : findTeacher(name).directory
+    if (name === undefined) continue
+    // Models of the hub are downloaded once, before any trial looks for them in the cache.
+    if (!teachers.some((known) => known.name === name)) await resolveTeacher(name)
+    const { directory } = findTeacher(name)
     if (directory !== undefined)
       digests.set(name, await digestFiles(describeHfTeacher(directory).weightFiles))
   }

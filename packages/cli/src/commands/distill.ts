@@ -57,7 +57,14 @@ export const distillCommand = (): Command =>
           "side to which images are resized for a live teacher (default: the teacher's own)",
           count,
         )
-        .option('--output <name>', 'output of an ONNX teacher to take (default: its only one)')
+        .option(
+          '--onnx-file <path>',
+          "ONNX file to take of a teacher's directory or repository, or its element type, such as fp16",
+        )
+        .option(
+          '--output <name>',
+          'output of an ONNX teacher to take (default: the one that is an embedding)',
+        )
         .option('--pooling <how>', "pooling of an ONNX teacher's tokens: cls or mean")
         .option(
           '--dropout <share>',

@@ -13,7 +13,7 @@ export const embedCommand = (): Command =>
     new Command('embed')
       .requiredOption(
         '--teacher <model>',
-        'directory of train-teacher or of a checkpoint, .onnx file, or namespace/name on the hub',
+        'directory of train-teacher or of a checkpoint, .onnx file, or namespace/name on the hub (or its address)',
       )
       .requiredOption('--out <file>', 'safetensors file to write'),
   )
@@ -33,7 +33,14 @@ export const embedCommand = (): Command =>
       "side to which images are resized for the teacher (default: the teacher's own)",
       count,
     )
-    .option('--output <name>', 'output of an ONNX teacher to take (default: its only one)')
+    .option(
+      '--onnx-file <path>',
+      "ONNX file to take of a teacher's directory or repository, or its element type, such as fp16",
+    )
+    .option(
+      '--output <name>',
+      'output of an ONNX teacher to take (default: the one that is an embedding)',
+    )
     .option('--pooling <how>', "pooling of an ONNX teacher's tokens: cls or mean")
     .option(
       '--per-class <n>',

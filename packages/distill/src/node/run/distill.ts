@@ -49,6 +49,8 @@ export interface DistillOptions extends RunOptions {
   readonly dropout?: number | undefined
   /** Side in pixels to which images are resized for a live teacher (default: the teacher's own). */
   readonly imageSize?: number | undefined
+  /** Path of the ONNX file in a teacher's directory or repository, or its element type, such as `fp16`. */
+  readonly onnxFile?: string | undefined
   /** Output of an ONNX teacher to take. */
   readonly output?: string | undefined
   /** Pooling of an ONNX teacher's tokens: `cls` or `mean`. */
@@ -187,6 +189,7 @@ async function encoderOf(
     ...(options.tell ? { tell: options.tell } : {}),
     ...(imageSize === undefined ? {} : { imageSize }),
     ...(output === undefined ? {} : { output }),
+    ...(options.onnxFile === undefined ? {} : { onnxFile: options.onnxFile }),
     ...(pooling === undefined ? {} : { pooling }),
   })
 }

@@ -20,6 +20,8 @@ export interface EmbedOptions extends DataOptions, Pick<RunOptions, 'backend' | 
   readonly seed?: number | undefined
   /** Side in pixels to which images are resized for the teacher (default: the teacher's own). */
   readonly imageSize?: number | undefined
+  /** Path of the ONNX file in a teacher's directory or repository, or its element type, such as `fp16`. */
+  readonly onnxFile?: string | undefined
   /** Output of an ONNX teacher to take. */
   readonly output?: string | undefined
   /** Pooling of an ONNX teacher's tokens: `cls` or `mean`. */
@@ -65,6 +67,7 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
       tell,
       ...(imageSize === undefined ? {} : { imageSize }),
       ...(output === undefined ? {} : { output }),
+      ...(options.onnxFile === undefined ? {} : { onnxFile: options.onnxFile }),
       ...(pooling === undefined ? {} : { pooling }),
     })
     const common = {

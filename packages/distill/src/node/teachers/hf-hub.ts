@@ -21,18 +21,10 @@ import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 
 import { UserError, messageOf } from '@embed-kd/core'
-import {
-  downloadFile,
-  getHFHubCachePath,
-  getRepoFolderName,
-  HubApiError,
-  listFiles,
-  modelInfo,
-  type ListFileEntry,
-} from '@huggingface/hub'
+import type { ListFileEntry } from '@huggingface/hub'
 
 import { readHfJson } from './hf-json.js'
-import { hubAccess, offlineVariable } from './hub-access.js'
+import { cacheFolder, hubAccess, offlineVariable } from './hub-access.js'
 import { chooseModelFiles, isNeeded } from './model-files.js'
 
 /** A repository on the hub. */
@@ -73,7 +65,7 @@ export async function fetchModel(
   { onnxFile, tell = () => {} }: FetchOptions = {},
 ): Promise<string> {
   const { name, revision } = model
-  const folder = join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name }))
+  const folder = cacheFolder(name)
   const offline = offlineVariable()
   if (offline !== undefined) {
     const cached = cachedSnapshot(folder, model, onnxFile)
@@ -87,7 +79,9 @@ export async function fetchModel(
     return await download(folder, model, onnxFile, tell)
   } catch (error) {
     if (error instanceof UserError) throw error
-    const answered = error instanceof HubApiError
+    // The hub's own errors have the status of its answer; others mean that there was none.
+    const { statusCode } = error as { readonly statusCode?: number }
+    const answered = statusCode !== undefined && statusCode < 500
     const cached = answered ? undefined : cachedSnapshot(folder, model, onnxFile)
     const reason = [messageOf(error), ...causesOf(error)].join(': ')
     if (cached !== undefined) {
@@ -96,12 +90,16 @@ export async function fetchModel(
     }
     throw new UserError(
       `there is no directory ${name}, and ${name}${revision === 'main' ? '' : `@${revision}`} cannot be downloaded from the hub (${reason})`,
-      answered && [401, 403, 404].includes(error.statusCode)
+      answered && [401, 403, 404].includes(statusCode)
         ? 'check the name; private and gated repositories need a token (hf auth login, or HF_TOKEN)'
         : 'check the name and the network, or give the directory of a local copy',
     )
   }
 }
+
+/** The directory of a model in the cache, if all its files are there. */
+export const cachedModel = (model: HubModel): string | undefined =>
+  cachedSnapshot(cacheFolder(model.name), model, undefined)
 
 /** fetch says why it failed only in the cause of its error. */
 const causesOf = (error: unknown): string[] => {
@@ -145,6 +143,7 @@ async function download(
   onnxFile: string | undefined,
   tell: (message: string) => void,
 ): Promise<string> {
+  const { downloadFile, listFiles, modelInfo } = await import('@huggingface/hub')
   const access = hubAccess(tell)
   const { sha } = await modelInfo({ name, revision, additionalFields: ['sha'], ...access })
   checkDigest(sha, 'commit')

@@ -27,14 +27,24 @@ export function hubAccess(tell: (message: string) => void): HubAccess {
   }
 }
 
+const hubHome = (): string =>
+  process.env.HF_HOME ||
+  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface')
+
+/** The directory of a model in the cache that all tools of the hub share. */
+export function cacheFolder(name: string): string {
+  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE } = process.env
+  const cache = HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(hubHome(), 'hub')
+  return join(cache, `models--${name.replaceAll('/', '--')}`)
+}
+
 /** HF_TOKEN, or the file that `hf auth login` writes. */
 function findToken(): string | undefined {
-  const { HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HOME, XDG_CACHE_HOME } = process.env
+  const { HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH } = process.env
   if (truthy(process.env.HF_HUB_DISABLE_IMPLICIT_TOKEN)) return undefined
   const given = HF_TOKEN?.trim() || HUGGING_FACE_HUB_TOKEN?.trim()
   if (given) return given
-  const home = HF_HOME || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface')
-  const file = HF_TOKEN_PATH || join(home, 'token')
+  const file = HF_TOKEN_PATH || join(hubHome(), 'token')
   if (!existsSync(file)) return undefined
   try {
     return readFileSync(file, 'utf8').trim() || undefined

@@ -3,7 +3,10 @@
 import { publishedViT, vitShapes, type ClassifierConfig, type ViTConfig } from '@embed-kd/core'
 
 import { guess, UserError } from '@embed-kd/core'
+import { cachedModel, parseHubId } from './hf-hub.js'
+import { describeInput } from './hf-preprocessing.js'
 import { describeHfTeacher } from './hf.js'
+import { resolveLocalTeacher } from './resolve.js'
 
 /** How a teacher is trained: supervised, AdamW, warm-up and cosine. */
 export interface TeacherTraining {
@@ -89,13 +92,11 @@ const publishedTeachers: readonly Teacher[] = Object.keys(vitShapes).flatMap((sh
 
 export const teachers: readonly Teacher[] = [...trainedTeachers, ...publishedTeachers]
 
-/** Before the directory of a checkpoint. */
-const PRETRAINED = 'hf:'
-
 /** What `findTeacher` understands, for help texts. */
 export const teacherSpecs: readonly string[] = [
   ...teachers.map(({ name }) => name),
-  `${PRETRAINED}DIR`,
+  'the directory of a checkpoint',
+  'namespace/name on the hub',
 ]
 
 /**
@@ -112,28 +113,44 @@ export function findTrainedTeacher(name: string): TrainedTeacher {
   return teacher
 }
 
-/** @throws UserError where there is none of that name, or no checkpoint in that directory. */
+/**
+ * A teacher that runs in the graph of a trial: one of the table, a checkpoint, or a model of the hub that is in the cache.
+ * @throws UserError if there is none of that name, or it cannot be part of a graph.
+ */
 export function findTeacher(name: string): Teacher {
-  if (name.startsWith(PRETRAINED)) return pretrained(name, name.slice(PRETRAINED.length))
   const teacher = teachers.find((candidate) => candidate.name === name)
-  if (!teacher)
+  if (teacher) return teacher
+  const hub = parseHubId(name)
+  const found = resolveLocalTeacher(name)
+  const directory = found?.kind === 'checkpoint' ? found.directory : hub && cachedModel(hub)
+  if (directory !== undefined) return pretrained(name, directory)
+  if (found)
     throw new UserError(
-      `unknown teacher "${name}"`,
-      `${guess(name, teacherSpecs)}choose one of ${teacherSpecs.join(', ')}`,
+      `${name} is ${found.kind === 'onnx' ? 'an ONNX model' : 'a file of embeddings'}, which cannot be part of a trial's graph`,
+      found.kind === 'onnx'
+        ? 'give a checkpoint with safetensors, or embed with the ONNX model by embed-kd embed'
+        : 'give the file to embed-kd distill with --embeddings',
     )
-  return teacher
+  throw new UserError(
+    hub
+      ? `the teacher ${name} is neither here nor in the hub's cache`
+      : `unknown teacher "${name}"`,
+    `${guess(name, teacherSpecs)}choose one of ${teacherSpecs.join(', ')}`,
+  )
 }
 
 function pretrained(name: string, directory: string): Teacher {
   const { model, input } = describeHfTeacher(directory)
   // A trial's teacher sees the student's pixels, resized in the graph.
-  if (
+  const differs =
     input.fit !== 'resize' ||
     input.shorterSide !== undefined ||
-    input.interpolation === 'bicubic'
-  )
+    input.stretchedTo !== undefined ||
+    input.flippedChannels ||
+    (input.interpolation ?? 'bilinear') !== 'bilinear'
+  if (differs)
     throw new UserError(
-      `${directory} crops its images or resizes them otherwise than bilinearly, which a sweep does not`,
+      `${directory} prepares its images otherwise than by bilinear resizing (${describeInput(input)}), which a sweep does not`,
       'use embed-kd distill, which gives each teacher its own preprocessing',
     )
   return { name, kind: 'pretrained', directory, model: () => model }

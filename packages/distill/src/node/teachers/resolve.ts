@@ -62,6 +62,10 @@ function inDirectory(directory: string, onnxFile: string | undefined): ResolvedT
   const paths = listDirectory(directory)
   const chosen = chooseModelFiles(directory, paths, onnxFile)
   if (chosen?.kind === 'onnx') return { kind: 'onnx', file: join(directory, chosen.file) }
+  // What train-teacher and distill leave behind has its checkpoint in a folder.
+  const inside = ['teacher', 'student'].map((folder) => join(directory, folder))
+  const run = chosen ? undefined : inside.find((at) => existsSync(join(at, 'config.json')))
+  if (run !== undefined) return { kind: 'checkpoint', directory: run }
   // Directories without weights have their errors from the reader of checkpoints.
   return { kind: 'checkpoint', directory }
 }
