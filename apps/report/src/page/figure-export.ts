@@ -96,7 +96,7 @@ function legend(
       set(copy, { x, y: y - 11, width: 14, height: 14 })
       svg.append(copy)
     }
-    const name = entry.textContent ?? ''
+    const name = entry.lastChild?.textContent ?? ''
     write(name, x + 18, y, 13)
     x += 34 + name.length * 7.4
   }

@@ -104,6 +104,9 @@ export function tableRow(
   )
 }
 
+/** Quantities of the graph that differ by less than this read as equal. */
+const SAME = 0.0005
+
 function valueCell(
   item: Configuration,
   measure: Measure,
@@ -119,7 +122,9 @@ function valueCell(
   if (ratio === undefined) return element('td', { class: 'numeric' }, value)
   // Steps of one run do not say how the next run differs: only intervals over runs earn a colour.
   const real =
-    measure.exact === true ? ratio.value !== 1 : coversRuns(ratio.over) && excludesOne(ratio)
+    measure.exact === true
+      ? Math.abs(Math.log(ratio.value)) > SAME
+      : coversRuns(ratio.over) && excludesOne(ratio)
   const better = ratio.value > 1 === (measure.better === 'higher')
   const verdict = !real ? 'unclear' : better ? 'better' : 'worse'
   const interval =
