@@ -221,6 +221,25 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     await page.close()
   })
 
+  test('predicts the cost of another teacher, with the error of its calibration', async () => {
+    const { page, complaints } = await openReport(browser, records)
+    const section = page.locator('#what-if')
+    await section.scrollIntoViewIfNeeded()
+    await section.locator('.lede', { hasText: 'missed by' }).waitFor()
+    expect(await section.locator('.lede').textContent()).toMatch(
+      /missed by a factor of 1\.\d+ in the median/,
+    )
+    await section.getByLabel('Teacher').selectOption('vit-tiny-16')
+    await section.getByLabel('Batch').fill('32')
+    await section.getByRole('button', { name: 'Predict' }).click()
+    const rows = section.locator('.prediction tbody tr')
+    await rows.first().waitFor()
+    expect(await rows.first().textContent()).toMatch(/^Teacher-KD/)
+    expect(await section.locator('.prediction').textContent()).toMatch(/pay after .* epochs/)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
   test('gives every control at least 24 px', async () => {
     const { page } = await openReport(browser, records, { width: 390 })
     await drawEverything(page)

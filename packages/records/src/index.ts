@@ -41,6 +41,15 @@ export {
   type Finding,
   type Question,
 } from './analysis/answers.js'
+export {
+  CALCULATED,
+  type Calculator,
+  calculatorOf,
+  type CheckedTrial,
+  type Predicted,
+  TEACHER_SHAPES,
+  type WhatIf,
+} from './analysis/calculator.js'
 export { breakEven, type BreakEven, breakEvens } from './analysis/break-even.js'
 export {
   type Change,

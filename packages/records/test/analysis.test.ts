@@ -6,6 +6,7 @@ import {
   answersOf,
   type BenchRecord,
   breakEven,
+  calculatorOf,
   changesBetween,
   comparisonsOf,
   configurationsOf,
@@ -338,6 +339,29 @@ test('recommendations name the largest batch that fits with each method', () => 
   expect(others).toEqual([])
   expect(first).toMatchObject({ embedBatch: 256, teacherBatch: 64, common: { batch: 64 } })
   expect(first!.common!.memory!.value).toBeGreaterThan(1)
+})
+
+describe('the calculator', () => {
+  test('predicts measured configurations it was not calibrated by', () => {
+    const calculator = calculatorOf(configurationsOf(records))
+    if (typeof calculator === 'string') throw new Error(calculator)
+    // Synthetic times follow from FLOPs up to noise and a rate that depends on the teacher's share.
+    expect(calculator.timeError.median).toBeLessThan(1.3)
+    expect(calculator.memoryError!.median).toBeLessThan(1.2)
+    const question = { batch: 64, epochs: 3, images: 1000 }
+    const small = calculator.predict({ ...question, teacher: 'vit-tiny-32' })
+    const large = calculator.predict({ ...question, teacher: 'vit-base-32' })
+    const live = (predicted: typeof small) => predicted.methods['teacher-kd']
+    expect(live(large).stepSeconds).toBeGreaterThan(live(small).stepSeconds)
+    expect(live(large).peakBytes).toBeGreaterThan(live(small).peakBytes)
+    expect(large.methods['embed-kd'].stepSeconds).toBeLessThan(live(large).stepSeconds)
+    const { epochSeconds, totalSeconds } = large.methods['embed-kd']
+    expect(totalSeconds).toBeCloseTo(3 * epochSeconds + large.embeddingSeconds)
+  })
+
+  test('says so if too little was measured', () => {
+    expect(calculatorOf(configurationsOf(records.slice(0, 3)))).toMatch(/^A prediction needs/)
+  })
 })
 
 describe('measures', () => {

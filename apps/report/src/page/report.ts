@@ -23,14 +23,16 @@ import type { App } from './app.js'
 import { notes } from './notes.js'
 import { themeButton } from './theme.js'
 import { createTrials } from './trials.js'
+import { createWhatIf } from './what-if.js'
 
 export function createReport(app: App): { node: HTMLElement; update: () => void } {
   const { content } = app
   const answers = createAnswers(app)
   const bar = createFilterBar(app)
   const figures = createFigures(app)
+  const whatIf = createWhatIf()
   const trials = createTrials(app)
-  const parts = [bar, answers, figures, trials]
+  const parts = [bar, answers, figures, whatIf, trials]
   const main = element(
     'main',
     { id: 'main', tabindex: '-1' },
@@ -39,6 +41,7 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
     answers.node,
     bar.node,
     figures.node,
+    whatIf.node,
     trials.node,
     notes(),
   )
@@ -62,6 +65,7 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
 const SECTIONS = [
   ['answers', 'Answers'],
   ['figures', 'Figures'],
+  ['what-if', 'What if'],
   ['trials', 'Trials'],
   ['notes', 'How it was computed'],
 ] as const
