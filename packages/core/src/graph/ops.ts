@@ -30,7 +30,7 @@ import {
   type TensorType,
 } from '../tensor/tensor.js'
 
-/** Sums and products of more terms than this add them up in float32 where they are float16, which stagnates at 2048 ones. */
+/** Number of float16 terms above which a sum or product adds up in float32: in float16, a sum of ones stops growing at 2048. */
 export const longestFloat16Sum = 1024
 
 export const ops = {
