@@ -652,7 +652,8 @@ describe('idx', () => {
     {
       name: 'images without labels',
       make: (write) => write('train-images-idx3-ubyte', pixels(2)),
-      fails: /there is no file of labels beside it; it has train-images-idx3-ubyte/,
+      fails:
+        /train-labels-idx1-ubyte: there is no such file beside train-images-idx3-ubyte; it has/,
     },
     {
       name: 'something else',

@@ -63,12 +63,25 @@ export function findIdx(
   const files: Partial<Record<SplitName, IdxFiles>> = {}
   for (const [split, { images, labels }] of Object.entries(sets.get(key)!)) {
     if (images === undefined || labels === undefined)
-      throw new DatasetError(
-        (images ?? labels)!,
-        `there is no file of ${images === undefined ? 'images' : 'labels'} beside it; ${describeDirectory(dirname((images ?? labels)!))}`,
-        remedy,
-      )
+      throw partnerMissing({ images, labels }, remedy)
     files[split as SplitName] = { images, labels }
   }
   return { files, prefix: key }
+}
+
+function partnerMissing(
+  { images, labels }: { readonly images: string | undefined; readonly labels: string | undefined },
+  remedy: string,
+): DatasetError {
+  const found = (images ?? labels)!
+  const partner =
+    images === undefined
+      ? basename(found).replace(/labels?(.)idx1/i, 'images$1idx3')
+      : basename(found).replace(/images(.)idx3/i, 'labels$1idx1')
+  const directory = dirname(found)
+  return new DatasetError(
+    join(directory, partner),
+    `there is no such file beside ${basename(found)}; ${describeDirectory(directory)}`,
+    remedy,
+  )
 }
