@@ -82,7 +82,11 @@ export class OnnxEncoder implements Encoder {
     const ort = await loadOrt()
     let session: InferenceSession
     try {
-      session = await ort.InferenceSession.create(file, { enableMemPattern: false })
+      session = await ort.InferenceSession.create(file, {
+        enableMemPattern: false,
+        // Errors are thrown; the runtime need not print them as well.
+        logSeverityLevel: 4,
+      })
     } catch (error) {
       throw new UserError(
         `${file} cannot be opened by ONNX Runtime (${oneLine(error)})`,

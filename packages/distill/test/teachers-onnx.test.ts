@@ -1,0 +1,152 @@
+// ONNX encoders in the shapes and types that exporters give them, against Python's ONNX Runtime (fixtures/onnx_models.py), and models
+// that cannot be teachers.
+import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { relativeError } from '@embed-kd/conformance/golden'
+import type { Backend } from '@embed-kd/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { openBackend } from '../src/node/index.js'
+import type { EncoderOptions } from '../src/node/teachers/encoder.js'
+import { openEncoder } from '../src/node/teachers/open.js'
+import { temporaryDirectory } from './temporary.js'
+
+const folder = fileURLToPath(new URL('./fixtures/onnx', import.meta.url))
+const { pixels, expected } = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as {
+  pixels: number[]
+  expected: Record<string, number[]>
+}
+const images = Uint8Array.from(pixels)
+const source = { channels: 3, height: 8, width: 8 }
+
+let backend: Backend
+beforeAll(async () => {
+  backend = await openBackend('ort:cpu')
+})
+afterAll(() => backend.dispose())
+
+const open = (file: string, options: Partial<EncoderOptions> = {}) =>
+  openEncoder(file, { backend, source, batch: 2, ...options })
+
+describe('ONNX encoders', () => {
+  it.each<[string, Partial<EncoderOptions>, string]>([
+    ['plain', {}, 'feat'],
+    ['external', {}, 'feat'],
+    ['float16', {}, 'feat'],
+    ['float64', {}, 'feat'],
+    ['float16-output', {}, 'feat'],
+    ['bytes', {}, 'feat'],
+    ['channels-last', {}, 'feat'],
+    ['batch-1', {}, 'feat'],
+    ['batch-2', {}, 'feat'],
+    ['batch-inside', {}, 'feat'],
+    ['pooler', { output: 'pooled' }, 'pooled'],
+    ['map', { pooling: 'mean' }, 'mean of map'],
+    ['tokens', { pooling: 'mean' }, 'mean of tokens'],
+  ])('%s with %j', async (name, options, pooling) => {
+    const told: string[] = []
+    const encoder = await open(join(folder, `${name}.onnx`), {
+      ...options,
+      tell: (line) => told.push(line),
+    })
+    expect([encoder.width, encoder.pooling]).toEqual([5, pooling])
+    const { embeddings } = await encoder.embed(images, 3)
+    await encoder.dispose()
+    const error = relativeError(embeddings, Float32Array.from(expected[name]!))
+    expect(error).toBeLessThan(name.startsWith('float16') ? 2e-3 : 1e-5)
+    expect(told.at(-1)).toMatch(/^preprocessing: to 8x8 \(bilinear\), mean /)
+    expect(told.length).toBe(name === 'batch-inside' ? 2 : 1)
+  })
+
+  it('has rectangles if its preprocessing makes them', async () => {
+    const directory = temporaryDirectory()
+    const file = join(directory, 'rectangle.onnx')
+    copyFileSync(join(folder, 'rectangle.onnx'), file)
+    const size = { height: 4, width: 6 }
+    const crop = { do_resize: false, do_center_crop: true, crop_size: size }
+    writeFileSync(join(directory, 'preprocessor_config.json'), JSON.stringify(crop))
+    const encoder = await open(file)
+    expect(encoder.input).toMatchObject(size)
+    await encoder.dispose()
+  })
+
+  it('has a digest of its weights, wherever they lie', async () => {
+    const directory = temporaryDirectory()
+    cpSync(folder, directory, { recursive: true })
+    const digest = async () => {
+      const encoder = await open(join(directory, 'external.onnx'))
+      await encoder.dispose()
+      return encoder.digest
+    }
+    const before = await digest()
+    expect(await digest()).toBe(before)
+    const weights = readFileSync(join(directory, 'other name.bin'))
+    weights.writeFloatLE(2, 0)
+    writeFileSync(join(directory, 'other name.bin'), weights)
+    expect(await digest()).not.toBe(before)
+  })
+
+  it.each<[string, Partial<EncoderOptions>, string]>([
+    [
+      'constant',
+      { output: 'constant' },
+      'the output constant [4, 5] of 1 image does not have the batch as its first axis',
+    ],
+    ['same', {}, 'the output feat [1, 5] is the same for two different images'],
+    [
+      'sequence-first',
+      { pooling: 'cls' },
+      'the output tokens [64, 1, 5] of 1 image does not have the batch as its first axis',
+    ],
+    [
+      'two-towers',
+      {},
+      'encodes images and texts together: its inputs are pixel_values float32 [batch, 3, 8, 8], input_ids int64 [batch, 4]; give the image encoder alone: repositories have it as vision_model.onnx',
+    ],
+    [
+      'pointer',
+      {},
+      'is a Git LFS pointer of 68 bytes, not the model it stands for; run "git lfs pull"',
+    ],
+    [
+      'rectangle',
+      {},
+      'takes images of 4x6 pixels, its preprocessing makes them 8x8; write "size": {"height": 4, "width": 6}',
+    ],
+    [
+      'plain',
+      { imageSize: 16 },
+      'takes images of 8x8 pixels, its preprocessing makes them 16x16; give --image-size 8',
+    ],
+    ['map', {}, 'has one vector for each place of the image; give --pooling mean'],
+    ['map', { pooling: 'cls' }, 'and no class token; give --pooling mean'],
+    ['tokens', {}, 'the output tokens float32 [batch, 64, 5] has one vector for each token'],
+    [
+      'plain',
+      { output: 'feats' },
+      'has no output feats of embeddings, tokens or maps; its outputs are feat float32 [batch, 5]',
+    ],
+    [
+      'plain',
+      { source: { channels: 4, height: 8, width: 8 } },
+      'images of 4 channels cannot be given to a model of 3',
+    ],
+  ])('refuses %s with %j', async (name, options, message) => {
+    await expect(open(join(folder, `${name}.onnx`), options)).rejects.toThrow(message)
+  })
+
+  it('refuses files that are cut, and external data that is not there', async () => {
+    const directory = temporaryDirectory()
+    cpSync(folder, directory, { recursive: true })
+    writeFileSync(
+      join(directory, 'cut.onnx'),
+      readFileSync(join(folder, 'plain.onnx')).subarray(0, 300),
+    )
+    await expect(open(join(directory, 'cut.onnx'))).rejects.toThrow('it ends in the middle')
+    const lonely = join(temporaryDirectory(), 'external.onnx')
+    copyFileSync(join(directory, 'external.onnx'), lonely)
+    await expect(open(lonely)).rejects.toThrow('other name.bin, which is not there')
+  })
+})
