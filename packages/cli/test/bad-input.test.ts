@@ -46,7 +46,11 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
     /--preset cannot be "wild"; give one of paper, corrected/,
   ],
   ['an unknown data set', ['--dataset', 'mnits'], /"mnits": there is none.*give one of mnist/],
-  ['a missing file of data', ['--dataset', `idx:${noLabels}`], /train-labels-idx1-ubyte/],
+  [
+    'a missing file of data',
+    ['--dataset', `idx:${noLabels}`],
+    /train-images-idx3-ubyte: there is no file of labels/,
+  ],
   ['a truncated file of data', ['--dataset', `idx:${truncated}`], /train-images-idx3-ubyte: .*;/],
   ['a batch the data cannot fill', ['--batch', '70000'], /a batch of 70000 needs as many images/],
   [

@@ -12,6 +12,7 @@ const [name, from, to, seed] = [process.argv[2], ...process.argv.slice(3).map(Nu
 const { files: make, damaged: damageable, read } = targets[name]
 const work = mkdtempSync(join(tmpdir(), 'embed-kd-fuzz-'))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+process.once('disconnect', () => process.exit(1))
 const tell = (message) => new Promise((resolve) => process.send(message, resolve))
 
 const files = await make(work)

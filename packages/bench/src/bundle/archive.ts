@@ -26,8 +26,9 @@ export interface Archive {
 
 const NAME = 'embed-kd'
 
-/** Parts of packages that nothing reads at run time. */
+/** Parts of packages that nothing reads at run time; licence notices travel with what they are of. */
 const UNUSED_FILES = /\.(map|ts|mts|cts|tsbuildinfo|md)$/i
+const NOTICES = /^(licen[cs]e|notice|copying|third.?party)/i
 const UNUSED_DIRECTORIES = new Set(['node_modules', 'test', 'tests', '.tsbuild', '.turbo'])
 /** Our own packages are built from these, and others may run from theirs. */
 const OUR_SOURCES = 'src'
@@ -74,7 +75,7 @@ function copyPackage(
       return !(
         (UNUSED_DIRECTORIES.has(file) && inside !== '') ||
         (own && inside === OUR_SOURCES) ||
-        UNUSED_FILES.test(file) ||
+        (UNUSED_FILES.test(file) && !NOTICES.test(file)) ||
         isForAnotherSystem(inside)
       )
     },
