@@ -3,6 +3,7 @@ import { configurationsOf } from '@embed-kd/records'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DIMENSIONS, passing, valuesOf } from '../src/model/filters.js'
+import { nameRecords } from '../src/model/names.js'
 import { formatState, parseState } from '../src/model/state.js'
 import { bestCoveredBatch, viewOf } from '../src/model/view.js'
 import { syntheticRecords } from '../../../packages/records/test/synthetic.js'
@@ -72,4 +73,17 @@ test('the state of the page survives the address, whatever it holds', () => {
     hide: [],
     descending: false,
   })
+})
+
+test('a trial that was run again has a name of its own, and its id still leads to the first run', () => {
+  const [record, other] = records
+  const again = { ...record!, startedAt: '2026-12-01T00:00:00.000Z' }
+  const twin = { ...again }
+  const names = nameRecords([record!, other!, again, twin])
+  const all = [record!, other!, again, twin].map(names.of)
+  expect(new Set(all).size).toBe(4)
+  expect(all[1]).toBe(other!.id)
+  for (const [at, one] of [record!, other!, again, twin].entries())
+    expect(names.find(all[at]!)).toBe(one)
+  expect(names.find(record!.id)).toBe(record)
 })

@@ -1,5 +1,5 @@
 // The first screen's answers: one sentence, three cards about one matched setting, the cost of a larger teacher, when
-// embeddings pay, what did not finish, and what fits where.
+// embeddings pay, which trials did not finish, and which batches fit.
 import {
   type Answers,
   answersOf,
@@ -170,6 +170,6 @@ function failureItem(app: App, { status, reason, trials, methods, example }: Fai
     'li',
     {},
     `${counted(trials, 'trial')} ${statusName(status)} (${who}): ${reason}. `,
-    element('a', { href: app.link({ trial: example }) }, 'See one'),
+    element('a', { href: app.link({ trial: app.names.of(example) }) }, 'See one'),
   )
 }

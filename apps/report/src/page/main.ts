@@ -1,6 +1,7 @@
 // Opens the page: reads the records it carries, keeps what the reader chose in the URL, and shows the report or, when
 // one is chosen, a single trial.
 import { type BenchRecord, type Content, type Payload, unpack } from '@embed-kd/records'
+import { nameRecords } from '../model/names.js'
 import { formatState, parseState } from '../model/state.js'
 import type { App } from './app.js'
 import { element } from './dom.js'
@@ -11,8 +12,10 @@ import { trialPage } from './trial-page.js'
 function open(root: HTMLElement, content: Content): void {
   let state = parseState(location.hash)
   let leftAt = 0
+  const names = nameRecords(content.records)
   const app: App = {
     content,
+    names,
     state: () => state,
     change: (change) => {
       state = { ...state, ...change }
@@ -21,7 +24,6 @@ function open(root: HTMLElement, content: Content): void {
     },
     link: (change) => `#${formatState({ ...state, figure: undefined, ...change })}`,
   }
-  const byId = new Map(content.records.map((record) => [record.id, record]))
   const report = createReport(app)
   const detail = element('div', { hidden: true })
   root.replaceChildren(report.node, detail)
@@ -49,7 +51,7 @@ function open(root: HTMLElement, content: Content): void {
       goTo(document.querySelector(`#figure-${CSS.escape(state.figure)}`))
   }
   const show = (from?: string) => {
-    const chosen = state.trial === undefined ? undefined : byId.get(state.trial)
+    const chosen = state.trial === undefined ? undefined : names.find(state.trial)
     if (chosen === undefined) showReport(from)
     else showTrial(chosen)
   }

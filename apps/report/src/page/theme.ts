@@ -1,4 +1,4 @@
-// Light, dark, or as the system says. The choice outlives the page where the browser keeps such things.
+// Light, dark, or as the system says. The choice outlives the page if the browser has storage for files.
 import { button } from './dom.js'
 
 const THEMES = ['auto', 'light', 'dark'] as const

@@ -107,7 +107,7 @@ function lossPanel({ curves, trial }: BenchRecord): Captioned[] {
   return [
     [
       curvePanel('Training loss', 'optimizer step →', points),
-      `${counted(curves.loss.length, 'value')}, averaged over stretches of steps where there are many.`,
+      `${counted(curves.loss.length, 'value')}, averaged over stretches of steps if there are many.`,
     ],
   ]
 }

@@ -1,5 +1,4 @@
-// The page of one trial: what it was, what became of it, every sample, its curves, where its memory went, and how to
-// run it again.
+// The page of one trial: its configuration, outcome, samples, curves and memory, and the commands to run it again.
 import {
   type BenchRecord,
   configurationsOf,
@@ -42,7 +41,7 @@ export function trialPage(app: App, record: BenchRecord): HTMLElement {
       { class: 'lede' },
       `${trial.backend} · ${precisionName(trial)} · ${trial.dataset.name} · ${trial.preset} · student ${trial.student.name} ${trial.student.imageSize} px · seed ${trial.seed} · ${machineName(record)}`,
     ),
-    related('Other seeds', app, siblings.seeds, (item) => `seed ${item.trial.seed}`),
+    related('Other runs', app, siblings.seeds, seedName(siblings.seeds)),
     related('Other methods', app, siblings.methods, (item) => methodName(item.trial.method)),
     ...(status === 'ok' ? [] : [failure(record)]),
     ...(record.warnings ?? []).map((warning) => element('p', { class: 'notice' }, warning)),
@@ -72,6 +71,13 @@ function siblingsOf({ content }: App, record: BenchRecord) {
   }
 }
 
+/** Names runs by their seed, and by their time too if a seed was run several times. */
+function seedName(records: readonly BenchRecord[]): (record: BenchRecord) => string {
+  const repeated = new Set(records.map(({ trial }) => trial.seed)).size < records.length
+  return ({ trial, startedAt }) =>
+    `seed ${trial.seed}${repeated ? `, ${startedAt.slice(0, 16).replace('T', ' ')}` : ''}`
+}
+
 function related(
   label: string,
   app: App,
@@ -84,7 +90,7 @@ function related(
     { class: 'related', 'aria-label': label },
     element('span', {}, `${label}: `),
     ...records.map((record) =>
-      element('a', { href: app.link({ trial: record.id }) }, name(record)),
+      element('a', { href: app.link({ trial: app.names.of(record) }) }, name(record)),
     ),
   )
 }

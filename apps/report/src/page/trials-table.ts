@@ -62,7 +62,7 @@ export function tableRow(
   baseline: Configuration | undefined,
 ): HTMLElement {
   const [first, ...others] = names
-  const { id } = item.runs[0]!
+  const id = app.names.of(item.runs[0]!)
   const isBaseline = item === baseline
   const done = finished(item).length
   const failures = item.runs.filter(({ status }) => status !== 'ok')

@@ -75,7 +75,7 @@ export function createTrials(app: App): Part {
     ])
     const names = varying.filter(({ id }) => !hidden.has(id))
     const measures = measured.filter(({ id }) => !hidden.has(id))
-    const baseline = findBaseline(fresh, baselineId)
+    const baseline = findBaseline(app, fresh, baselineId)
     shown = sorted(configurations.filter(matcher(words)), sort, descending)
     const focused = focusKey()
     fill(
@@ -158,9 +158,13 @@ function createChooser(app: App) {
   return { node, update }
 }
 
-function findBaseline({ configurations }: View, id: string | undefined): Configuration | undefined {
+function findBaseline(
+  app: App,
+  { configurations }: View,
+  id: string | undefined,
+): Configuration | undefined {
   if (id === undefined) return undefined
-  return configurations.find(({ runs }) => runs.some((record) => record.id === id))
+  return configurations.find(({ runs }) => runs.some((record) => app.names.of(record) === id))
 }
 
 function comparingText(app: App, baseline: Configuration | undefined, chosen: boolean) {

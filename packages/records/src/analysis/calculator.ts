@@ -77,7 +77,7 @@ export interface ErrorFactors {
   readonly largest: number
 }
 
-/** Of many configurations so many, evenly spread, are predicted from the others. */
+/** Most configurations that are predicted from the others, evenly spread over all. */
 const MOST_CHECKED = 60
 
 /** Returns a calculator for the machine and student of these configurations; a text that says why if there are too few. */
@@ -255,7 +255,7 @@ function predict(question: WhatIf, trial: Trial, { time, memory }: Calibration):
   }
 }
 
-/** What is executed if every composite is one operator, as the plan of a sweep counts it. */
+/** Returns the graph that runs if every composite is one operator, as a sweep's plan counts it. */
 const whole = (graph: Graph): Graph => lower(graph, { composites: opNames.filter(isComposite) })
 
 const imagesOf = ({ student }: Trial) => ({ channels: 3, size: student.imageSize })

@@ -96,7 +96,7 @@ export function changesBetween(
   }
 }
 
-/** Of several versions of one trial, the latest speaks for its side. */
+/** Returns configurations by trial. If a side has several versions of a trial, the latest speaks for it. */
 function latestByTrial(
   records: readonly BenchRecord[],
   byMachine: boolean,

@@ -1,6 +1,6 @@
 // What became of the trials: how many did not finish and why, and why a figure is missing. A figure may be missing
 // because a method was never run, was filtered out, did not finish, or was not measured; each is said differently.
-import type { Method, Status } from '../schema.js'
+import type { BenchRecord, Method, Status } from '../schema.js'
 import { finished, summaryOf } from './compare.js'
 import { type Comparison, compareText, type Configuration } from './corpus.js'
 import { counted, formatBytes, listed, methodName, statusName } from './format.js'
@@ -13,23 +13,24 @@ export interface Failure {
   readonly trials: number
   /** Trials by method, most first. */
   readonly methods: readonly (readonly [Method, number])[]
-  /** Id of one of these trials. */
-  readonly example: string
+  /** One of these trials. */
+  readonly example: BenchRecord
 }
 
 /** Groups the trials that did not finish by status and reason, most first; numbers in a reason do not tell them apart. */
 export function failuresOf(configurations: readonly Configuration[]): Failure[] {
   const groups = new Map<
     string,
-    { status: Status; reason: string; example: string; methods: Map<Method, number> }
+    { status: Status; reason: string; example: BenchRecord; methods: Map<Method, number> }
   >()
   for (const { method, runs } of configurations) {
-    for (const { id, status, reason = '' } of runs) {
+    for (const record of runs) {
+      const { status, reason = '' } = record
       if (status === 'ok') continue
       const key = `${status} ${reason.replaceAll(/\d[\d.,]*/g, '#')}`
       let group = groups.get(key)
       if (group === undefined) {
-        groups.set(key, (group = { status, reason, example: id, methods: new Map() }))
+        groups.set(key, (group = { status, reason, example: record, methods: new Map() }))
       }
       group.methods.set(method, (group.methods.get(method) ?? 0) + 1)
     }
@@ -82,11 +83,11 @@ export function exhaustionSentence({ exhausted, settings, embedPeakBytes }: Exha
   return `Teacher-KD ran out of memory in ${exhausted} of ${counted(settings, 'setting')}; there ${fits}.`
 }
 
-/** What a reader has filtered out, to say so if that is why an answer is missing. */
+/** Configurations before and after the filters, to say so if a filter is why an answer is missing. */
 export interface Scene {
-  /** What passes the filters. */
+  /** Configurations that pass the filters. */
   readonly configurations: readonly Configuration[]
-  /** Everything. */
+  /** All configurations. */
   readonly all: readonly Configuration[]
 }
 

@@ -22,7 +22,7 @@ import {
   type Panel,
 } from './figure.js'
 
-/** One place on the horizontal axis, over the seeds that have it. */
+/** One place on the horizontal axis, with the values of all seeds there. */
 export interface BandPoint {
   readonly method: Configuration['method']
   readonly x: number

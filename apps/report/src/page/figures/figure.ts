@@ -6,15 +6,15 @@ import type { View } from '../../model/view.js'
 export interface Figure {
   readonly id: string
   readonly title: string
-  /** What to draw from the view, or in words why there is nothing to draw. */
+  /** Returns the drawing of a view, or a sentence that says why there is none. */
   readonly draw: (view: View) => Drawing | string
 }
 
 export interface Drawing {
-  /** What is plotted, with units and n. */
+  /** Plotted quantities, with units and numbers of runs. */
   readonly caption: string
   readonly panels: readonly Panel[]
-  /** Methods named in the legend; empty where marks are labelled directly. */
+  /** Methods named in the legend; empty if marks are labelled directly. */
   readonly legend: readonly Method[]
   /** The same figures as text. */
   readonly columns: readonly string[]
@@ -25,7 +25,7 @@ export interface Panel {
   readonly title: string
   /** Width beside the other panels of the figure; 1 if not given. */
   readonly share?: number
-  /** `leads` is true where no panel stands to the left, so that this one names the rows. */
+  /** `leads` is true if no panel stands to the left, so that this one names the rows. */
   readonly plot: (width: number, leads: boolean) => Plot.PlotOptions
 }
 
@@ -142,7 +142,7 @@ export function methodDots<T extends { readonly method: Method }>(
   )
 }
 
-/** Names at the right end of lines, moved apart where they would lie on each other. */
+/** Names at the right end of lines, moved apart if they would cover each other. */
 export function endLabels<T extends { method: Method; x: number; y: number }>(
   ends: readonly T[],
 ): Plot.Markish {

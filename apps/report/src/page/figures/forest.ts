@@ -7,7 +7,7 @@ import { INK, MUTED, type Panel, RULE, shorten } from './figure.js'
 export interface ForestRow {
   readonly key: string
   readonly label: string
-  /** What tells the row from others of the same label, on a second line. */
+  /** Words that tell the row from others of the same label, on a second line. */
   readonly detail: string
 }
 
@@ -170,7 +170,7 @@ function labels(rows: readonly ForestRow[], room: number, tall: boolean): Plot.M
       rows.filter(({ detail }) => detail !== ''),
       {
         ...common,
-        text: ({ detail }: ForestRow) => shorten(detail, Math.floor(room * 1.1)),
+        text: ({ detail }: ForestRow) => shorten(detail, Math.ceil(room / 0.9)),
         dy: 7,
         fontSize: 10.5,
         fill: MUTED,

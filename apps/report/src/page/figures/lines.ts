@@ -1,4 +1,4 @@
-// A panel of lines, one a method: points with intervals, names at their ends, and failures where they happened.
+// A panel of lines, one a method: points with intervals, names at their ends, and failures at their places.
 import * as Plot from '@observablehq/plot'
 import { counted, methodName, ratioRange, significant } from '@embed-kd/records'
 import { amountAxis, axisNote } from './axes.js'
@@ -21,7 +21,7 @@ export interface Lines {
   readonly title: string
   /** By x. */
   readonly placed: readonly Placed[]
-  /** What does not depend on x: drawn from side to side, named at its x. */
+  /** Points that do not depend on x: drawn as lines from side to side, named at their x. */
   readonly across: readonly Placed[]
   readonly failures: readonly Failure[]
   readonly x: Plot.ScaleOptions

@@ -20,7 +20,7 @@ import { type Group, type Item, rowsPanel } from './rows.js'
 interface Quantity {
   readonly measure: Measure
   readonly title: string
-  /** What the measure's unit is multiplied by. */
+  /** Factor from the measure's unit to the axis's. */
   readonly unit: number
 }
 

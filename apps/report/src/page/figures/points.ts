@@ -39,7 +39,7 @@ export function pointOf(configuration: Configuration, measure: Measure): Point[]
   ]
 }
 
-/** Device memory where all have it, else host memory: never both in one panel. */
+/** Returns device memory if all configurations have it, else host memory: one panel never shows both. */
 export function peakMeasure(configurations: readonly Configuration[]): Measure {
   const measured = configurations.filter((item) => finished(item).length > 0)
   return measured.length > 0 && measured.every((item) => summaryOf(item, devicePeakBytes))
@@ -60,7 +60,7 @@ export function describeRuns(points: readonly Point[]): string {
   const runs =
     counts.length === 1 ? counted(counts[0]!, 'run') : `${counts[0]}–${counts.at(-1)} runs`
   return counts[0] === 1 && counts.length === 1
-    ? 'One run a configuration; where bars are drawn they are intervals over its steps.'
+    ? 'One run a configuration: bars are intervals over its steps, or over test images for accuracy.'
     : `Means over ${runs} with 95 % intervals.`
 }
 

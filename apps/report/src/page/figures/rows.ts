@@ -1,5 +1,5 @@
-// Figures made of rows: groups with a heading, a row for each item, and one value to a row. Items that have no value
-// say why in its place, so that a failure is seen where it happened.
+// Figures made of rows: groups with a heading, a row for each item, and one value to a row. Items without a value say
+// why in its place.
 import * as Plot from '@observablehq/plot'
 import { type Method, methodName } from '@embed-kd/records'
 import { amountAxis, isLogarithmic, tickLabel } from './axes.js'
@@ -7,9 +7,9 @@ import { asIs, INK, lookOf, methodDots, MUTED, type Panel, RULE, shorten } from 
 
 export interface Item {
   readonly method: Method
-  /** Absent where there is none to show. */
+  /** Absent if the item has no value. */
   readonly bar?: { readonly value: number; readonly low: number; readonly high: number }
-  /** Shown at the value, or alone where there is none. */
+  /** Shown at the value, or alone if there is none. */
   readonly text: string
 }
 
