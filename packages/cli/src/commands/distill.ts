@@ -2,90 +2,65 @@
 import { join } from 'node:path'
 
 import { methodNames } from '@embed-kd/core'
-import { formatConfusion, STUDENT_EXAMPLE, students } from '@embed-kd/distill'
+import { optionOf } from '@embed-kd/bench'
+import { formatConfusion } from '@embed-kd/distill'
 import { distill, type Distilled, type DistillOptions } from '@embed-kd/distill/node'
-import { PRESETS } from '@embed-kd/records'
 import { formatShare } from '@embed-kd/records/terminal'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 
 import { interruptible } from './interrupt.js'
-import { count, number } from './options.js'
-import { addDataOptions, addTrainingOptions, openDataset, share } from './training-options.js'
+import { addAxisOptions } from './axis-options.js'
+import { count } from './options.js'
+import { addDataOptions, addTrainingOptions, openDataset } from './training-options.js'
 import { ProgressDisplay } from '../progress.js'
 
-export const distillCommand = (): Command =>
-  addTrainingOptions(
-    addDataOptions(
-      new Command('distill')
-        .option(
-          '--method <name>',
-          `${methodNames.join(', ')}, or a module that exports a method, such as ./my-method.js`,
-          'embed-kd',
-        )
-        .option(
-          '--embeddings <file>',
-          'file of embeddings, for methods that take centroids or samples (embed-kd, cached-kd)',
-        )
-        .option(
-          '--teacher <model>',
-          'live teacher, for teacher-kd and logit-kd: directory of train-teacher or of a checkpoint, .onnx file, or name on the hub',
-        )
-        .option(
-          '--student <name>',
-          `${students.map(({ name }) => name).join(', ')}, or its sizes as ${STUDENT_EXAMPLE}`,
-          'paper',
-        )
-        .option(
-          '--init <model>',
-          'pretrained vision transformer whose weights the student starts from, instead of --student: directory or name on the hub',
-        )
-        .option(
-          '--init-size <pixels>',
-          "side of the student's input with --init; position embeddings are interpolated (default: the checkpoint's)",
-          count,
-        )
-        .addOption(
-          new Option(
-            '--preset <name>',
-            'loss settings: common practice, or as the paper published them',
-          )
-            .choices(PRESETS)
-            .default('corrected'),
-        )
-        .option(
-          '--image-size <pixels>',
-          "side to which images are resized for a live teacher (default: the teacher's own)",
-          count,
-        )
-        .option(
-          '--onnx-file <path>',
-          "ONNX file to take of a teacher's directory or repository, or its element type, such as fp16",
-        )
-        .option(
-          '--output <name>',
-          'output of an ONNX teacher to take (default: the one that is an embedding)',
-        )
-        .option('--pooling <how>', "pooling of an ONNX teacher's tokens: cls or mean")
-        .option(
-          '--dropout <share>',
-          'probability that an attention weight is dropped in training',
-          share,
-          0.1,
-        )
-        .option(
-          '--kd-weight <weight>',
-          "weight of the distillation loss beside the class loss (default: the preset's)",
-          number,
-        )
-        .option(
-          '--normalise-inside',
-          'export an ONNX model that takes pixels from 0 to 1 and normalises them itself',
-        ),
-    ),
-    { learningRate: 1e-4, weightDecay: 0.1, batch: 64 },
-  )
-    .addHelpText('after', HELP)
-    .action(run)
+export function distillCommand(): Command {
+  const command = new Command('distill')
+    .option(
+      '--method <name>',
+      `method that trains the student: ${methodNames.join(', ')}, or a module that exports a method, such as ./my-method.js`,
+      'embed-kd',
+    )
+    .option(
+      '--embeddings <file>',
+      'file of embeddings, for methods that take centroids or samples (embed-kd, cached-kd)',
+    )
+    .option(
+      '--teacher <model>',
+      'live teacher, for teacher-kd and logit-kd: directory of train-teacher or of a checkpoint, .onnx file, or name on the hub',
+    )
+    .option('--student <name>', optionOf('student').help, 'paper')
+    .option(
+      '--init <model>',
+      'pretrained vision transformer whose weights the student starts from, instead of --student: directory or name on the hub',
+    )
+    .option(
+      '--init-size <pixels>',
+      "side of the student's input with --init; position embeddings are interpolated (default: the checkpoint's)",
+      count,
+    )
+  addAxisOptions(command, ['preset', 'dropout', 'kdWeight'])
+    .option(
+      '--image-size <pixels>',
+      "side to which images are resized for a live teacher (default: the teacher's own)",
+      count,
+    )
+    .option(
+      '--onnx-file <path>',
+      "ONNX file to take of a teacher's directory or repository, or its element type, such as fp16",
+    )
+    .option(
+      '--output <name>',
+      'output of an ONNX teacher to take (default: the one that is an embedding)',
+    )
+    .option('--pooling <how>', "pooling of an ONNX teacher's tokens: cls or mean")
+    .option(
+      '--normalise-inside',
+      'export an ONNX model that takes pixels from 0 to 1 and normalises them itself',
+    )
+  addTrainingOptions(addDataOptions(command), { learningRate: 1e-4, weightDecay: 0.1, batch: 64 })
+  return command.addHelpText('after', HELP).action(run)
+}
 
 const HELP = `
 In --out: last.safetensors and best.safetensors (checkpoints), tensorboard/ (curves), summary.json, student/ (safetensors

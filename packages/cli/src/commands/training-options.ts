@@ -1,53 +1,48 @@
 // The options that embed, distill and train-teacher share: the data, its augmentation, and how training goes.
+import { optionOf } from '@embed-kd/bench'
 import { parseAugmentation } from '@embed-kd/distill'
-import { PRECISIONS, REMATERIALISATIONS } from '@embed-kd/records'
+import type { AxisName } from '@embed-kd/records'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
-import { usage } from './axis-options.js'
-import { count, number, whole } from './options.js'
+import { addAxisOptions, usage } from './axis-options.js'
+import { count, number } from './options.js'
 
 export { addDataOptions, openDataset } from './data-options.js'
 
 /** Reads `flip`, `crop:4`, `flip+crop:4` or `none`. */
 export const augmentation = usage(parseAugmentation)
 
+/** Axes of a trial that are options of a training too. */
+const AXES = [
+  'backend',
+  'batch',
+  'microBatch',
+  'rematerialise',
+  'precision',
+  'epochs',
+  'seed',
+  'learningRate',
+  'weightDecay',
+] as const satisfies readonly AxisName[]
+
 /** Adds the options of a training. @param defaults values that differ between commands. */
 export const addTrainingOptions = (
   command: Command,
   defaults: { readonly learningRate: number; readonly weightDecay: number; readonly batch: number },
 ): Command =>
-  command
-    .requiredOption('--out <dir>', 'directory for checkpoints, curves and the result')
-    .option('--backend <name>', 'backend:device, or ./plug-in.js; see embed-kd doctor', 'ort:cpu')
-    .option('--batch <n>', 'images a step; at most all training images', count, defaults.batch)
-    .option(
-      '--micro-batch <n>',
-      'images whose gradients are computed at a time, for less memory (default: the whole batch)',
-      count,
-    )
-    .addOption(
-      new Option(
-        '--rematerialise <how>',
-        'activations that gradients recompute instead of keeping, for less memory and more time (default: none)',
-      ).choices(REMATERIALISATIONS),
-    )
-    .addOption(
-      new Option(
-        '--precision <name>',
-        'precision of training steps; evaluation and embedding are float32',
-      )
-        .choices(PRECISIONS)
-        .default('float32'),
-    )
-    .option('--epochs <n>', 'passes over the training images', count, 10)
-    .option('--seed <n>', 'seed of initial values, order, augmentation and dropout', whole, 0)
-    .option(
-      '--learning-rate <rate>',
-      'highest learning rate of AdamW',
-      positive,
-      defaults.learningRate,
-    )
-    .option('--weight-decay <rate>', 'weight decay of AdamW', number, defaults.weightDecay)
+  addAxisOptions(
+    command.requiredOption('--out <dir>', 'directory for checkpoints, curves and the result'),
+    AXES,
+    {
+      batch: {
+        help: 'images in a training step; at most all training images',
+        default: defaults.batch,
+      },
+      epochs: { help: 'passes over the training images', default: 10 },
+      learningRate: { help: 'highest learning rate of AdamW', default: defaults.learningRate },
+      weightDecay: { default: defaults.weightDecay },
+    },
+  )
     .addOption(
       new Option(
         '--schedule <name>',
@@ -56,7 +51,7 @@ export const addTrainingOptions = (
     )
     .option(
       '--augment <how>',
-      'augmentation of the training images: flip, crop:PIXELS of padding, or both with a comma (default: none)',
+      `${optionOf('augment').help} (default: as the embeddings have it, or none)`,
       augmentation,
     )
     .option(
@@ -83,13 +78,8 @@ export const addTrainingOptions = (
     .option('--resume', 'go on with the run in --out; more --epochs lengthen it')
     .option('--json', 'print the result as JSON')
 
-function positive(word: string): number {
-  const value = number(word)
-  if (value <= 0) throw new InvalidArgumentError('Give a number above 0.')
-  return value
-}
-
-export function share(word: string): number {
+/** Reads a share: a number from 0 to below 1. */
+function share(word: string): number {
   const value = number(word)
   if (value < 0 || value >= 1) throw new InvalidArgumentError('Give a number from 0 to below 1.')
   return value
