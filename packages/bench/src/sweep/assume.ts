@@ -1,5 +1,5 @@
-// What a plan needs to know of data and checkpoints that are not here, so that a sweep for another machine can be estimated on
-// this one. Only for estimates: nothing that is assumed here ever runs.
+// Shapes of known data sets and checkpoints that are missing here, so that a sweep for another machine can be estimated on this
+// one. Nothing that is assumed here ever runs.
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 
@@ -21,7 +21,7 @@ const known: Readonly<Record<string, Facts>> = {
   cifar100: { ...cifar, classes: 100 },
 }
 
-/** A data set without images, with the shape of a known data set, where its directory is missing; undefined otherwise. */
+/** Returns a known data set without its images if its directory is missing; undefined otherwise. */
 export function assumeDataset(spec: string): Dataset | undefined {
   const [format = '', directory = ''] = spec.split(':')
   const facts = known[format]
@@ -39,7 +39,7 @@ export function assumeDataset(spec: string): Dataset | undefined {
   return { name, classes, ...shape, ...splits, statistics, digest: name }
 }
 
-/** A configuration whose checkpoint is missing, with the published shape that its name tells in place of it. */
+/** Returns a configuration with the published shape that a checkpoint's name tells, if the checkpoint is missing. */
 export function assumeTeacher(config: TrialConfig): TrialConfig {
   const { teacher } = config
   if (teacher === undefined || existsSync(teacher.replace(/^hf:/, ''))) return config

@@ -1,11 +1,11 @@
-// How long a sweep takes: guessed from the work of its trials, then corrected by how long the work done so far took.
+// Estimates how long a sweep takes: from the work of its trials, corrected by the time that finished trials took.
 import type { ProbeResult } from '../measure/probe.js'
 import { unavailableReason } from './availability.js'
 import type { PlannedTrial } from './plan.js'
 import { missingPreparations } from './prepare.js'
 import { estimateSeconds } from './work.js'
 
-/** Seconds of each trial, with what is made for it; a trial that others prepare for is cheaper. */
+/** Returns the seconds of each trial, with the teachers and embeddings made for it unless an earlier trial needs them too. */
 export function estimateTrials(
   trials: readonly PlannedTrial[],
   speeds: ReadonlyMap<string, ProbeResult>,

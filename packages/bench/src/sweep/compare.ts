@@ -1,4 +1,4 @@
-// Two records of one trial, held against each other: what must be the same, what must be close, and what the machine decides.
+// Compares two records of one trial: values that must be equal, values that must be close, and values that depend on the machine.
 import type { BenchRecord } from '@embed-kd/records'
 
 import { formatBytes, formatSeconds, formatShare } from '@embed-kd/records/terminal'
@@ -7,14 +7,14 @@ export interface Comparison {
   readonly what: string
   readonly before: string
   readonly after: string
-  /** Whether it counts as reproduced; absent where it depends on the machine and is only shown. */
+  /** Whether the value is reproduced; absent if the value depends on the machine and is only shown. */
   readonly agrees?: boolean
 }
 
-/** Floating-point sums in another order drift apart as training goes on; the first steps cannot. */
+/** Steps whose losses must agree. Later losses drift apart if floating-point sums are in another order. */
 const FIRST_STEPS = 3
 const LOSS_TOLERANCE = 1e-3
-/** Two binomial standard deviations of 10,000 test images at 97 %, and what such drift adds. */
+/** Two binomial standard deviations of 10,000 test images at 97 %, and an allowance for that drift. */
 const ACCURACY_TOLERANCE = 0.01
 
 export function compareRecords(before: BenchRecord, after: BenchRecord): Comparison[] {

@@ -1,4 +1,4 @@
-// The record of a trial: what it was, what became of it, and where.
+// Makes the record of a trial from its plan, its outcome and its circumstances.
 import { SCHEMA_VERSION, type BenchRecord, type Environment } from '@embed-kd/records'
 
 import { isCostOnly } from '../trial/config.js'
@@ -17,7 +17,7 @@ export interface Circumstances {
   readonly startedAt: Date
   readonly wallSeconds: number
   readonly environment: Environment
-  /** What is known of a trained teacher. */
+  /** Accuracy and digest of a trained teacher. */
   readonly teacher?: { readonly accuracy: number; readonly digest: string }
   readonly embeddings?: EmbedResult
 }
@@ -55,7 +55,7 @@ export function makeRecord(
   }
 }
 
-/** The parts of a record to which the parent process adds what it saw. */
+/** Returns the parts of a record to which the parent process adds its own observations. */
 function seenFromOutside(
   { memory, time, energy }: Pick<TrialResult, 'memory' | 'time' | 'energy'>,
   { sampledPeakRssBytes, devicePeakBytes, deviceWatts, busyCores, othersOnDevice }: Observed,

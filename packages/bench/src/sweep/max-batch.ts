@@ -1,5 +1,5 @@
-// The largest batch of a configuration that fits a memory limit: found by running it, since what a plan leaves out, a
-// runtime may need. The plan only says where to begin.
+// Finds the largest batch of a configuration that fits a memory limit by running it, since a runtime may need memory that a
+// plan does not know of. The plan only says where to begin.
 import { UserError } from '@embed-kd/core'
 import { describeTrial } from '@embed-kd/records'
 import type { TrialConfig } from '../trial/config.js'
@@ -15,17 +15,17 @@ export interface Attempt {
 }
 
 export interface SearchResult {
-  /** Undefined where even one image does not fit. */
+  /** Largest batch that fits; undefined if even one image does not fit. */
   readonly batch: number | undefined
   readonly attempts: readonly Attempt[]
 }
 
-/** The answer is known to one part in so many. */
+/** The answer is at most one part in so many too small. */
 const PRECISION = 16
 
 /**
- * Doubles or halves from `guess` until the limit is passed, then halves the interval.
- * @param largest the most that makes sense: the training split.
+ * Searches the largest batch that fits: doubles or halves `guess` until the limit is passed, then halves the interval.
+ * @param largest largest batch that is tried.
  */
 export async function searchLargestBatch(
   guess: number,
@@ -58,17 +58,17 @@ export async function searchLargestBatch(
 export interface MaxBatch {
   readonly trial: PlannedTrial
   readonly result: SearchResult
-  /** Of the largest batch that fits. */
+  /** Measurements of the largest batch that fits. */
   readonly measured: TrialResult | undefined
 }
 
-/** RSS of a process that has loaded a runtime and a small data set; only where the search begins depends on it. */
+/** Resident memory of a process that has loaded a runtime and a small data set. Only the start of the search depends on it. */
 const TYPICAL_BASELINE_BYTES = 200 * 2 ** 20
 const SAMPLED_STEPS = 2
 
 /**
- * Searches for each configuration; its own batch and length do not count.
- * @throws UserError where a trial ends for another reason than memory.
+ * Searches the largest batch of each configuration, whatever its own batch and length.
+ * @throws UserError if a trial fails for another reason than memory.
  */
 export async function findMaxBatches(
   configs: readonly TrialConfig[],
@@ -122,7 +122,7 @@ export async function findMaxBatches(
   return found
 }
 
-/** One seed and a few steps of each configuration, whatever its batch. */
+/** Returns each configuration once, with one seed and a few steps. */
 const distinct = (configs: readonly TrialConfig[]): TrialConfig[] => {
   const searched = configs.map(({ epochs: _epochs, ...config }) => ({
     ...config,

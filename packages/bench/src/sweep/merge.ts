@@ -1,4 +1,4 @@
-// Records of several files as one set: what a trial says twice must be the same twice.
+// Merges the records of several files. Two records of one trial must be equal.
 import { isDeepStrictEqual } from 'node:util'
 
 import type { BenchRecord } from '@embed-kd/records'
@@ -10,7 +10,7 @@ export interface RecordSource {
   readonly records: readonly BenchRecord[]
 }
 
-/** @throws UserError where two sources have different records of one trial. */
+/** Merges records, one for each trial. @throws UserError if two sources have different records of one trial. */
 export function mergeRecords(sources: readonly RecordSource[]): BenchRecord[] {
   const merged = new Map<string, { record: BenchRecord; path: string }>()
   for (const { path, records } of sources)

@@ -1,5 +1,5 @@
-// What a trial needs before it can run and many trials share: a trained teacher, its embeddings. Made when first asked
-// for, in a child process like a trial, and kept in the cache directory for later sweeps.
+// Trained teachers and their embeddings, which many trials share. They are made when a trial first needs them, in a child
+// process, and kept in the cache directory for later sweeps.
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 
@@ -28,7 +28,7 @@ const teacherFileOf = ({ config, description, data }: PlannedTrial, directory: s
   })
 }
 
-/** Not of random teachers: theirs are timed, not kept. */
+/** Returns the file of a teacher's embeddings. Embeddings of random teachers are timed, not kept. */
 const embeddingsFileOf = (
   { config, description, data }: PlannedTrial,
   what: 'centroids' | 'samples',
@@ -47,7 +47,7 @@ const embeddingsFileOf = (
   })
 }
 
-/** What `trial` has to have made first and is not in the cache, by file. */
+/** Returns the work that must be done before `trial` runs and is not in the cache, by file. */
 export function missingPreparations(
   trial: PlannedTrial,
   cacheDirectory: string,
@@ -72,11 +72,11 @@ export function missingPreparations(
   return missing
 }
 
-/** What is ready for a trial. */
+/** Files that are ready for a trial. */
 export interface Prepared {
   readonly teacherFile?: string
   readonly embeddingsFile?: string
-  /** Of a trained teacher, for the record. */
+  /** Accuracy and digest of a trained teacher, for the record. */
   readonly teacher?: { readonly accuracy: number; readonly digest: string }
   readonly embeddings?: EmbedResult
 }
@@ -87,9 +87,9 @@ type Preparation =
 
 export interface PreparationsOptions {
   readonly cacheDirectory: string
-  /** Of a trial. Its memory limit is for trials alone: what is made once for many may be made where there is more. */
+  /** Limits of a trial. The memory limit does not apply to teachers and embeddings, which may be made on a larger machine. */
   readonly limits: JobLimits
-  /** Told what is made, before it is made. */
+  /** Receives a description of each piece of work before it begins. */
   readonly onStart: (what: string) => void
   readonly report: Report
 }
@@ -102,7 +102,7 @@ export class Preparations {
     this.#options = options
   }
 
-  /** Makes what the trial needs, unless it is there. A failure is remembered: it would only fail again. */
+  /** Makes the files that the trial needs and that are not there. A failure is remembered and not tried again. */
   async prepare(trial: PlannedTrial): Promise<Preparation> {
     const teacher = teacherOf(trial.config)
     if (!teacher) return { status: 'ok', output: {} }
@@ -147,10 +147,10 @@ export class Preparations {
       const teacherDigest =
         teacherFile === undefined ? description.teacher!.digest : digestOf(teacherFile)
       const embeddings = existsSync(file) ? embeddingCost(file) : undefined
-      // A teacher that was trained again is another teacher.
+      // A teacher that was trained again has other embeddings.
       if (embeddings && metadataOf(file)['teacher_digest'] === teacherDigest)
         return { status: 'ok', output: { embeddingsFile: file, embeddings } }
-      // Of a teacher with random weights nothing is worth keeping.
+      // Embeddings of random weights are not worth keeping.
       const kept = kind === 'random' ? {} : { file }
       const verb = kind === 'random' ? 'timing the embedding of' : 'embedding'
       this.#options.onStart(`${verb} ${description.dataset.name} with ${name} (${what})`)

@@ -1,5 +1,5 @@
-// How much a trial has to do and to hold, known before it runs: from its graphs, the same on every machine. What that
-// means in seconds depends on the machine, and is an estimate.
+// The work and the memory of a trial, computed from its graphs before it runs and the same on every machine. The seconds that
+// the work takes depend on the machine and are an estimate.
 import {
   cost,
   embedGraph,
@@ -21,7 +21,7 @@ import {
 } from '../trial/config.js'
 import type { Teacher } from '@embed-kd/distill/node'
 
-/** One run of a graph. */
+/** Work of one run of a graph. */
 export interface Work {
   readonly flops: number
   readonly bytes: number
@@ -35,15 +35,15 @@ export interface WorkPart {
 
 export interface TrialWork {
   readonly parts: readonly WorkPart[]
-  /** Of all parts. */
+  /** Floating-point operations of all parts. */
   readonly flops: number
-  /** Planned peak of a training step. */
+  /** Planned peak memory of a training step. */
   readonly peakBytes: number
 }
 
-/** Evaluation and the making of embeddings run in batches of about this many images. */
+/** Approximate batch of evaluation and embedding. */
 const FORWARD_BATCH = 100
-/** Warm-up, and samples beside the training, as in run-trial.ts. */
+/** Steps of warm-up and timing before the training, as in run-trial.ts. */
 const TIMED_STEPS = 30
 
 /** What is executed where all composites are operators: of backends nothing is known here. */
@@ -76,7 +76,7 @@ export function trialWork(config: TrialConfig, data: DataFacts, testImages: numb
   }
 }
 
-/** Training a teacher on the whole training split. */
+/** Returns the work of training a teacher on the whole training split. */
 export function teacherWork(teacher: Teacher, data: DataFacts): readonly WorkPart[] {
   const { epochs, batch } = teacher.training!
   const model = teacherModelOf(teacher, data)
@@ -86,7 +86,7 @@ export function teacherWork(teacher: Teacher, data: DataFacts): readonly WorkPar
   return [{ work, times: (epochs * data.trainImages) / batch }]
 }
 
-/** Embedding so many images. */
+/** Returns the work of embedding so many images. */
 export function embedWork(teacher: Teacher, data: DataFacts, images: number): readonly WorkPart[] {
   const graph = embedGraph(teacherModelOf(teacher, data), FORWARD_BATCH, data.images)
   return [{ work: workOf(graph), times: images / FORWARD_BATCH }]
@@ -99,7 +99,7 @@ const SECONDS_PER_NODE = 5e-6
 /** Starting a process, loading runtime and data, the roofline twice. */
 const SECONDS_PER_JOB = 3
 
-/** A rough estimate; progress corrects it by what it turns out to be. */
+/** Returns a rough estimate, which progress corrects by the time that finished work took. */
 export const estimateSeconds = (parts: readonly WorkPart[], gemmFlopsPerSecond: number): number =>
   parts.reduce(
     (sum, { work: { flops, bytes, nodes }, times }) =>
