@@ -324,7 +324,7 @@ describe('refusals', () => {
     [
       'a width that is no number',
       () => vitParameters({ ...student, width: Number.NaN }),
-      'width must be a positive integer',
+      'width must be a whole number of at least 1, got NaN',
     ],
   ])('%s', (_, build, message) => {
     expect(build).toThrow(message)

@@ -16,7 +16,13 @@ function broken(op: OpName, inputs: readonly TensorType[], attrs: object): Graph
     types: [...inputs, inputs[0] ?? f()],
     inputs: inputs.map((_, value) => ({ name: `x${value}`, value, role: 'batch', donated: false })),
     nodes: [
-      { op, inputs: inputs.map((_, value) => value), outputs: [inputs.length], attrs, scope: '' },
+      {
+        op,
+        inputs: inputs.map((_, value) => value),
+        outputs: [inputs.length],
+        attrs,
+        place: { part: 'other', phase: 'forward' },
+      },
     ] as unknown as Graph['nodes'],
     outputs: [{ name: 'y', value: inputs.length }],
   }
@@ -130,7 +136,10 @@ export const breaches: Breaches = {
     [3, [b(3), f(2), f(2)], {}],
     [3, [b(2), f(2), f(3)], {}],
   ],
-  cast: [[0, [], { dtype: 'int32' }]],
+  cast: [
+    [0, [], { dtype: 'int32' }],
+    [1, [f(2)], { dtype: 'float64' as 'float32' }],
+  ],
   reshape: [
     [0, [], { shape: [] }],
     [1, [f(2)], { shape: [-1, -2] }],
@@ -188,10 +197,12 @@ export const breaches: Breaches = {
     [2, [f(2, 0), f(0), f(0)], { epsilon: 1e-5 }],
     [3, [f(2, 3), f(2), f(3)], { epsilon: 1e-5 }],
     [3, [f(2, 3), f(3), f(1, 3)], { epsilon: 1e-5 }],
+    [4, [f(2, 3), f(3), f(3)], { epsilon: -1 }],
   ],
   gelu: [
     [0, [], { approximate: 'none' }],
     [1, [i(2)], { approximate: 'tanh' }],
+    [2, [f(2)], { approximate: 'fast' as 'tanh' }],
   ],
   quickGelu: unary,
   linear: [
@@ -205,6 +216,8 @@ export const breaches: Breaches = {
     [0, [f(2), f(2)], adam],
     [1, [f(2), f(3), f(2), f(2), ...scalars], adam],
     [2, [f(2), f(2), f(2), f(2), f(1), f(), f()], adam],
+    [3, [f(2), f(2), f(2), f(2), ...scalars], { ...adam, beta1: 1 }],
+    [3, [f(2), f(2), f(2), f(2), ...scalars], { ...adam, epsilon: -1 }],
   ],
 }
 

@@ -11,11 +11,10 @@ import { parameterInputs, type ParameterSpec } from '../nn/parameters.js'
 import {
   classifierParameters,
   classScores,
+  isClassifier,
   vitEmbedding,
   vitParameters,
-  type ClassifierConfig,
   type ClassifierParameters,
-  type ViTConfig,
   type ViTParameters,
 } from '../nn/vit.js'
 import { adamw, type TrainingState } from '../optim/adamw.js'
@@ -49,8 +48,6 @@ export const imagesInput = (
   { channels, size, width = size }: ImageShape,
 ): InputSpec => spec([batch, channels, size, width])
 export const labelsInput = (batch: number): InputSpec => spec([batch], { dtype: 'int32' })
-
-export const isClassifier = (model: ViTConfig): model is ClassifierConfig => 'classes' in model
 
 /** Inputs that carry the teacher's output, or a live teacher's weights. @throws if the teacher is not one that the method takes. */
 function teacherInputs(config: TrainConfig): Pick<StepInputs<InputSpec>, 'teacher'> & {

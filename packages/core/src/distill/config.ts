@@ -34,8 +34,9 @@ export type TeacherSource =
       readonly prototypes?: number
     }
 
-/** `mixed-float16`: products in float16, with float32 parameters and loss scaling (`mixedPrecision`). */
-export type Precision = 'float32' | 'mixed-float16'
+/** `mixed-float16`: matrix products in float16, with float32 parameters and loss scaling (`mixedPrecision`). */
+export const precisions = ['float32', 'mixed-float16'] as const
+export type Precision = (typeof precisions)[number]
 
 export interface TrainConfig {
   /** Name of a method, or a definition of your own (`defineMethod`). */

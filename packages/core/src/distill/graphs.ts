@@ -5,8 +5,11 @@ import type { Graph } from '../graph/graph.js'
 import { spec, trace, type Tensor } from '../graph/trace.js'
 import { parameterInputs } from '../nn/parameters.js'
 import {
+  checkClassifierConfig,
+  checkViTConfig,
   classifierParameters,
   classScores,
+  isClassifier,
   vitEmbedding,
   vitParameters,
   type ClassifierConfig,
@@ -20,7 +23,6 @@ import {
   countCorrect,
   differentiate,
   imagesInput,
-  isClassifier,
   labelsInput,
   lossScaleInput,
   optimize,
@@ -29,6 +31,7 @@ import {
   teacherSignal,
   type StepInputs,
 } from './batch.js'
+import { checkImages, checkTemperature, checkTrainConfig } from './check-config.js'
 import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
 import { methodName } from './methods.js'
 
@@ -47,6 +50,7 @@ import { methodName } from './methods.js'
  * gradient was not finite; the weights of a live teacher are then float16.
  */
 export function trainGraph(config: TrainConfig): Graph {
+  checkTrainConfig(config)
   const inputs = {
     state: stateInputs(studentSpecs(config), scalesLoss(config)),
     ...stepInputs(config),
@@ -66,6 +70,7 @@ export function trainGraph(config: TrainConfig): Graph {
  * anchors), and `gradients.*` of the parameters that have one.
  */
 export function gradientGraph(config: TrainConfig): Graph {
+  checkTrainConfig(config)
   const specs = studentSpecs(config)
   const state = {
     parameters: parameterInputs(specs, { role: 'parameter' }),
@@ -95,6 +100,8 @@ export function gradientGraph(config: TrainConfig): Graph {
  * `predictions` int32[B].
  */
 export function evalGraph(model: ClassifierConfig, batch: number, images: ImageShape): Graph {
+  checkClassifierConfig(model)
+  checkImages(batch, images, model)
   const inputs = {
     state: { parameters: parameterInputs(classifierParameters(model), { role: 'parameter' }) },
     batch: {
@@ -132,6 +139,9 @@ export function embedGraph(
   images: ImageShape,
   temperature = 1,
 ): Graph {
+  checkViTConfig(model)
+  checkImages(batch, images, model)
+  checkTemperature(temperature)
   const specs = isClassifier(model) ? classifierParameters(model) : vitParameters(model)
   const inputs = {
     teacher: parameterInputs(specs as ReturnType<typeof vitParameters>, { role: 'teacher' }),

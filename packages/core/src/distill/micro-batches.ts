@@ -1,5 +1,6 @@
 // A training step in micro-batches (gradient accumulation): the same step as trainGraph's, with the memory of a few images.
 // Gradients are added up micro-batch by micro-batch, and AdamW takes their mean at the end.
+import { checkInteger, fail } from '../check.js'
 import * as op from '../graph/api.js'
 import type { Graph } from '../graph/graph.js'
 import { isTensor, spec, trace, type InputSpec, type Tensor } from '../graph/trace.js'
@@ -20,6 +21,8 @@ import {
   teacherSignal,
   type StepInputs,
 } from './batch.js'
+import { checkLabel } from './centroids.js'
+import { checkTrainConfig } from './check-config.js'
 import { studentSpecs, type TrainConfig } from './config.js'
 import { trainGraph } from './graphs.js'
 import { methodDefinition, methodName } from './methods.js'
@@ -45,11 +48,15 @@ export interface StepPart {
  * @throws where `microBatch` does not divide `batch`.
  */
 export function stepGraphs(config: TrainConfig): readonly StepPart[] {
+  checkTrainConfig(config)
   const { batch, microBatch = batch, method, teacher } = config
   if (microBatch === batch) return [{ graph: trainGraph(config), times: 1 }]
   const times = batch / microBatch
   if (!Number.isInteger(times))
-    throw new Error(`micro-batches of ${microBatch} images do not make up a batch of ${batch}`)
+    fail(
+      `micro-batches of ${microBatch} images do not make up a batch of ${batch}`,
+      'choose a divisor of the batch',
+    )
   const { wholeBatch } = methodDefinition(method)
   const model = wholeBatch && teacher?.kind === 'live' ? teacher.model : undefined
   return [
@@ -68,6 +75,8 @@ export function batchInputs(
   batch: ReadonlyMap<string, HostTensor>,
   index: number,
 ): Map<string, HostTensor> {
+  checkInteger('batchInputs: index', index, 0)
+  const classes = classesOf({ inputs, types })
   const found = new Map<string, HostTensor>()
   for (const { name, value } of inputs) {
     const [group, key] = name.split('.')
@@ -75,13 +84,31 @@ export function batchInputs(
     if (name === 'micro_batch') found.set(name, hostScalar(index, 'int32'))
     else if (tensor && group === 'whole') found.set(name, tensor)
     else if (tensor && group === 'batch')
-      found.set(name, rowsOf(tensor, types[value]!.shape[0]!, index))
+      found.set(name, rowsOf(name, tensor, types[value]!.shape[0]!, index))
+    if (key === 'labels' && classes !== undefined && found.has(name))
+      for (const label of found.get(name)!.data) checkLabel(label, classes)
   }
   return found
 }
 
-/** The `index`-th `rows` rows; a view. */
-function rowsOf({ dtype, shape, data }: HostTensor, rows: number, index: number): HostTensor {
+/** Number of classes of the student whose parameters a graph takes; undefined if it takes none. */
+function classesOf({ inputs, types }: Pick<Graph, 'inputs' | 'types'>): number | undefined {
+  const bias = inputs.find(({ name }) => name === 'state.parameters.classifier.bias')
+  return bias && types[bias.value]!.shape[0]
+}
+
+/** Returns the `index`-th `rows` rows, as a view. @throws UserError if the tensor does not have them. */
+function rowsOf(
+  name: string,
+  { dtype, shape, data }: HostTensor,
+  rows: number,
+  index: number,
+): HostTensor {
+  if ((index + 1) * rows > (shape[0] ?? 0))
+    fail(
+      `${name} has ${shape[0] ?? 'no'} rows, but micro-batch ${index} takes rows ${index * rows} to ${(index + 1) * rows - 1}`,
+      'give one row for each image of the batch',
+    )
   const size = (data.length / shape[0]!) * rows
   const part = data.subarray(index * size, (index + 1) * size)
   return { dtype, shape: [rows, ...shape.slice(1)], data: part } as HostTensor

@@ -1,5 +1,6 @@
 // The settings of a distillation loss, and the presets that decide where the paper's text, its published code and common
 // practice differ. Data only; losses are in loss.ts and methods.ts.
+import { checkInteger } from '../check.js'
 import type { Schedule } from '../optim/schedules.js'
 
 /** How the loss is built where the paper's published code and common practice differ. */
@@ -45,11 +46,13 @@ export const presets = {
 } as const satisfies Record<string, PresetSettings>
 export type Preset = keyof typeof presets
 
-/** Warm-up takes this share of all steps where a preset's schedule has one. */
+/** Share of all steps that the warm-up of a preset's schedule takes, if it has one. */
 const WARMUP_SHARE = 0.05
 
-/** The schedule of a preset for a run of `totalSteps`. */
-export const scheduleOf = ({ schedule }: PresetSettings, totalSteps: number): Schedule =>
-  schedule === 'constant'
+/** Returns a preset's schedule for a run of `totalSteps`. @throws UserError unless that is a whole number of at least 1. */
+export function scheduleOf({ schedule }: PresetSettings, totalSteps: number): Schedule {
+  checkInteger('schedule: totalSteps', totalSteps)
+  return schedule === 'constant'
     ? { kind: 'constant' }
     : { kind: 'cosine', warmupSteps: Math.round(WARMUP_SHARE * totalSteps), totalSteps }
+}

@@ -7,14 +7,16 @@ import { formatType, sameShape } from '../tensor/tensor.js'
 import { onesLike, vjps } from './vjps.js'
 
 /**
- * Gradients of a scalar float loss with respect to `wrt`, traced into the same graph.
- * Undefined where the loss does not depend on a tensor.
- * @throws where the loss is not a float scalar.
+ * Returns the gradients of a float32 scalar `loss` with respect to each tensor of `wrt`, traced into the same graph. A gradient is
+ * undefined if the loss does not depend on its tensor.
+ * @throws if the loss is not a float32 scalar, or a tensor belongs to another trace.
  */
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): (Tensor | undefined)[] {
   if (loss.rank !== 0 || loss.type.dtype !== 'float32')
     throw new Error(`gradients: the loss must be a float scalar, got ${formatType(loss.type)}`)
   const { tracer } = loss
+  if (wrt.some((x) => x.tracer !== tracer))
+    throw new Error('gradients: a tensor belongs to another trace than the loss')
   const nodes = tracer.nodes.slice()
 
   // Only values between `wrt` and the loss need gradients.

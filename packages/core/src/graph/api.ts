@@ -100,7 +100,13 @@ export const broadcastTo = (x: Tensor, shape: Shape): Tensor =>
   sameShape(x.shape, shape) ? x : x.tracer.emit('broadcastTo', [x], { shape })[0]!
 
 export const slice = (x: Tensor, starts: readonly number[], sizes: readonly number[]): Tensor =>
-  sameShape(x.shape, sizes) ? x : x.tracer.emit('slice', [x], { starts, sizes })[0]!
+  sameShape(x.shape, sizes) &&
+  sameShape(
+    starts,
+    x.shape.map(() => 0),
+  )
+    ? x
+    : x.tracer.emit('slice', [x], { starts, sizes })[0]!
 
 /** The part [start, start + size) of one axis. */
 export const sliceAxis = (x: Tensor, axis: number, start: number, size: number): Tensor =>

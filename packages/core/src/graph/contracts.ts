@@ -117,3 +117,4 @@ export const alongAxis = (meaning: string) =>
 export const numbers: readonly DType[] = ['float32', 'float16', 'int32']
 export const floats: readonly DType[] = ['float32', 'float16']
 export const bools: readonly DType[] = ['bool']
+export const dtypes: readonly DType[] = [...numbers, ...bools]

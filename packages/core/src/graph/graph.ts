@@ -7,7 +7,8 @@ import type { AttrsOf, OpName } from './ops.js'
 export type ValueId = number
 
 /** What an input holds between steps, for the split of planned memory. */
-export type Role = 'parameter' | 'optimizer' | 'teacher' | 'batch'
+export const roles = ['parameter', 'optimizer', 'teacher', 'batch'] as const
+export type Role = (typeof roles)[number]
 
 export interface GraphInput {
   readonly name: string
@@ -70,11 +71,12 @@ interface NodeOf<K extends OpName> {
 export type Node<K extends OpName = OpName> = { [P in K]: NodeOf<P> }[K]
 
 /**
- * What a gradient reads of the forward pass and is made again for it instead of kept, within transformer blocks:
- * - `elementwise`: activations, norms and masks, where that saves memory: a few per cent more time.
- * - `blocks`: everything, so that only what goes from block to block is kept: about a third more time.
+ * Results of the forward pass of transformer blocks that are recomputed for the backward pass instead of kept:
+ * - `elementwise`: activations, norms and masks, if that saves memory. Takes a few per cent more time.
+ * - `blocks`: all but the tensors that go from block to block. Takes about a third more time.
  */
-export type Rematerialise = 'elementwise' | 'blocks'
+export const rematerialisations = ['elementwise', 'blocks'] as const
+export type Rematerialise = (typeof rematerialisations)[number]
 
 export interface Graph {
   readonly name: string

@@ -1,5 +1,6 @@
 // How much memory a graph holds while it runs, planned from the graph alone: each buffer lives from the node that
 // makes it to its last use. Exact and the same on every machine; it stands beside every measured peak.
+import { fail } from '../check.js'
 import { bytesOf, type TensorType } from '../tensor/tensor.js'
 import { lastUses, type Graph, type Node, type Role, type ValueId } from './graph.js'
 import { hasTrait } from './traits.js'
@@ -112,6 +113,7 @@ export function planTogether(
   graphs: readonly Graph[],
   options?: Parameters<typeof planMemory>[1],
 ): MemoryPlan {
+  if (graphs.length === 0) fail('planTogether: there must be at least one graph')
   const kept = new Map<string, { readonly type: TensorType; readonly role: Role }>()
   for (const { inputs, types } of graphs)
     for (const { name, value, role } of inputs)

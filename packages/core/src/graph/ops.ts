@@ -15,15 +15,16 @@ import {
   numbers,
   floats,
   bools,
+  dtypes,
   type OpDefinition,
 } from './contracts.js'
+import { formatAttrs } from './format-attrs.js'
 import {
   broadcastShapes,
   formatType,
   isFloat,
   sameShape,
   sizeOf,
-  valuesOf,
   type DType,
   type HostTensor,
   type Shape,
@@ -118,9 +119,12 @@ export const ops = {
   /** float -> int32 truncates towards zero (out of range: undefined); to bool: not equal to zero, so NaN is true. */
   cast: primitive<{ readonly dtype: DType }>({
     signature: 'x -> y: dtype',
-    constraints: [],
+    constraints: [`dtype is one of ${dtypes.join(', ')}`],
     arity: 1,
-    infer: ([x], { dtype }) => [{ dtype, shape: x!.shape }],
+    infer: ([x], { dtype }, check) => {
+      check(dtypes.includes(dtype), 1)
+      return [{ dtype, shape: x!.shape }]
+    },
   }),
 
   // ---- layout --------------------------------------------------------------------------------------------------
@@ -254,9 +258,14 @@ export const ops = {
   layerNorm: composite<{ readonly epsilon: number }>({
     signature:
       'x: float32[…,d], scale, bias: float32[d] -> y: float32[…,d], mean, invStd: float32[…,1]',
-    constraints: ['x is float32 of rank 1 or more', 'd > 0', 'scale and bias are float32[d]'],
+    constraints: [
+      'x is float32 of rank 1 or more',
+      'd > 0',
+      'scale and bias are float32[d]',
+      'epsilon is at least 0',
+    ],
     arity: 3,
-    infer: ([x, scale, bias], _, check) => {
+    infer: ([x, scale, bias], { epsilon }, check) => {
       check(x!.dtype === 'float32' && x!.shape.length >= 1, 1)
       const d = x!.shape.at(-1)!
       check(d > 0, 2)
@@ -264,12 +273,22 @@ export const ops = {
         [scale!, bias!].every((v) => v.dtype === 'float32' && sameShape(v.shape, [d])),
         3,
       )
+      check(epsilon >= 0, 4)
       const statistics: TensorType = { dtype: 'float32', shape: [...x!.shape.slice(0, -1), 1] }
       return [x!, statistics, statistics]
     },
   }),
   /** As torch.nn.functional.gelu; `tanh` is its approximation. */
-  gelu: composite<{ readonly approximate: 'none' | 'tanh' }>(unary('x · Φ(x)')),
+  gelu: composite<{ readonly approximate: 'none' | 'tanh' }>({
+    signature: 'x: float -> y = x · Φ(x)',
+    constraints: ['x is a float', 'approximate is none or tanh'],
+    arity: 1,
+    infer: ([x], { approximate }, check) => {
+      check(isFloat(x!.dtype), 1)
+      check(approximate === 'none' || approximate === 'tanh', 2)
+      return [x!]
+    },
+  }),
   /** x · sigmoid(1.702 x), as in OpenAI's CLIP. */
   quickGelu: composite(unary('x · sigmoid(1.702 x)')),
   /** As torch.nn.Linear, weight in its layout [out, in]. */
@@ -308,9 +327,10 @@ export const ops = {
     constraints: [
       'parameter, gradient, m and v are float32 of one shape',
       'learningRate, correction1 and correction2 are float32 scalars',
+      'beta1 and beta2 are in [0, 1), epsilon and weightDecay are at least 0',
     ],
     arity: 7,
-    infer: (inputs, _, check) => {
+    infer: (inputs, { beta1, beta2, epsilon, weightDecay }, check) => {
       const parameter = inputs[0]!
       check(
         inputs
@@ -322,6 +342,11 @@ export const ops = {
         inputs.slice(4).every((x) => x.dtype === 'float32' && x.shape.length === 0),
         2,
       )
+      check(
+        [beta1, beta2].every((beta) => beta >= 0 && beta < 1),
+        3,
+      )
+      check(epsilon >= 0 && weightDecay >= 0, 3)
       return [parameter, parameter, parameter]
     },
   }),
@@ -349,6 +374,7 @@ export function inferTypes<K extends OpName>(
   inputs: readonly TensorType[],
   attrs: AttrsOf<K>,
 ): TensorType[] {
+  if (!Object.hasOwn(ops, op)) throw new ContractError(`there is no op ${String(op)}`)
   const { constraints, arity, infer } = ops[op] as unknown as OpDefinition<AttrsOf<K>>
   const given = () =>
     `given ${inputs.map(formatType).join(', ') || 'no inputs'} ${formatAttrs(attrs)}`.trimEnd()
@@ -363,22 +389,4 @@ export function inferTypes<K extends OpName>(
     if (!condition)
       throw new ContractError(`${op} C${constraint}: ${constraints[constraint - 1]}; ${given()}`)
   })
-}
-
-/** `{transposeB, axes=0,1}`: what differs from false, in the table's order. */
-export function formatAttrs(attrs: object): string {
-  const parts = Object.entries(attrs).flatMap(([key, value]) => {
-    if (value === false) return []
-    if (value === true) return [key]
-    if (typeof value === 'object' && 'data' in value) return [formatConstant(value as HostTensor)]
-    return [`${key}=${Array.isArray(value) ? `[${value.join(',')}]` : String(value)}`]
-  })
-  return parts.length === 0 ? '' : `{${parts.join(', ')}}`
-}
-
-function formatConstant(tensor: HostTensor): string {
-  const values = Array.from(valuesOf(tensor))
-  return tensor.shape.length === 0
-    ? String(Number(values[0]!.toPrecision(7)))
-    : `${values.slice(0, 4).join(',')}${values.length > 4 ? ',…' : ''}`
 }

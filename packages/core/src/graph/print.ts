@@ -1,7 +1,7 @@
 // Graphs as text: stable, typed, one node a line. Snapshots, error messages and reports show this form.
 import { formatType } from '../tensor/tensor.js'
 import { scopeOf, type Graph, type Node, type ValueId } from './graph.js'
-import { formatAttrs } from './ops.js'
+import { formatAttrs } from './format-attrs.js'
 
 const typed = (graph: Graph, value: ValueId) => `%${value}: ${formatType(graph.types[value]!)}`
 

@@ -1,8 +1,18 @@
 // Tracing: run a function once on symbolic tensors and keep what it did as a graph.
 // Nothing is computed here. Equal nodes are made once, and nodes no output needs are left out.
 import type { HostTensor, Shape, TensorType } from '../tensor/tensor.js'
-import { formatType, sameType } from '../tensor/tensor.js'
-import type { Graph, GraphInput, Node, Part, Place, Role, ValueId } from './graph.js'
+import { checkInteger, checkName } from '../check.js'
+import { bytesPerElement, formatType, sameType } from '../tensor/tensor.js'
+import {
+  roles,
+  type Graph,
+  type GraphInput,
+  type Node,
+  type Part,
+  type Place,
+  type Role,
+  type ValueId,
+} from './graph.js'
 import { inferTypes, type AttrsOf, type OpName } from './ops.js'
 import { flattenTree, mapTree, type MapLeaves } from './tree.js'
 
@@ -61,6 +71,9 @@ export class Tracer {
 
   input(name: string, spec: InputSpec): Tensor {
     const { dtype, shape, role, donated = false } = spec
+    checkName(`input ${name}: dtype`, dtype, Object.keys(bytesPerElement))
+    checkName(`input ${name}: role`, role, roles)
+    for (const size of shape) checkInteger(`input ${name}: each size of its shape`, size, 0)
     const tensor = this.#value({ dtype, shape })
     this.#inputs.push({ name, value: tensor.id, role, donated })
     return tensor

@@ -1,7 +1,8 @@
-// From the graph as traced to the graph a backend runs: composites it lacks become primitives, and local
-// simplifications, common subexpressions and dead code are settled on the way, and what is to be recomputed is.
+// Lowering: from the graph as traced to the graph that a backend runs. Composites that the backend lacks become primitives; the
+// graph is simplified, common subexpressions and dead nodes are removed, and recomputation is made explicit.
+import { checkName } from '../check.js'
 import type { Graph, ValueId } from '../graph/graph.js'
-import { isComposite, type AttrsOf, type CompositeName } from '../graph/ops.js'
+import { isComposite, opNames, type AttrsOf, type CompositeName } from '../graph/ops.js'
 import { Tracer, type Tensor } from '../graph/trace.js'
 import { decompositions } from './decompositions.js'
 import { rematerialise } from './rematerialise.js'
@@ -12,8 +13,12 @@ export interface LowerOptions {
   readonly composites?: readonly CompositeName[]
 }
 
-/** An equal graph with only primitives and the given composites, simplified. Its interface stays the same. */
+/**
+ * Returns an equal graph with only primitives and the given composites, simplified. Inputs and outputs stay the same.
+ * @throws UserError if a name is not that of a composite.
+ */
 export function lower(graph: Graph, { composites = [] }: LowerOptions = {}): Graph {
+  for (const name of composites) checkName('lower: a composite', name, opNames.filter(isComposite))
   const tracer = new Tracer(simplify)
   const values = new Map<ValueId, Tensor>()
   for (const { name, value, role, donated } of graph.inputs)
@@ -31,7 +36,7 @@ export function lower(graph: Graph, { composites = [] }: LowerOptions = {}): Gra
     graph.name,
     new Map(graph.outputs.map(({ name, value }) => [name, values.get(value)!])),
   )
-  // Last, for equal nodes are made only once before.
+  // Recomputation comes last, since the tracer would merge a node with its copy.
   return graph.rematerialise ? rematerialise(lowered, graph.rematerialise) : lowered
 }
 

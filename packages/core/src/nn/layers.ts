@@ -1,7 +1,8 @@
 // The layers a vision transformer is made of, as functions of their parameters.
+import { checkInteger, fail } from '../check.js'
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
-import { hostScalar } from '../tensor/tensor.js'
+import { formatType, hostScalar, sameShape } from '../tensor/tensor.js'
 
 /** Draws dropout masks: one key (seed, step) for the whole graph, one stream for each place that drops. */
 export class Dropout {
@@ -112,12 +113,19 @@ function rotate(x: Tensor, { cos, sin }: Rotation): Tensor {
 }
 
 /**
- * Non-overlapping patches as vectors: [B,C,H,W] -> [B, H/p · W/q, C·p·q], in the layout of a p×q convolution's weight.
- * @param breadth q (default: p).
+ * Cuts images [B,C,H,W] into patches of height p and width q, without overlap, and returns them as vectors
+ * [B, H/p · W/q, C·p·q] in the layout of a p×q convolution's weight.
+ * @param size p; @param breadth q (default: p).
+ * @throws UserError if the images have another rank, or the patches do not divide them.
  */
 export function patches(images: Tensor, size: number, breadth = size): Tensor {
+  if (images.rank !== 4) fail(`images must be [B,C,H,W], got ${formatType(images.type)}`)
+  checkInteger('patches: size', size)
+  checkInteger('patches: breadth', breadth)
   const [batch, channels, height, width] = images.shape as [number, number, number, number]
   const [rows, columns] = [height / size, width / breadth]
+  if (!Number.isInteger(rows) || !Number.isInteger(columns))
+    fail(`patches of ${size}x${breadth} pixels do not divide images of ${height}x${width}`)
   const split = op.reshape(images, [batch, channels, rows, size, columns, breadth])
   return op.reshape(op.transpose(split, [0, 2, 4, 1, 3, 5]), [
     batch,
@@ -133,8 +141,14 @@ export const l2Normalize = (x: Tensor): Tensor => {
 }
 
 /**
- * Mean over rows of -Σ targets · log softmax(scores); scores and targets: [N, classes].
+ * Returns the mean over rows of -Σ targets · log softmax(scores), a scalar; scores and targets: [N, classes].
  * As torch.nn.functional.cross_entropy with class probabilities as targets.
+ * @throws UserError if the shapes differ or are not of rank 2.
  */
-export const crossEntropy = (scores: Tensor, targets: Tensor): Tensor =>
-  op.mul(op.sum(op.mul(targets, op.logSoftmax(scores))), -1 / scores.shape[0]!)
+export function crossEntropy(scores: Tensor, targets: Tensor): Tensor {
+  if (scores.rank !== 2 || !sameShape(scores.shape, targets.shape))
+    fail(
+      `crossEntropy: scores and targets must be [N, classes], got ${formatType(scores.type)} and ${formatType(targets.type)}`,
+    )
+  return op.mul(op.sum(op.mul(targets, op.logSoftmax(scores))), -1 / scores.shape[0]!)
+}

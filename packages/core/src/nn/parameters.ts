@@ -1,11 +1,12 @@
-// Parameters as trees of specifications: shape, first values, and whether weight decay applies.
+// Parameters as trees of specifications: shape, initial values, and whether weight decay applies.
 // The tree's dotted names are the names in checkpoints and in graphs.
+import { checkInteger, checkNumber } from '../check.js'
 import type { InputSpec, Tensor } from '../graph/trace.js'
 import { flattenTree, mapTree, type MapLeaves } from '../graph/tree.js'
 import type { Random } from '../tensor/random.js'
 import { hostTensor, sizeOf, type HostTensor, type Shape } from '../tensor/tensor.js'
 
-/** First values: a number everywhere, uniform in ±bound, or normal with a standard deviation. */
+/** Initial values: a number everywhere, uniform in ±bound, or normal with mean 0 and a standard deviation. */
 type Initial = number | { readonly bound: number } | { readonly std: number }
 
 export interface ParameterSpec {
@@ -18,43 +19,51 @@ export interface ParameterSpec {
 export const isParameterSpec = (node: unknown): node is ParameterSpec =>
   typeof node === 'object' && node !== null && 'initial' in node
 
-/** The tree of tensors that goes with a tree of specifications. */
+/** The tree of symbolic tensors that belongs to a tree of specifications. */
 export type Parameters<S> = MapLeaves<S, ParameterSpec, Tensor>
 
-export const weight = (shape: Shape, initial: Initial): ParameterSpec => ({
-  shape,
-  initial,
-  decay: true,
-})
-export const undecayed = (shape: Shape, initial: Initial): ParameterSpec => ({
-  shape,
-  initial,
-  decay: false,
-})
+/** Specifies a parameter that weight decay applies to. @throws UserError if a size or the initial values make no sense. */
+export const weight = (shape: Shape, initial: Initial): ParameterSpec =>
+  checked({ shape, initial, decay: true })
 
-/** torch.nn.Linear's parameters and first values: both uniform in ±1/√inputs. */
+/** Specifies a parameter that preset `corrected` does not decay, such as a bias. @throws UserError as `weight` does. */
+export const undecayed = (shape: Shape, initial: Initial): ParameterSpec =>
+  checked({ shape, initial, decay: false })
+
+function checked(spec: ParameterSpec): ParameterSpec {
+  const { shape, initial } = spec
+  for (const size of shape) checkInteger('parameter: each size of its shape', size)
+  if (typeof initial === 'number') checkNumber('parameter: its initial value', initial)
+  else if ('bound' in initial)
+    checkNumber('parameter: the bound of its initial values', initial.bound, { least: 0 })
+  else checkNumber('parameter: the deviation of its initial values', initial.std, { least: 0 })
+  return spec
+}
+
+/** Specifies weight [outputs, inputs] and bias [outputs] of torch.nn.Linear, with its initial values: uniform in ±1/√inputs. */
 export const linearParameters = (inputs: number, outputs: number) => ({
   weight: weight([outputs, inputs], { bound: inputs ** -0.5 }),
   bias: undecayed([outputs], { bound: inputs ** -0.5 }),
 })
 
+/** Specifies weight and bias [width] of torch.nn.LayerNorm: ones and zeros. */
 export const normParameters = (width: number) => ({
   weight: undecayed([width], 1),
   bias: undecayed([width], 0),
 })
 
-/** Graph inputs for a tree of parameters. */
+/** Returns graph inputs for a tree of parameters. */
 export const parameterInputs = <S>(
   specs: S,
   rest: Pick<InputSpec, 'role' | 'donated'>,
 ): MapLeaves<S, ParameterSpec, InputSpec> =>
   mapTree(specs, isParameterSpec, ({ shape }) => ({ dtype: 'float32' as const, shape, ...rest }))
 
-/** First values of all parameters by dotted name, drawn in order of definition. */
+/** Returns initial values of all parameters by dotted name, drawn in order of definition. */
 export const initialParameters = (specs: object, random: Random): Map<string, HostTensor> =>
   new Map(drawParameters(specs, random))
 
-/** The same one by one, for models of which the host need not hold a copy. */
+/** Draws initial values one parameter at a time, for models too large to be on the host as a whole. */
 export function* drawParameters(
   specs: object,
   random: Random,
@@ -69,5 +78,6 @@ export function* drawParameters(
   }
 }
 
+/** Returns the number of elements of all parameters of a tree. */
 export const parameterCount = (specs: object): number =>
   [...flattenTree(specs, isParameterSpec).values()].reduce((n, { shape }) => n + sizeOf(shape), 0)

@@ -1,6 +1,7 @@
-// Position embeddings for another image size than a model was trained at: the grid of patches, resized on the host when a
-// checkpoint is loaded. Bicubic, as the published vision transformers do it; images are resized elsewhere (resize.ts).
-import { hostTensor, type HostTensor } from '../tensor/tensor.js'
+// Position embeddings for an image size that a model was not trained at: the grid of patches, resized on the host when a
+// checkpoint is loaded. Bicubic, as the published vision transformers do it. Images are resized in resize.ts.
+import { checkInteger, fail } from '../check.js'
+import { formatType, hostTensor, type HostTensor } from '../tensor/tensor.js'
 
 /** Patches along the height and the width. */
 export interface PatchGrid {
@@ -9,10 +10,10 @@ export interface PatchGrid {
 }
 
 /**
- * Position embeddings [leading + from, width] of a grid of patches for another grid; those of the leading tokens stay.
- * As torch.nn.functional.interpolate(mode='bicubic', align_corners=False) of the grid.
+ * Resizes float32 position embeddings [leading + from, width] of a grid of patches for another grid. The rows of the leading
+ * tokens stay. As torch.nn.functional.interpolate(mode='bicubic', align_corners=False) of the grid.
  * @param leading tokens before the patches, such as the class token.
- * @throws if the rows are not those of the leading tokens and the grid `from`.
+ * @throws UserError if a grid has no whole sizes, or if the rows are not those of the leading tokens and the grid `from`.
  */
 export function resizePositions(
   positions: HostTensor,
@@ -20,9 +21,16 @@ export function resizePositions(
   to: PatchGrid,
   leading = 1,
 ): HostTensor {
+  checkInteger('positions: leading tokens', leading, 0)
+  for (const { rows, columns } of [from, to]) {
+    checkInteger('positions: rows of a grid', rows)
+    checkInteger('positions: columns of a grid', columns)
+  }
+  if (positions.dtype !== 'float32' || positions.shape.length !== 2)
+    fail(`position embeddings must be float32 [tokens, width], got ${formatType(positions)}`)
   const [tokens, width] = positions.shape as [number, number]
   if (tokens !== leading + from.rows * from.columns)
-    throw new Error(
+    fail(
       `position embeddings of ${tokens} tokens are not those of ${leading} leading tokens and ${from.rows}x${from.columns} patches`,
     )
   if (from.rows === to.rows && from.columns === to.columns) return positions

@@ -1,8 +1,9 @@
 // Bilinear resizing with antialiasing, equal to torchvision's: two small matrices, so that graphs resize by matmul
 // and the host by plain loops over the same weights.
+import { checkInteger, fail } from '../check.js'
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
-import { hostTensor } from '../tensor/tensor.js'
+import { formatType, hostTensor } from '../tensor/tensor.js'
 
 /**
  * Weights [to, from] of resizing one axis, as torch.nn.functional.interpolate(mode='bilinear', antialias=True,
@@ -25,8 +26,11 @@ export function resizeWeights(from: number, to: number): Float32Array {
   return weights
 }
 
-/** Resizes images [B,C,H,W] to [B,C,toHeight,toWidth]. */
+/** Resizes images [B,C,H,W] to [B,C,toHeight,toWidth]. @throws UserError if the images have another rank, or a size is no size. */
 export function resize(images: Tensor, toHeight: number, toWidth = toHeight): Tensor {
+  if (images.rank !== 4) fail(`images must be [B,C,H,W], got ${formatType(images.type)}`)
+  checkInteger('resize: toHeight', toHeight)
+  checkInteger('resize: toWidth', toWidth)
   const [, , height, width] = images.shape as [number, number, number, number]
   const weights = (from: number, to: number) =>
     images.tracer.constant(hostTensor('float32', [to, from], resizeWeights(from, to)))

@@ -1,12 +1,15 @@
-// The configuration of a vision transformer, checked, and the published shapes. What it computes is vit.ts.
+// The configuration of a vision transformer, its checks, and the published shapes. The computation is in vit.ts.
+import { checkInteger, checkName, checkNumber, fail } from '../check.js'
 
-export type Activation = 'gelu' | 'geluTanh' | 'quickGelu' | 'silu' | 'relu'
+const activationNames = ['gelu', 'geluTanh', 'quickGelu', 'silu', 'relu'] as const
+export type Activation = (typeof activationNames)[number]
 
 /**
  * How an embedding is made of the tokens: `class`: the class token after the last norm; `mean`: the norm of the patches' mean;
- * `normedMean`: the mean of the normed patches; `attention`: what a learned query attends to, through a block of its own.
+ * `normedMean`: the mean of the normed patches; `attention`: the result of a learned query, through a block of its own.
  */
-export type Pooling = 'class' | 'mean' | 'normedMean' | 'attention'
+const poolings = ['class', 'mean', 'normedMean', 'attention'] as const
+export type Pooling = (typeof poolings)[number]
 
 export interface ViTConfig {
   /** Pixels along one side, or along the height if `imageWidth` is given. */
@@ -76,29 +79,43 @@ const positiveIntegers = [
   'patchWidth',
 ] as const
 
-/** @throws where sizes do not divide or are not positive integers. */
+const flags = ['preNorm', 'layerScale', 'classToken', 'attentionBias', 'gated'] as const
+
+/**
+ * Returns the configuration of a vision transformer if it makes sense.
+ * @throws UserError if a size is not a whole number of at least 1, if sizes do not divide, or if a field has no such value.
+ */
 export function checkViTConfig(config: ViTConfig): ViTConfig {
   const { imageSize, patchSize, width, heads, pooling = 'class', classToken = true } = config
   const { hiddenWidth = 1, projection = 1, ...rest } = config
   const { imageWidth = imageSize, patchWidth = patchSize } = config
   const sizes = { ...rest, hiddenWidth, projection, imageWidth, patchWidth }
-  for (const key of positiveIntegers)
-    if (!Number.isInteger(sizes[key]) || sizes[key] < 1)
-      throw new Error(`vision transformer: ${key} must be a positive integer, got ${sizes[key]}`)
+  for (const key of positiveIntegers) checkInteger(`vision transformer: ${key}`, sizes[key])
+  checkInteger('vision transformer: registers', config.registers ?? 0, 0)
+  for (const key of flags)
+    if (typeof (config[key] ?? false) !== 'boolean')
+      fail(`vision transformer: ${key} must be true or false, got ${String(config[key])}`)
+  checkName('vision transformer: activation', config.activation, activationNames)
+  checkName('vision transformer: pooling', pooling, poolings)
+  if (typeof config.positions === 'object')
+    checkNumber('vision transformer: rotaryBase', config.positions.rotaryBase, {
+      least: 0,
+      open: 'least',
+    })
+  else
+    checkName('vision transformer: positions', config.positions ?? 'learned', ['learned', 'none'])
+  checkNumber('vision transformer: epsilon', config.epsilon, { least: 0, open: 'least' })
+  const share = { least: 0, most: 1, open: 'most' } as const
+  checkNumber('vision transformer: attentionDropout', config.attentionDropout, share)
   if (imageSize % patchSize !== 0)
-    throw new Error(
-      `vision transformer: patch size ${patchSize} does not divide image size ${imageSize}`,
-    )
+    fail(`vision transformer: patch size ${patchSize} does not divide image size ${imageSize}`)
   if (imageWidth % patchWidth !== 0)
-    throw new Error(
-      `vision transformer: patch width ${patchWidth} does not divide image width ${imageWidth}`,
-    )
-  if (width % heads !== 0)
-    throw new Error(`vision transformer: ${heads} heads do not divide width ${width}`)
+    fail(`vision transformer: patch width ${patchWidth} does not divide image width ${imageWidth}`)
+  if (width % heads !== 0) fail(`vision transformer: ${heads} heads do not divide width ${width}`)
   if (pooling === 'class' && !classToken)
-    throw new Error('vision transformer: without a class token, pooling cannot be "class"')
+    fail('vision transformer: without a class token, pooling cannot be "class"')
   if (typeof config.positions === 'object' && (width / heads) % 4 !== 0)
-    throw new Error(
+    fail(
       `vision transformer: rotary positions need heads of a multiple of 4 channels, got ${width / heads}`,
     )
   return config

@@ -1,5 +1,6 @@
 // The vision transformer that students and teachers share: patch embedding, tokens, pre-norm blocks, pooling, and a linear
 // classifier on the embedding. Its options make it the published families: CLIP (and the paper's student), ViT, DINO, SigLIP, BEiT.
+import { checkInteger } from '../check.js'
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
 import { hostTensor } from '../tensor/tensor.js'
@@ -108,6 +109,16 @@ export interface ClassifierConfig extends ViTConfig {
   readonly classes: number
 }
 
+/** Whether a model has a classifier. */
+export const isClassifier = (model: ViTConfig): model is ClassifierConfig => 'classes' in model
+
+/** @throws UserError as `checkViTConfig` does, or if the number of classes is not a whole number of at least 1. */
+export function checkClassifierConfig(config: ClassifierConfig): void {
+  checkViTConfig(config)
+  checkInteger('classifier: classes', config.classes)
+}
+
+/** Returns the specifications of the parameters of an encoder and its classifier. */
 export const classifierParameters = (config: ClassifierConfig) => ({
   ...vitParameters(config),
   classifier: linearParameters(embeddingWidth(config), config.classes),

@@ -1,4 +1,5 @@
-// Learning rates as a function of the step, traced into the training graph.
+// Learning rate schedules: the rate as a function of the step, traced into the training graph.
+import { checkInteger, checkName, checkNumber } from '../check.js'
 import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
 import { hostScalar } from '../tensor/tensor.js'
@@ -12,8 +13,21 @@ export type Schedule =
    */
   | { readonly kind: 'cosine'; readonly warmupSteps: number; readonly totalSteps: number }
 
-/** The learning rate, a float scalar, of the step with index `step` (int32 scalar, from 0). */
+/** @throws UserError unless a schedule is a known one with whole numbers of steps. */
+export function checkSchedule(schedule: Schedule): void {
+  checkName('schedule: kind', schedule.kind, ['constant', 'cosine'])
+  if (schedule.kind === 'constant') return
+  checkInteger('schedule: warmupSteps', schedule.warmupSteps, 0)
+  checkInteger('schedule: totalSteps', schedule.totalSteps)
+}
+
+/**
+ * Returns the learning rate, a float scalar, of the step with index `step` (int32 scalar, from 0).
+ * @param base the highest rate. @throws UserError if the schedule or the rate makes no sense.
+ */
 export function learningRate(schedule: Schedule, base: number, step: Tensor): Tensor {
+  checkSchedule(schedule)
+  checkNumber('learning rate', base, { least: 0 })
   if (schedule.kind === 'constant') return step.tracer.constant(hostScalar(base))
   const { warmupSteps, totalSteps } = schedule
   const t = op.cast(step, 'float32')

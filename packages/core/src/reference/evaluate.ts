@@ -50,9 +50,9 @@ export const byKernels =
   }
 
 /**
- * Runs a graph in float64 on the host; inputs and outputs go by name. Inputs may be float64 too (a ReferenceTensor), as finite
+ * Runs a graph in float64 on the host and returns its outputs by name. Inputs may be float64 too (a ReferenceTensor), as finite
  * differences need.
- * @throws where an input is missing or has another type than the graph says.
+ * @throws if an input is missing or has another type or length than the graph says.
  */
 export function evaluate(
   graph: Graph,
@@ -65,6 +65,10 @@ export function evaluate(
       throw new Error(
         `graph ${graph.name}: input ${name} is ${formatType(type)}, ` +
           (given ? `${formatType(given)} was given` : 'and was not given'),
+      )
+    if (given.data.length !== sizeOf(type.shape))
+      throw new Error(
+        `graph ${graph.name}: input ${name} is ${formatType(type)}, ${given.data.length} elements were given`,
       )
     return given.data instanceof Float64Array
       ? (given as ReferenceTensor)

@@ -1,5 +1,6 @@
 // What a tensor is outside any backend: a dtype, a shape, and on the host a typed array in row-major order.
 // Nothing here computes; the ops are in graph/, their meaning in reference/.
+import { checkInteger, checkName, fail } from '../check.js'
 import { fromFloat16, toFloat16 } from './float16.js'
 
 /** Element types. `bool` is stored on the host as one byte, 0 or 1. */
@@ -92,25 +93,36 @@ const arrayOf = {
 }
 
 /**
- * A host tensor over `data` (not copied), or zeros. Numbers that are not in an array of the dtype's are rounded to it.
- * @throws when the length of `data` is not the product of `shape`, or its class not that of `dtype`.
+ * Returns a host tensor over `data` (not copied), or of zeros. Floats in an array of another class are copied and rounded.
+ * @throws UserError if the length of `data` is not the product of `shape`, if a size is not a whole number, or if an element
+ * of an int32 or bool tensor is not a whole number in its range.
  */
 export function hostTensor<D extends DType>(
   dtype: D,
   shape: Shape,
   data?: HostArrays[D] | readonly number[] | Float64Array,
 ): Extract<HostTensor, { dtype: D }> {
+  checkName('tensor: dtype', dtype, Object.keys(bytesPerElement))
+  for (const size of shape) checkInteger('tensor: each size of its shape', size, 0)
+  if (data && !(data instanceof arrayOf[dtype]) && (dtype === 'int32' || dtype === 'bool'))
+    for (const value of data) checkWhole(dtype, value)
   const asWords = dtype === 'float16' && data && !(data instanceof Uint16Array)
   const array = asWords ? Uint16Array.from(data, toFloat16) : (data ?? sizeOf(shape))
   const values = array instanceof arrayOf[dtype] ? array : new arrayOf[dtype](array as number)
   if (values.length !== sizeOf(shape))
-    throw new Error(
+    fail(
       `tensor ${formatType({ dtype, shape })} needs ${sizeOf(shape)} elements, got ${values.length}`,
     )
   return { dtype, shape: [...shape], data: values } as unknown as Extract<HostTensor, { dtype: D }>
 }
 
-/** A scalar host tensor. */
+/** @throws UserError unless a value can be held without a change. */
+function checkWhole(dtype: 'int32' | 'bool', value: number): void {
+  if (dtype === 'bool') checkInteger('tensor: an element of a bool tensor', Number(value), 0, 1)
+  else checkInteger('tensor: an element of an int32 tensor', value, -(2 ** 31), 2 ** 31 - 1)
+}
+
+/** Returns a scalar host tensor. @throws UserError as `hostTensor` does. */
 export const hostScalar = (value: number, dtype: DType = 'float32'): HostTensor =>
   hostTensor(dtype, [], [value])
 

@@ -1,0 +1,67 @@
+// Checks of what training and inference graphs are configured by, before anything is traced.
+import { checkInteger, checkName, checkNumber, fail } from '../check.js'
+import { rematerialisations } from '../graph/graph.js'
+import { checkClassifierConfig, checkViTConfig, isClassifier, type ViTConfig } from '../nn/vit.js'
+import { checkSchedule } from '../optim/schedules.js'
+import { precisions, type ImageShape, type TeacherSource, type TrainConfig } from './config.js'
+import { methodDefinition } from './methods.js'
+import type { PresetSettings } from './settings.js'
+
+/** @throws UserError that names the first field of a training configuration with a value that makes no sense. */
+export function checkTrainConfig(config: TrainConfig): void {
+  const { student, batch, microBatch, images, teacher, settings, optimizer } = config
+  const { precision = 'float32', rematerialise } = config
+  methodDefinition(config.method)
+  checkClassifierConfig(student)
+  checkImages(batch, images, student)
+  if (microBatch !== undefined) checkInteger('microBatch', microBatch, 1, batch)
+  if (teacher) checkTeacher(teacher, images)
+  checkSettings(settings)
+  checkNumber('optimizer: learningRate', optimizer.learningRate, { least: 0 })
+  checkNumber('optimizer: weightDecay', optimizer.weightDecay, { least: 0 })
+  checkNumber('optimizer: beta1', optimizer.beta1, { least: 0, most: 1, open: 'most' })
+  checkNumber('optimizer: beta2', optimizer.beta2, { least: 0, most: 1, open: 'most' })
+  checkNumber('optimizer: epsilon', optimizer.epsilon, { least: 0, open: 'least' })
+  checkSchedule(config.schedule)
+  checkName('precision', precision, precisions)
+  if (rematerialise !== undefined) checkName('rematerialise', rematerialise, rematerialisations)
+}
+
+/** @throws UserError unless a number of images and their shape make sense for a model. */
+export function checkImages(batch: number, { channels, size }: ImageShape, model: ViTConfig): void {
+  checkInteger('batch', batch)
+  checkInteger('images: channels', channels)
+  checkInteger('images: size', size)
+  if (channels !== 1 && channels !== model.channels)
+    fail(
+      `images of ${channels} channels do not fit a model that sees ${model.channels}`,
+      `give images of ${model.channels} channels, or of one that stands for all`,
+    )
+}
+
+function checkTeacher(teacher: TeacherSource, images: ImageShape): void {
+  checkName('teacher: kind', teacher.kind, ['live', 'stored'])
+  if (teacher.kind === 'live') {
+    const { model } = teacher
+    if (isClassifier(model)) checkClassifierConfig(model)
+    else checkViTConfig(model)
+    checkImages(1, images, model)
+  } else {
+    checkInteger('teacher: width', teacher.width)
+    if (teacher.prototypes !== undefined) checkInteger('teacher: prototypes', teacher.prototypes)
+  }
+}
+
+function checkSettings(settings: PresetSettings): void {
+  checkName('settings: classScores', settings.classScores, ['logits', 'probabilities'])
+  checkName('settings: logitScale', settings.logitScale, ['none', 'learned'])
+  checkName('settings: sameClass', settings.sameClass, ['positive', 'negative'])
+  checkName('settings: decay', settings.decay, ['all', 'matrices'])
+  checkName('settings: schedule', settings.schedule, ['constant', 'cosine'])
+  checkTemperature(settings.temperature)
+  checkNumber('settings: kdWeight', settings.kdWeight, { least: 0 })
+}
+
+/** @throws UserError unless a temperature is a number above 0. */
+export const checkTemperature = (temperature: number): void =>
+  checkNumber('temperature', temperature, { least: 0, open: 'least' })
