@@ -19,6 +19,7 @@ import {
   type Backend,
   type ClassifierParameters,
   type HostTensor,
+  type Shape,
 } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -174,6 +175,82 @@ describe('loading a checkpoint', () => {
     expect(() => loadHfTeacher(at)).toThrow("resample 6 is none of Pillow's filters")
     write({ do_center_crop: false, size: { height: 16, width: 20 }, image_mean: 0.5 })
     expect(loadHfTeacher(at).model).toMatchObject({ imageSize: 16, imageWidth: 20 })
+  })
+
+  /** Writes the weights anew, with other names or element types. */
+  const rewrite = (
+    at: string,
+    change: (name: string, tensor: HostTensor) => [string, string, Shape, Uint8Array][],
+  ): void => {
+    const file = join(at, 'model.safetensors')
+    const { tensors } = parseSafetensors(readFileSync(file))
+    const parts = [...tensors].flatMap(([name, tensor]) => change(name, tensor))
+    const header: Record<string, object> = {}
+    let end = 0
+    for (const [name, dtype, shape, bytes] of parts)
+      header[name] = { dtype, shape, data_offsets: [end, (end += bytes.length)] }
+    const json = Buffer.from(JSON.stringify(header))
+    const length = Buffer.alloc(8)
+    length.writeBigUInt64LE(BigInt(json.length))
+    writeFileSync(file, Buffer.concat([length, json, ...parts.map(([, , , bytes]) => bytes)]))
+  }
+  const bytesOf = ({ data }: HostTensor) =>
+    new Uint8Array(Float32Array.from(data as Float32Array).buffer)
+
+  it.each(['module.', '_orig_mod.', 'model.vit.', 'backbone.'])(
+    'finds names behind %s',
+    (prefix) => {
+      const at = copy('hf-vit')
+      const before = loadHfTeacher(at)
+      rewrite(at, (name, tensor) => [[prefix + name, 'F32', tensor.shape, bytesOf(tensor)]])
+      expect(loadHfTeacher(at).parameters).toEqual(before.parameters)
+    },
+  )
+
+  it('says which names there are if none is known', () => {
+    const at = copy('hf-vit')
+    let number = 0
+    rewrite(at, (_, tensor) => [[`x${number++}`, 'F32', tensor.shape, bytesOf(tensor)]])
+    expect(() => loadHfTeacher(at)).toThrow(
+      /no tensor ends in embeddings\.patch_embeddings\.projection\.weight; it has x\d+/,
+    )
+  })
+
+  it('does not mind tensors that nothing reads, whatever their type', () => {
+    const at = copy('hf-vit')
+    const before = loadHfTeacher(at)
+    let extra = ['U8', 'F4', 'C64', 'X9']
+    rewrite(at, (name, tensor) => {
+      const others = extra.map((dtype): [string, string, Shape, Uint8Array] => [
+        `other.${dtype}`,
+        dtype,
+        [8],
+        new Uint8Array(dtype === 'C64' ? 64 : dtype === 'F4' ? 4 : 8),
+      ])
+      extra = []
+      return [[name, 'F32', tensor.shape, bytesOf(tensor)], ...others]
+    })
+    expect(loadHfTeacher(at).parameters).toEqual(before.parameters)
+  })
+
+  it('reads floats of eight bits, with their scales', () => {
+    const at = copy('hf-vit')
+    const scale = Uint8Array.from(new Uint8Array(Float32Array.of(0.5).buffer))
+    // 0x38 is 1 with three bits of fraction, 0xbe is -1.5 with two.
+    rewrite(at, (name, tensor) => {
+      const values = (byte: number) => new Uint8Array(tensor.data.length).fill(byte)
+      if (name.endsWith('layer.0.intermediate.dense.weight'))
+        return [
+          [name, 'F8_E4M3', tensor.shape, values(0x38)],
+          [`${name}_scale`, 'F32', [1], scale],
+        ]
+      if (name.endsWith('layer.0.output.dense.weight'))
+        return [[name, 'F8_E5M2', tensor.shape, values(0xbe)]]
+      return [[name, 'F32', tensor.shape, bytesOf(tensor)]]
+    })
+    const { parameters } = loadHfTeacher(at)
+    expect(new Set(parameters.get('blocks.0.fc1.weight')!.data)).toEqual(new Set([0.5]))
+    expect(new Set(parameters.get('blocks.0.fc2.weight')!.data)).toEqual(new Set([-1.5]))
   })
 
   it('takes the vision tower out of a whole CLIP', () => {

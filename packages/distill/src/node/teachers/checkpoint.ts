@@ -53,13 +53,19 @@ export function openCheckpoint(directory: string): Checkpoint {
     read(name) {
       const tensor = readerOf(name).read(name)
       if (!storageOf(name).startsWith('F8')) return tensor
-      const scales = [`${name}_scale`, `${name}_scale_inv`].filter((scale) => home.has(scale))
-      if (scales.length === 0) return tensor
-      return scaled(tensor, readerOf(scales[0]!).read(scales[0]!), directory, scales[0]!)
+      const scale = scaleNames(name).find((candidate) => home.has(candidate))
+      return scale ? scaled(tensor, readerOf(scale).read(scale), directory, scale) : tensor
     },
     close: () => readers.forEach((reader) => reader.close()),
   }
 }
+
+/** Where the scale of a tensor of eight bits can be. */
+export const scaleNames = (name: string): readonly string[] => [
+  `${name}_scale`,
+  `${name}_scale_inv`,
+  name.replace(/weight$/, 'scale_weight'),
+]
 
 /** One scale for the whole tensor, or one for each row. */
 function scaled(

@@ -20,7 +20,7 @@ import { z } from 'zod'
 
 import type { ModelInput } from '../data/input.js'
 import type { Size } from '../data/resize.js'
-import { listNames, openCheckpoint, type Checkpoint } from './checkpoint.js'
+import { listNames, openCheckpoint, scaleNames, type Checkpoint } from './checkpoint.js'
 import { families, Unsupported, type Family, type FamilyModel } from './hf-families.js'
 import { describeIssues, readHfJson } from './hf-json.js'
 import { findPrefixes, TensorNames } from './hf-names.js'
@@ -214,12 +214,11 @@ function checkBlocks({ checkpoint, names, model, type }: PublishedEncoder): void
     const source = names.find(name)
     const parts =
       typeof source === 'string' ? [source] : 'part' in source ? [source.name] : source.stack
-    for (const part of parts) used.add(part)
+    for (const part of parts) for (const read of [part, ...scaleNames(part)]) used.add(read)
   }
-  const scale = (name: string) => name.replace(/_scale(_inv)?$/, '')
   const unread = names
     .blockTensors(checkpoint.names)
-    .find((name) => checkpoint.isFloat(name) && !used.has(name) && !used.has(scale(name)))
+    .find((name) => checkpoint.isFloat(name) && !used.has(name))
   if (unread !== undefined)
     throw new UserError(
       `${checkpoint.directory}: a ${type} of ${model.layers} layers as in config.json does not read the tensor ${unread}`,

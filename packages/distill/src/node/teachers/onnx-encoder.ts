@@ -280,7 +280,7 @@ function readInput(
 /** The class that transformers takes for the model beside the file; a plain one if nothing tells. */
 function modelProcessor(folders: readonly string[]): string {
   const file = folders.map((folder) => join(folder, 'config.json')).find((path) => existsSync(path))
-  if (file === undefined) return 'ViTImageProcessor'
-  const { model_type } = readHfJson(file, 'fix or remove the file')
-  return processorOfModel[String(model_type)] ?? 'ViTImageProcessor'
+  const { model_type: type } = file ? readHfJson(file, 'fix or remove the file') : {}
+  if (typeof type !== 'string') return 'ViTImageProcessor'
+  return processorOfModel[type] ?? `${type} (a model without a known processor)`
 }
