@@ -47,13 +47,13 @@ export type {
   NamedTensors,
   Teacher,
 } from './training/teacher.js'
-export {
-  type CommonOptions,
-  type Epoch,
-  type FitOptions,
-  Trainer,
-  type TrainerOptions,
-} from './training/trainer.js'
+export { Trainer } from './training/trainer.js'
+export type {
+  CommonOptions,
+  Epoch,
+  FitOptions,
+  TrainerOptions,
+} from './training/trainer-options.js'
 export {
   type LossScale,
   NonFiniteGradientsError,
