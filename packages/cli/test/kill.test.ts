@@ -13,7 +13,7 @@ import { childrenOf, isAlive, kill, sleep } from './processes.js'
 import { tinyGrid, writeConfig, writeTinyDataset } from '../../distill/test/tiny.js'
 
 const kills = Number(process.env['EMBED_KD_KILLS'] ?? 5)
-const SECONDS_PER_KILL = 20
+const SECONDS_PER_KILL = 60
 /** Longer than a trial takes, so that every moment of one is hit. */
 const LATEST_MS = 4000
 
