@@ -130,6 +130,7 @@ export {
   type Failure,
   failuresOf,
 } from './analysis/outcomes.js'
+export { firstStart, historiesOf, type History } from './analysis/history.js'
 export { methodSentences } from './analysis/method-words.js'
 export { PAPER } from './analysis/paper.js'
 export { type Content, type Payload, unpack } from './analysis/payload.js'

@@ -17,6 +17,7 @@ import {
   exhaustionSentence,
   extrapolatedEpochSeconds,
   failuresOf,
+  historiesOf,
   hostPeakBytes,
   MEASURES,
   ratioOf,
@@ -339,6 +340,27 @@ test('recommendations name the largest batch that fits with each method', () => 
   expect(others).toEqual([])
   expect(first).toMatchObject({ embedBatch: 256, teacherBatch: 64, common: { batch: 64 } })
   expect(first!.common!.memory!.value).toBeGreaterThan(1)
+})
+
+test('a history steps at the version that changed the time, and at no other', () => {
+  const version = (commit: string, noise: number, slowdown: number) =>
+    syntheticRecords({ teachers: ['vit-mini'], batches: [16], commit, noise, slowdown })
+  const versions = [
+    ...version('aaaaaaaa', 0, 1),
+    ...version('bbbbbbbb', 100_000, 1),
+    ...version('cccccccc', 200_000, 1.5),
+  ]
+  const histories = historiesOf(configurationsOf(versions))
+  expect(histories).toHaveLength(4)
+  for (const { points } of histories) {
+    expect(points.map(({ configuration }) => configuration.scope.version)).toEqual([
+      'commit aaaaaaa',
+      'commit bbbbbbb',
+      'commit ccccccc',
+    ])
+    expect(points.map(({ step }) => step).at(-1)).toBe(true)
+  }
+  expect(historiesOf(configurationsOf(records))).toEqual([])
 })
 
 describe('the calculator', () => {

@@ -127,13 +127,14 @@ function changesOf(
   }
   return compared.flatMap((measure) => {
     const ratio = ratioOf(after, before, measure)
-    if (ratio === undefined || !isReal(ratio, measure)) return []
+    if (ratio === undefined || !isSupportedChange(ratio, measure)) return []
     const verdict = ratio.value > 1 === (measure.better === 'higher') ? 'better' : 'worse'
     return [{ before, after, figure: { measure, ratio }, verdict }]
   })
 }
 
-function isReal(ratio: Ratio, measure: Measure): boolean {
+/** Whether the data support that a ratio differs from 1: by its interval over runs, or between single runs by its size. */
+export function isSupportedChange(ratio: Ratio, measure: Measure): boolean {
   if (measure.exact === true) return ratio.value !== 1
   if (coversRuns(ratio.over)) return excludesOne(ratio)
   const large = Math.abs(Math.log(ratio.value)) > SINGLE_RUN_THRESHOLD

@@ -3,6 +3,7 @@ import { breakEvenFigure } from './break-even.js'
 import { plannedMeasured, roofline } from './checks.js'
 import { curves } from './curves.js'
 import type { Figure } from './figure.js'
+import { history } from './history.js'
 import { paperFigure } from './paper-figure.js'
 import { pareto } from './pareto.js'
 import { ratios } from './ratios.js'
@@ -18,4 +19,5 @@ export const FIGURES: readonly Figure[] = [
   breakEvenFigure,
   plannedMeasured,
   roofline,
+  history,
 ]
