@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 import { trialConfigSchema } from '../src/axes/config.js'
+import { measureTrial } from '../src/trial/measure-trial.js'
 import { runJob, type JobLimits } from '../src/trial/run-job.js'
 import { temporaryDirectory } from '../../distill/test/temporary.js'
 import { tinyStudent, writeTinyDataset } from '../../distill/test/tiny.js'
@@ -43,13 +44,28 @@ describe('a trial in a child process', () => {
       },
     })
     if (outcome.status !== 'ok') return
-    const { time, cost, memory, curves } = outcome.output
+    const { time, cost, curves } = outcome.output
     expect(time!.stepSeconds).toHaveLength(2)
     expect(time!.epochSeconds).toBeCloseTo((time!.medianSeconds * 120) / 16, -1)
     expect(curves!.loss).toHaveLength(time!.warmupSteps + 2)
     const { peakSplit, peakBytes } = cost!.planned!
     expect(Object.values(peakSplit).reduce((a, b) => a + b)).toBe(peakBytes)
+  })
+
+  it('measures memory in a process of its own, as often as it says', async () => {
+    const outcome = await measureTrial({ config: trial('works') }, { timeoutSeconds: 60 })
+    expect(outcome.status).toBe('ok')
+    if (outcome.status !== 'ok') return
+    const { memory, cost } = outcome.output
+    expect(memory!.peakSamplesRssBytes).toHaveLength(5)
+    expect(memory!.peakSamplesRssBytes).toContain(memory!.peakRssBytes)
     expect(memory!.peakRssBytes).toBeGreaterThan(cost!.planned!.residentBytes)
+    expect(memory!.peakRssBytes).toBeGreaterThan(memory!.baselineRssBytes)
+  })
+
+  it('says that memory ran out before it trains for long', async () => {
+    const limits = { timeoutSeconds: 60, memoryLimitBytes: 2 ** 20 }
+    expect(await measureTrial({ config: trial('works') }, limits)).toMatchObject({ status: 'oom' })
   })
 
   it('reports how far it is', async () => {

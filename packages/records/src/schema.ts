@@ -96,9 +96,20 @@ const cost = z
 
 const memory = z
   .strictObject({
-    baselineRssBytes: bytes.describe('with runtime and data loaded, before anything is made'),
+    source: z
+      .enum(['step', 'process'])
+      .optional()
+      .describe(
+        'whether the peak is that of a step, or of the whole process where the system counts no other',
+      ),
+    baselineRssBytes: bytes.describe('with runtime and data loaded, before the step is compiled'),
     residentRssBytes: bytes.optional().describe('between two steps'),
-    peakRssBytes: bytes.describe("the process's own high-water mark over the timed steps"),
+    peakRssBytes: bytes.describe("median over steps of the process's own high-water mark"),
+    peakSamplesRssBytes: z
+      .array(bytes)
+      .min(1)
+      .optional()
+      .describe('the high-water mark of each step'),
     sampledPeakRssBytes: bytes
       .optional()
       .describe('the most that was seen from outside over the whole trial, at intervals'),

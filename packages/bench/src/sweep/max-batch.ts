@@ -5,7 +5,8 @@ import { describeTrial } from '@embed-kd/records'
 import type { TrialConfig } from '../trial/config.js'
 import type { Report } from '@embed-kd/distill'
 import type { TrialResult } from '../trial/protocol.js'
-import { runJob, type JobLimits } from '../trial/run-job.js'
+import { measureTrial } from '../trial/measure-trial.js'
+import type { JobLimits } from '../trial/run-job.js'
 import { planTrials, type PlannedTrial } from './plan.js'
 import type { Preparations } from './prepare.js'
 
@@ -103,7 +104,7 @@ export async function findMaxBatches(
           ...(teacherFile === undefined ? {} : { teacherFile }),
           ...(embeddingsFile === undefined ? {} : { embeddingsFile }),
         }
-        const outcome = await runJob('trial', job, { ...limits, plannedBytes }, report)
+        const outcome = await measureTrial(job, { ...limits, plannedBytes }, report)
         if (outcome.status === 'ok') measured = outcome.output
         else if (outcome.status !== 'oom')
           throw failed(one, 'reason' in outcome ? outcome.reason : outcome.status)

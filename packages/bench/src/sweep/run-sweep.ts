@@ -4,7 +4,8 @@ import { describeTrial, varyingAxes, type BenchRecord } from '@embed-kd/records'
 
 import { captureEnvironment, refreshEnvironment } from '../measure/environment.js'
 import type { Progress } from '@embed-kd/distill'
-import { runJob, type JobLimits } from '../trial/run-job.js'
+import { measureTrial } from '../trial/measure-trial.js'
+import type { JobLimits } from '../trial/run-job.js'
 import { unavailableReason, probeBackends } from './availability.js'
 import { estimateTrials, SweepClock } from './clock.js'
 import { makeRecord, type TrialOutcome } from './make-record.js'
@@ -53,8 +54,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
     prepared: Prepared,
   ): Promise<TrialOutcome | undefined> => {
     const { teacherFile, embeddingsFile } = prepared
-    const outcome = await runJob(
-      'trial',
+    const outcome = await measureTrial(
       {
         config: trial.config,
         ...(teacherFile === undefined ? {} : { teacherFile }),

@@ -9,6 +9,8 @@ import type { FromChild, Handlers, JobKind, Opened, Order } from './protocol.js'
 const handlers: Handlers = {
   trial: async (input, report, opened) =>
     (await import('./run-trial.js')).runTrial(input, report, opened),
+  memory: async (input, report, opened) =>
+    (await import('./measure-memory.js')).measureMemory(input, report, opened),
   profile: async (input, report) =>
     (await import('./profile-trial.js')).profileTrial(input, report),
   'train-teacher': async (input, report) =>

@@ -16,11 +16,14 @@ export interface TrialJob {
   readonly embeddingsFile?: string
 }
 
-/** The parts of a record that a trial's child measured. */
+/** The parts of a record that a trial's children measured. */
 export type TrialResult = Pick<
   BenchRecord,
   'time' | 'roofline' | 'cost' | 'memory' | 'energy' | 'curves' | 'lossScale' | 'accuracy' | 'graph'
 > & { readonly versions: Readonly<Record<string, string>> }
+
+/** The memory of a trial's step. */
+export type MemoryResult = NonNullable<BenchRecord['memory']>
 
 /** Training of one of a sweep's own teachers. */
 export interface TeacherJob extends DataChoice {
@@ -63,7 +66,9 @@ export interface ProbeJob {
 }
 
 export interface Jobs {
-  trial: { input: TrialJob; output: TrialResult }
+  /** Everything but the memory. */
+  trial: { input: TrialJob; output: Omit<TrialResult, 'memory'> }
+  memory: { input: TrialJob; output: MemoryResult }
   profile: { input: TrialJob; output: StepProfile }
   'train-teacher': { input: TeacherJob; output: TeacherResult }
   embed: { input: EmbedJob; output: EmbedResult }

@@ -50,6 +50,16 @@ const LEAST_HEAP_BYTES = 2 ** 20
 /** glibc accepts no more. */
 const MOST_IN_HEAP_BYTES = 32 * 2 ** 20
 
+/**
+ * A process whose memory is measured returns what it frees: each larger tensor is mapped by itself, threads share one arena, and
+ * JavaScript's young generation stays small. What the allocator would keep for later is then no part of the peak.
+ */
+const RETURN_HEAP = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: `${2 ** 17}`,
+  MALLOC_MMAP_THRESHOLD_: `${2 ** 16}`,
+}
+
 /** Child processes that have not ended. */
 const running = new Set<number>()
 
@@ -64,8 +74,11 @@ export function runJob<K extends JobKind>(
 ): Promise<Outcome<Jobs[K]['output']>> {
   const killsBefore = kernelOomKills()
   const child = fork(CHILD, [`${process.pid}`], {
-    execArgv: ['--expose-gc'],
-    env: { ...process.env, ...keepHeap(limits.plannedBytes ?? 2 ** 40) },
+    execArgv: ['--expose-gc', ...(kind === 'memory' ? ['--max-semi-space-size=1'] : [])],
+    env: {
+      ...process.env,
+      ...(kind === 'memory' ? RETURN_HEAP : keepHeap(limits.plannedBytes ?? 2 ** 40)),
+    },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
   })

@@ -1,5 +1,5 @@
-// One trial, in a process of its own: what loading costs, the roofline, the timed steps with their memory, then the
-// training for accuracy. Memory and time are those of the same few steps for every trial, trained to the end or not.
+// One trial, in a process of its own: the roofline, the timed steps, then the training for accuracy. Time is that of the same
+// few steps for every trial, trained to the end or not. Memory is measured in another process (measure-memory.ts).
 import { createHash } from 'node:crypto'
 
 import { print, type Backend } from '@embed-kd/core'
@@ -15,7 +15,7 @@ import {
 
 import { costOf } from '../measure/cost.js'
 import { countEnergy } from '../measure/energy.js'
-import { ownMemory, resetPeak } from '../measure/memory.js'
+import { collectGarbage } from '../measure/memory.js'
 import { gemmRoofline, isNoisy, warmUp, type Roofline } from '../measure/roofline.js'
 import { median } from '../measure/statistics.js'
 import { measureSteps, summarizeTimes, type StepTimes, type TimingPlan } from '../measure/steps.js'
@@ -48,7 +48,7 @@ export async function runTrial(
   job: TrialJob,
   report: Report,
   opened: Opened,
-): Promise<TrialResult> {
+): Promise<Omit<TrialResult, 'memory'>> {
   const { config } = job
   report({ phase: 'loading', done: 0, total: 1 })
   const backend = await openBackend(config.backend, config.precision)
@@ -62,7 +62,6 @@ export async function runTrial(
   const dtype = config.precision === undefined ? 'float32' : 'float16'
   await warmUp(backend, dtype)
   collectGarbage()
-  const baselineRssBytes = ownMemory().rssBytes
   const before = await gemmRoofline(backend, dtype)
 
   report({ phase: 'compiling', done: 0, total: 1 })
@@ -70,7 +69,6 @@ export async function runTrial(
   const signal = await openTrialSignal(job, feed, dataset)
   const trainer = await openTrainer(backend, config, dataset, feed, signal, trainImages)
   collectGarbage()
-  resetPeak()
 
   const curves = new CurveBook()
   const bench: Bench = { config, splits, backend, feed, trainer, signal, curves, report }
@@ -79,8 +77,6 @@ export async function runTrial(
   const times = await timeSteps(bench)
   const timingSeconds = (performance.now() - timingFrom) / 1000
   const joules = energy()
-  const { rssBytes, peakRssBytes } = ownMemory()
-  const deviceBytes = backend.capabilities.hostMemory ? undefined : backend.memory().bytes
 
   let trained: Trained | undefined
   if (config.epochs !== undefined) {
@@ -111,12 +107,6 @@ export async function runTrial(
       epochExtrapolated: trained === undefined,
     },
     cost: stepCost,
-    memory: {
-      baselineRssBytes,
-      residentRssBytes: rssBytes,
-      peakRssBytes,
-      ...(deviceBytes === undefined ? {} : { deviceResidentBytes: deviceBytes }),
-    },
     roofline: {
       ...rooflineOf(stepCost.stepFlops / time.medianSeconds, before, after),
       ...(dtype === 'float32' ? {} : { dtype }),
@@ -244,6 +234,3 @@ function rooflineOf(
     noisy: isNoisy(before, after),
   }
 }
-
-/** Children run with --expose-gc, so that what was let go of does not count as memory in use. */
-const collectGarbage = (): void => (globalThis as { gc?: () => void }).gc?.()

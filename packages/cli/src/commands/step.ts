@@ -11,12 +11,17 @@ import {
   formatShare,
   formatTable,
 } from '@embed-kd/records/terminal'
-import { captureEnvironment } from '@embed-kd/bench'
-import { describeProfile } from '@embed-kd/bench'
-import { expandGrids, parseGrids } from '@embed-kd/bench'
-import { makeRecord } from '@embed-kd/bench'
-import { planTrials } from '@embed-kd/bench'
-import { runJob } from '@embed-kd/bench'
+import {
+  captureEnvironment,
+  describeProfile,
+  expandGrids,
+  makeRecord,
+  measureTrial,
+  parseGrids,
+  planTrials,
+  runJob,
+} from '@embed-kd/bench'
+import type { Report } from '@embed-kd/distill'
 import { addAxisOptions, type AxisValues } from './axis-options.js'
 import { addLimitOptions, limitsOf, type LimitOptions } from './options.js'
 import { ProgressDisplay } from '../progress.js'
@@ -79,29 +84,16 @@ async function step(options: StepOptions): Promise<void> {
   const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
   const display = new ProgressDisplay()
   const name = describeTrial(trial!.description)
-  const run = async <K extends 'trial' | 'profile'>(kind: K) => {
-    display.begin(name)
-    const limits = {
-      ...limitsOf(options),
-      plannedBytes: trial!.work.peakBytes,
-      watchDevice: true,
-    }
-    const outcome = await runJob(kind, { config: trial!.config }, limits, (progress) =>
-      display.update(progress),
-    )
-    display.end()
-    return outcome
-  }
-  const profile = options.profileOps ? await run('profile') : undefined
-  if (profile?.status === 'interrupted') return
-  if (profile && profile.status !== 'ok')
-    throw new UserError(
-      `${name}: ${profile.reason}`,
-      'embed-kd doctor tells which backends work here',
-    )
+  const job = { config: trial!.config }
+  const limits = { ...limitsOf(options), plannedBytes: trial!.work.peakBytes, watchDevice: true }
+  const report: Report = (progress) => display.update(progress)
+  display.begin(name)
+  const profile = options.profileOps ? await runJob('profile', job, limits, report) : undefined
   const startedAt = new Date()
   const began = performance.now()
-  const outcome = await run('trial')
+  const outcome =
+    profile && profile.status !== 'ok' ? profile : await measureTrial(job, limits, report)
+  display.end()
   if (outcome.status === 'interrupted') return
   const record = makeRecord(trial!, outcome, {
     startedAt,
@@ -110,7 +102,7 @@ async function step(options: StepOptions): Promise<void> {
   })
   if (options.json) process.stdout.write(`${JSON.stringify(record)}\n`)
   else if (record.status === 'ok') process.stdout.write(`${name}\n${describe(record)}\n`)
-  if (profile) process.stdout.write(`\n${describeProfile(profile.output)}\n`)
+  if (profile?.status === 'ok') process.stdout.write(`\n${describeProfile(profile.output)}\n`)
   if (record.status !== 'ok') {
     if (!options.json)
       throw new UserError(

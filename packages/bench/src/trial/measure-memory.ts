@@ -1,0 +1,77 @@
+// Measures the memory of a trial's step in a process that does nothing else: no roofline, no clock, no training. The baseline
+// is the same process before the step is compiled, after it has run a graph of next to no size.
+import { hostScalar, op, spec, trace, type Backend } from '@embed-kd/core'
+import type { Report } from '@embed-kd/distill'
+import { Feed, openBackend, trainingBatches } from '@embed-kd/distill/node'
+
+import { collectGarbage, ownMemory, resetPeak } from '../measure/memory.js'
+import { median } from '../measure/statistics.js'
+import { loadTrialData, splitsOf } from './config.js'
+import { imageBatches, openTrainer } from './open-trainer.js'
+import type { MemoryResult, Opened, TrialJob } from './protocol.js'
+import { openTrialSignal } from './signals.js'
+
+/** Steps that are not counted: a runtime allocates its working memory in the first ones. */
+const WARMUP_STEPS = 2
+const SAMPLES = 5
+
+/** Measures what a trial's step keeps and needs, beside what its process holds before. */
+export async function measureMemory(
+  job: TrialJob,
+  report: Report,
+  opened: Opened,
+): Promise<MemoryResult> {
+  const { config } = job
+  const total = WARMUP_STEPS + SAMPLES
+  const progress = (done: number) => report({ phase: 'measuring memory', done, total })
+  progress(0)
+  const backend = await openBackend(config.backend, config.precision)
+  opened(backend.capabilities)
+  const dataset = await loadTrialData(config)
+  const { train } = splitsOf(dataset, config)
+  const feed = new Feed(dataset)
+  const { batch: size, seed } = config
+  const signal = await openTrialSignal(job, feed, dataset)
+  const batches = trainingBatches(train, { size, seed, epoch: 0 })
+  const batch = imageBatches(feed, signal)(await batches.read(0))
+  await runNothing(backend)
+  collectGarbage()
+  const baselineRssBytes = ownMemory().rssBytes
+
+  const trainer = await openTrainer(backend, config, dataset, feed, signal, train.indices.length)
+  const peaks: number[] = []
+  let residentRssBytes = 0
+  let source: MemoryResult['source']
+  for (let step = 0; step < total; step++) {
+    progress(step)
+    collectGarbage()
+    residentRssBytes = ownMemory().rssBytes
+    source = resetPeak() ? 'step' : 'process'
+    await trainer.step(batch)
+    await backend.synchronize()
+    if (step >= WARMUP_STEPS) peaks.push(ownMemory().peakRssBytes)
+  }
+  const deviceBytes = backend.capabilities.hostMemory ? undefined : backend.memory().bytes
+  await trainer.dispose()
+  await signal.dispose()
+  await backend.dispose()
+  return {
+    source,
+    baselineRssBytes,
+    residentRssBytes,
+    peakRssBytes: median(peaks),
+    peakSamplesRssBytes: peaks,
+    ...(deviceBytes === undefined ? {} : { deviceResidentBytes: deviceBytes }),
+  }
+}
+
+/** Compiles and runs one addition, so that what a runtime loads for its first run is part of the baseline. */
+async function runNothing(backend: Backend): Promise<void> {
+  const graph = trace('nothing', { x: spec([]) }, ({ x }) => ({ y: op.add(x, x) }))
+  const executable = await backend.compile(graph)
+  const x = await backend.upload(hostScalar(1))
+  const { y } = await executable.run({ x })
+  await backend.synchronize()
+  for (const buffer of [x, y!]) buffer.dispose()
+  await executable.dispose()
+}
