@@ -71,10 +71,15 @@ async function open(path: string): Promise<Table> {
 
 export async function readFacts(path: string): Promise<TableFacts> {
   const { metadata } = await open(path)
+  const rows = Number(metadata.num_rows)
+  const groups = metadata.row_groups.map(({ num_rows }) => Number(num_rows))
+  const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0
+  if (![rows, ...groups].every(isCount) || groups.reduce((sum, n) => sum + n, 0) !== rows)
+    throw new Error(`its metadata say ${rows} rows, and groups of ${groups.slice(0, 5).join(', ')}`)
   return {
     columns: readColumns(metadata.schema),
-    rows: Number(metadata.num_rows),
-    groups: metadata.row_groups.map(({ num_rows }) => Number(num_rows)),
+    rows,
+    groups,
     classNames: readClassNames(metadata),
   }
 }
@@ -92,7 +97,8 @@ function readColumns(schema: readonly SchemaElement[]): TableFacts['columns'] {
   const columns: { name: string; kind: ColumnKind }[] = []
   while (at < schema.length) {
     const { element, children } = take()
-    columns.push({ name: element.name, kind: kindOf(element, children) })
+    // Damaged metadata may lack a name.
+    columns.push({ name: element.name ?? '', kind: kindOf(element, children) })
   }
   return columns
 }
