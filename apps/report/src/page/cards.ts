@@ -47,12 +47,19 @@ const PHRASES: Readonly<Record<Question, string>> = {
   accuracy: 'points of accuracy',
 }
 
+/** Ratios this close to 1 are neither more nor less. */
+const SAME = 0.005
+
 function headline(question: Question, { ratio, difference }: Finding): HTMLElement {
   const [number, phrase] =
     difference === undefined
       ? [
-          formatRatio(ratio.value < 1 ? 1 / ratio.value : ratio.value),
-          `${ratio.value < 1 ? 'more' : 'less'} ${PHRASES[question]}`,
+          Math.abs(Math.log(ratio.value)) < SAME
+            ? '1.00×'
+            : formatRatio(ratio.value < 1 ? 1 / ratio.value : ratio.value),
+          Math.abs(Math.log(ratio.value)) < SAME
+            ? `the same ${PHRASES[question]}`
+            : `${ratio.value < 1 ? 'more' : 'less'} ${PHRASES[question]}`,
         ]
       : [points(difference.value), PHRASES.accuracy]
   return element(

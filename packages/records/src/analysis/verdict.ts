@@ -38,7 +38,11 @@ function costOf({ memory, time }: Answers['answers']): string {
   return parts.length === 0 ? '' : `, with ${parts.join(' and ')}`
 }
 
+/** Ratios this close to 1 are told as no difference in a sentence; the card has the figure. */
+const ALIKE = 0.02
+
 function sayCost(ratio: number | undefined, noun: string): string | undefined {
   if (ratio === undefined) return undefined
+  if (Math.abs(Math.log(ratio)) < ALIKE) return `about the same ${noun}`
   return `${formatRatio(ratio < 1 ? 1 / ratio : ratio)} ${ratio < 1 ? 'more' : 'less'} ${noun}`
 }
