@@ -165,7 +165,7 @@ describe('a plan', () => {
       'unknown backend "abacus"',
     )
     const taught = { steps: 1, method: ['embed-kd'], teacher: ['socrates'] }
-    await expect(plan(tinyGrid(dataset, taught))).rejects.toThrow('unknown teacher "socrates"')
+    await expect(plan(tinyGrid(dataset, taught))).rejects.toThrow('there is no teacher socrates')
   })
 
   it('plans the peak of memory that records of ort:cpu plan, with what that backend executes', async () => {

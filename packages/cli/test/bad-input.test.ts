@@ -38,7 +38,7 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
     ['--method', 'osmosis'],
     /--method cannot be "osmosis"; give one of supervised, logit-kd/,
   ],
-  ['an unknown teacher', ['--teacher', 'socrates'], /unknown teacher "socrates"; choose one of/],
+  ['an unknown teacher', ['--teacher', 'socrates'], /there is no teacher socrates; give/],
   ['an unknown student', ['--student', 'plato'], /unknown student "plato"; choose one of small/],
   [
     'an unknown preset',
@@ -119,7 +119,7 @@ describe('embed-kd bench', () => {
 describe('the other commands', () => {
   it.each([
     [['step', '--method', 'osmosis'], /method/],
-    [['step', '--teacher', 'socrates'], /unknown teacher "socrates"/],
+    [['step', '--teacher', 'socrates'], /there is no teacher socrates/],
     [['report', '/no/such/place'], /\/no\/such\/place cannot be read/],
     [['report', directory], /holds no records/],
     [['merge', notPlugin, '--out', out], /holds no records/],
