@@ -49,7 +49,7 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
   [
     'a missing file of data',
     ['--dataset', `idx:${noLabels}`],
-    /train-images-idx3-ubyte: there is no file of labels/,
+    /train-labels-idx1-ubyte: there is no such file/,
   ],
   ['a truncated file of data', ['--dataset', `idx:${truncated}`], /train-images-idx3-ubyte: .*;/],
   ['a batch the data cannot fill', ['--batch', '70000'], /a batch of 70000 needs as many images/],
