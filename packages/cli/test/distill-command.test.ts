@@ -113,9 +113,7 @@ describe('embed-kd train-teacher, embed, distill', () => {
     const file = at('a', 'student-onnx', 'onnx', 'model.onnx')
     const out = at('from-onnx.safetensors')
     const embed = ['embed', '--teacher', file, '--dataset', `images:${images}`, '--out', out]
-    const refused = await runCli(...embed)
-    expect(refused.stderr).toMatch(/several outputs.*logits \[batch, 2\], embeddings \[batch, 64\]/)
-    await run(...embed, '--output', 'embeddings', '--json')
+    await run(...embed, '--json')
     expect(parseSafetensors(readFileSync(out)).tensors.get('centroids')!.shape).toEqual([2, 64])
   })
 })
@@ -205,6 +203,9 @@ function spoilt(name: string, change: (path: string) => void): string {
 
 const tensor = (begin: number, end: number, dtype = 'F32', shape = [(end - begin) / 4]) =>
   JSON.stringify({ dtype, shape, data_offsets: [begin, end] })
+
+/** With --json, errors go to standard output. */
+const withoutJson = (args: readonly string[]) => args.filter((word) => word !== '--json')
 
 type Case = [what: string, args: () => string[] | Promise<string[]>, message: RegExp]
 
@@ -383,7 +384,7 @@ const cases: readonly Case[] = [
   [
     'a teacher that is not there',
     withTeacher(() => at('no', 'such', 'teacher')),
-    /there is no teacher/,
+    /there is no file or directory .*no\/such\/teacher/,
   ],
   ['a directory that is no teacher', withTeacher(() => images), /config\.json cannot be read/],
   [
@@ -393,7 +394,7 @@ const cases: readonly Case[] = [
         mkdirSync(at('empty', split, 'red'), { recursive: true })
       return [...withTeacher(() => teacher)(), '--dataset', `images:${at('empty')}`]
     },
-    /train: there is no image in it \(a file that ends in \.jpg/,
+    /there is no image in it \(a file that ends in \.jpg/,
   ],
   [
     'centroids of whole numbers',
@@ -415,7 +416,7 @@ const cases: readonly Case[] = [
       '--dataset',
       `images:${teacher}`,
     ],
-    /train: there is no such file or directory; lay the images out as/,
+    /there are no class folders in it/,
   ],
   [
     'a corrupt image',
@@ -432,7 +433,7 @@ const cases: readonly Case[] = [
         `images:${at('corrupt')}`,
       ]
     },
-    /train\/red\/1\.png: it cannot be decoded .*; repair or remove it, or have corrupt files skipped/,
+    /train\/red\/1\.png: it cannot be decoded/,
   ],
   [
     'samples options for centroids',
@@ -473,10 +474,10 @@ describe('bad inputs', () => {
   afterAll(() => console.log(formatTable(['bad input', 'what is printed'], answers)))
 
   it.each(cases)('%s', async (what, args, message) => {
-    const { code, stdout, stderr } = await runCli(...(await args()))
+    const { code, stdout, stderr } = await runCli(...withoutJson(await args()))
     answers.push([what, stderr.trim().replaceAll(`${directory}/`, '')])
     expect(stderr).toMatch(message)
-    expect(stderr).toMatch(/^error: /)
+    expect(stderr).toMatch(/^error: /m)
     expect(stderr).not.toMatch(/^\s+at /m)
     // 2 if the command line cannot be understood.
     const expected = stderr.includes('(embed-kd COMMAND --help') ? 2 : 1
