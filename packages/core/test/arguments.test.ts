@@ -133,7 +133,7 @@ const wrongConfigs = (make: (config: TrainConfig) => unknown): Wrong =>
       [
         'totalSteps',
         changed({ schedule: { kind: 'cosine', warmupSteps: 0, totalSteps: 2.5 } }),
-        'totalSteps must be a whole number of at least 1, got 2.5',
+        'totalSteps must be a whole number of at least 0, got 2.5',
       ],
     ] as const
   ).map(([what, wrong, message]) => [what, () => make(wrong), message] as const)
@@ -246,7 +246,7 @@ const wrong: Partial<Record<keyof typeof core, Wrong>> = {
     ],
   ],
   scheduleOf: [
-    ['no steps', () => scheduleOf(presets.paper, 0), 'totalSteps must be a whole number'],
+    ['no steps', () => scheduleOf(presets.paper, -1), 'totalSteps must be a whole number'],
   ],
   methodDefinition: [['an unknown name', () => methodDefinition('kd'), 'there is no method "kd"']],
   teacherInput: [['an unknown name', () => teacherInput('kd'), 'there is no method "kd"']],

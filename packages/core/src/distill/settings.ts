@@ -49,9 +49,9 @@ export type Preset = keyof typeof presets
 /** Share of all steps that the warm-up of a preset's schedule takes, if it has one. */
 const WARMUP_SHARE = 0.05
 
-/** Returns a preset's schedule for a run of `totalSteps`. @throws UserError unless that is a whole number of at least 1. */
+/** Returns a preset's schedule for a run of `totalSteps`. @throws UserError unless that is a whole number of at least 0. */
 export function scheduleOf({ schedule }: PresetSettings, totalSteps: number): Schedule {
-  checkInteger('schedule: totalSteps', totalSteps)
+  checkInteger('schedule: totalSteps', totalSteps, 0)
   return schedule === 'constant'
     ? { kind: 'constant' }
     : { kind: 'cosine', warmupSteps: Math.round(WARMUP_SHARE * totalSteps), totalSteps }

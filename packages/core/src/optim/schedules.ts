@@ -18,7 +18,7 @@ export function checkSchedule(schedule: Schedule): void {
   checkName('schedule: kind', schedule.kind, ['constant', 'cosine'])
   if (schedule.kind === 'constant') return
   checkInteger('schedule: warmupSteps', schedule.warmupSteps, 0)
-  checkInteger('schedule: totalSteps', schedule.totalSteps)
+  checkInteger('schedule: totalSteps', schedule.totalSteps, 0)
 }
 
 /**
