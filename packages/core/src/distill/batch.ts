@@ -1,5 +1,5 @@
-// What the training graphs have in common: the inputs of a batch, the teacher's signal in them, forward and backward.
-// Which graphs a step is made of is in graphs.ts and micro-batches.ts.
+// Pieces that all training graphs share: the inputs of a batch, the teacher's signal, forward and backward pass, and AdamW.
+// The graphs themselves are in graphs.ts and micro-batches.ts.
 import { gradients } from '../grad/gradients.js'
 import * as op from '../graph/api.js'
 import type { Graph } from '../graph/graph.js'
@@ -29,7 +29,7 @@ import {
 } from './loss.js'
 import { methodDefinition, methodName } from './methods.js'
 
-/** What a training step takes beside the state; `T` is an input's specification, or its tensor. */
+/** Inputs of a training step beside the state; `T` is an input's specification, or its tensor. */
 export interface StepInputs<T> {
   readonly seed: T | undefined
   /** Parameters of a live teacher, or `{ centroids }`. */
@@ -129,8 +129,8 @@ interface DifferentiatedState {
 }
 
 /**
- * Forward and backward of the images in `inputs`; the gradients are multiplied by the factor of the loss scale, if there is one.
- * @param draw int32 scalar, another one each time: with the seed, what dropout masks are drawn from.
+ * Traces forward and backward pass of the images in `inputs`. If there is a loss scale, the gradients are multiplied by its factor.
+ * @param draw int32 scalar that differs from step to step; seed and `draw` determine the dropout masks.
  */
 export function differentiate(
   config: TrainConfig,
@@ -170,8 +170,8 @@ export function differentiate(
 }
 
 /**
- * AdamW with what was found of a batch: the next state, and the metrics with the learning rate. With a loss scale, a step whose
- * gradients are not finite changes nothing but the scale and the number of steps.
+ * Applies AdamW to the gradients of a batch. Returns the next state, and the metrics with the learning rate. With a loss scale,
+ * a step whose gradients are not finite changes only the scale and the number of steps.
  */
 export function optimize(
   config: TrainConfig,
@@ -205,7 +205,7 @@ export function optimize(
   })
 }
 
-/** Images scored right, a float scalar. */
+/** Returns the number of images whose greatest score is that of their label, a float scalar. */
 export const countCorrect = (scores: Tensor, labels: Tensor, mask?: Tensor): Tensor => {
   const hits = op.cast(op.equal(op.argmax(scores, 1), labels), 'float32')
   return op.sum(mask ? op.mul(hits, mask) : hits)
@@ -217,8 +217,8 @@ export const scalesLoss = ({ precision }: TrainConfig): boolean => precision ===
 export const lossScaleInput = (config: TrainConfig) =>
   scalesLoss(config) ? { factor: spec([], { role: 'optimizer' }) } : undefined
 
-/** A graph in the precision asked for, marked with what is to be recomputed in it. */
-export function asAsked(graph: Graph, config: TrainConfig): Graph {
+/** Returns a graph in a configuration's precision, marked with the results to recompute. */
+export function withPrecision(graph: Graph, config: TrainConfig): Graph {
   const { rematerialise } = config
   const precise = scalesLoss(config) ? mixedPrecision(graph) : graph
   return rematerialise ? { ...precise, rematerialise } : precise

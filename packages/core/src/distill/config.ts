@@ -1,5 +1,5 @@
-// What a training run is configured by, and the parameters that follow from it. Data only; the graphs of its steps are in
-// graphs.ts and micro-batches.ts.
+// The configuration of a training run, and the student's parameters that follow from it. The graphs of a step are in graphs.ts
+// and micro-batches.ts, the checks in check-config.ts.
 import type { Rematerialise } from '../graph/graph.js'
 import { embeddingWidth, type ClassifierConfig, type ViTConfig } from '../nn/vit.js'
 import type { AdamWOptions } from '../optim/adamw.js'

@@ -19,7 +19,7 @@ import {
 import { stateInputs } from '../optim/adamw.js'
 import { unscale } from '../optim/loss-scale.js'
 import {
-  asAsked,
+  withPrecision,
   countCorrect,
   differentiate,
   imagesInput,
@@ -36,18 +36,22 @@ import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
 import { methodName } from './methods.js'
 
 /**
- * One training step of a whole batch: forward, backward, AdamW.
+ * Traces one training step of a whole batch: forward, backward, AdamW.
  *
- * Inputs: `state.parameters.*`, `state.m.*`, `state.v.*`, `state.step`, `state.correction1`, `state.correction2`, all donated
- * (see `initialState`) · `seed` int32[] where the student has dropout · `teacher.*`: parameters of a live teacher, or
- * `teacher.centroids` [classes · prototypes, width], class by class · `batch.images` [B,C,H,W] normalised, `batch.labels` int32[B], and with stored
- * per-sample signals `batch.teacher_embeddings` [B, width] or `batch.teacher_probabilities` [B, classes].
+ * Inputs:
+ * - `state.parameters.*`, `state.m.*`, `state.v.*`, `state.step`, `state.correction1`, `state.correction2`, all donated (see
+ *   `initialState`);
+ * - `seed` int32[], if the student has dropout;
+ * - `teacher.*`: parameters of a live teacher, or `teacher.centroids` [classes · prototypes, width], class by class;
+ * - `batch.images` [B,C,H,W] normalised, `batch.labels` int32[B] (unless the method needs no labels), and with stored outputs of
+ *   a teacher `batch.teacher_embeddings` [B, width] or `batch.teacher_probabilities` [B, classes].
  *
- * Outputs: `state.*` · `metrics.loss`, `metrics.class_loss`, `metrics.kd_loss` (with a teacher), `metrics.correct` (images
- * of the batch scored right), `metrics.learning_rate`, all float scalars.
+ * Outputs: `state.*`, and the float scalars `metrics.loss`, `metrics.class_loss` and `metrics.correct` (images of the batch
+ * scored right) with labels, `metrics.kd_loss` with a teacher, and `metrics.learning_rate`.
  *
- * With mixed precision also `state.loss_scale.*`, `metrics.loss_scale` and `metrics.skipped`, 1 where the step was not taken since a
- * gradient was not finite; the weights of a live teacher are then float16.
+ * With mixed precision also `state.loss_scale.*`, `metrics.loss_scale` and `metrics.skipped`, which is 1 if the step was
+ * skipped because a gradient was not finite. The weights of a live teacher are then float16.
+ * @throws UserError if a field of the configuration makes no sense.
  */
 export function trainGraph(config: TrainConfig): Graph {
   checkTrainConfig(config)
@@ -61,13 +65,14 @@ export function trainGraph(config: TrainConfig): Graph {
     const found = differentiate(config, state, step, signal, state.step)
     return optimize(config, state, found)
   })
-  return asAsked(graph, config)
+  return withPrecision(graph, config)
 }
 
 /**
- * Forward and backward alone, to compare backends and frameworks by: takes `state.parameters.*`, `state.step` and what
- * `trainGraph` takes beside the state; gives `metrics.*`, `outputs.embedding`, `outputs.scores`, `outputs.cosine` (with
- * anchors), and `gradients.*` of the parameters that have one.
+ * Traces the forward and backward pass alone, to compare backends and frameworks. The graph takes `state.parameters.*`,
+ * `state.step`, and the inputs of `trainGraph` beside the state. It gives `metrics.*`, `outputs.embedding`, `outputs.scores`,
+ * `outputs.cosine` (if the method reports it), and `gradients.*` of the parameters that have one.
+ * @throws UserError if a field of the configuration makes no sense.
  */
 export function gradientGraph(config: TrainConfig): Graph {
   checkTrainConfig(config)
@@ -90,14 +95,18 @@ export function gradientGraph(config: TrainConfig): Graph {
       return { ...found, gradients: Object.fromEntries(gradients) }
     },
   )
-  return asAsked(graph, config)
+  return withPrecision(graph, config)
 }
 
 /**
- * Evaluation of a classifier (a student, or a teacher with its own parameters): takes `state.parameters.*` (the encoder's and
- * the classifier's), `batch.images`, `batch.labels` and `batch.mask` [B], 0 for images that only fill the batch up; gives
- * `metrics.loss` (sum over the batch of the cross entropy of the scores), `metrics.correct` (images scored right), and
+ * Traces the evaluation of a classifier (a student, or a teacher with its own parameters).
+ *
+ * Inputs: `state.parameters.*` (the encoder's and the classifier's), `batch.images`, `batch.labels`, and `batch.mask` [B], which
+ * is 0 for images that only fill the batch up.
+ *
+ * Outputs: `metrics.loss` (sum over the batch of the cross entropy of the scores), `metrics.correct` (images scored right), and
  * `predictions` int32[B].
+ * @throws UserError if the model, the batch or the images make no sense.
  */
 export function evalGraph(model: ClassifierConfig, batch: number, images: ImageShape): Graph {
   checkClassifierConfig(model)
@@ -130,8 +139,9 @@ export function evalGraph(model: ClassifierConfig, batch: number, images: ImageS
 }
 
 /**
- * A teacher's forward pass: takes `teacher.*` and `batch.images`; gives `embeddings` [B, width] and, of a classifier,
- * `probabilities` [B, classes] at a temperature (see LossSettings).
+ * Traces a teacher's forward pass. The graph takes `teacher.*` and `batch.images`. It gives `embeddings` [B, width], and if the
+ * model has a classifier, `probabilities` [B, classes] at a temperature (see LossSettings).
+ * @throws UserError if the model, the batch, the images or the temperature make no sense.
  */
 export function embedGraph(
   model: ViTConfig | ClassifierConfig,

@@ -16,7 +16,7 @@ import type { LossInputs, MethodDefinition } from './method.js'
 import { methodName } from './methods.js'
 import type { LossSettings } from './settings.js'
 
-/** What a teacher gives for a batch; the fields are those of LossInputs. */
+/** A teacher's output for a batch; the fields are those of LossInputs. */
 export interface TeacherSignal {
   readonly anchors?: Tensor
   readonly probabilities?: Tensor
@@ -25,7 +25,7 @@ export interface TeacherSignal {
 }
 
 /**
- * Specifications of a student's parameters: those of its vision transformer and classifier, then the method's own.
+ * Returns the specifications of a student's parameters: its vision transformer's, its classifier's, then the method's own.
  * @param teacherWidth width of the teacher's embeddings, if there is a teacher.
  */
 export function studentParameters(

@@ -1,5 +1,5 @@
-// A training step in micro-batches (gradient accumulation): the same step as trainGraph's, with the memory of a few images.
-// Gradients are added up micro-batch by micro-batch, and AdamW takes their mean at the end.
+// A training step in micro-batches (gradient accumulation): the step of trainGraph with the memory of a few images. Gradients
+// are added up micro-batch by micro-batch, and AdamW takes their mean at the end.
 import { checkInteger, fail } from '../check.js'
 import * as op from '../graph/api.js'
 import type { Graph } from '../graph/graph.js'
@@ -10,7 +10,7 @@ import { embeddingWidth, vitEmbedding, vitParameters, type ViTConfig } from '../
 import { stateInputs } from '../optim/adamw.js'
 import { hostScalar, type HostTensor } from '../tensor/tensor.js'
 import {
-  asAsked,
+  withPrecision,
   differentiate,
   imagesInput,
   labelsInput,
@@ -36,16 +36,17 @@ export interface StepPart {
 }
 
 /**
- * The graphs of a training step in the order they run. Without micro-batches that is `trainGraph` alone. With them:
- * - `anchors`, for a live teacher whose embeddings of the whole batch the loss needs: the live teacher's embeddings of each micro-batch, put in their rows of `sum.anchors`;
+ * Returns the graphs of a training step in the order they run. Without micro-batches that is `trainGraph` alone. With them:
+ * - `anchors`, if the loss needs a live teacher's embeddings of the whole batch: puts the embeddings of each micro-batch in their
+ *   rows of `sum.anchors`;
  * - `accumulate`: adds each micro-batch's gradients and metrics to `sum.gradients.*` and `sum.metrics.*`;
  * - `apply`: AdamW with their means; gives the state, the metrics of the batch, and sums that are zero again.
  *
  * `sum.*` begin as zeros and are donated like the state. `micro_batch` is the micro-batch's index from 0, int32[];
- * `batch.*` hold its rows, and where its images are contrasted with those of the whole batch, `whole.*` hold all rows.
- * What goes in for a batch, `batchInputs` tells. The step is that of the whole batch, whatever the method, for every loss is a
+ * `batch.*` hold its rows, and if the method takes the whole batch, `whole.*` hold all rows. `batchInputs` makes these inputs.
+ * The step is that of the whole batch, whatever the method, for every loss is a
  * mean over images; only dropout masks are others.
- * @throws where `microBatch` does not divide `batch`.
+ * @throws UserError if `microBatch` does not divide `batch`, or another field makes no sense.
  */
 export function stepGraphs(config: TrainConfig): readonly StepPart[] {
   checkTrainConfig(config)
@@ -67,7 +68,7 @@ export function stepGraphs(config: TrainConfig): readonly StepPart[] {
 }
 
 /**
- * The inputs that a part of a step takes of a batch when it runs for the `index`-th time.
+ * Returns the inputs that a part of a step takes of a batch when it runs for the `index`-th time.
  * @param batch the batch as `trainGraph` takes it: `batch.*`, of as many rows as the step has.
  */
 export function batchInputs(
@@ -137,10 +138,10 @@ function anchorsGraph(config: TrainConfig, rows: number, model: ViTConfig): Grap
       return { sum: { anchors: op.add(sum.anchors, placed) } }
     }),
   )
-  return asAsked(graph, config)
+  return withPrecision(graph, config)
 }
 
-/** What is added up over the micro-batches. */
+/** Specifies the sums over the micro-batches: gradients and metrics. */
 function sumInputs(config: TrainConfig) {
   const { needsLabels, loss } = methodDefinition(config.method)
   const rest = { role: 'optimizer', donated: true } as const
@@ -156,7 +157,7 @@ function sumInputs(config: TrainConfig) {
   }
 }
 
-/** @param model of the live teacher whose anchors are in `sum.anchors`, if that is where they are. */
+/** @param model model of the live teacher whose embeddings are in `sum.anchors`, if they are there. */
 function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): Graph {
   const { batch, method } = config
   const { wholeBatch, needsLabels } = methodDefinition(method)
@@ -202,7 +203,7 @@ function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): 
       },
     }
   })
-  return asAsked(graph, config)
+  return withPrecision(graph, config)
 }
 
 function applyGraph(config: TrainConfig, times: number, model?: ViTConfig): Graph {

@@ -3,7 +3,7 @@
 import { checkInteger } from '../check.js'
 import type { Schedule } from '../optim/schedules.js'
 
-/** How the loss is built where the paper's published code and common practice differ. */
+/** Choices in the loss on which the paper's published code and common practice differ. */
 export interface LossSettings {
   /** Cross entropy of the class scores, or of their softmax (softmax twice, as the published code does). */
   readonly classScores: 'logits' | 'probabilities'

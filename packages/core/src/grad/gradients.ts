@@ -51,14 +51,14 @@ function applyVjp(node: Node, tensor: (id: ValueId) => Tensor, known: Map<ValueI
 }
 
 /**
- * The sum of two contributions. Those of adjacent slices, zero but for their own part, are put side by side instead:
- * the gradient of a tensor used slice after slice is then one copy of their gradients.
+ * Adds two contributions to a gradient. Contributions of adjacent slices, zero outside of their slice, are put side by side:
+ * the gradient of a tensor that is read slice after slice is then one copy of the gradients of its slices.
  */
 function accumulate(sum: Tensor, gradient: Tensor): Tensor {
   return adjacent(sum, gradient) ?? adjacent(gradient, sum) ?? op.add(sum, gradient)
 }
 
-/** The sum of two padded tensors where `second` begins, on one axis, right after `first` ends. */
+/** Returns the sum of two padded tensors if `second` begins, on one axis, right after `first` ends; else undefined. */
 function adjacent(first: Tensor, second: Tensor): Tensor | undefined {
   const [a, b] = [first, second].map((x) => x.tracer.producer(x))
   if (a?.op !== 'pad' || b?.op !== 'pad') return undefined
@@ -76,7 +76,7 @@ function adjacent(first: Tensor, second: Tensor): Tensor | undefined {
   return [...low, ...rest].every((n) => n === 0) ? joined : op.pad(joined, low, rest)
 }
 
-/** What a tensor was joined from along an axis; itself where it was not. */
+/** Returns the tensors that `concat` along an axis made a tensor of, or the tensor itself. */
 function partsOf(x: Tensor, axis: number): Tensor[] {
   const node = x.tracer.producer(x)
   return node?.op === 'concat' && node.attrs.axis === axis

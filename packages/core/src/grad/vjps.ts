@@ -1,4 +1,4 @@
-// The gradient of every op: from the gradients of its outputs to those of its inputs (vector-Jacobian products).
+// The gradient rule of every op: gradients of its outputs become gradients of its inputs (vector-Jacobian products).
 // Rules may return gradients of the broadcast shape; `gradients` sums them back to the input's shape in one place.
 import * as op from '../graph/api.js'
 import type { AttrsOf, OpName } from '../graph/ops.js'
@@ -11,7 +11,7 @@ interface Context<K extends OpName> {
   readonly attrs: AttrsOf<K>
   /** The gradient of the first output. */
   readonly g: Tensor
-  /** The gradients of all outputs, undefined where nothing depends on one. */
+  /** The gradients of all outputs; undefined for an output that the loss does not depend on. */
   readonly gradients: readonly (Tensor | undefined)[]
 }
 

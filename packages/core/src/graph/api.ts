@@ -1,5 +1,5 @@
-// Ops as functions on symbolic tensors: thin names over `emit`, numbers welcome where one operand is a tensor.
-// Only what the op table has, and compositions of it that several callers share.
+// The ops as functions on symbolic tensors, exported as `op`. A number may stand for a scalar if another operand is a tensor.
+// Each function adds one node of the op table to the graph, or a short composition that several callers share.
 import { hostScalar, sameShape, sizeOf, type DType, type Shape } from '../tensor/tensor.js'
 import type { OpName } from './ops.js'
 import { Tensor } from './trace.js'
@@ -40,7 +40,7 @@ type BinaryName = Extract<
   | 'or'
 >
 
-/** A number next to a tensor is a scalar constant of its dtype. */
+/** Makes a function of two operands; a number becomes a scalar constant of the other operand's dtype. */
 const binary =
   (op: BinaryName) =>
   (a: Operand, b: Operand): Tensor => {
@@ -79,7 +79,7 @@ export const or = binary('or')
 export const gelu = (x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor =>
   x.tracer.emit('gelu', [x], { approximate })[0]!
 
-/** `a` where `condition`, else `b`; a number is a scalar of the other branch's dtype (float32 if both are numbers). */
+/** Takes each element of `a` if `condition` is true there, else of `b`. A number has the other branch's dtype, or float32. */
 export function select(condition: Tensor, a: Operand, b: Operand): Tensor {
   const dtype = a instanceof Tensor ? a.type.dtype : b instanceof Tensor ? b.type.dtype : 'float32'
   const lift = (x: Operand) =>
@@ -108,7 +108,7 @@ export const slice = (x: Tensor, starts: readonly number[], sizes: readonly numb
     ? x
     : x.tracer.emit('slice', [x], { starts, sizes })[0]!
 
-/** The part [start, start + size) of one axis. */
+/** Cuts [start, start + size) out of one axis. */
 export const sliceAxis = (x: Tensor, axis: number, start: number, size: number): Tensor =>
   slice(
     x,
@@ -156,7 +156,7 @@ export const matmul = (
   { transposeA = false, transposeB = false }: MatmulOptions = {},
 ): Tensor => a.tracer.emit('matmul', [a, b], { transposeA, transposeB })[0]!
 
-/** x · weightᵀ + bias; x: [..., in], weight: [out, in], bias: [out]. As torch.nn.Linear. */
+/** Returns x · weightᵀ + bias [..., out], as torch.nn.Linear; x: [..., in], weight: [out, in], bias: [out]. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
   x.tracer.emit('linear', bias ? [x, weight, bias] : [x, weight], {})[0]!
 
@@ -166,14 +166,14 @@ export const softmax = (x: Tensor, axis = x.rank - 1): Tensor =>
 export const logSoftmax = (x: Tensor, axis = x.rank - 1): Tensor =>
   x.tracer.emit('logSoftmax', [x], { axis })[0]!
 
-/** As torch.nn.LayerNorm over the last axis; x: [..., d], scale and bias: [d]. */
+/** Normalises along the last axis as torch.nn.LayerNorm; x: [..., d], scale and bias: [d]. */
 export const layerNorm = (x: Tensor, scale: Tensor, bias: Tensor, epsilon: number): Tensor =>
   x.tracer.emit('layerNorm', [x, scale, bias], { epsilon })[0]!
 
-/** Uniforms in [0, 1); key: int32[2] (seed, step); `stream` tells the draws of one step apart. */
+/** Draws uniforms in [0, 1); key: int32[2] (seed, step). Draws of one step differ by their `stream`. */
 export const randomUniform = (key: Tensor, shape: Shape, stream: number): Tensor =>
   key.tracer.emit('randomUniform', [key], { shape, stream })[0]!
 
-/** float32[..., depth], 1 where the last index equals the label, else 0; labels: int32[...]. */
+/** Returns float32[..., depth]: 1 at the index of the label, else 0. Labels: int32[...]. */
 export const oneHot = (labels: Tensor, depth: number): Tensor =>
   cast(equal(reshape(labels, [...labels.shape, 1]), labels.tracer.iota(depth)), 'float32')

@@ -1,5 +1,5 @@
-// What a graph computes and moves, known without running it: floating-point operations and bytes.
-// Exact and the same on every machine; how much memory it holds is in memory.ts.
+// Counts the floating-point operations and bytes of a graph without running it: exact, and the same on every machine.
+// The memory that a graph holds is planned in memory.ts.
 import { bytesOf, sizeOf, type TensorType } from '../tensor/tensor.js'
 import type { Graph, Part, ValueId } from './graph.js'
 import type { AttrsOf, OpName } from './ops.js'
@@ -13,7 +13,7 @@ interface Costed<K extends OpName> {
 type Flops<K extends OpName> = (node: Costed<K>) => number
 
 const free: Flops<OpName> = () => 0
-/** n operations for each element of the output; one of exp, erf, … counts as one. */
+/** Counts n operations for each element of the output; exp, erf and their like count as one. */
 const perOutput =
   (n: number): Flops<OpName> =>
   ({ outputs }) =>

@@ -6,7 +6,7 @@ import type { AttrsOf, OpName } from './ops.js'
 /** Index into `Graph.types`; printed as `%3`. */
 export type ValueId = number
 
-/** What an input holds between steps, for the split of planned memory. */
+/** The content of an input, for the split of planned memory. */
 export const roles = ['parameter', 'optimizer', 'teacher', 'batch'] as const
 export type Role = (typeof roles)[number]
 
@@ -14,7 +14,7 @@ export interface GraphInput {
   readonly name: string
   readonly value: ValueId
   readonly role: Role
-  /** The input gives up its buffer: the output of the same name replaces it, and may reuse its memory. */
+  /** Whether the input gives up its buffer: the output of the same name replaces the input, and may reuse its memory. */
   readonly donated: boolean
 }
 
@@ -80,7 +80,7 @@ export type Rematerialise = (typeof rematerialisations)[number]
 
 export interface Graph {
   readonly name: string
-  /** What lowering is to recompute. Default: nothing. */
+  /** Results that lowering makes the backward pass recompute. Default: none. */
   readonly rematerialise?: Rematerialise
   readonly types: readonly TensorType[]
   readonly inputs: readonly GraphInput[]
@@ -88,7 +88,7 @@ export interface Graph {
   readonly outputs: readonly GraphOutput[]
 }
 
-/** For each value the index of the last node that reads it, `nodes.length` for outputs, -1 where nothing does. */
+/** Returns for each value the index of the last node that reads it; `nodes.length` for outputs, -1 for a value never read. */
 export function lastUses(graph: Graph): Int32Array {
   const last = new Int32Array(graph.types.length).fill(-1)
   graph.nodes.forEach((node, index) => {

@@ -1,6 +1,6 @@
 // The closed table of ops: for each its contract (signature and numbered constraints) and its shape rule.
-// What an op means is in reference/, its gradient in grad/, its decomposition in lower/, its cost in cost.ts;
-// all of them are mapped types over this table, so an op without a rule does not compile.
+// Its meaning is in reference/, its gradient in grad/, its decomposition in lower/, its cost in cost.ts, its traits in traits.ts.
+// All of these are total tables over the names here, so that an op without a rule does not compile.
 import {
   ContractError,
   primitive,
@@ -366,7 +366,7 @@ export type CompositeName = {
 export type PrimitiveName = Exclude<OpName, CompositeName>
 
 /**
- * Output types of an op.
+ * Returns the output types of an op.
  * @throws ContractError naming the op, the constraint by number and text, and the types given.
  */
 export function inferTypes<K extends OpName>(

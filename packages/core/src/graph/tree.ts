@@ -1,5 +1,5 @@
-// Trees: nested objects and arrays whose leaves are flattened to dotted names (`blocks.0.fc1.weight`).
-// Parameters, optimizer state, batches and graph interfaces are all trees; names are those of checkpoints.
+// Trees: nested objects and arrays whose leaves are flattened to dotted names (`blocks.0.fc1.weight`). Parameters, optimizer
+// state, batches and inputs of graphs are trees. The dotted names are also the names in checkpoints.
 
 export type Tree<T> = T | { readonly [key: string]: Tree<T> } | readonly Tree<T>[]
 
@@ -10,7 +10,7 @@ export type MapLeaves<S, L, T> = S extends L
 
 type IsLeaf<T> = (node: unknown) => node is T
 
-/** Leaves by dotted name, in order of definition. */
+/** Returns the leaves of a tree by dotted name, in order of definition. */
 export function flattenTree<T>(tree: unknown, isLeaf: IsLeaf<T>, prefix = ''): Map<string, T> {
   const leaves = new Map<string, T>()
   const visit = (node: unknown, name: string): void => {
@@ -23,7 +23,7 @@ export function flattenTree<T>(tree: unknown, isLeaf: IsLeaf<T>, prefix = ''): M
   return leaves
 }
 
-/** A tree of the same structure with each leaf replaced; `replace` is given the leaf's dotted name. */
+/** Returns a tree of the same structure with each leaf replaced; `replace` gets the leaf and its dotted name. */
 export function mapTree<S, L, T>(
   tree: S,
   isLeaf: IsLeaf<L>,

@@ -1,5 +1,5 @@
-// Recomputes instead of keeping (Chen et al. 2016): what a transformer block made going forward, and its gradient reads
-// again, is made a second time there. Less memory for more work, and the same numbers. It sees places and ops only.
+// Recomputation (Chen et al. 2016): results of a transformer block's forward pass that its gradient reads are computed once
+// more there instead of being kept. Less memory, more work, the same numbers. The pass reads places and op traits only.
 import type { Graph, Node, Rematerialise, ValueId } from '../graph/graph.js'
 import { hasTrait } from '../graph/traits.js'
 import { bytesOf, type TensorType } from '../tensor/tensor.js'
@@ -12,7 +12,7 @@ const blockOf = (node: Node): string | undefined =>
     ? undefined
     : `${node.place.part} ${node.place.block}`
 
-/** The graph with what `policy` says recomputed. Its interface stays the same. */
+/** Returns a graph that recomputes as `policy` says. Inputs and outputs stay the same. */
 export function rematerialise(graph: Graph, policy: Rematerialise): Graph {
   const makers = new Map<ValueId, Node>()
   for (const node of graph.nodes) for (const value of node.outputs) makers.set(value, node)
@@ -41,7 +41,7 @@ type Makers = ReadonlyMap<ValueId, Node>
 
 const isConstant = (node: Node) => hasTrait(node.op, 'source')
 
-/** All but what leaves a block; the last block is left alone, for its gradient begins where its forward pass ends. */
+/** Selects all results but those that leave their block. The last block keeps its results, since its gradient comes right after. */
 function insideBlocks(graph: Graph, makers: Makers): (value: ValueId) => boolean {
   const leaving = new Set<ValueId>(graph.outputs.map(({ value }) => value))
   const earlier = new Set<string>()
@@ -62,12 +62,12 @@ function insideBlocks(graph: Graph, makers: Makers): (value: ValueId) => boolean
 }
 
 /**
- * Elementwise results, where keeping what they are made from takes less memory than keeping them. Results made from
- * the same tensors are decided on together.
+ * Selects cheap results whose sources take less memory than the results themselves. Results with common sources are decided on
+ * together.
  */
 function cheapInBlocks(graph: Graph, makers: Makers): (value: ValueId) => boolean {
   const bytes = (value: ValueId) => bytesOf(graph.types[value]!)
-  /** What a view shows. */
+  /** Returns the value behind a chain of views. */
   const viewed = (value: ValueId): ValueId => {
     const maker = makers.get(value)
     return maker && hasTrait(maker.op, 'view') ? viewed(maker.inputs[0]!) : value
@@ -77,13 +77,13 @@ function cheapInBlocks(graph: Graph, makers: Makers): (value: ValueId) => boolea
     return maker !== undefined && hasTrait(maker.op, 'cheap') && blockOf(maker) !== undefined
   }
   const late = new Set(graph.nodes.filter(isBackward).flatMap(({ inputs }) => inputs.map(viewed)))
-  /** Inputs of the graph, constants, and what is kept in any case. */
+  /** Whether a value is kept in any case: an input of the graph, a constant, or a result that is not cheap. */
   const isKept = (value: ValueId): boolean => {
     const maker = makers.get(value)
     return maker === undefined || isConstant(maker) || (late.has(value) && !isCheap(value))
   }
   const memo = new Map<ValueId, ReadonlySet<ValueId>>()
-  /** The tensors to keep for making `value` again. */
+  /** Returns the tensors that must be kept so that `value` can be recomputed. */
   const sourcesOf = (value: ValueId): ReadonlySet<ValueId> => {
     const known = memo.get(value)
     if (known) return known

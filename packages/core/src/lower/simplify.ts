@@ -13,7 +13,7 @@ type Rule<K extends OpName> = (
   tracer: Tracer,
 ) => Tensor | undefined
 
-/** The node that made `x`, where it is an application of `name`. */
+/** Returns the node that made `x` if it applies the op `name`. */
 function madeBy<K extends OpName>(x: Tensor, name: K): Node<K> | undefined {
   const node = x.tracer.producer(x)
   return node?.op === name ? (node as Node<K>) : undefined
@@ -22,7 +22,7 @@ function madeBy<K extends OpName>(x: Tensor, name: K): Node<K> | undefined {
 /** The input that made `x` through `name`. */
 const sourceOf = (x: Tensor, node: Node): Tensor => x.tracer.tensor(node.inputs[0]!)
 
-/** The number a tensor is everywhere, where that is known. */
+/** Returns the number that all elements of a tensor are, if that is known. */
 function uniform(x: Tensor): number | undefined {
   const broadcast = madeBy(x, 'broadcastTo')
   if (broadcast) return uniform(sourceOf(x, broadcast))
@@ -36,7 +36,7 @@ const resultShape = (inputs: readonly Tensor[]): Shape | undefined =>
     inputs[0]!.shape,
   )
 
-/** Elementwise ops broadcast by themselves: an explicit broadcast before one is dropped where the result stays. */
+/** Drops an explicit broadcast before an elementwise op if the op broadcasts its operands to the same shape by itself. */
 const unbroadcast =
   <K extends OpName>(name: K): Rule<K> =>
   (inputs, attrs, tracer) => {
@@ -63,7 +63,7 @@ const compute: Record<Arithmetic, (a: number, b: number) => number> = {
   div: (a, b) => a / b,
 }
 
-/** Scalar constants are computed; `neutral` is the right operand that changes nothing (x + 0 would lose -0). */
+/** Computes with scalar constants, and drops the right operand `neutral`, which changes nothing (x + 0 would lose -0). */
 const arithmetic =
   (name: Arithmetic, neutral: number, commutes: boolean): Rule<Arithmetic> =>
   (inputs, attrs, tracer) => {
@@ -80,7 +80,7 @@ const arithmetic =
     return unbroadcast(name)(inputs, attrs, tracer)
   }
 
-/** The gradient of a layer norm makes (x - mean) · invStd again: the norm itself, where it neither scales nor shifts. */
+/** Finds the (x - mean) · invStd that a layer norm's gradient needs: the norm's own output if it neither scales nor shifts. */
 function standardized([centred, invStd]: readonly Tensor[]): Tensor | undefined {
   const norm = madeBy(invStd!, 'layerNorm')
   const difference = madeBy(centred!, 'sub')

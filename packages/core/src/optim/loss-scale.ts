@@ -1,32 +1,32 @@
-// Dynamic loss scaling: gradients of float16 are kept in its range by a factor on the loss, and a step whose gradients are not
-// finite is not taken. Rules and numbers of torch.amp.GradScaler.
+// Dynamic loss scaling for mixed precision: a factor on the loss keeps float16 gradients in range, and a step is skipped if a
+// gradient is not finite. Rules and numbers are those of torch.amp.GradScaler.
 import * as op from '../graph/api.js'
 import type { InputSpec, Tensor } from '../graph/trace.js'
 import { hostScalar, type HostTensor } from '../tensor/tensor.js'
 
 export interface LossScale<T> {
-  /** What the loss is multiplied by before it is differentiated, a float32 scalar. */
+  /** Factor on the loss before it is differentiated, a float32 scalar. */
   readonly factor: T
-  /** Steps taken since it was changed, an int32 scalar. */
+  /** Number of steps taken since the factor last changed, an int32 scalar. */
   readonly steps: T
-  /** Steps not taken since the start, an int32 scalar. */
+  /** Number of steps skipped since the start, an int32 scalar. */
   readonly skipped: T
 }
 
 const FIRST = 2 ** 16
-/** Steps after which the factor is doubled; it is halved by each step that is not taken. */
+/** Number of steps after which the factor doubles. Each skipped step halves the factor. */
 const INTERVAL = 2000
 
 const scalar = { shape: [], role: 'optimizer', donated: true } as const
 
-/** Graph inputs of a loss scale, donated. */
+/** Specifies the graph inputs of a loss scale, all donated. */
 export const lossScaleInputs: LossScale<InputSpec> = {
   factor: { ...scalar, dtype: 'float32' },
   steps: { ...scalar, dtype: 'int32' },
   skipped: { ...scalar, dtype: 'int32' },
 }
 
-/** The loss scale before the first step, by graph input name. */
+/** Returns the loss scale before the first step, by graph input name. */
 export const initialLossScale = (): Map<string, HostTensor> =>
   new Map([
     ['state.loss_scale.factor', hostScalar(FIRST)],
@@ -34,7 +34,7 @@ export const initialLossScale = (): Map<string, HostTensor> =>
     ['state.loss_scale.skipped', hostScalar(0, 'int32')],
   ])
 
-/** The gradients of the loss itself, and whether all of them are finite, a bool scalar. */
+/** Divides gradients by the factor of the loss scale, and tells whether all of them are finite (a bool scalar). */
 export function unscale<K>(
   gradients: ReadonlyMap<K, Tensor | undefined>,
   { factor }: Pick<LossScale<Tensor>, 'factor'>,
@@ -50,7 +50,7 @@ export function unscale<K>(
   return { gradients: unscaled, finite: op.less(squares.reduce(op.add), Infinity) }
 }
 
-/** The loss scale of the next step. */
+/** Returns the loss scale of the next step. */
 export function adapt(scale: LossScale<Tensor>, finite: Tensor): LossScale<Tensor> {
   const { factor, steps, skipped } = scale
   const taken = op.add(steps, 1)

@@ -32,7 +32,7 @@ export const binary =
     return [y]
   }
 
-/** Of floats; only this op rounds to float16 here, where it may make infinities of great numbers. */
+/** Converts floats. In float16 great numbers may become infinities. */
 const casts: Record<DType, (x: number) => number> = {
   float32: (x) => x,
   float16: (x) => fromFloat16(toFloat16(x)),

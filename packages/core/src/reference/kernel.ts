@@ -1,4 +1,4 @@
-// What a reference kernel is; the kernels themselves are filed by what they do to elements.
+// The type of a reference kernel. The kernels are in the files beside this one, by kind of op.
 import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { TensorType } from '../tensor/tensor.js'
 import type { ReferenceData, ReferenceTensor } from './tensor.js'

@@ -99,7 +99,7 @@ export function scatter<T extends ReferenceData>(
   })
 }
 
-/** The elements of a tensor of shape `from` broadcast to `shape`; not copied where nothing changes. */
+/** Returns the elements of a tensor of shape `from`, broadcast to `shape`; the same array if nothing changes. */
 export function broadcast<T extends ReferenceData>(data: T, from: Shape, shape: Shape): T {
   const size = sizeOf(shape)
   if (data.length === size) return data

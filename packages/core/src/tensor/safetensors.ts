@@ -102,7 +102,7 @@ const isRead = (storage: string): storage is StorageType => Object.hasOwn(storag
  * All tensors of a safetensors file. F32, I32 and BOOL data is not copied where its position allows, so the tensors may share
  * memory with `bytes`. F16, BF16 and both F8 are widened to float32, which is exact. F64 becomes the nearest float32 and I64 becomes
  * int32; a value out of range is an error.
- * @throws an Error that names what is wrong with the file, and the tensor where there is one.
+ * @throws an Error that names the fault of the file, and the tensor that has it, if one has.
  */
 export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
   const { entries, metadata } = parseSafetensorsHeader(bytes, bytes.length)
@@ -203,7 +203,7 @@ export function readSafetensor(
 /**
  * A safetensors file of `tensors`. The same tensors and metadata give the same bytes whatever their order: larger elements come
  * first, then names count (by UTF-16 code unit); the header is padded with spaces, so that every tensor is aligned.
- * @throws where a name or metadata key cannot be written, or a tensor's data is not of its shape.
+ * @throws if a name or metadata key cannot be written, or a tensor's data does not have its shape.
  */
 export function formatSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,

@@ -1,5 +1,5 @@
-// What a tensor is outside any backend: a dtype, a shape, and on the host a typed array in row-major order.
-// Nothing here computes; the ops are in graph/, their meaning in reference/.
+// Tensors outside of any backend: a dtype, a shape, and on the host a typed array in row-major order. Nothing here computes;
+// the ops are in graph/, their meaning is in reference/.
 import { checkInteger, checkName, fail } from '../check.js'
 import { fromFloat16, toFloat16 } from './float16.js'
 
@@ -72,7 +72,7 @@ export function stridesOf(shape: Shape): number[] {
   return strides
 }
 
-/** NumPy broadcasting of two shapes, or undefined where they do not fit. */
+/** Returns the shape to which NumPy broadcasts two shapes, or undefined if they do not fit. */
 export function broadcastShapes(a: Shape, b: Shape): number[] | undefined {
   const rank = Math.max(a.length, b.length)
   const out = new Array<number>(rank)
@@ -126,11 +126,11 @@ function checkWhole(dtype: 'int32' | 'bool', value: number): void {
 export const hostScalar = (value: number, dtype: DType = 'float32'): HostTensor =>
   hostTensor(dtype, [], [value])
 
-/** The numbers of a host tensor: its data, but of float16 what the words mean. */
+/** Returns the numbers of a host tensor: its data, or for float16 the numbers that the words stand for. */
 export const valuesOf = ({ dtype, data }: HostTensor): ArrayLike<number> =>
   dtype === 'float16' ? Float32Array.from(data, fromFloat16) : data
 
-/** A float tensor in another float dtype, rounded; the same one where it has it. */
+/** Returns a float tensor rounded to another float dtype, or the tensor itself if it has that dtype. */
 export const inDtype = (tensor: HostTensor, dtype: DType): HostTensor =>
   tensor.dtype === dtype
     ? tensor
