@@ -81,7 +81,7 @@ const handlers: {
   },
   step({ step, totalSteps, loss, imagesPerSecond }) {
     view?.step(step, totalSteps, loss, imagesPerSecond)
-    if (step < 20) status(`Training: step ${step} of ${totalSteps}.`)
+    status(`Training: step ${step} of ${totalSteps}.`)
   },
   snapshot: ({ snapshot }) => view?.snapshot(snapshot),
   epoch({ epoch: { epoch, accuracy, seconds }, saved }) {

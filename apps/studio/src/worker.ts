@@ -35,8 +35,9 @@ async function openBackend(): Promise<Backend> {
     const found = await tfjsBackend.probe(device)
     if (!found.available) continue
     const opened = await tfjsBackend.create(device)
-    const threads = device === 'wasm' && globalThis.crossOriginIsolated ? ', with threads' : ''
-    say({ type: 'backend', name: opened.name, detail: `${found.detail ?? ''}${threads}` })
+    const threads = device === 'wasm' && crossOriginIsolated ? 'with threads' : undefined
+    const detail = [found.detail, threads].filter(Boolean).join(', ')
+    say({ type: 'backend', name: opened.name, detail })
     return opened
   }
   throw new Error('this browser has neither WebGPU nor WebAssembly; try a current one')
@@ -44,7 +45,8 @@ async function openBackend(): Promise<Backend> {
 
 /** Test images whose embeddings are shown. */
 const SHOWN = 300
-const SNAPSHOT_EVERY_MS = 1500
+/** What is shown takes at most one part in so many of a run's time. */
+const SNAPSHOT_SHARE = 6
 
 async function train(settings: RunSettings, saved: SavedRun | undefined): Promise<void> {
   if (!dataset) throw new Error('there are no images yet; choose some first')
@@ -75,7 +77,7 @@ async function train(settings: RunSettings, saved: SavedRun | undefined): Promis
     points,
     epochs: results,
   })
-  let [counted, since, shown] = [0, performance.now(), 0]
+  let [counted, since, nextSnapshot] = [0, performance.now(), 0]
   pausing = new AbortController()
   try {
     const run = current.fit(arrayBatches(training, { batch, seed, channels }), {
@@ -97,11 +99,12 @@ async function train(settings: RunSettings, saved: SavedRun | undefined): Promis
           loss: metrics.loss,
           imagesPerSecond,
         })
-        if (now - shown < SNAPSHOT_EVERY_MS) return
+        if (now < nextSnapshot) return
         say({ type: 'snapshot', snapshot: await snapshot(current) })
-        shown = performance.now()
-        // What is shown takes time of its own, which is not the training's.
-        since += shown - now
+        const took = performance.now() - now
+        nextSnapshot = now + SNAPSHOT_SHARE * took
+        // The rate is that of training alone.
+        since += took
       },
     })
     for await (const { epoch, accuracy, trainLoss, seconds } of run) {
