@@ -34,6 +34,7 @@ export class RunView {
   readonly #classNames: readonly string[]
   readonly #points: LossPoint[]
   #axes: Axes | undefined
+  #mapPoints: readonly MapPoint[] = []
   #totalSteps = 1
   #drawing = false
 
@@ -78,6 +79,9 @@ export class RunView {
       ),
       this.#matrix,
     )
+    const draw = () => this.#draw()
+    new ResizeObserver(draw).observe(this.element)
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw)
   }
 
   /** Shows a step that was reported. */
@@ -89,11 +93,17 @@ export class RunView {
     this.#set('loss', loss.toFixed(3))
     this.#set('images per second', `${Math.round(imagesPerSecond)}`)
     this.#set('time left', duration(((totalSteps - step) * this.#batch) / imagesPerSecond))
+    this.#draw()
+  }
+
+  /** Draws at the next frame, once, whatever asked for it: new numbers, another size or other colours. */
+  #draw(): void {
     if (this.#drawing) return
     this.#drawing = true
     requestAnimationFrame(() => {
       this.#drawing = false
       drawLoss(this.#loss, this.#points, this.#totalSteps)
+      if (this.#mapPoints.length > 0) drawMap(this.#map, this.#mapPoints)
     })
   }
 
@@ -106,12 +116,12 @@ export class RunView {
     normaliseRows(rows, width)
     this.#axes = principalAxes(rows, width, this.#axes)
     const perClass = centroids.length / width / this.#classNames.length
-    const points = project(rows, width, this.#axes).map((at, i): MapPoint => {
+    this.#mapPoints = project(rows, width, this.#axes).map((at, i): MapPoint => {
       if (i < labels.length) return { at, label: labels[i]! }
       const label = Math.floor((i - labels.length) / perClass)
       return { at, label, name: this.#classNames[label]! }
     })
-    requestAnimationFrame(() => drawMap(this.#map, points))
+    this.#draw()
     this.#showConfusion(confusion)
   }
 
