@@ -17,7 +17,7 @@ if (!existsSync(CHROMIUM))
     `skipped the studio: no Chromium at ${CHROMIUM}; install it, or name one in CHROMIUM_PATH`,
   )
 
-describe.skipIf(!existsSync(CHROMIUM))('the studio', { timeout: 240_000 }, () => {
+describe.skipIf(!existsSync(CHROMIUM))('the studio', { timeout: 420_000 }, () => {
   let server: PreviewServer
   let browser: Browser
   let page: Page
@@ -46,7 +46,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the studio', { timeout: 240_000 }, () =>
         return shown.some(({ textContent }) => new RegExp(source).test(textContent ?? ''))
       },
       text.source,
-      { timeout: 200_000 },
+      { timeout: 400_000 },
     )
   const statusText = () => page.textContent('#status')
 
@@ -78,7 +78,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the studio', { timeout: 240_000 }, () =>
   })
 
   it('pauses, survives a reload, resumes, and learns', async () => {
-    await page.fill('#epochs', '1')
+    await page.fill('#batch', '200')
     await page.click('#start')
     await page.waitForFunction(() =>
       /step \d/.test(document.querySelector('#status')!.textContent!),
@@ -90,8 +90,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the studio', { timeout: 240_000 }, () =>
     await page.click('#resume')
     await settled(/Done/)
     const accuracy = Number(/([\d.]+) %/.exec((await statusText())!)![1])
-    // Ten classes after one epoch over a tenth of MNIST: far beyond chance.
-    expect(accuracy).toBeGreaterThan(60)
+    // Ten classes after two epochs over a tenth of MNIST: far beyond chance.
+    expect(accuracy).toBeGreaterThan(50)
     console.log(`the studio: ${await statusText()}`)
   })
 
