@@ -160,6 +160,15 @@ describe('Trainer', () => {
     expect((await trainer.evaluate(validation())).images).toBe(30)
   })
 
+  it('hears what else happens while a backend computes without a pause', async () => {
+    const reference = await openBackend('reference')
+    await using trainer = await supervised({ backend: reference })
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(new Error('stopped by an event')), 1)
+    const fitting = trainer.fit(batches(), { epochs: 1000, signal: controller.signal })
+    await expect(collect(fitting)).rejects.toThrow('stopped by an event')
+  })
+
   it('takes batches from any iterable, and skips a smaller last one', async () => {
     await using trainer = await supervised({ schedule: 'constant' })
     async function* some(): AsyncGenerator<ImageBatch> {

@@ -3,6 +3,7 @@ import { UserError } from '@embed-kd/core'
 
 import { batchesFrom, type Batches, type BatchSource, type ImageBatch } from './batch.js'
 import { NonFiniteLossError, type StepMetrics } from './training.js'
+import { eventTurn } from './turn.js'
 
 /** Position of training between two steps, with the sums that the summary of the unfinished epoch needs. */
 export interface EpochPosition {
@@ -112,6 +113,7 @@ export async function* runEpochs(training: Steps, plan: EpochsPlan): AsyncGenera
     }
     let last = stepsPerEpoch !== undefined && steps >= stepsPerEpoch
     while (!last) {
+      await eventTurn()
       signal?.throwIfAborted()
       const batch = await next()
       if (!batch) break
