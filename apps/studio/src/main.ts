@@ -90,9 +90,9 @@ const handlers: {
     )
     void keepRun(saved)
   },
-  paused({ saved }) {
-    void keepRun(saved)
+  async paused({ saved }) {
     queue = []
+    await keepRun(saved)
     status('Paused. The run is kept in this browser.')
     resume.hidden = false
     idle()

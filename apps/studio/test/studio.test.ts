@@ -96,7 +96,9 @@ describe.skipIf(!existsSync(CHROMIUM))('the studio', { timeout: 420_000 }, () =>
   })
 
   it('classifies what a reader draws', async () => {
-    const box = (await (await page.$('#pad'))!.boundingBox())!
+    const pad = page.locator('#pad')
+    await pad.scrollIntoViewIfNeeded()
+    const box = (await pad.boundingBox())!
     await page.mouse.move(box.x + box.width / 2, box.y + 30)
     await page.mouse.down()
     await page.mouse.move(box.x + box.width / 2, box.y + box.height - 30, { steps: 8 })
