@@ -180,3 +180,16 @@ describe('the middle of an image', () => {
     expect(Array.from(result, Math.round)).toEqual([3, 2, 10])
   })
 })
+
+it('the nearest of two inputs at one distance is the one that Pillow takes', () => {
+  // 15.5 * 48 / 31 is 24 exactly, but Pillow adds 48 / 31 up and arrives below: Image.resize((31, 1), Image.NEAREST).
+  const resize = byteResize({ height: 1, width: 48 }, { height: 1, width: 31 }, 'nearest')
+  const result = new Uint8Array(31)
+  resize(
+    Uint8Array.from({ length: 48 }, (_, i) => i),
+    0,
+    result,
+    0,
+  )
+  expect([...result.subarray(13, 18)]).toEqual([20, 22, 23, 25, 27])
+})

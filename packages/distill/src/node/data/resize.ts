@@ -177,8 +177,11 @@ function filterTaps(
   const first = new Int32Array(count)
   const taps = new Int32Array(count + 1)
   if (interpolation === 'nearest') {
-    for (let i = 0; i < count; i++) {
-      first[i] = Math.min(Math.floor((begin + i + 0.5) * step), from - 1)
+    // Pillow adds the step up, so that its rounding errors decide between two inputs at the same distance.
+    let position = step * 0.5
+    for (let i = -begin; i < count; i++, position += step) {
+      if (i < 0) continue
+      first[i] = Math.min(Math.floor(position), from - 1)
       taps[i + 1] = i + 1
     }
     return { first, taps, weights: new Float64Array(count).fill(1) }

@@ -211,22 +211,24 @@ export class TensorNames {
 
   /** Those of the names that belong to blocks of the encoder. */
   blockTensors(names: readonly string[]): string[] {
-    const starts = this.#layout.blocks.map((path) => this.#prefix + path.replace('{}', ''))
+    const starts = ancestors(this.#prefix).flatMap((prefix) =>
+      this.#layout.blocks.map((path) => prefix + path.replace('{}', '')),
+    )
     return names.filter((name) =>
       starts.some((start) => name.startsWith(start) && /^\d+\./.test(name.slice(start.length))),
     )
   }
 
-  /** Outside the encoder, names may stand behind each part of the prefix. */
+  /** Names outside the encoder, and in some checkpoints names inside, stand behind only the beginning of the prefix. */
   #spellings(source: Source, place: (name: string) => string): Source[] {
     const spelled = (name: string): string[] => {
-      const placed = place(name)
-      if (!placed.startsWith('/')) return [this.#prefix + placed]
-      return ancestors(this.#prefix).map((prefix) => prefix + placed.slice(1))
+      const placed = place(name).replace(/^\//, '')
+      return ancestors(this.#prefix).map((prefix) => prefix + placed)
     }
     if (typeof source === 'string') return spelled(source)
     if ('part' in source) return spelled(source.name).map((name) => ({ ...source, name }))
-    return [{ stack: source.stack.map((name) => spelled(name)[0]!) }]
+    const found = (names: string[]) => names.find((name) => this.#has(name)) ?? names[0]!
+    return [{ stack: source.stack.map((name) => found(spelled(name))) }]
   }
 
   #isThere(source: Source): boolean {

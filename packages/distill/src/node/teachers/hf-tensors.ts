@@ -13,7 +13,7 @@ import {
   type ViTConfig,
 } from '@embed-kd/core'
 
-import { planeResize } from '../data/resize.js'
+import { planeResize, type Interpolation } from '../data/resize.js'
 import type { Checkpoint } from './checkpoint.js'
 import type { Layer } from './hf-families.js'
 import type { Source, TensorNames } from './hf-names.js'
@@ -120,7 +120,8 @@ function positionsOf(
   if (width !== model.width || rows !== leading + high * columns)
     throw mismatch(checkpoint, name!, tensor.shape, [leading + high * columns, model.width])
   const positions = hostTensor('float32', [rows, width], tensor.data as Float32Array)
-  const resize = type.startsWith('siglip2') ? averagePositions : resizePositions
+  const interpolation = antialiasedPositions[type]
+  const resize = interpolation ? antialiasPositions(interpolation) : resizePositions
   return resize(positions, trainedGrid, tokenGrid(model), leading)
 }
 
@@ -147,21 +148,32 @@ function readRegisters(encoder: PublishedEncoder, name: string, shape: Shape): H
   return hostTensor('float32', shape, data)
 }
 
-/** SigLIP 2 resizes its grid of positions as images are, with antialiasing. */
-function averagePositions(positions: HostTensor, from: PatchGrid, to: PatchGrid): HostTensor {
-  const [area, target] = [from.rows * from.columns, to.rows * to.columns]
-  const [, width] = positions.shape as [number, number]
-  const size = ({ rows, columns }: PatchGrid) => ({ height: rows, width: columns })
-  const resize = planeResize(size(from), size(to))
-  const result = hostTensor('float32', [target, width])
-  const [plane, resized] = [new Float32Array(area), new Float32Array(target)]
-  for (let k = 0; k < width; k++) {
-    for (let i = 0; i < area; i++) plane[i] = positions.data[i * width + k] as number
-    resize(plane, 0, resized, 0)
-    for (let i = 0; i < target; i++) result.data[i * width + k] = resized[i]!
-  }
-  return result
+/** Model types whose grids of positions are resized with antialiasing, as images are; all others are sampled. */
+const antialiasedPositions: Readonly<Record<string, Interpolation>> = {
+  siglip2: 'bilinear',
+  siglip2_vision_model: 'bilinear',
+  dinov2_with_registers: 'bicubic',
 }
+
+/** Returns a function that resizes the positions of a grid of patches; `leading` rows before them stay as they are. */
+const antialiasPositions =
+  (interpolation: Interpolation) =>
+  (positions: HostTensor, from: PatchGrid, to: PatchGrid, leading: number): HostTensor => {
+    const [area, target] = [from.rows * from.columns, to.rows * to.columns]
+    const [, width] = positions.shape as [number, number]
+    const size = ({ rows, columns }: PatchGrid) => ({ height: rows, width: columns })
+    const resize = planeResize(size(from), size(to), interpolation)
+    const result = hostTensor('float32', [leading + target, width])
+    const given = positions.data as Float32Array
+    result.data.set(given.subarray(0, leading * width))
+    const [plane, resized] = [new Float32Array(area), new Float32Array(target)]
+    for (let k = 0; k < width; k++) {
+      for (let i = 0; i < area; i++) plane[i] = given[(leading + i) * width + k]!
+      resize(plane, 0, resized, 0)
+      for (let i = 0; i < target; i++) result.data[(leading + i) * width + k] = resized[i]!
+    }
+    return result
+  }
 
 /**
  * BEiT's table of biases by the distance of two patches, as the biases [heads, T, T] themselves. The last three rows are those of class
