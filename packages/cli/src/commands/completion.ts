@@ -1,7 +1,12 @@
 // `embed-kd completion`: a script for bash, zsh or fish that completes commands, options and file names.
 import { Argument, Command } from 'commander'
 
-import { commands, loadCommand, type CommandName } from './table.js'
+/** A command as the table of commands lists it. */
+export interface ListedCommand {
+  readonly name: string
+  readonly summary: string
+  readonly command: Command
+}
 
 interface Completed {
   readonly name: string
@@ -15,7 +20,8 @@ const GLOBAL_OPTIONS: Completed['options'] = [
   { flag: '--help', text: 'show options and examples' },
 ]
 
-export const completionCommand = (): Command =>
+/** @param loadAll loads every command; called once a script is asked for. */
+export const completionCommand = (loadAll: () => Promise<readonly ListedCommand[]>): Command =>
   new Command('completion')
     .addArgument(new Argument('<shell>', 'shell to complete in').choices(Object.keys(writers)))
     .addHelpText(
@@ -28,17 +34,15 @@ Examples:
 `,
     )
     .action(async (shell: keyof typeof writers) => {
-      const names = Object.keys(commands) as CommandName[]
-      const described = await Promise.all(names.map(describe))
+      const described = (await loadAll()).map(describe)
       process.stdout.write(`${writers[shell](described)}\n`)
     })
 
-async function describe(name: CommandName): Promise<Completed> {
-  const command = await loadCommand(name)
+function describe({ name, summary, command }: ListedCommand): Completed {
   const own = command.options
     .filter(({ hidden }) => !hidden)
     .map(({ long, description }) => ({ flag: long!, text: description }))
-  return { name, summary: commands[name].summary, options: [...own, ...GLOBAL_OPTIONS] }
+  return { name, summary, options: [...own, ...GLOBAL_OPTIONS] }
 }
 
 /** A word in single quotes as POSIX shells read it. */

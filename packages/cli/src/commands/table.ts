@@ -2,6 +2,8 @@
 // load no runtime.
 import type { Command } from 'commander'
 
+import type { ListedCommand } from './completion.js'
+
 interface Entry {
   readonly summary: string
   readonly load: () => Promise<Command>
@@ -59,7 +61,7 @@ export const commands = {
   },
   completion: {
     summary: 'print a script that completes commands and options in your shell',
-    load: async () => (await import('./completion.js')).completionCommand(),
+    load: async () => (await import('./completion.js')).completionCommand(loadAll),
   },
 } satisfies Record<string, Entry>
 
@@ -71,3 +73,13 @@ export const isCommand = (word: string | undefined): word is CommandName =>
 /** Loads a command and gives it the summary of the table as its description. */
 export const loadCommand = async (name: CommandName): Promise<Command> =>
   (await commands[name].load()).description(commands[name].summary)
+
+/** Loads every command. */
+const loadAll = (): Promise<ListedCommand[]> =>
+  Promise.all(
+    (Object.keys(commands) as CommandName[]).map(async (name) => ({
+      name,
+      summary: commands[name].summary,
+      command: await loadCommand(name),
+    })),
+  )
