@@ -1,5 +1,9 @@
-// What people import from @embed-kd/core, by name: distillation, graphs and gradients, models, optimizers, tensors, and the
-// contract of a backend. Platform-neutral: nothing here imports from Node. The reference's parts are in @embed-kd/core/reference.
+/**
+ * What people import from @embed-kd/core, by name: distillation, graphs and gradients, models, optimizers, tensors,
+ * and the contract of a backend. Platform-neutral: nothing here imports from Node. The reference's parts are in
+ * @embed-kd/core/reference.
+ * @module @embed-kd/core
+ */
 
 // ---- distillation: methods, the graphs of training, teachers as files -----------------------------------------------
 export { CentroidBuilder, classCentroids } from './distill/centroids.js'

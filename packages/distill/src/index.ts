@@ -1,4 +1,7 @@
-// Training a student from a teacher or from its embeddings, on any backend. Platform-neutral: no Node import.
+/**
+ * Training a student from a teacher or from its embeddings, on any backend. Platform-neutral: no Node import.
+ * @module @embed-kd/distill
+ */
 export {
   centroidsOf,
   type CentroidOptions,

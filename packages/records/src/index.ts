@@ -1,4 +1,7 @@
-// Records of trials: their schema, their form as JSON lines, and everything that is computed from them.
+/**
+ * Records of trials: their schema, their form as JSON lines, and everything that is computed from them.
+ * @module @embed-kd/records
+ */
 export {
   axes,
   axisNames,

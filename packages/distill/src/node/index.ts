@@ -1,4 +1,7 @@
-// Data sets, encoders, embedding files and training runs: what distillation needs of Node.
+/**
+ * Data sets, encoders, embedding files and training runs: what distillation needs of Node.
+ * @module @embed-kd/distill/node
+ */
 export { type Augmentation, noAugmentation } from '../images/augment.js'
 export { BackgroundBatches } from './data/background.js'
 export { type Batch, evaluationBatches, trainingBatches } from './data/batches.js'
