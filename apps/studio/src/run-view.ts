@@ -73,7 +73,7 @@ export class RunView {
       figure(this.#loss, 'Loss'),
       figure(
         this.#map,
-        method === 'embed-kd'
+        methods[method].teacher === 'centroids'
           ? "Test images (dots) and the teacher's centroids (rings) in the student's space"
           : "Test images in the student's space",
       ),

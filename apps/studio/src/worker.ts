@@ -1,6 +1,6 @@
 // The training worker: one student at a time on the best backend of this browser. It knows nothing of the page.
 import { tfjsBackend } from '@embed-kd/backend-tfjs'
-import { messageOf, type Backend, type HostTensor } from '@embed-kd/core'
+import { messageOf, methods, type Backend, type HostTensor } from '@embed-kd/core'
 import {
   arrayBatches,
   readEmbeddings,
@@ -121,8 +121,8 @@ async function train(settings: RunSettings, saved: SavedRun | undefined): Promis
 
 /** @throws if the method needs other embeddings than there are. */
 function teacherFor(method: RunSettings['method']): object {
-  if (method === 'supervised') return {}
-  const kind = method === 'embed-kd' ? 'centroids' : 'samples'
+  const kind = methods[method].teacher
+  if (kind === 'none') return {}
   if (teacher?.kind !== kind)
     throw new Error(
       `${method} learns from ${kind}, and ${teacher ? `the file has ${teacher.kind}` : 'no file is chosen'}; choose another method or file`,

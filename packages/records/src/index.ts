@@ -135,7 +135,7 @@ export {
 } from './analysis/outcomes.js'
 export { firstStart, historiesOf, type History } from './analysis/history.js'
 export { methodSentences } from './analysis/method-words.js'
-export { PAPER } from './analysis/paper.js'
+export { PAPER, PAPER_METHODS } from './analysis/paper.js'
 export { type Content, type Payload, unpack } from './analysis/payload.js'
 export { type Recommendation, recommendationsOf } from './analysis/recommendations.js'
 export { costSetting, MATCHED_RULE, matchedSetting, timedSteps } from './analysis/setting.js'

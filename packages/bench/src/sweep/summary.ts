@@ -26,11 +26,9 @@ import {
   type BenchRecord,
   type Configuration,
   type Measure,
+  PAPER_METHODS,
 } from '@embed-kd/records'
 import { formatTable } from '@embed-kd/records/terminal'
-
-/** The method that the others replace. */
-const BASIS = 'teacher-kd'
 
 /** Returns the tables and sentences; empty if no trial finished or failed. */
 export function summaryTables(records: readonly BenchRecord[]): string {
@@ -65,13 +63,13 @@ function configurationTable(configurations: readonly Configuration[]): string {
 function comparisonTable(configurations: readonly Configuration[]): string {
   const bases = new Map(
     configurations
-      .filter(({ method }) => method === BASIS)
+      .filter(({ method }) => method === PAPER_METHODS.replaced)
       .map((basis) => [basis.settingKey, basis]),
   )
   const name = namerOf(configurations)
   const rows = configurations.flatMap((configuration) => {
     const basis = bases.get(configuration.settingKey)
-    if (!basis || configuration.method === BASIS) return []
+    if (!basis || configuration.method === PAPER_METHODS.replaced) return []
     return [
       [
         name(configuration),
@@ -82,7 +80,10 @@ function comparisonTable(configurations: readonly Configuration[]): string {
     ]
   })
   if (rows.length === 0) return ''
-  return formatTable([`against ${BASIS}, equal seeds`, 'accuracy', 'step', 'peak'], rows)
+  return formatTable(
+    [`against ${PAPER_METHODS.replaced}, equal seeds`, 'accuracy', 'step', 'peak'],
+    rows,
+  )
 }
 
 /** Names configurations by what the table of axes says, and by every axis in which these differ. */

@@ -15,12 +15,14 @@ import {
   stepGraphs,
   type TrainConfig,
   vitShapes,
+  methods,
 } from '@embed-kd/core'
 
 import type { Trial } from '../axes.js'
 import { summaryOf } from './compare.js'
 import type { Configuration } from './corpus.js'
 import { devicePeakBytes, hostPeakBytes, plannedPeakBytes, stepSeconds } from './measures.js'
+import { PAPER_METHODS } from './paper.js'
 import { median } from './statistics.js'
 
 /** Names of the teachers whose published shapes core knows. */
@@ -28,7 +30,7 @@ export const TEACHER_SHAPES: readonly string[] = Object.keys(vitShapes).flatMap(
   [16, 32].map((patch) => `${shape}-${patch}`),
 )
 
-export const CALCULATED = ['teacher-kd', 'embed-kd'] as const
+export const CALCULATED = [PAPER_METHODS.replaced, PAPER_METHODS.proposed] as const
 type Calculated = (typeof CALCULATED)[number]
 
 export interface WhatIf {
@@ -83,7 +85,7 @@ const MOST_CHECKED = 60
 /** Returns a calculator for the machine and student of these configurations; a text that says why if there are too few. */
 export function calculatorOf(configurations: readonly Configuration[]): Calculator | string {
   const samples = configurations.flatMap((item) => sampleOf(item) ?? [])
-  const model = configurations.find(({ method }) => method === 'embed-kd')?.trial
+  const model = configurations.find(({ method }) => method === PAPER_METHODS.proposed)?.trial
   const teachers = new Set(
     samples.flatMap(({ teacherFlops }) => (teacherFlops > 0 ? teacherFlops : [])),
   )
@@ -237,7 +239,7 @@ function predict(question: WhatIf, trial: Trial, { time, memory }: Calibration):
   const of = (method: Calculated): Prediction => {
     const { studentFlops, teacherFlops, peakBytes } = workOf(method, question, trial)
     const stepSeconds = dot(time, [1, studentFlops, teacherFlops])
-    const once = method === 'embed-kd' ? embeddingSeconds : 0
+    const once = isLive(method) ? 0 : embeddingSeconds
     return {
       stepSeconds,
       epochSeconds: stepSeconds * steps,
@@ -260,13 +262,15 @@ const whole = (graph: Graph): Graph => lower(graph, { composites: opNames.filter
 
 const imagesOf = ({ student }: Trial) => ({ channels: 3, size: student.imageSize })
 
+const isLive = (method: Calculated): boolean => methods[method].teacher === 'live'
+
 function workOf(method: Calculated, question: WhatIf, trial: Trial) {
   const parts = stepGraphs(configOf(method, question, trial)).map(({ graph, times }) => ({
     graph: whole(graph),
     times,
   }))
   const flops = parts.reduce((sum, { graph, times }) => sum + cost(graph).flops * times, 0)
-  const teacherFlops = method === 'teacher-kd' ? teacherCost(question, trial) : 0
+  const teacherFlops = isLive(method) ? teacherCost(question, trial) : 0
   const graphs = parts.map(({ graph }) => graph)
   const { peakBytes } = planTogether(graphs, { reusesDonated: false })
   return { studentFlops: flops - teacherFlops, teacherFlops, peakBytes }
@@ -298,10 +302,9 @@ function configOf(method: Calculated, { teacher, batch }: WhatIf, trial: Trial):
     },
     batch,
     images,
-    teacher:
-      method === 'teacher-kd'
-        ? { kind: 'live', model }
-        : { kind: 'stored', width: embeddingWidth(model) },
+    teacher: isLive(method)
+      ? { kind: 'live', model }
+      : { kind: 'stored', width: embeddingWidth(model) },
     settings: presets[preset],
     optimizer: { learningRate, weightDecay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     schedule: scheduleOf(presets[preset], 1),

@@ -4,6 +4,7 @@ import type { Trial } from '../axes.js'
 import type { BenchRecord, Method } from '../schema.js'
 import { groupKey } from '../trial-names.js'
 import { counted } from './format.js'
+import { PAPER_METHODS } from './paper.js'
 import { machineName, sourcesOf, versionName } from './source.js'
 
 export interface Configuration {
@@ -120,12 +121,13 @@ export function lengthName({ epochs, steps }: Trial): string {
 export function comparisonsOf(configurations: readonly Configuration[]): Comparison[] {
   const live = new Map<string, Configuration>()
   for (const configuration of configurations) {
-    if (configuration.method === 'teacher-kd') live.set(configuration.settingKey, configuration)
+    if (configuration.method === PAPER_METHODS.replaced)
+      live.set(configuration.settingKey, configuration)
   }
   const comparisons: Comparison[] = []
   for (const embedKd of configurations) {
     const teacherKd = live.get(embedKd.settingKey)
-    if (embedKd.method === 'embed-kd' && teacherKd !== undefined) {
+    if (embedKd.method === PAPER_METHODS.proposed && teacherKd !== undefined) {
       comparisons.push({ teacherKd, embedKd })
     }
   }

@@ -1,5 +1,12 @@
 // The figures of the paper that ours stand beside (CLIP-Embed-KD, CIFAR-100, read off its figure). They compare
 // different teachers and the paper does not say how memory was measured, so they are a landmark, not a target.
+import type { Method } from '@embed-kd/core'
+
+/** The method that the paper proposes, and the one that it replaces. */
+export const PAPER_METHODS = {
+  proposed: 'embed-kd',
+  replaced: 'teacher-kd',
+} as const satisfies Record<string, Method>
 
 export const PAPER = {
   memoryRatio: 9,

@@ -1,5 +1,6 @@
 // Loss and accuracy while training, one line a method over the mean of its seeds, with a band from lowest to highest.
 import * as Plot from '@observablehq/plot'
+import { methods } from '@embed-kd/core'
 import {
   type BenchRecord,
   type Configuration,
@@ -69,7 +70,7 @@ export const curves: Figure = {
       columns: ['Method', 'Teacher', 'Epoch', 'Test accuracy (%)', 'Lowest', 'Highest'],
       rows: reached.map(({ method, x, y, low, high }) => [
         methodName(method),
-        method === 'supervised'
+        methods[method].teacher === 'none'
           ? '–'
           : teacherName(shown.find((item) => item.method === method)!.trial),
         String(x),

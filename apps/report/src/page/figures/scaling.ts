@@ -12,6 +12,7 @@ import {
   statusName,
   summaryOf,
   teacherName,
+  PAPER_METHODS,
 } from '@embed-kd/records'
 import { bestCoveredBatch } from '../../model/view.js'
 import { sizeAxis, tickLabel } from './axes.js'
@@ -140,7 +141,7 @@ function mostTriedTeacher(items: readonly Configuration[]): string | undefined {
     const own = items.filter(
       (item) =>
         item.trial.teacher?.name === name &&
-        item.method === 'teacher-kd' &&
+        item.method === PAPER_METHODS.replaced &&
         finished(item).length > 0,
     )
     batches.set(name, new Set(own.map(({ trial }) => trial.batch)))
