@@ -98,7 +98,7 @@ describe('a run of distill', { timeout: 120_000 }, () => {
   })
 
   it.each<[string, string[], RegExp]>([
-    ['a learning rate of zero', ['--learning-rate', '0'], /--learning-rate.*above 0/],
+    ['a learning rate of zero', ['--learning-rate', '0'], /--learning-rate.*greater than 0/],
     [
       'a student that lacks a size',
       ['--student', 'vit:width=8'],

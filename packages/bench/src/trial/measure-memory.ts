@@ -2,12 +2,12 @@
 // is the same process before the step is compiled, after it has run a graph of next to no size.
 import { hostScalar, op, spec, trace, type Backend } from '@embed-kd/core'
 import type { Report } from '@embed-kd/distill'
-import { Feed, openBackend, trainingBatches } from '@embed-kd/distill/node'
+import { Feed, openBackend } from '@embed-kd/distill/node'
 
 import { collectGarbage, ownMemory, resetPeak } from '../measure/memory.js'
 import { median } from '../measure/statistics.js'
 import { loadTrialData, splitsOf } from './config.js'
-import { imageBatches, openTrainer } from './open-trainer.js'
+import { firstBatches, imageBatches, openTrainer } from './open-trainer.js'
 import type { MemoryResult, Opened, TrialJob } from './protocol.js'
 import { openTrialSignal } from './signals.js'
 
@@ -30,10 +30,8 @@ export async function measureMemory(
   const dataset = await loadTrialData(config)
   const { train } = splitsOf(dataset, config)
   const feed = new Feed(dataset)
-  const { batch: size, seed } = config
   const signal = await openTrialSignal(job, feed, dataset)
-  const batches = trainingBatches(train, { size, seed, epoch: 0 })
-  const batch = imageBatches(feed, signal)(await batches.read(0))
+  const batch = imageBatches(feed, signal)(await firstBatches(train, config, signal).read(0))
   await runNothing(backend)
   collectGarbage()
   const baselineRssBytes = ownMemory().rssBytes

@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-import { UserError, publishedViT } from '@embed-kd/core'
+import { guess, publishedViT, UserError, vitShapes } from '@embed-kd/core'
 
 import { SafetensorsReader } from '../files/safetensors-file.js'
 import { fetchModel, listDirectory, parseHubId, type FetchOptions } from './hf-hub.js'
@@ -17,6 +17,8 @@ export type ResolvedTeacher =
   | { readonly kind: 'onnx'; readonly file: string }
   /** A file that `embed-kd embed` wrote. */
   | { readonly kind: 'embeddings'; readonly file: string }
+
+const shapeNames = Object.keys(vitShapes).flatMap((shape) => [`${shape}-16`, `${shape}-32`])
 
 /** For help texts and remedies. */
 export const teacherKinds =
@@ -33,7 +35,11 @@ export async function resolveTeacher(
   const local = resolveLocalTeacher(teacher, options.onnxFile)
   if (local) return local
   const hub = parseHubId(teacher)
-  if (!hub) throw new UserError(`there is no teacher ${teacher}`, `give ${teacherKinds}`)
+  if (!hub)
+    throw new UserError(
+      `there is no teacher ${teacher}`,
+      `${guess(teacher, shapeNames)}give ${teacherKinds}`,
+    )
   const onnxFile = options.onnxFile ?? (hub.file?.endsWith('.onnx') ? hub.file : undefined)
   const rest = onnxFile === undefined ? {} : { onnxFile }
   return inDirectory(await fetchModel(hub, { ...options, ...rest }), onnxFile)
