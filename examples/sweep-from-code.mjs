@@ -6,7 +6,6 @@ import {
   expandGrids,
   parseGrids,
   planTrials,
-  ProgressDisplay,
   RecordStore,
   runSweep,
   summaryTables,
@@ -29,11 +28,12 @@ const grids = parseGrids(
   'this example',
 )
 const trials = await planTrials(expandGrids(grids))
-const display = new ProgressDisplay()
+// Hears what the sweep does; here only the line that each trial ends with is shown.
+const listener = { begin() {}, update() {}, line: (text) => console.log(text), end() {} }
 const store = RecordStore.open(directory, { resume: true })
 try {
   const cacheDirectory = join(directory, 'cache')
-  await runSweep({ trials, store, cacheDirectory, limits: { timeoutSeconds: 600 }, display })
+  await runSweep({ trials, store, cacheDirectory, limits: { timeoutSeconds: 600 }, listener })
 } finally {
   store.close()
 }

@@ -73,8 +73,8 @@ describe('embed-kd step --profile-ops', () => {
   })
 
   it('is for people, not for --json', { timeout: 60_000 }, async () => {
-    const { code, stderr } = await step('--json', '--profile-ops')
+    const { code, stdout } = await step('--json', '--profile-ops')
     expect(code).toBe(2)
-    expect(stderr).toContain('cannot be used with')
+    expect(JSON.parse(stdout)).toEqual({ error: expect.stringContaining('cannot be used with') })
   })
 })

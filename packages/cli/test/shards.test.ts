@@ -18,7 +18,7 @@ const byId = (a: BenchRecord, b: BenchRecord) => (a.id < b.id ? -1 : 1)
 
 /** What the clock, the memory and the machine's state say. */
 const measured = new Set(
-  'startedAt wallSeconds seconds time memory roofline energy commandLine loadAverage cpuFrequencyHz'.split(
+  'startedAt wallSeconds seconds time memory roofline energy commandLine loadAverage cpuFrequencyHz warnings'.split(
     ' ',
   ),
 )
