@@ -393,6 +393,25 @@ describe('images', () => {
       fails: /train\/cat\/z\.png: it cannot be decoded \(it is empty\)/,
     },
     {
+      name: 'a Git LFS pointer in place of an image',
+      make(write) {
+        folders(write, both)
+        write(
+          'train/cat/z.png',
+          'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n',
+        )
+      },
+      fails: /z\.png: it cannot be decoded \(it is a pointer of Git LFS/,
+    },
+    {
+      name: 'a web page in place of an image',
+      make(write) {
+        folders(write, both)
+        write('train/cat/z.png', '\n<!DOCTYPE html><html>404</html>')
+      },
+      fails: /z\.png: it cannot be decoded \(it is a web page/,
+    },
+    {
       name: 'corrupt images that are skipped',
       make(write) {
         folders(write, both, { extension: 'jpg' })

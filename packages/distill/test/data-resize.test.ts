@@ -50,11 +50,12 @@ describe.each(
     if (torch) expect(difference(result, torch)).toBeLessThanOrEqual(1)
   })
 
-  it.runIf(float)('equals Pillow on floats', () => {
-    const result = new Float32Array(pillow.length)
-    planeResize(source, size, interpolation)(Float32Array.from(fixture.image), 0, result, 0)
-    expect(difference(result, float!)).toBeLessThan(2e-3)
-  })
+  if (float)
+    it('equals Pillow on floats', () => {
+      const result = new Float32Array(pillow.length)
+      planeResize(source, size, interpolation)(Float32Array.from(fixture.image), 0, result, 0)
+      expect(difference(result, float)).toBeLessThan(2e-3)
+    })
 })
 
 describe('planeResize', () => {

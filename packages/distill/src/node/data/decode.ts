@@ -92,11 +92,21 @@ export async function readAndDecode(
 /** An image of more pixels than may be decoded. */
 class TooLarge extends Error {}
 
+/** Says what was downloaded in place of an image, if the first bytes tell. */
+function mistakenFor(bytes: Uint8Array): string | undefined {
+  const start = Buffer.from(bytes.subarray(0, 64)).toString('latin1').trimStart().toLowerCase()
+  if (start.startsWith('version https://git-lfs'))
+    return 'it is a pointer of Git LFS: git lfs pull fetches the image'
+  return /^<(!doctype html|html)/.test(start) ? 'it is a web page, not an image' : undefined
+}
+
 async function decode(
   bytes: Uint8Array,
   { imageSize, maxMegapixels = DEFAULT_MEGAPIXELS }: DecodeOptions,
 ): Promise<Decoded> {
   if (bytes.length === 0) throw new Error('it is empty')
+  const mistaken = mistakenFor(bytes)
+  if (mistaken) throw new Error(mistaken)
   const check = ({ height, width }: Size) => {
     if (height * width > 1e6 * maxMegapixels)
       throw new TooLarge(`its ${width}x${height} pixels are more than ${maxMegapixels} megapixels`)
