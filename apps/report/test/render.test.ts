@@ -22,25 +22,14 @@ describe('renderReport', () => {
     expect(content).toEqual({ title: 'A sweep', records, before: records })
   })
 
-  test('writes a graph once, however many records have it', () => {
-    const text = '%0: f32[1] = input a line that is told from every other'
-    const html = renderReport(page, [
-      ...records.map((record) => ({ ...record, graph: { digest: record.id, text } })),
-      ...records.map((record) => ({ ...record, graph: { digest: record.id } })),
-    ])
-    expect(html.split('told from every other')).toHaveLength(2)
-    expect(contentOf(html).records.at(0)!.graph).toEqual({ digest: records[0]!.id, text })
-    expect(contentOf(html).records.at(-1)!.graph).toEqual({ digest: records.at(-1)!.id })
-  })
-
   test('lets no text of a record end its script element or stand for a replacement pattern', () => {
     const hostile = "</script><script>alert(1)</script><!-- $& $' $` \u2028"
     const [record] = records
     const html = renderReport(page, [{ ...record!, id: hostile, reason: hostile }], {
       title: hostile,
     })
-    // The page's own, the records and two chunks of details.
-    expect(html.match(/<script/g)).toHaveLength(4)
+    // The page's own, the records and one chunk of details.
+    expect(html.match(/<script/g)).toHaveLength(3)
     expect(html).not.toContain('<!--')
     expect(contentOf(html)).toMatchObject({ title: hostile, records: [{ id: hostile }] })
   })

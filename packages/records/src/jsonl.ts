@@ -67,13 +67,26 @@ function checkRecord(value: unknown, line: number): BenchRecord {
 const upgrades: Readonly<Record<number, (record: OldRecord) => OldRecord>> = {
   // Version 2 only added fields: micro-batches, rematerialisation, recomputed FLOPs, precision.
   2: (record) => record,
-  3: withImageCounts,
+  3: (record) => withoutUnread(withImageCounts(record)),
 }
 
 interface OldRecord {
   readonly schemaVersion: number
   readonly trial?: { readonly method?: unknown }
   readonly rerunCommand?: unknown
+  readonly curves?: object
+  readonly graph?: object
+}
+
+/** Version 3 has neither the parts of each loss nor the printed graph, which nothing read. */
+function withoutUnread({ curves, graph, ...record }: OldRecord): OldRecord {
+  const without = (object: object, name: string) =>
+    Object.fromEntries(Object.entries(object).filter(([key]) => key !== name))
+  return {
+    ...record,
+    ...(curves && { curves: without(curves, 'lossParts') }),
+    ...(graph && { graph: without(graph, 'text') }),
+  }
 }
 
 /** Version 3 says how many images were used. Earlier records say so in the command that runs their trial again. */

@@ -140,7 +140,6 @@ const embeddings = z
 
 const curves = z.strictObject({
   loss: curve,
-  lossParts: z.record(z.string(), curve).optional().describe('for example class and distillation'),
   epochs: z.array(
     z.strictObject({
       epoch: count,
@@ -159,10 +158,7 @@ const lossScale = z
   })
   .describe('after the last step, with mixed precision')
 
-const graph = z.strictObject({
-  digest: text.optional(),
-  text: text.optional().describe('the graph as core prints it'),
-})
+const graph = z.strictObject({ digest: text.optional().describe('of the step as core prints it') })
 
 /** One benchmark record. Every rule that JSON Schema cannot say is in the refinement at its end. */
 export const recordSchema = z

@@ -1,4 +1,5 @@
-// What changed since an earlier set of records: regressions first, then improvements, then what one side lacks.
+// The report's section on changes since an earlier set of benchmark records: regressions, then improvements, then
+// configurations that only one of the two sets contains.
 import {
   abridged,
   type Side,

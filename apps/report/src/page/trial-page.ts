@@ -50,7 +50,6 @@ export function trialPage(app: App, record: BenchRecord): HTMLElement {
     section('To run it again', ...rerun(record)),
     section('Configuration', facts(configurationFacts(record))),
     section('Environment', facts(environmentFacts(record))),
-    ...graph(record),
     element(
       'p',
       { class: 'tools' },
@@ -198,25 +197,4 @@ function copyButton(text: string): HTMLElement {
     )
   })
   return node
-}
-
-function graph({ graph }: BenchRecord): HTMLElement[] {
-  if (graph?.text === undefined) return []
-  return [
-    element(
-      'section',
-      {},
-      element('h2', {}, 'Graph'),
-      element(
-        'details',
-        { class: 'data' },
-        element(
-          'summary',
-          {},
-          `${counted(graph.text.split('\n').length, 'line')}${graph.digest === undefined ? '' : `, digest ${graph.digest}`}`,
-        ),
-        element('pre', { tabindex: '0', 'aria-label': 'Graph' }, graph.text),
-      ),
-    ),
-  ]
 }

@@ -1,4 +1,5 @@
-// The CPU execution provider: operators that are faster than the usual ones, and options that keep memory small.
+// ONNX Runtime's CPU execution provider: its capabilities, and emitters for matmul, linear and sum that are faster on a
+// CPU than the shared emitters in onnx/emitters.ts.
 import { bytesOf, hasTrait, sizeOf } from '@embed-kd/core'
 import { nativeComposites, type Emitter } from '../onnx/emitter.js'
 import { asMatrix, emitters, matmulFused, widenedEmitters } from '../onnx/emitters.js'

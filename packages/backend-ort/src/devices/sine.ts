@@ -1,4 +1,5 @@
-// sin and cos from sums and products, for devices whose own are too coarse: WGSL asks for an error of 2^-11 only.
+// sin and cos as sums and products, for devices whose built-in functions are too inaccurate: WGSL allows an absolute
+// error of 2^-11.
 import type { Emitter } from '../onnx/emitter.js'
 import type { ModelBuilder } from '../onnx/model.js'
 

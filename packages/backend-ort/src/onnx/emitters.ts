@@ -1,5 +1,5 @@
-// Our ops as ONNX operators: one emitter for every op that reaches the runtime. What differs between devices is in
-// devices/; what the ops mean is core's reference backend.
+// Translates the ops of a graph to ONNX operators, with one emitter for each op that reaches ONNX Runtime. Emitters for
+// single devices are in devices/; the reference backend in core defines the meaning of each op.
 import {
   hasTrait,
   sizeOf,
@@ -98,7 +98,7 @@ const gemm = (
     outputs,
   )
 
-/** Returns whether a node multiplies two matrices, which is Gemm on every device. */
+/** Returns whether a node multiplies two matrices, not stacks of matrices. Here such nodes become Gemm, which takes a factor. */
 export const isMatrixProduct = (node: Node, graph: Graph): boolean =>
   node.op === 'linear' ||
   (node.op === 'matmul' && node.inputs.every((value) => graph.types[value]!.shape.length === 2))
@@ -113,7 +113,7 @@ const matmul =
     else stacks(model, application)
   }
 
-/** For devices whose MatMul takes no transposed operands, and no factor. */
+/** Emits `matmul` for devices whose MatMul takes no factor and cannot transpose: Transpose operators come first. */
 export const matmulAfterTranspose: Emitter<'matmul'> = matmul(
   (model, { inputs, inputTypes, outputs, attrs }) => {
     const transposed = [attrs.transposeA, attrs.transposeB]
@@ -128,7 +128,7 @@ export const matmulAfterTranspose: Emitter<'matmul'> = matmul(
   },
 )
 
-/** For devices with ONNX Runtime's FusedMatMul. */
+/** Emits `matmul` for devices with ONNX Runtime's FusedMatMul, which transposes and scales stacks of matrices itself. */
 export const matmulFused: Emitter<'matmul'> = matmul(
   (model, { inputs, outputs, attrs, factors }) => {
     const { transposeA, transposeB } = attrs
@@ -260,7 +260,7 @@ const isHalf = ({ dtype }: TensorType) => dtype === 'float16'
 const wide = (types: readonly TensorType[]) =>
   types.map((type): TensorType => (isHalf(type) ? { ...type, dtype: 'float32' } : type))
 
-/** Emits an op in float32 if its operands are float16: they are cast up, and the result is rounded once. */
+/** Wraps an emitter so that a float16 op is computed in float32: operands are cast up, and only the result is rounded. */
 export const widened =
   <K extends OpName>(emit: Emitter<K>): Emitter<K> =>
   (model, application) => {
@@ -280,7 +280,10 @@ export const widened =
     })
   }
 
-/** Emitters for a provider that does not compute in float16 itself, or not well. */
+/**
+ * Returns a table of emitters that compute float16 ops in float32, for execution providers with poor or no float16
+ * arithmetic. Ops that only copy keep their emitters.
+ */
 export const widenedEmitters = (table: Emitters): Emitters =>
   Object.fromEntries(
     Object.entries(table).map(([op, emit]) => [

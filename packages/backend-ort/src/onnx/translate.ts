@@ -1,5 +1,5 @@
-// Translates a planned graph to an ONNX model: it names the values and calls an emitter for each node. The choice of operators is
-// in emitters.ts.
+// Translates a planned graph to an ONNX model: names the graph's values and calls one emitter for each node. The emitters
+// choose the operators; they are in emitters.ts and devices/.
 import {
   printNode,
   scopeOf,
@@ -19,8 +19,9 @@ export interface Translation {
   readonly inputs: ReadonlySet<string>
 }
 
-/** Inputs and outputs may share names in a graph (donation), but not in ONNX. */
+/** Prefixes the name of a graph's input: an input and an output may share a name in a graph (donation), but not in ONNX. */
 export const inputName = (name: string) => `in:${name}`
+/** Prefixes the name of a graph's output, so that no input of the ONNX model has the same name. */
 export const outputName = (name: string) => `out:${name}`
 
 /** Names and types of the model's inputs and outputs. */
@@ -36,7 +37,10 @@ const noFactors: Factors = { product: 1, bias: 1 }
 
 const isEmpty = ({ shape }: TensorType) => sizeOf(shape) === 0
 
-/** @throws if a node's op has no emitter; `lower` should have decomposed it. */
+/**
+ * Translates a graph to an encoded ONNX model.
+ * @throws if an op has no emitter; `lower` should have decomposed the op.
+ */
 export function translate(
   { graph, factors }: FactoredGraph,
   emitters: Emitters,

@@ -1,4 +1,5 @@
-// `embed-kd conform`: core's conformance suite on a backend, printed as a table.
+// `embed-kd conform`: runs the conformance suite on each given backend.
+// Prints, as a table or JSON, which cases passed, were excused or failed.
 import { conform, conformanceCases, formatResults, type CaseResult } from '@embed-kd/conformance'
 import { Command } from 'commander'
 
@@ -16,10 +17,10 @@ export const conformCommand = (): Command =>
   new Command('conform')
     .requiredOption(
       '--backend <list>',
-      'backend:device, or ./plug-in.js; see embed-kd doctor',
+      'backends to test, separated by commas: backend:device (embed-kd doctor lists them) or ./plug-in.js',
       list,
     )
-    .option('--case <prefix>', 'only the cases whose names begin so')
+    .option('--case <prefix>', 'prefix of the names of the cases to run (default: all cases)')
     .option('--json', 'print the results as JSON')
     .addHelpText(
       'after',
@@ -54,7 +55,7 @@ async function runSuite({ backend: specs, case: prefix, json }: ConformOptions):
     process.exitCode = 1
 }
 
-/** Undefined for the whole suite. @throws where no case is called so. */
+/** Returns the cases whose names begin with the prefix, or undefined (the whole suite) without one. @throws if none matches. */
 function casesOf(capabilities: Parameters<typeof conformanceCases>[0], prefix: string | undefined) {
   if (prefix === undefined) return undefined
   const all = conformanceCases(capabilities)

@@ -18,7 +18,7 @@ type Time = NonNullable<BenchRecord['time']>
 interface Details {
   readonly stepSeconds?: Time['stepSeconds']
   readonly curves?: NonNullable<BenchRecord['curves']>
-  readonly graph?: { readonly digest?: string | undefined; readonly text?: number }
+  readonly graph?: NonNullable<BenchRecord['graph']>
 }
 
 interface PackedRecord extends Omit<
@@ -59,7 +59,6 @@ export function pack({ title, records, before = [] }: Content): Packed {
   const trials = new Interned<Omit<Trial, 'seed'>>()
   const environments = new Interned<Environment>()
   const costs = new Interned<Cost>()
-  const graphs = new Interned<string>()
   const details: Details[] = []
   const packed = (record: BenchRecord): PackedRecord => {
     const {
@@ -77,7 +76,7 @@ export function pack({ title, records, before = [] }: Content): Packed {
     const own: Details = {
       ...(stepSeconds && { stepSeconds }),
       ...(curves && { curves }),
-      ...(graph && { graph: withText(graph, graphs) }),
+      ...(graph && { graph }),
     }
     details.push(own)
     return {
@@ -104,13 +103,8 @@ export function pack({ title, records, before = [] }: Content): Packed {
       records: packedRecords,
       ...(before.length > 0 && { before: packedBefore }),
     },
-    chunks: [...chunks, graphs.items],
+    chunks,
   }
-}
-
-function withText(graph: NonNullable<BenchRecord['graph']>, graphs: Interned<string>) {
-  const { text, ...rest } = graph
-  return text === undefined ? rest : { ...rest, text: graphs.place(text) }
 }
 
 /** Gives equal things one place in a list. */
@@ -133,7 +127,6 @@ class Interned<T> {
  */
 export function unpack(payload: Payload, chunkAt: (index: number) => string): Content {
   const { title, records, before } = payload
-  const count = records.length + (before?.length ?? 0)
   const parsed = new Map<number, readonly unknown[]>()
   const chunk = (index: number) => {
     let known = parsed.get(index)
@@ -142,7 +135,6 @@ export function unpack(payload: Payload, chunkAt: (index: number) => string): Co
   }
   const detailsOf = (position: number) =>
     chunk(Math.floor(position / CHUNK))[position % CHUNK] as Details
-  const graphs = () => chunk(Math.ceil(count / CHUNK)) as readonly string[]
   const unpacked = (record: PackedRecord, position: number): BenchRecord => {
     const { trial, seed, environment, cost, time, has, ...rest } = record
     const whole: Record<string, unknown> = {
@@ -159,12 +151,7 @@ export function unpack(payload: Payload, chunkAt: (index: number) => string): Co
       whole['time'] = figures
     }
     if (has.includes('curves')) lazily(whole, 'curves', () => detailsOf(position).curves)
-    if (has.includes('graph')) {
-      lazily(whole, 'graph', () => {
-        const { text, ...graph } = detailsOf(position).graph!
-        return text === undefined ? graph : { ...graph, text: graphs()[text]! }
-      })
-    }
+    if (has.includes('graph')) lazily(whole, 'graph', () => detailsOf(position).graph)
     return whole as unknown as BenchRecord
   }
   return {

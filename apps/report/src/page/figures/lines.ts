@@ -1,11 +1,12 @@
-// A panel of lines, one a method: points with intervals, names at their ends, and failures at their places.
+// A panel with one line for each method: points with intervals, and the method's name at the end of the line.
+// Crosses below the plot mark the x at which a method did not finish.
 import * as Plot from '@observablehq/plot'
 import { counted, methodName, ratioRange, significant } from '@embed-kd/records'
 import { amountAxis, axisNote } from './axes.js'
 import { asIs, endLabels, INK, lookOf, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
 import type { Point } from './points.js'
 
-/** A point in the units of its panel. */
+/** A point with its coordinates and interval in the units of a panel. */
 export interface Placed extends Point {
   readonly x: number
   readonly y: number
@@ -19,9 +20,9 @@ export interface Failure {
 
 export interface Lines {
   readonly title: string
-  /** By x. */
+  /** Points of the lines, in ascending order of x. */
   readonly placed: readonly Placed[]
-  /** Points that do not depend on x: drawn as lines from side to side, named at their x. */
+  /** Points whose value holds for every x, drawn as horizontal lines. Their x is only the position of the label. */
   readonly across: readonly Placed[]
   readonly failures: readonly Failure[]
   readonly x: Plot.ScaleOptions

@@ -1,5 +1,5 @@
-// What accuracy costs: accuracy against memory and against time, and the configurations that gain accuracy for more
-// cost. The front goes only through gains that the 95 % intervals support.
+// The figure of accuracy against cost, with one panel for memory and one for time. A Pareto front joins the
+// configurations whose higher accuracy justifies their higher cost, as far as the 95 % intervals support the gain.
 import {
   accuracy,
   type Configuration,
@@ -63,7 +63,7 @@ export const pareto: Figure = {
           ? 'Bars are 95 % intervals: over seeds and test images, or over test images alone if there is one seed. '
           : '') +
         (fronts
-          ? 'The line joins configurations whose gain in accuracy over every cheaper one the intervals support. '
+          ? 'The line joins configurations whose gain in accuracy over the one before the intervals support. '
           : 'No configuration is more accurate than the cheapest by more than the intervals allow, so that no front is drawn. ') +
         `${scopeName(scope)}; ${counted(shown.length, 'configuration')}, means over their runs.`,
       panels: drawn.map(({ label, spots, front }) => panelOf(label, spots, front)),
@@ -105,7 +105,10 @@ function spotsOf(items: readonly Configuration[], measure: Measure, unit: number
   })
 }
 
-/** Returns the cheapest spot, then each that is more accurate than the last by more than both intervals, cheapest first. */
+/**
+ * Returns the Pareto front that the intervals support, starting with the cheapest spot. A further spot joins if its gain
+ * in accuracy over the front's previous spot exceeds half the width of the interval of that gain.
+ */
 export function supportedFront<T extends Pick<Spot, 'cost' | 'accuracy' | 'interval'>>(
   spots: readonly T[],
 ): T[] {

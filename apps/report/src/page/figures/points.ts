@@ -1,4 +1,5 @@
-// Configurations as points of a figure: their mean in a measure with its interval, and which of them a figure shows.
+// Points of a figure: the mean and interval of a measure for one configuration each. Also chooses the memory measure and
+// the teachers that a figure shows.
 import {
   type Configuration,
   counted,
@@ -39,7 +40,7 @@ export function pointOf(configuration: Configuration, measure: Measure): Point[]
   ]
 }
 
-/** Returns device memory if all configurations have it, else host memory: one panel never shows both. */
+/** Returns peak device memory as the measure if every finished configuration has it, else peak host memory. Panels never mix both. */
 export function peakMeasure(configurations: readonly Configuration[]): Measure {
   const measured = configurations.filter((item) => finished(item).length > 0)
   return measured.length > 0 && measured.every((item) => summaryOf(item, devicePeakBytes))
@@ -47,7 +48,7 @@ export function peakMeasure(configurations: readonly Configuration[]): Measure {
     : hostPeakBytes
 }
 
-/** Heading of a panel that shows it, in MB. */
+/** Returns the heading of a panel that shows the measure chosen by `peakMeasure`, in MB. */
 export function peakTitle(configurations: readonly Configuration[]): string {
   return peakMeasure(configurations) === devicePeakBytes
     ? 'Peak device memory (MB)'
@@ -64,7 +65,7 @@ export function describeRuns(points: readonly Point[]): string {
     : `Means over ${runs} with 95 % intervals.`
 }
 
-/** Names of the teachers with most parameters, small ones first. */
+/** Returns the names of at most `most` teachers: those with the most parameters, in ascending order of size. */
 export function largestTeachers(items: readonly Configuration[], most: number): string[] {
   const sizes = new Map<string, number>()
   for (const { trial } of items) {
