@@ -64,7 +64,7 @@ function collect(bytes: Buffer, message: Message, locations: Set<string>): void 
 
 interface Field {
   readonly field: number
-  /** Of fields with a length; numbers are skipped. */
+  /** Entries of fields that have a length; numbers are skipped. */
   readonly content?: Buffer
 }
 

@@ -217,7 +217,7 @@ export function poolResult(
   const [count = 0, ...axes] = dims
   const rest = axes.reduce((product, axis) => product * axis, 1)
   if (pooling === undefined) return { embeddings: values, width: rest }
-  // Of maps [width, height, breadth] the vectors lie across the first axis; of tokens [tokens, width] along the last.
+  // Maps [width, height, breadth] hold vectors across the first axis, tokens [tokens, width] along the last.
   const across = axes.length === 3 && !channelsLast
   const width = across ? axes[0]! : axes.at(-1)!
   const vectors = rest / width
