@@ -10,7 +10,7 @@ import { Command } from 'commander'
 
 import { interruptible } from './interrupt.js'
 import { addAxisOptions } from './axis-options.js'
-import { count } from './options.js'
+import { addEncoderOptions, count } from './options.js'
 import { addDataOptions, addTrainingOptions, openDataset } from './training-options.js'
 import { ProgressDisplay } from '../progress.js'
 
@@ -40,24 +40,13 @@ export function distillCommand(): Command {
       count,
     )
   addAxisOptions(command, ['preset', 'dropout', 'kdWeight'])
-    .option(
-      '--image-size <pixels>',
-      "side to which images are resized for a live teacher (default: the teacher's own)",
-      count,
-    )
-    .option(
-      '--onnx-file <path>',
-      "ONNX file to take of a teacher's directory or repository, or its element type, such as fp16",
-    )
-    .option(
-      '--output <name>',
-      'output of an ONNX teacher to take (default: the one that is an embedding)',
-    )
-    .option('--pooling <how>', "pooling of an ONNX teacher's tokens: cls or mean")
-    .option(
-      '--normalise-inside',
-      'export an ONNX model that takes pixels from 0 to 1 and normalises them itself',
-    )
+  addEncoderOptions(
+    command,
+    "side to which images are resized for a live teacher (default: the teacher's own)",
+  ).option(
+    '--normalise-inside',
+    'export an ONNX model that takes pixels from 0 to 1 and normalises them itself',
+  )
   addTrainingOptions(addDataOptions(command), { learningRate: 1e-4, weightDecay: 0.1, batch: 64 })
   return command.addHelpText('after', HELP).action(run)
 }

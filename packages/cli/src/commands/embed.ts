@@ -4,44 +4,33 @@ import { embed, type EmbedOptions } from '@embed-kd/distill/node'
 import { formatBytes, formatDuration } from '@embed-kd/records/terminal'
 import { Command, Option } from 'commander'
 
-import { count, shard, whole } from './options.js'
+import { addEncoderOptions, count, shard, whole } from './options.js'
 import { addDataOptions, augmentation, openDataset } from './training-options.js'
 import { ProgressDisplay } from '../progress.js'
 
 export const embedCommand = (): Command =>
-  addDataOptions(
-    new Command('embed')
-      .requiredOption(
-        '--teacher <model>',
-        'directory of train-teacher or of a checkpoint, .onnx file, or namespace/name on the hub (or its address)',
+  addEncoderOptions(
+    addDataOptions(
+      new Command('embed')
+        .requiredOption(
+          '--teacher <model>',
+          'directory of train-teacher or of a checkpoint, .onnx file, or namespace/name on the hub (or its address)',
+        )
+        .requiredOption('--out <file>', 'safetensors file to write'),
+    )
+      .addOption(
+        new Option('--kind <kind>', 'one vector for each class, or for each image')
+          .choices(['centroids', 'samples'])
+          .default('centroids'),
       )
-      .requiredOption('--out <file>', 'safetensors file to write'),
+      .option(
+        '--backend <name>',
+        'backend:device that runs the teacher; ONNX files bring their own runtime',
+        'ort:cpu',
+      )
+      .option('--batch <n>', 'images in one run of the teacher', count, 32),
+    "side to which images are resized for the teacher (default: the teacher's own)",
   )
-    .addOption(
-      new Option('--kind <kind>', 'one vector for each class, or for each image')
-        .choices(['centroids', 'samples'])
-        .default('centroids'),
-    )
-    .option(
-      '--backend <name>',
-      'backend:device that runs the teacher; ONNX files bring their own runtime',
-      'ort:cpu',
-    )
-    .option('--batch <n>', 'images in one run of the teacher', count, 32)
-    .option(
-      '--image-size <pixels>',
-      "side to which images are resized for the teacher (default: the teacher's own)",
-      count,
-    )
-    .option(
-      '--onnx-file <path>',
-      "ONNX file to take of a teacher's directory or repository, or its element type, such as fp16",
-    )
-    .option(
-      '--output <name>',
-      'output of an ONNX teacher to take (default: the one that is an embedding)',
-    )
-    .option('--pooling <how>', "pooling of an ONNX teacher's tokens: cls or mean")
     .option(
       '--per-class <n>',
       'centroids: number of images of each class, the first ones, or all',

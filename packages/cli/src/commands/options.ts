@@ -79,3 +79,17 @@ export const limitsOf = ({ timeout, memoryLimit }: LimitOptions): JobLimits => (
   timeoutSeconds: timeout,
   ...(memoryLimit === undefined ? {} : { memoryLimitBytes: memoryLimit }),
 })
+
+/** Adds the options that say how a teacher encodes images. @param imageSize help of `--image-size`. */
+export const addEncoderOptions = (command: Command, imageSize: string): Command =>
+  command
+    .option('--image-size <pixels>', imageSize, count)
+    .option(
+      '--onnx-file <path>',
+      "ONNX file to take of a teacher's directory or repository, or its element type, such as fp16",
+    )
+    .option(
+      '--output <name>',
+      'output of an ONNX teacher to take (default: the one that is an embedding)',
+    )
+    .option('--pooling <how>', "pooling of an ONNX teacher's tokens: cls or mean")

@@ -25,21 +25,10 @@ type Weights = ReadonlyMap<string, HostTensor>
 export type Tensors = Iterable<readonly [string, HostTensor]>
 
 /**
- * Inputs `teacher.*` of a live teacher.
- * @param file where a trained one was written.
- * @param seen how the graph's images are normalised.
+ * Returns the weights of a live teacher by the names of its parameters.
+ * @param file file that the weights of a trained teacher were written to.
+ * @param seen normalisation of the images in the graph.
  */
-export function* teacherInputs(
-  teacher: Teacher,
-  data: TeacherData,
-  file: string | undefined,
-  seen: ChannelStatistics,
-): Generator<readonly [string, HostTensor]> {
-  for (const [name, tensor] of teacherWeights(teacher, data, file, seen))
-    yield [`teacher.${name}`, tensor]
-}
-
-/** As `teacherInputs`, by their own names. */
 export function teacherWeights(
   teacher: Teacher,
   data: TeacherData,
