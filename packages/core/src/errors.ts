@@ -1,6 +1,6 @@
 // Errors that the caller can fix, told apart from bugs of this project: the former print as one line, the latter with a stack.
 
-/** Something the caller gave cannot be used. The message says what was given and why it fails, then what to do about it. */
+/** Error that the caller can fix. The message says what was given and why it cannot be used, then what to do. */
 export class UserError extends Error {
   override readonly name: string = 'UserError'
 
@@ -10,8 +10,8 @@ export class UserError extends Error {
 }
 
 /**
- * Returns a question such as `did you mean mnist? ` for the choice that a misspelt word is closest to, to put before a remedy;
- * empty if no choice is close.
+ * Returns a question such as `did you mean mnist? ` with the choice that is closest to a misspelt word, for the start of a remedy.
+ * Returns an empty text if no choice is close.
  */
 export function guess(word: string, choices: readonly string[]): string {
   const [best] = choices
@@ -37,7 +37,7 @@ function editDistance(a: string, b: string): number {
   return rows[a.length]![b.length]!
 }
 
-/** Whether an error's message already says all that its reader needs: cause and remedy. */
+/** Whether the message of an error says cause and remedy, so that no stack is needed. */
 export const isForUser = (error: unknown): error is UserError => error instanceof UserError
 
 /** Returns what a terminal shows of an error: one line for the caller's own, a stack for ours. */

@@ -133,8 +133,8 @@ export {
   type SafetensorsEntry,
   type SafetensorsFile,
   type SafetensorsHeader,
-  type StorageType,
 } from './tensor/safetensors.js'
+export type { StorageType } from './tensor/safetensors-types.js'
 export {
   broadcastShapes,
   bytesOf,

@@ -1,5 +1,5 @@
-// The contract between graphs and the backends that run them: PJRT's idea in the size of this project. A backend compiles graphs to
-// executables and keeps tensors on its device between runs. It knows nothing of distillation.
+// The contract of backends, modelled on PJRT. A backend compiles graphs to executables, and keeps tensors on its device between
+// runs. It knows nothing of distillation.
 import type { Graph, Place } from '../graph/graph.js'
 import type { CompositeName } from '../graph/ops.js'
 import type { DType, HostTensor, TensorType } from '../tensor/tensor.js'
@@ -24,13 +24,13 @@ export interface Executable {
    * @throws if an input is missing, unknown, disposed, from another backend, or of the wrong type.
    */
   run(inputs: Readonly<Record<string, DeviceBuffer>>): Promise<Record<string, DeviceBuffer>>
-  /** Frees what compiling allocated. Buffers it made stay alive. */
+  /** Frees the memory of compilation. Buffers from earlier runs stay alive. */
   dispose(): Promise<void>
 }
 
 /** Time of one operator of the runtime in one run. */
 export interface OperatorTime {
-  /** The runtime's name for it: `FusedMatMul`. */
+  /** Operator's name in the runtime, such as `FusedMatMul`. */
   readonly operator: string
   /** Place of the node that the operator was made for; absent if the runtime made the operator itself. */
   readonly place?: Place
@@ -48,7 +48,7 @@ export interface ProfiledExecutable extends Executable {
   endProfile(): Promise<readonly (readonly OperatorTime[])[]>
 }
 
-/** Bytes and buffers that the caller holds on the device (not counting what a run needs in passing). */
+/** Buffers that the caller holds on the device. Temporary memory of a run does not count. */
 export interface MemoryUse {
   readonly buffers: number
   readonly bytes: number
@@ -56,7 +56,7 @@ export interface MemoryUse {
   readonly reservedBytes?: number
 }
 
-/** A conformance case a backend is known to fail. The excuse becomes an error once the case passes. */
+/** Excuse for a conformance case that a backend is known to fail. The excuse becomes an error once the case passes. */
 export interface Excuse {
   /** Name of the case, or a prefix of names that ends in `*`. */
   readonly case: string
@@ -64,18 +64,18 @@ export interface Excuse {
 }
 
 export interface Capabilities {
-  /** Composites the backend runs itself; the others are decomposed before it sees them. */
+  /** Composites that the backend runs itself. All others are decomposed before compilation. */
   readonly composites: readonly CompositeName[]
   readonly dtypes: readonly DType[]
   /**
-   * Relative error of one arithmetic operation on this device (float32's unit roundoff is 2^-24 ≈ 6e-8).
-   * `transcendental` is that of exp, log and the roots, and the absolute error of functions bounded by 1 (tanh, sigmoid, erf,
-   * sin, cos). Conformance derives its tolerances from these two.
+   * Rounding errors of this device, from which conformance derives its tolerances. `arithmetic` is the relative error of one
+   * arithmetic operation (float32's unit roundoff is 2^-24 ≈ 6e-8). `transcendental` is the relative error of exp, log and roots,
+   * and the absolute error of functions bounded by 1 (tanh, sigmoid, erf, sin, cos).
    */
   readonly precision: { readonly arithmetic: number; readonly transcendental: number }
-  /** Same executable, inputs and key give the same bits on this device. */
+  /** Whether the same executable and inputs give the same bits in every run. */
   readonly deterministic: boolean
-  /** Donated inputs' memory is really reused during the run, so that planned peaks may count on it. */
+  /** Whether a run reuses the memory of donated inputs, so that planned peaks may count on it. */
   readonly reusesDonated: boolean
   /**
    * Tensors and temporaries are in the memory of this process, so that its resident set shows what a run needs. False for a
@@ -104,7 +104,7 @@ export interface Backend {
   upload(tensor: HostTensor): Promise<DeviceBuffer>
   /** Copies a buffer to the host, after everything it depends on has run. */
   read(buffer: DeviceBuffer): Promise<HostTensor>
-  /** Resolves when all work handed to the device has finished: put it before reading a clock. */
+  /** Resolves when the device has finished all work so far. Await it before reading a clock. */
   synchronize(): Promise<void>
   memory(): MemoryUse
   /** Frees everything; the backend is unusable afterwards. */
@@ -118,9 +118,9 @@ export type Availability =
 
 /** The object that a backend package exports as `backend`: it finds out about devices and opens them. */
 export interface BackendFactory {
-  /** `ort` */
+  /** Name of the backend without a device, such as `ort`. */
   readonly name: string
-  /** The first is the default. */
+  /** Names of the devices. The first is the default. */
   readonly devices: readonly string[]
   /** Finds out whether a device can be used. Never throws; loads as little as possible. */
   probe(device: string): Promise<Availability>

@@ -1,5 +1,5 @@
-// Checks for every backend before it touches a device, so that the same mistake gives the same error everywhere. Whether a buffer is
-// alive is known to the ledger (ledger.ts).
+// Checks that every backend makes before it uses a device, so that a mistake gives the same error on all backends. The ledger
+// (ledger.ts) checks whether a buffer is alive.
 import type { Graph } from '../graph/graph.js'
 import { formatType, sameType, sizeOf, type HostTensor } from '../tensor/tensor.js'
 import type { Capabilities, DeviceBuffer } from './backend.js'

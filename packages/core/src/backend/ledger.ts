@@ -1,5 +1,5 @@
-// The buffers that the callers of one backend hold: who owns which memory, and until when. What the memory is (a tensor of a
-// runtime, an array) and how it is freed is the backend's; the rules of ownership are the same for all of them.
+// The rules of ownership of buffers, for all backends: who owns which memory, and until when. Each backend defines what its memory
+// is (a tensor of a runtime, an array) and how to free it.
 import type { Graph } from '../graph/graph.js'
 import { bytesOf, formatType, type DType, type Shape, type TensorType } from '../tensor/tensor.js'
 import type { DeviceBuffer, MemoryUse } from './backend.js'
@@ -146,7 +146,7 @@ export class BufferLedger<M> {
   }
 }
 
-/** Alive until the caller disposes of it or donates it to a run. */
+/** Buffer of one backend. It is alive until the caller disposes of it or donates it to a run. */
 class LedgerBuffer<M> implements DeviceBuffer {
   readonly dtype: DType
   readonly shape: Shape

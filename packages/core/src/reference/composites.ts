@@ -1,5 +1,5 @@
-// Reference kernels of the composites, each from its definition and not from its decomposition, so that comparing the two
-// says something.
+// Reference kernels of the composites. Each follows the composite's definition, not its decomposition, so that a comparison of
+// the two can find a mistake in either.
 import type { CompositeName } from '../graph/ops.js'
 import { sizeOf, type Shape } from '../tensor/tensor.js'
 import { sigmoid } from './elementwise.js'
@@ -13,7 +13,7 @@ const map = (f: (x: number) => number, { data }: ReferenceTensor): ReferenceData
   return [y]
 }
 
-/** Calls `visit` with the first element, one past the last, and the step of every vector along `axis`. */
+/** Calls `visit` for every vector along `axis`: with the offset of its first element, the offset behind its last, and the step. */
 function alongAxis(
   shape: Shape,
   axis: number,
@@ -25,7 +25,7 @@ function alongAxis(
     for (let start = block; start < block + step; start++) visit(start, start + length * step, step)
 }
 
-/** The greatest element of a vector and the logarithm of Σ exp(x - greatest). */
+/** Returns the maximum of a vector, and the logarithm of Σ exp(x - maximum). */
 function logSumExp(x: ReferenceData, start: number, end: number, step: number) {
   let greatest = -Infinity
   for (let i = start; i < end; i += step) greatest = Math.max(greatest, x[i]!)
@@ -92,7 +92,7 @@ export const composites: Kernels<CompositeName> = {
       }
     return [y]
   },
-  /** In the order and with the names of torch.optim.AdamW's documentation. */
+  // The order and the names are those of torch.optim.AdamW's documentation.
   adamw: (inputs, { beta1, beta2, epsilon, weightDecay }) => {
     const [parameter, gradient, m, v] = inputs.slice(0, 4).map((x) => x.data) as ReferenceData[]
     const [learningRate, correction1, correction2] = inputs.slice(4).map((x) => x.data[0]!)

@@ -1,4 +1,4 @@
-// Reference kernels of the ops that treat every element alone, operands broadcast to the result's shape.
+// Reference kernels of elementwise ops. Operands are broadcast to the shape of the result.
 import { fromFloat16, toFloat16 } from '../tensor/float16.js'
 import type { DType, TensorType } from '../tensor/tensor.js'
 import { sizeOf } from '../tensor/tensor.js'
@@ -17,7 +17,10 @@ export const unary =
     return [y]
   }
 
-/** `integer` where int32 has its own arithmetic; comparisons give booleans, which are stored as 0 and 1. */
+/**
+ * Returns the kernel of an op with two operands. Comparisons give booleans, which are stored as 0 and 1.
+ * @param integer the function for int32 operands, if int32 arithmetic differs.
+ */
 export const binary =
   (f: (a: number, b: number) => number | boolean, integer = f) =>
   (inputs: readonly ReferenceTensor[], _: unknown, outputs: readonly TensorType[]) => {
@@ -32,7 +35,7 @@ export const binary =
     return [y]
   }
 
-/** Converts floats. In float16 great numbers may become infinities. */
+/** Conversions of a number to each element type. Numbers out of float16's range become infinities. */
 const casts: Record<DType, (x: number) => number> = {
   float32: (x) => x,
   float16: (x) => fromFloat16(toFloat16(x)),

@@ -1,11 +1,12 @@
 // The error function in double precision, which JavaScript lacks.
 
-/** Odd numerators of the continued fraction; 60 of them are enough for double precision from x = 2 on. */
+/** Number of terms of the continued fraction. 60 give double precision for x ≥ 2. */
 const terms = 60
 
 /**
- * erf x = 2/√π ∫₀ˣ e^(-t²) dt, to about 2e-16 relative. Below 2 the series 2/√π e^(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (1·3·…·(2n+1)), whose
- * terms all have one sign (Abramowitz & Stegun 7.1.6); above, one minus the continued fraction of erfc (7.1.14).
+ * Returns erf x = 2/√π ∫₀ˣ e^(-t²) dt with a relative error of about 2e-16. Below 2 it sums the series
+ * 2/√π e^(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (1·3·…·(2n+1)), whose terms all have the same sign (Abramowitz & Stegun 7.1.6). From 2 on it subtracts
+ * the continued fraction of erfc from one (7.1.14).
  */
 export function erf(x: number): number {
   const size = Math.abs(x)

@@ -1,4 +1,4 @@
-// Runs a graph node by node with the reference kernels: what every other way of running it is compared with.
+// Runs a graph node by node with the reference kernels. All backends are compared with these results.
 import { lastUses, type Graph, type Node, type ValueId } from '../graph/graph.js'
 import type { OpName } from '../graph/ops.js'
 import { printNode } from '../graph/print.js'
@@ -7,7 +7,7 @@ import type { Kernel, Kernels } from './kernel.js'
 import { kernels } from './kernels.js'
 import { referenceTensor, widen, type ReferenceTensor } from './tensor.js'
 
-/** What a node's inputs become; `types` are those of its outputs. */
+/** Computes the outputs of a node from its inputs. `types` are the types of the outputs. */
 export type Apply<T> = (
   node: Node,
   inputs: readonly T[],
@@ -15,8 +15,8 @@ export type Apply<T> = (
 ) => readonly T[]
 
 /**
- * Walks a graph with values of any kind, from those of its inputs to those of its outputs, both in the graph's order.
- * An intermediate is dropped after the last node that reads it.
+ * Applies every node of a graph to values of any kind, and returns the values of the graph's outputs in their order.
+ * An intermediate value is dropped after the last node that reads it.
  */
 export function interpret<T>(graph: Graph, inputs: readonly T[], apply: Apply<T>): T[] {
   const values = new Map<ValueId, T>()
@@ -34,7 +34,7 @@ export function interpret<T>(graph: Graph, inputs: readonly T[], apply: Apply<T>
   return graph.outputs.map(({ value }) => values.get(value)!)
 }
 
-/** Applies nodes by the kernels of a table. */
+/** Returns a function that computes nodes with the kernels of a table. */
 export const byKernels =
   (graph: Graph, table: Kernels<OpName> = kernels): Apply<ReferenceTensor> =>
   (node, inputs, types) => {
@@ -50,9 +50,9 @@ export const byKernels =
   }
 
 /**
- * Runs a graph in float64 on the host and returns its outputs by name. Inputs may be float64 too (a ReferenceTensor), as finite
- * differences need.
- * @throws if an input is missing or has another type or length than the graph says.
+ * Runs a graph in float64 on the host, and returns its outputs by name. Inputs may be float64 (a ReferenceTensor), since finite
+ * differences need more digits than float32 has.
+ * @throws Error if an input is missing, or if its type or length differs from the graph's.
  */
 export function evaluate(
   graph: Graph,

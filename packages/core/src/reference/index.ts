@@ -1,4 +1,4 @@
-// The reference interpreter in parts: kernels by op, for whoever builds a backend from them or breaks one on purpose.
+// The parts of the reference interpreter, for backends built from its kernels and for tests that break a kernel on purpose.
 export { byKernels, interpret, evaluate } from './evaluate.js'
 export { erf } from './erf.js'
 export { sigmoid, binary, unary } from './elementwise.js'

@@ -1,9 +1,9 @@
-// The type of a reference kernel. The kernels are in the files beside this one, by kind of op.
+// The type of a reference kernel. The kernels are in the files beside this one, grouped by kind of op.
 import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { TensorType } from '../tensor/tensor.js'
 import type { ReferenceData, ReferenceTensor } from './tensor.js'
 
-/** Elements of the outputs from inputs, attributes, and the types of the outputs. Inputs are never written to. */
+/** Computes the elements of a node's outputs from its inputs, attributes and output types. A kernel never writes to its inputs. */
 export type Kernel<K extends OpName> = (
   inputs: readonly ReferenceTensor[],
   attrs: AttrsOf<K>,

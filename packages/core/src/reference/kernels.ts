@@ -1,4 +1,4 @@
-// The reference's table: what every op means.
+// The table of reference kernels, which defines what every op computes.
 import type { OpName } from '../graph/ops.js'
 import { composites } from './composites.js'
 import { elementwise } from './elementwise.js'
@@ -6,7 +6,7 @@ import type { Kernels } from './kernel.js'
 import { layout } from './layout.js'
 import { reductions } from './reductions.js'
 
-/** One definition for each op; an op without one does not compile. */
+/** The kernel of every op. An op without a kernel is a compile error. */
 export const kernels: Kernels<OpName> = {
   ...elementwise,
   ...layout,

@@ -1,4 +1,4 @@
-// Reference kernels of the sources and of the ops that only move elements.
+// Reference kernels of ops that have no inputs, and of ops that only move elements.
 import { sizeOf, stridesOf } from '../tensor/tensor.js'
 import type { Kernels } from './kernel.js'
 import { allocate, broadcast, gather, permute, scatter, widen } from './tensor.js'
@@ -17,7 +17,7 @@ export const layout: Kernels<
 > = {
   constant: (_, { value }) => [widen(value).data],
   iota: (_, { size }) => [Int32Array.from({ length: size }, (_, i) => i)],
-  /** Element i is Threefry's draw for the key (seed, step) and the counter (stream, i). */
+  // Element i is Threefry's draw for the key (seed, step) and the counter (stream, i).
   randomUniform: ([key], { shape, stream }) => {
     const [seed, step] = key!.data
     const y = allocate('float32', sizeOf(shape))

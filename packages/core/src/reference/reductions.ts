@@ -1,9 +1,9 @@
-// Reference kernels that combine elements: sums, maxima and products of matrices.
+// Reference kernels of reductions and of matrix products.
 import { broadcastShapes, sizeOf, type Shape } from '../tensor/tensor.js'
 import type { Kernels } from './kernel.js'
 import { allocate, broadcast, permute, type ReferenceTensor } from './tensor.js'
 
-/** The vectors that `axes` span, each contiguous, in row-major order of the other axes. */
+/** Returns the elements arranged so that the vectors along `axes` are contiguous, in row-major order of the other axes. */
 function vectors({ data, shape }: ReferenceTensor, axes: readonly number[]) {
   const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis))
   const count = sizeOf(kept.map((axis) => shape[axis]!))
@@ -11,7 +11,7 @@ function vectors({ data, shape }: ReferenceTensor, axes: readonly number[]) {
   return { data: permute(data, shape, [...kept, ...axes]), count, length }
 }
 
-/** Index of the greatest element of [start, start + length), the first of equals; a NaN counts as greater than any number. */
+/** Returns the index of the first maximum in [start, start + length). NaN counts as greater than any number. */
 function indexOfMax(data: ReferenceTensor['data'], start: number, length: number): number {
   let best = start
   for (let i = start; i < start + length; i++) {
@@ -68,7 +68,7 @@ export const reductions: Kernels<'sum' | 'max' | 'argmax' | 'matmul'> = {
   },
 }
 
-/** For each matrix of the joint batch, which matrix of an operand with batch axes `own` it is made from. */
+/** Returns, for each matrix of the broadcast batch, the index of the operand's matrix. `own` are the operand's batch axes. */
 const matrixOf = (own: Shape, batch: Shape): Int32Array =>
   broadcast(
     Int32Array.from({ length: sizeOf(own) }, (_, i) => i),

@@ -1,5 +1,5 @@
-// The reference as a backend: the same contract as any other, kept to the letter, with float64 buffers on the host.
-// It is a measure of correctness, not of speed.
+// The reference interpreter as a backend with float64 buffers on the host. It keeps the whole contract of backends, and is made to
+// be correct, not fast.
 import type {
   Availability,
   Backend,
@@ -37,14 +37,14 @@ export const referenceBackend: BackendFactory = {
 
 const unknownDevice = (name: string) => `the reference has no device "${name}"`
 
-/** A reference backend; conformance tests pass kernels with a mistake in them, to see it found. */
+/** The reference backend. Tests of the conformance suite pass kernels with a mistake, which the suite must find. */
 export class ReferenceBackend implements Backend {
   readonly name = `reference:${device}`
   readonly versions = {}
   readonly capabilities: Capabilities = {
     composites: opNames.filter(isComposite),
     dtypes: ['float32', 'float16', 'int32', 'bool'],
-    // Of float64; Math.exp and its like are within two units in the last place.
+    // Rounding errors of float64. Math.exp and similar functions err by up to two units in the last place.
     precision: { arithmetic: 2 ** -53, transcendental: 2 ** -52 },
     deterministic: true,
     reusesDonated: false,
@@ -55,7 +55,7 @@ export class ReferenceBackend implements Backend {
   readonly #kernels: Kernels<OpName>
   readonly #ledger = new BufferLedger<ReferenceTensor>(this.name, {
     free: () => {},
-    // Eight for a float.
+    // Floats take eight bytes here.
     bytes: ({ data }) => data.byteLength,
   })
 

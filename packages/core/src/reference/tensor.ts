@@ -1,5 +1,5 @@
-// Tensors as the reference keeps them, and the one way it moves elements about: reading or writing a block by strides.
-// Floats are float64 here; what each op does with the elements is in the kernels.
+// The tensors of the reference interpreter, with floats in float64, and functions that read or write a block of elements by strides.
+// Kernels use these functions for everything that moves elements.
 import {
   hostTensor,
   sizeOf,
@@ -20,7 +20,7 @@ export interface ReferenceArrays {
 
 export type ReferenceData = ReferenceArrays[DType]
 
-/** A tensor of the reference: floats are held as float64, so that an error seen against it is the other's. */
+/** Tensor with floats in float64, so that a difference to another backend shows the rounding error of that backend. */
 export type ReferenceTensor = {
   readonly [D in DType]: {
     readonly dtype: D
@@ -31,7 +31,7 @@ export type ReferenceTensor = {
 
 const arrays = { float32: Float64Array, float16: Float64Array, int32: Int32Array, bool: Uint8Array }
 
-/** Zeros. */
+/** Returns an array of zeros. */
 export const allocate = <D extends DType>(dtype: D, size: number): ReferenceArrays[D] =>
   new arrays[dtype](size) as ReferenceArrays[D]
 
@@ -40,19 +40,19 @@ export const referenceTensor = (
   data: ReferenceData,
 ): ReferenceTensor => ({ dtype, shape, data }) as ReferenceTensor
 
-/** A copy, with floats widened. */
+/** Returns a copy with floats widened to float64. */
 export const widen = (tensor: HostTensor): ReferenceTensor =>
   referenceTensor(tensor, new arrays[tensor.dtype](valuesOf(tensor)))
 
-/** A copy, with float64 rounded to what the dtype has. */
+/** Returns a copy with floats rounded from float64 to the tensor's element type. */
 export const narrow = ({ dtype, shape, data }: ReferenceTensor): HostTensor =>
   hostTensor(dtype, shape, data as Float64Array)
 
-/** An array of the same class. */
+/** Returns an array of zeros of the same class. */
 const alike = <T extends ReferenceData>(data: T, size: number): T =>
   new (data.constructor as new (size: number) => T)(size)
 
-/** Calls `row` with the start of every run along the last axis of a block laid out by `strides`, in row-major order. */
+/** Calls `row` with the offset of every row (a vector along the last axis) of a block, in row-major order. */
 function eachRow(
   shape: Shape,
   strides: readonly number[],
@@ -66,7 +66,7 @@ function eachRow(
   visit(0, start)
 }
 
-/** Reads a block of `shape`, whose element at an index lies at start + Σ index · stride, into row-major order. */
+/** Returns the elements of a block in row-major order. The element at an index lies at offset start + Σ index · stride. */
 export function gather<T extends ReferenceData>(
   source: T,
   shape: Shape,
@@ -83,7 +83,7 @@ export function gather<T extends ReferenceData>(
   return target
 }
 
-/** The inverse of `gather`: writes the row-major elements of `source` into a block of `target`. */
+/** Writes the row-major elements of `source` into a block of `target`: the inverse of `gather`. */
 export function scatter<T extends ReferenceData>(
   source: T,
   target: T,
@@ -99,7 +99,7 @@ export function scatter<T extends ReferenceData>(
   })
 }
 
-/** Returns the elements of a tensor of shape `from`, broadcast to `shape`; the same array if nothing changes. */
+/** Returns the elements of a tensor of shape `from`, broadcast to `shape`. Returns the same array if nothing changes. */
 export function broadcast<T extends ReferenceData>(data: T, from: Shape, shape: Shape): T {
   const size = sizeOf(shape)
   if (data.length === size) return data
@@ -113,7 +113,7 @@ export function broadcast<T extends ReferenceData>(data: T, from: Shape, shape: 
   )
 }
 
-/** The elements with the axes in the order of `permutation`; not copied where that is the order they are in. */
+/** Returns the elements with the axes in the order of `permutation`. Returns the same array if the order does not change. */
 export function permute<T extends ReferenceData>(
   data: T,
   shape: Shape,

@@ -1,10 +1,10 @@
-// Counter-based random bits: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy
-// as 1, 2, 3"). A draw is a pure function of key and counter, so nothing has a state and any order of evaluation will do.
+// Counter-based random numbers: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy
+// as 1, 2, 3"). A draw is a pure function of key and counter: there is no state, and draws can be made in any order.
 
 const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const
 const parity = 0x1bd11bda
 
-/** Encrypts the counter (c0, c1) with the key (k0, k1); the first of the two resulting words, as an unsigned integer. */
+/** Encrypts the counter (c0, c1) with the key (k0, k1), and returns the first of the two resulting words as an unsigned integer. */
 export function threefry(k0: number, k1: number, c0: number, c1: number): number {
   const keys = [k0, k1, parity ^ k0 ^ k1] as const
   let x = (c0 + k0) | 0
@@ -21,6 +21,6 @@ export function threefry(k0: number, k1: number, c0: number, c1: number): number
   return x >>> 0
 }
 
-/** A uniform in [0, 1): a multiple of 2^-24, which float32 holds exactly. */
+/** Returns a uniformly distributed number in [0, 1). It is a multiple of 2^-24, which float32 represents exactly. */
 export const uniform = (k0: number, k1: number, c0: number, c1: number): number =>
   (threefry(k0, k1, c0, c1) >>> 8) * 2 ** -24

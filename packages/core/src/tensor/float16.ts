@@ -1,9 +1,10 @@
-// IEEE 754 binary16 on a host that has no such array: 1 sign, 5 exponent (bias 15), 10 mantissa bits, kept as a 16-bit word.
+// Conversions of IEEE 754 binary16, held as 16-bit words: 1 bit of sign, 5 of exponent (bias 15), 10 of mantissa. Node 20 and 22
+// have no Float16Array.
 
 const floats = new Float32Array(1)
 const bits = new Uint32Array(floats.buffer)
 
-/** The word of the nearest half-precision number, ties to even; from 65520 on an infinity. */
+/** Returns the word of the nearest half-precision number, ties to even. Numbers from 65520 on become infinity. */
 export function toFloat16(value: number): number {
   floats[0] = value
   const word = bits[0]!
@@ -22,10 +23,10 @@ export function toFloat16(value: number): number {
   return sign | ((rounded - 0x38000000) >>> 13)
 }
 
-/** There are few enough words for a table of what they mean. */
+/** The numbers of all 65,536 words, made on first use. */
 let table: Float32Array | undefined
 
-/** The number a word stands for, which float32 has too. */
+/** Returns the number that a word represents. Float32 represents this number exactly. */
 export function fromFloat16(word: number): number {
   table ??= Float32Array.from({ length: 0x10000 }, (_, at) => {
     const exponent = (at >> 10) & 31

@@ -1,10 +1,10 @@
-// Seeded random numbers: the same on every platform, so that an initialisation, an order of images or an augmentation can be
-// repeated from its seed. Not for cryptography, and not the graph's randomUniform, which a backend computes on its device.
+// Seeded random numbers, equal on every platform, so that initial values, orders of images and augmentations can be repeated.
+// They are not for cryptography. The op randomUniform has its own numbers, which backends compute on the device.
 
 /**
- * The next 32 bits of xoshiro128** 1.1 (Blackman & Vigna 2018, public domain, https://prng.di.unimi.it/xoshiro128starstar.c):
+ * Returns the next 32 bits of xoshiro128** 1.1 (Blackman & Vigna 2018, public domain, https://prng.di.unimi.it/xoshiro128starstar.c):
  * period 2^128 - 1, four words of state, 32-bit operations only.
- * @param state four words, not all zero; advanced by one step.
+ * @param state four words, not all zero. The function advances them by one step.
  */
 export function xoshiro128StarStar(state: Uint32Array): number {
   const s1 = state[1]!
@@ -24,9 +24,9 @@ export class Random {
   #spareNormal: number | undefined
 
   /**
-   * Each list of keys has a sequence of its own: `new Random(seed, epoch, index)` is the same numbers wherever it is asked, and
-   * unrelated to those of `(seed, epoch)` or of the next index.
-   * @throws unless every key is a whole number from 0 to 2^53 - 1.
+   * Every list of keys gives a sequence of its own: `new Random(seed, epoch, index)` always gives the same numbers, which are
+   * unrelated to the numbers of `(seed, epoch)` or of the next index.
+   * @throws Error if a key is not a whole number from 0 to 2^53 - 1.
    */
   constructor(...keys: readonly [seed: number, ...stream: number[]]) {
     for (const key of keys)
@@ -41,20 +41,23 @@ export class Random {
       }
       this.#state[word] = hash
     }
-    // All four words zero, the one state xoshiro cannot leave, has the chance 2^-128.
+    // xoshiro cannot leave the state of four zeros. The hash gives this state with a probability of 2^-128.
   }
 
-  /** 32 random bits, as a whole number from 0 to 2^32 - 1. */
+  /** Returns 32 random bits as a whole number from 0 to 2^32 - 1. */
   bits(): number {
     return xoshiro128StarStar(this.#state)
   }
 
-  /** Uniform in [0, 1): a multiple of 2^-24, so that rounding to float32 changes nothing. */
+  /** Returns a uniformly distributed number in [0, 1). It is a multiple of 2^-24, which float32 represents exactly. */
   uniform(): number {
     return (this.bits() >>> 8) * 2 ** -24
   }
 
-  /** A whole number from 0 to n - 1, each equally likely (rejection, no bias); 1 <= n <= 2^32. */
+  /**
+   * Returns a whole number from 0 to n - 1, each with the same probability (by rejection).
+   * @throws Error if n is not a whole number from 1 to 2^32.
+   */
   int(n: number): number {
     if (!Number.isInteger(n) || n < 1 || n > 2 ** 32)
       throw new Error(`int(n) needs a whole number from 1 to 2^32, got ${n}`)
@@ -65,8 +68,8 @@ export class Random {
   }
 
   /**
-   * Normal with mean 0 and standard deviation 1 (Box & Muller 1958); at most 6.7 in size. Math.log, cos and sin may differ in
-   * their last bit between JavaScript engines, so these are equal across engines to about 1e-15 only.
+   * Returns a normally distributed number with mean 0 and standard deviation 1 (Box & Muller 1958), from -6.7 to 6.7. JavaScript
+   * engines may differ in the last bit of Math.log, cos and sin, so results are equal across engines to about 1e-15 only.
    */
   normal(): number {
     const spare = this.#spareNormal
@@ -80,7 +83,7 @@ export class Random {
     return radius * Math.cos(angle)
   }
 
-  /** Shuffles in place, every order equally likely (Fisher & Yates), and returns the same array. */
+  /** Shuffles an array in place and returns it. Every order has the same probability (Fisher & Yates). */
   shuffle<T extends { readonly length: number; [index: number]: unknown }>(array: T): T {
     for (let i = array.length - 1; i > 0; i--) {
       const j = this.int(i + 1)
@@ -96,7 +99,7 @@ const goldenRatio = 0x9e3779b9
 
 const rotateLeft = (word: number, bits: number): number => (word << bits) | (word >>> (32 - bits))
 
-/** A bijection of 32-bit words in which every bit of the input moves about half of the output: MurmurHash3's finaliser. */
+/** Hashes a 32-bit word one-to-one with MurmurHash3's finaliser: every input bit changes about half of the output bits. */
 function mix(word: number): number {
   let h = word >>> 0
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)

@@ -1,108 +1,52 @@
 // The safetensors file format: bytes to host tensors and back. A file is a little-endian 64-bit header length N, N bytes of
 // JSON (name -> dtype, shape, byte range), then the data. https://github.com/huggingface/safetensors
-// A header is treated as hostile: all of it is checked before any of it is used. Opening files is the caller's business.
+// Headers are treated as hostile: a whole header is checked before any entry is used. Callers open files themselves.
 
 import { UserError } from '../errors.js'
-import { fromFloat16 } from './float16.js'
-import { formatType, hostTensor, sizeOf } from './tensor.js'
-import type { DType, HostTensor, Shape } from './tensor.js'
+import { bitsOf, isRead, storageOf, storages, type StorageType } from './safetensors-types.js'
+import { formatType, sizeOf } from './tensor.js'
+import type { HostTensor, Shape } from './tensor.js'
 
-// Every platform of this package has these two; its types know no platform.
+// Every platform has these two classes, but this package is compiled without the types of any platform.
 declare const TextDecoder: new (
   encoding: 'utf-8',
   options: { fatal: true; ignoreBOM: true },
 ) => { decode(bytes: Uint8Array): string }
 declare const TextEncoder: new () => { encode(text: string): Uint8Array }
 
-/** The format's name of an element type that is read here. */
-export type StorageType =
-  | 'F64'
-  | 'F32'
-  | 'F16'
-  | 'BF16'
-  | 'F8_E4M3'
-  | 'F8_E5M2'
-  | 'I64'
-  | 'I32'
-  | 'BOOL'
-
 export interface SafetensorsEntry {
-  /** The format's name of the element type; types other than StorageType cannot be read. */
+  /** Element type by its name in the format. Types other than StorageType cannot be read. */
   readonly storage: string
   readonly shape: Shape
-  /** Where the tensor's bytes are, counted from the start of the file; `end` is exclusive. */
+  /** Offset of the tensor's first byte from the start of the file. */
   readonly begin: number
+  /** Offset behind the tensor's last byte. */
   readonly end: number
 }
 
 export interface SafetensorsHeader {
-  /** By name, in the order of the data. */
+  /** Entries by tensor name, in the order of the data. */
   readonly entries: Map<string, SafetensorsEntry>
   readonly metadata: Record<string, string>
 }
 
 export interface SafetensorsFile {
-  /** By name, in the order of the data. */
+  /** Tensors by name, in the order of the data. */
   readonly tensors: Map<string, HostTensor>
   readonly metadata: Record<string, string>
 }
 
 const lengthBytes = 8
-/** The reference implementation's limit. */
+/** Limit of the reference implementation. */
 const maxHeaderBytes = 100_000_000
 
 const metadataKey = '__metadata__'
 
-const storageOf: Record<DType, StorageType> = {
-  float32: 'F32',
-  float16: 'F16',
-  int32: 'I32',
-  bool: 'BOOL',
-}
-
-interface Storage {
-  readonly bytes: number
-  /** `bytes` starts at a multiple of the element size. */
-  read(bytes: Uint8Array, shape: Shape): HostTensor
-}
-
-const storages: Record<StorageType, Storage> = {
-  F64: { bytes: 8, read: narrowFloat64 },
-  F32: {
-    bytes: 4,
-    read: (bytes, shape) => hostTensor('float32', shape, view(Float32Array, bytes)),
-  },
-  F16: { bytes: 2, read: widenFloat16 },
-  BF16: { bytes: 2, read: widenBfloat16 },
-  F8_E4M3: { bytes: 1, read: widenFloat8(3, 7, false) },
-  F8_E5M2: { bytes: 1, read: widenFloat8(2, 15, true) },
-  I64: { bytes: 8, read: narrowInt64 },
-  I32: { bytes: 4, read: (bytes, shape) => hostTensor('int32', shape, view(Int32Array, bytes)) },
-  BOOL: { bytes: 1, read: checkedBool },
-}
-
-/** Bits of an element of the types that are not read, for the check of a header. Types unknown here are not checked. */
-const otherBits = new Map([
-  ['F4', 4],
-  ['F6_E2M3', 6],
-  ['F6_E3M2', 6],
-  ['F8_E8M0', 8],
-  ['I8', 8],
-  ['U8', 8],
-  ['I16', 16],
-  ['U16', 16],
-  ['U32', 32],
-  ['U64', 64],
-  ['C64', 64],
-])
-
-const isRead = (storage: string): storage is StorageType => Object.hasOwn(storages, storage)
-
 /**
- * All tensors of a safetensors file. F32, I32 and BOOL data is not copied where its position allows, so the tensors may share
- * memory with `bytes`. F16, BF16 and both F8 are widened to float32, which is exact. F64 becomes the nearest float32 and I64 becomes
- * int32; a value out of range is an error.
- * @throws an Error that names the fault of the file, and the tensor that has it, if one has.
+ * Reads all tensors of a safetensors file. F32, I32 and BOOL data is copied only if it is not aligned, so that tensors may share
+ * memory with `bytes`. F16, BF16 and both F8 types are widened to float32, which is exact. F64 is rounded to the nearest float32,
+ * and I64 becomes int32; a value out of range is an error.
+ * @throws UserError that names what is wrong with the file, and in which tensor.
  */
 export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
   const { entries, metadata } = parseSafetensorsHeader(bytes, bytes.length)
@@ -113,8 +57,9 @@ export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
 }
 
 /**
- * How many bytes of a file of `fileBytes` bytes are length and header, which is what `parseSafetensorsHeader` needs.
- * @param start the first 9 bytes of the file, or more of them.
+ * Returns the size of length and header, which are the bytes that `parseSafetensorsHeader` needs.
+ * @param start at least the first 9 bytes of the file.
+ * @param fileBytes size of the whole file.
  */
 export function safetensorsHeaderBytes(start: Uint8Array, fileBytes: number): number {
   if (fileBytes < lengthBytes + 2)
@@ -134,9 +79,9 @@ export function safetensorsHeaderBytes(start: Uint8Array, fileBytes: number): nu
 }
 
 /**
- * The header alone, for readers that fetch tensors one by one (each with `readSafetensor`).
- * @param bytes the file from its start, at least as far as `safetensorsHeaderBytes` says.
- * @param fileBytes the size of the whole file: the tensors must fill it exactly.
+ * Reads the header alone, for readers that fetch one tensor after another and pass each to `readSafetensor`.
+ * @param bytes the start of the file, at least `safetensorsHeaderBytes` long.
+ * @param fileBytes size of the whole file, which the tensors must fill exactly.
  */
 export function parseSafetensorsHeader(bytes: Uint8Array, fileBytes: number): SafetensorsHeader {
   const headerBytes = safetensorsHeaderBytes(bytes, fileBytes)
@@ -175,7 +120,7 @@ export function parseSafetensorsHeader(bytes: Uint8Array, fileBytes: number): Sa
 }
 
 /**
- * One tensor from its bytes, converted as `parseSafetensors` says.
+ * Reads one tensor. Types are converted as `parseSafetensors` converts them.
  * @param bytes the file's bytes from `entry.begin` to `entry.end`, at any alignment.
  */
 export function readSafetensor(
@@ -191,7 +136,7 @@ export function readSafetensor(
       `tensor ${show(name)} has dtype ${show(entry.storage)}; those read are ${Object.keys(storages).join(', ')}: convert it before saving`,
     )
   const storage = storages[entry.storage]
-  // Not `slice`: that of Node's Buffer, a Uint8Array too, does not copy.
+  // Not `slice`: Node's Buffer is a Uint8Array whose `slice` does not copy.
   const aligned = bytes.byteOffset % storage.bytes === 0 ? bytes : new Uint8Array(bytes)
   try {
     return storage.read(aligned, entry.shape)
@@ -201,9 +146,9 @@ export function readSafetensor(
 }
 
 /**
- * A safetensors file of `tensors`. The same tensors and metadata give the same bytes whatever their order: larger elements come
- * first, then names count (by UTF-16 code unit); the header is padded with spaces, so that every tensor is aligned.
- * @throws if a name or metadata key cannot be written, or a tensor's data does not have its shape.
+ * Returns the bytes of a safetensors file with these tensors. The order of tensors and metadata does not change the bytes: tensors
+ * are sorted by element size, largest first, then by name. Spaces pad the header, so that every tensor is aligned.
+ * @throws UserError if a name or metadata key cannot be written, or if a tensor's data does not fit its shape.
  */
 export function formatSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,
@@ -226,8 +171,8 @@ export function formatSafetensors(
 }
 
 /**
- * Length and header of a safetensors file, for writers that stream: `bytes` first, then the data of `entries` in their order.
- * @returns also the size the whole file will have.
+ * Returns the start of a safetensors file, for writers that stream: they write `bytes`, then the data of `entries` in their order.
+ * `fileBytes` is the size of the whole file.
  */
 export function formatSafetensorsHeader(
   tensors: ReadonlyMap<string, { readonly storage: StorageType; readonly shape: Shape }>,
@@ -293,7 +238,7 @@ function parseEntry(
     fail(
       `${at} ends at byte ${end} of the data, but the file has ${dataBytes}: it is truncated, or its header wrong`,
     )
-  const bits = isRead(dtype) ? 8 * storages[dtype].bytes : otherBits.get(dtype)
+  const bits = bitsOf(dtype)
   const bytes = bits === undefined ? end - begin : (sizeOf(shape) * bits) / 8
   if (bytes !== end - begin)
     fail(`${at} is ${dtype} of shape ${show(shape)}, ${bytes} bytes, but has ${end - begin}`)
@@ -317,7 +262,10 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
   return header
 }
 
-/** JSON.parse keeps the last of several equal keys without a word, so that two readers could see two different files. */
+/**
+ * Refuses headers with equal keys. JSON.parse keeps the last of them and other readers may keep the first, so that two readers
+ * would see different tensors.
+ */
 function refuseAmbiguousKeys(validJson: string): void {
   const keysOfOpenObjects: Set<string>[] = []
   for (let i = 0; i < validJson.length; i++) {
@@ -343,7 +291,7 @@ function refuseUnsafeKey(key: string): void {
   if (key === '__proto__') fail('"__proto__" is no name for a tensor or metadata')
 }
 
-/** What people hand over instead, told by its first bytes. Only asked where byte 8 is not the "{" of a safetensors header. */
+/** Refuses files of other formats that are often taken for safetensors, by name. Their byte 8 is not the "{" of a header. */
 function refuseOtherFormats(start: Uint8Array): void {
   const text = String.fromCharCode(...start.subarray(0, lengthBytes))
   const pickled =
@@ -366,7 +314,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0
 
-/** A value of the header, as it is shown in an error: never long. */
+/** Returns a value of the header for an error message, shortened to 80 characters. */
 function show(value: unknown): string {
   const text = JSON.stringify(value) ?? 'missing'
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
@@ -374,79 +322,4 @@ function show(value: unknown): string {
 
 function fail(message: string): never {
   throw new UserError(`safetensors: ${message}`)
-}
-
-const view = <T>(
-  array: { new (buffer: ArrayBufferLike, byteOffset: number, length: number): T } & {
-    readonly BYTES_PER_ELEMENT: number
-  },
-  bytes: Uint8Array,
-): T => new array(bytes.buffer, bytes.byteOffset, bytes.length / array.BYTES_PER_ELEMENT)
-
-function widenFloat16(bytes: Uint8Array, shape: Shape): HostTensor {
-  return hostTensor('float32', shape, Float32Array.from(view(Uint16Array, bytes), fromFloat16))
-}
-
-/**
- * Floats of one byte (Micikevicius 2022, "FP8 formats for deep learning").
- * @param fraction bits of the fraction. @param infinite the highest exponent means infinities and NaN; otherwise only its last value
- * is NaN.
- */
-function widenFloat8(fraction: number, bias: number, infinite: boolean) {
-  const values = Float32Array.from({ length: 256 }, (_, byte) => {
-    const sign = byte >= 128 ? -1 : 1
-    const magnitude = byte & 127
-    const exponent = magnitude >> fraction
-    const rest = magnitude & (2 ** fraction - 1)
-    const highest = 2 ** (7 - fraction) - 1
-    if (infinite && exponent === highest) return rest === 0 ? sign * Infinity : NaN
-    if (!infinite && magnitude === 127) return NaN
-    return exponent === 0
-      ? sign * rest * 2 ** (1 - bias - fraction)
-      : sign * (1 + rest / 2 ** fraction) * 2 ** (exponent - bias)
-  })
-  return (bytes: Uint8Array, shape: Shape): HostTensor =>
-    hostTensor(
-      'float32',
-      shape,
-      Float32Array.from(bytes, (byte) => values[byte]!),
-    )
-}
-
-/** bfloat16 is the upper half of a float32. */
-function widenBfloat16(bytes: Uint8Array, shape: Shape): HostTensor {
-  const upper = view(Uint16Array, bytes)
-  const bits = new Uint32Array(upper.length)
-  for (let i = 0; i < upper.length; i++) bits[i] = upper[i]! << 16
-  return hostTensor('float32', shape, new Float32Array(bits.buffer))
-}
-
-function narrowFloat64(bytes: Uint8Array, shape: Shape): HostTensor {
-  const values = view(Float64Array, bytes)
-  const data = new Float32Array(values)
-  for (let i = 0; i < values.length; i++)
-    if (!Number.isFinite(data[i]!) && Number.isFinite(values[i]!))
-      throw new Error(`element ${i} is ${values[i]}, out of float32's range`)
-  return hostTensor('float32', shape, data)
-}
-
-function narrowInt64(bytes: Uint8Array, shape: Shape): HostTensor {
-  const words = view(Int32Array, bytes)
-  const data = new Int32Array(words.length / 2)
-  for (let i = 0; i < data.length; i++) {
-    const low = words[2 * i]!
-    if (words[2 * i + 1] !== low >> 31)
-      throw new Error(
-        `element ${i} is ${(BigInt(words[2 * i + 1]!) << 32n) | BigInt(low >>> 0)}, out of int32's range`,
-      )
-    data[i] = low
-  }
-  return hostTensor('int32', shape, data)
-}
-
-function checkedBool(bytes: Uint8Array, shape: Shape): HostTensor {
-  const data = view(Uint8Array, bytes)
-  const wrong = data.findIndex((byte) => byte > 1)
-  if (wrong >= 0) throw new Error(`element ${wrong} is the byte ${data[wrong]}, neither 0 nor 1`)
-  return hostTensor('bool', shape, data)
 }

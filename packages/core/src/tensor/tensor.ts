@@ -1,5 +1,5 @@
-// Tensors outside of any backend: a dtype, a shape, and on the host a typed array in row-major order. Nothing here computes;
-// the ops are in graph/, their meaning is in reference/.
+// Types of tensors, and tensors on the host: a dtype, a shape, and a typed array in row-major order. Nothing is computed here:
+// the ops are in graph/, and reference/ defines what each op computes.
 import { checkInteger, checkName, fail } from '../check.js'
 import { fromFloat16, toFloat16 } from './float16.js'
 
@@ -16,7 +16,7 @@ export interface TensorType {
 
 export interface HostArrays {
   float32: Float32Array
-  /** Their 16-bit words: see `valuesOf`. */
+  /** The 16-bit words of the floats; `valuesOf` converts them to numbers. */
   float16: Uint16Array
   int32: Int32Array
   bool: Uint8Array
@@ -34,7 +34,7 @@ export const bytesPerElement: Record<DType, number> = {
   bool: 1,
 }
 
-/** How a dtype is printed in graphs and errors. */
+/** Names of dtypes in printed graphs and in errors. */
 export const dtypeLabel: Record<DType, string> = {
   float32: 'f32',
   float16: 'f16',
@@ -57,11 +57,11 @@ export const sameShape = (a: Shape, b: Shape): boolean =>
 export const sameType = (a: TensorType, b: TensorType): boolean =>
   a.dtype === b.dtype && sameShape(a.shape, b.shape)
 
-/** `f32[64,65,256]` */
+/** Returns a type as graphs and errors print it: `f32[64,65,256]`. */
 export const formatType = (type: TensorType): string =>
   `${dtypeLabel[type.dtype]}[${type.shape.join(',')}]`
 
-/** Row-major strides, in elements. */
+/** Returns the row-major strides of a shape, in elements. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length)
   let stride = 1
@@ -116,7 +116,7 @@ export function hostTensor<D extends DType>(
   return { dtype, shape: [...shape], data: values } as unknown as Extract<HostTensor, { dtype: D }>
 }
 
-/** @throws UserError unless a value can be held without a change. */
+/** @throws UserError if a value is not a whole number in the range of the dtype. */
 function checkWhole(dtype: 'int32' | 'bool', value: number): void {
   if (dtype === 'bool') checkInteger('tensor: an element of a bool tensor', Number(value), 0, 1)
   else checkInteger('tensor: an element of an int32 tensor', value, -(2 ** 31), 2 ** 31 - 1)
@@ -126,7 +126,7 @@ function checkWhole(dtype: 'int32' | 'bool', value: number): void {
 export const hostScalar = (value: number, dtype: DType = 'float32'): HostTensor =>
   hostTensor(dtype, [], [value])
 
-/** Returns the numbers of a host tensor: its data, or for float16 the numbers that the words stand for. */
+/** Returns the elements of a host tensor as numbers. Float16 words are converted; other data is returned as it is. */
 export const valuesOf = ({ dtype, data }: HostTensor): ArrayLike<number> =>
   dtype === 'float16' ? Float32Array.from(data, fromFloat16) : data
 
