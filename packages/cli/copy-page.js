@@ -1,7 +1,13 @@
-// Part of the build: copies the report's page, which apps/report built before, next to this package's compiled files.
-import { copyFileSync } from 'node:fs'
+// Part of the build: copies the report's page and the studio, which were built before, next to this package's compiled files.
+import { cpSync, rmSync } from 'node:fs'
 
-copyFileSync(
-  new URL('../../apps/report/dist/index.html', import.meta.url),
-  new URL('dist/report.html', import.meta.url),
-)
+const pages = {
+  '../../apps/report/dist/index.html': 'dist/report.html',
+  '../../apps/studio/dist': 'dist/studio',
+}
+for (const [from, to] of Object.entries(pages)) {
+  const target = new URL(to, import.meta.url)
+  // Files of an earlier build have other names, and would stay.
+  rmSync(target, { recursive: true, force: true })
+  cpSync(new URL(from, import.meta.url), target, { recursive: true })
+}

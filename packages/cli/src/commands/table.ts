@@ -31,6 +31,10 @@ export const commands = {
     summary: 'train a student from embeddings or a teacher, and export it',
     load: async () => (await import('./distill.js')).distillCommand(),
   },
+  studio: {
+    summary: 'serve a page in which a student learns in the browser, live',
+    load: async () => (await import('./studio.js')).studioCommand(),
+  },
   report: {
     summary: 'make one self-contained HTML file of records',
     load: async () => (await import('./report.js')).reportCommand(),
