@@ -15,7 +15,7 @@ export {
   parseAxisValues,
   valueInTrial,
 } from './axes/words.js'
-export { optionOf } from './axes/table.js'
+export { optionOf, type GivenAxis } from './axes/table.js'
 export {
   expandGrids,
   type Grid,

@@ -2,7 +2,8 @@
 import { methodNames } from '@embed-kd/core'
 import { students } from '@embed-kd/distill'
 import { teachers } from '@embed-kd/distill/node'
-import { PRECISIONS, PRESETS, REMATERIALISATIONS, type AxisName } from '@embed-kd/records'
+import { PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
+import type { GivenAxis } from '../src/axes/table.js'
 import fc from 'fast-check'
 
 const count = fc.integer({ min: 1, max: 1e6 })
@@ -41,7 +42,7 @@ const values = {
   kdWeight: positive,
   dropout: fc.double({ min: 0, max: 0.9, noNaN: true }).map((value) => value + 0),
   centroidImages: count,
-} satisfies { readonly [Name in AxisName]: fc.Arbitrary<unknown> }
+} satisfies { readonly [Name in GivenAxis]: fc.Arbitrary<unknown> }
 
 /** A grid of one trial, with any axes left out. */
 export const anyGrid = fc

@@ -3,13 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { UserError } from '@embed-kd/core'
-import { axes, axisNames, type AxisName } from '@embed-kd/records'
+import { axes } from '@embed-kd/records'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { temporaryDirectory } from '../../distill/test/temporary.js'
 import { writeTinyDataset } from '../../distill/test/tiny.js'
-import { axisOptions } from '../src/axes/table.js'
+import { axisOptions, givenAxes, type GivenAxis } from '../src/axes/table.js'
 import { parseAxisValue, parseAxisValues } from '../src/axes/words.js'
 import { expandGrids, gridFields, parseGrids, sweepJsonSchema } from '../src/sweep/grid.js'
 import { planTrials } from '../src/sweep/plan.js'
@@ -33,12 +33,12 @@ for (const place of ['train/a', 'train/b', 'test/a', 'test/b']) {
 }
 
 /** What a grid needs besides for an axis to matter. */
-const needs: { readonly [Name in AxisName]?: object } = {
+const needs: { readonly [Name in GivenAxis]?: object } = {
   dataSize: { dataset: `images:${folder}`, batch: 2 },
 }
 
 /** Another value of each axis. */
-const others: { readonly [Name in AxisName]: object } = {
+const others: { readonly [Name in GivenAxis]: object } = {
   method: { method: 'teacher-kd' },
   teacher: { teacher: 'trained-m' },
   student: { student: { ...student, width: 16 } },
@@ -64,7 +64,7 @@ const others: { readonly [Name in AxisName]: object } = {
 }
 
 describe('every axis', () => {
-  it.each(axisNames)('is part of identity and record: %s', async (name) => {
+  it.each(givenAxes)('is part of identity and record: %s', async (name) => {
     const plan = async (fields: object) =>
       (await planTrials(expand({ ...grid, ...needs[name], ...fields })))[0]!
     const [one, other] = [await plan({}), await plan(others[name])]

@@ -42,11 +42,25 @@ export interface Axis<Schema extends z.ZodType = z.ZodType> {
   key?(trial: Described): unknown
 }
 
-/** The parts of a trial that a record describes by more than a name. */
+/** The parts of a trial that its keys depend on. */
 interface Described {
   readonly teacher?: z.output<typeof teacherSchema> | undefined
   readonly dataset: z.output<typeof datasetSchema>
+  readonly purpose?: 'search' | undefined
+  readonly search?: SearchSpace | undefined
 }
+
+/** The hyperparameters that a sweep can search for each method. */
+export const SEARCHED_AXES = ['learningRate', 'weightDecay', 'dropout', 'kdWeight'] as const
+export type SearchedAxis = (typeof SEARCHED_AXES)[number]
+const SEARCHED_LABELS = {
+  learningRate: 'learning rate',
+  weightDecay: 'weight decay',
+  dropout: 'dropout',
+  kdWeight: 'distillation weight',
+} satisfies Record<SearchedAxis, string>
+/** The values among which a sweep chooses, by axis. */
+export type SearchSpace = { readonly [Name in SearchedAxis]?: readonly number[] | undefined }
 
 const axis = <Schema extends z.ZodType>(entry: Axis<Schema>): Axis<Schema> => entry
 
@@ -65,6 +79,17 @@ const probability = z
 
 const publishedDigest = ({ kind, digest }: z.output<typeof teacherSchema>) =>
   kind === 'pretrained' ? digest : undefined
+
+/**
+ * Returns the key of a hyperparameter. Values that were chosen by the same search are alike: methods that were tuned in the same
+ * way are compared, each with its own values.
+ */
+const searchedKey =
+  (name: SearchedAxis) =>
+  (trial: Described & { readonly [Name in SearchedAxis]?: unknown }): unknown =>
+    trial.purpose === undefined && trial.search?.[name] ? 'searched' : trial[name]
+
+const formatPercent = (share: number): string => `${Number((100 * share).toPrecision(6))} %`
 
 /** In the order in which trials are described. */
 export const axes = {
@@ -120,7 +145,22 @@ export const axes = {
     absentWords: 'all training images',
     named: 'if it varies',
     words: (images) => `${images} training images`,
-    key: ({ dataset }) => dataset.trainSize,
+    key: ({ dataset }) => dataset.poolSize ?? dataset.trainSize,
+  }),
+  labels: axis({
+    label: 'share of labels',
+    schema: z
+      .number('give a share of the training images')
+      .gt(0, 'give a share from above 0 to 1')
+      .lt(1, 'leave the share out if all images are used')
+      .optional()
+      .describe(
+        'share of the training images, of each class alike, that the student learns from; all if absent',
+      ),
+    role: 'setting',
+    absentWords: 'all labels',
+    named: 'if it varies',
+    words: (share) => `${formatPercent(share)} of the labels`,
   }),
   testImages: axis({
     label: 'test images',
@@ -204,10 +244,21 @@ export const axes = {
   }),
   epochs: axis({
     label: 'epochs',
-    schema: count.optional().describe('passes over the training images; absent if steps is given'),
+    schema: count
+      .optional()
+      .describe('passes over the training images; absent if imagesSeen or steps is given'),
     role: 'setting',
     named: 'if it varies',
     words: (epochs) => `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`,
+  }),
+  imagesSeen: axis({
+    label: 'images seen',
+    schema: count
+      .optional()
+      .describe('number of images after which training ends, repeated images counted again'),
+    role: 'setting',
+    named: 'if it varies',
+    words: (images) => `${images.toLocaleString('en')} images seen`,
   }),
   steps: axis({
     label: 'steps',
@@ -217,30 +268,34 @@ export const axes = {
     words: (steps) => `${steps} ${steps === 1 ? 'step' : 'steps'}`,
   }),
   learningRate: axis({
-    label: 'learning rate',
+    label: SEARCHED_LABELS.learningRate,
     schema: z.number('give a number').positive('give a number greater than 0'),
     role: 'setting',
     named: 'if it varies',
+    key: searchedKey('learningRate'),
   }),
   weightDecay: axis({
-    label: 'weight decay',
+    label: SEARCHED_LABELS.weightDecay,
     schema: amount,
     role: 'setting',
     named: 'if it varies',
+    key: searchedKey('weightDecay'),
   }),
   kdWeight: axis({
-    label: 'distillation weight',
+    label: SEARCHED_LABELS.kdWeight,
     schema: amount
       .optional()
       .describe('weight of the distillation loss; absent if the method has none'),
     role: 'setting',
     named: 'if it varies',
+    key: searchedKey('kdWeight'),
   }),
   dropout: axis({
-    label: 'dropout',
+    label: SEARCHED_LABELS.dropout,
     schema: probability.describe('probability that an attention weight is dropped'),
     role: 'setting',
     named: 'if it varies',
+    key: searchedKey('dropout'),
   }),
   centroidImages: axis({
     label: 'centroid images',
@@ -253,6 +308,34 @@ export const axes = {
     role: 'variant',
     named: 'if it varies',
     words: (images) => `centroids of ${images} images`,
+  }),
+  search: axis({
+    label: 'search',
+    schema: z
+      .partialRecord(z.enum(SEARCHED_AXES), z.array(z.number()).min(1))
+      .optional()
+      .describe('values of hyperparameters among which the sweep chose for each method'),
+    role: 'setting',
+    absentWords: 'nothing searched',
+    named: 'if it varies',
+    words: (space) =>
+      `searched ${SEARCHED_AXES.filter((name) => space[name])
+        .map((name) => `${SEARCHED_LABELS[name]} (${space[name]!.join(', ')})`)
+        .join(' and ')}`,
+  }),
+  purpose: axis({
+    label: 'purpose',
+    schema: z
+      .literal('search')
+      .optional()
+      .describe(
+        'search: a trial of a search for hyperparameters, judged on held-out training images; a result if absent',
+      ),
+    // A trial of a search is no result: no figure averages the two.
+    role: 'scope',
+    absentWords: 'result',
+    named: 'always',
+    words: () => 'trial of the search',
   }),
   seed: axis({
     label: 'seed',

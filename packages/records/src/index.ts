@@ -9,6 +9,9 @@ export {
   PRECISIONS,
   PRESETS,
   REMATERIALISATIONS,
+  SEARCHED_AXES,
+  type SearchedAxis,
+  type SearchSpace,
   trialSchema,
   type Axis,
   type AxisName,
@@ -34,6 +37,7 @@ export {
   groupKey,
   varyingAxes,
 } from './trial-names.js'
+export { packResults, unpackResults } from './image-results.js'
 export { formatRecord, type ParsedRecords, parseRecords, RecordError } from './jsonl.js'
 export {
   type Answer,

@@ -2,10 +2,10 @@
 // It holds no statistics of its own and no file access; units are in the names, and what was not measured is absent.
 import { z } from 'zod'
 
-import { trialSchema, type METHODS, type PRESETS } from './axes.js'
+import { SEARCHED_AXES, trialSchema, type METHODS, type PRESETS } from './axes.js'
 
 /** Version of the record's form. Any change of the form, an added field included, raises it. */
-export const SCHEMA_VERSION = 3
+export const SCHEMA_VERSION = 4
 
 export const STATUSES = ['ok', 'oom', 'timeout', 'error', 'skipped'] as const
 
@@ -147,9 +147,47 @@ const curves = z.strictObject({
       testAccuracy: share.optional(),
       validationAccuracy: share.optional(),
       seconds,
+      steps: count.optional().describe('since the start of training, at the end of the epoch'),
     }),
   ),
 })
+
+const checkpoint = z
+  .strictObject({
+    epoch: count,
+    chosenOn: z
+      .enum(['held-out', 'test', 'nothing'])
+      .describe('images whose accuracy chose the epoch; nothing: it is the last epoch'),
+    images: count.optional().describe('number of held-out images'),
+    accuracy: share.optional().describe('accuracy on the held-out images'),
+  })
+  .describe('the epoch whose parameters the accuracy is that of')
+
+const testResults = z
+  .strictObject({
+    dataset: text.describe('digest of the data set: results of equal images alone are compared'),
+    images: count.describe('number of leading images of the test split'),
+    correct: z.base64().describe('one bit for each image, 1 if it was classified correctly'),
+  })
+  .describe('result of the chosen checkpoint on each test image')
+
+const searched = z
+  .strictObject({
+    seed: whole.describe('seed of the search, which no result has'),
+    trials: z
+      .array(
+        z.strictObject({
+          id: text,
+          values: z.partialRecord(z.enum(SEARCHED_AXES), z.number()),
+          accuracy: share
+            .optional()
+            .describe('accuracy on the held-out images; absent if the trial did not finish'),
+        }),
+      )
+      .min(1)
+      .describe('one of them has the values of this trial, which were the best'),
+  })
+  .describe('the search that chose the hyperparameters of this trial')
 
 const lossScale = z
   .strictObject({
@@ -187,6 +225,9 @@ export const recordSchema = z
     curves: curves.optional(),
     lossScale: lossScale.optional(),
     accuracy: share.optional().describe('of the chosen checkpoint, on the test split'),
+    checkpoint: checkpoint.optional(),
+    testResults: testResults.optional(),
+    searched: searched.optional(),
     graph: graph.optional(),
   })
   .superRefine((record, context) => {
@@ -195,8 +236,12 @@ export const recordSchema = z
     if (record.status !== 'ok' && record.reason === undefined) {
       complain(['reason'], `a record of status ${record.status} must give its reason`)
     }
-    if ((record.trial.epochs === undefined) === (record.trial.steps === undefined)) {
-      complain(['trial'], 'exactly one of epochs and steps must be given')
+    const { epochs, imagesSeen, steps, purpose } = record.trial
+    if ([epochs, imagesSeen, steps].filter((length) => length !== undefined).length !== 1) {
+      complain(['trial'], 'exactly one of epochs, imagesSeen and steps must be given')
+    }
+    if (purpose === 'search' && record.accuracy !== undefined) {
+      complain(['accuracy'], 'must be absent: a search does not look at the test split')
     }
     if (record.trial.teacher?.kind === 'random' && !record.costOnly) {
       complain(['costOnly'], 'must be true: the teacher has random weights')

@@ -38,6 +38,9 @@ export const datasetSchema = z.strictObject({
   name: text,
   classes: count,
   trainSize: count.describe('images of the training split that the trial trained on'),
+  poolSize: count
+    .optional()
+    .describe('training images of which a share was labelled; absent if all of them were'),
   testSize: z.int().nonnegative().describe('images of the test split that the trial used'),
   digest: text.optional().describe('digest of the images and labels'),
 })

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import {
   type BenchRecord,
   METHODS,
+  packResults,
   PRESETS,
   REMATERIALISATIONS,
   recordSchema,
@@ -27,6 +28,8 @@ const dictionary = <T>(values: fc.Arbitrary<T>) =>
     values,
     { noNullPrototype: true },
   )
+
+const values = fc.array(positive, { minLength: 1, maxLength: 3 })
 
 const trial = fc
   .record(
@@ -70,6 +73,12 @@ const trial = fc
       trainImages: count,
       testImages: count,
       centroidImages: count,
+      labels: fc.double({ min: 1e-6, max: 0.99, noNaN: true }),
+      search: fc.record(
+        { learningRate: values, kdWeight: values },
+        { requiredKeys: ['learningRate'] },
+      ),
+      purpose: fc.constant('search' as const),
       microBatch: count,
       rematerialise: fc.constantFrom(...REMATERIALISATIONS),
       precision: fc.constant('mixed-float16' as const),
@@ -92,6 +101,7 @@ const trial = fc
   .chain((trial) =>
     fc.oneof(
       count.map((epochs) => ({ ...trial, epochs })),
+      count.map((imagesSeen) => ({ ...trial, imagesSeen })),
       count.map((steps) => ({ ...trial, steps })),
     ),
   )
@@ -173,6 +183,30 @@ const measured = fc.record(
     }),
     lossScale: fc.record({ last: positive, skippedSteps: whole }),
     accuracy: share,
+    checkpoint: fc.record(
+      {
+        epoch: count,
+        chosenOn: fc.constantFrom('held-out' as const, 'test' as const, 'nothing' as const),
+        images: count,
+        accuracy: share,
+      },
+      { requiredKeys: ['epoch', 'chosenOn'] },
+    ),
+    testResults: fc.array(fc.boolean(), { minLength: 1, maxLength: 40 }).map((correct) => ({
+      dataset: 'digest',
+      images: correct.length,
+      correct: packResults(correct),
+    })),
+    searched: fc.record({
+      seed: whole,
+      trials: fc.array(
+        fc.record(
+          { id: text, values: fc.record({ learningRate: positive }), accuracy: share },
+          { requiredKeys: ['id', 'values'] },
+        ),
+        { minLength: 1, maxLength: 3 },
+      ),
+    }),
     graph: fc.record({ digest: text }, { requiredKeys: [] }),
   },
   { requiredKeys: [] },
@@ -206,6 +240,6 @@ export const anyRecord: fc.Arbitrary<BenchRecord> = fc
       trial,
       environment,
       ...rest,
-      ...(costOnly || accuracy === undefined ? {} : { accuracy }),
+      ...(costOnly || accuracy === undefined || trial.purpose === 'search' ? {} : { accuracy }),
     })
   })

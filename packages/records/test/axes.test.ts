@@ -62,21 +62,42 @@ const others: { readonly [Name in AxisName]: Partial<Trial> } = {
   kdWeight: { kdWeight: 1 },
   dropout: { dropout: 0 },
   centroidImages: { centroidImages: 10 },
+  labels: { labels: 0.01 },
+  imagesSeen: { imagesSeen: 1000 },
+  search: { search: { kdWeight: [0.5, 2] } },
+  purpose: { purpose: 'search' },
   seed: { seed: 1 },
+}
+
+/** What a trial needs besides for an axis alone to differ. */
+const needs: { readonly [Name in AxisName]?: Partial<Trial> } = {
+  search: { search: { kdWeight: [0.5, 1] } },
 }
 
 describe('axes', () => {
   test.each(axisNames)('tell trials apart: %s', (name) => {
-    const other = { ...trial, ...others[name] }
-    expect(varyingAxes([trial, other])).toEqual(new Set([name]))
+    const one = { ...trial, ...needs[name] }
+    const other = { ...one, ...others[name] }
+    const varying = varyingAxes([one, other])
+    expect(varying).toEqual(new Set([name]))
     const { role } = axes[name]
     for (const each of ['scope', 'setting', 'variant', 'repetition'] as const)
-      expect(groupKey(trial, each) === groupKey(other, each)).toBe(each !== role)
-    const varying = varyingAxes([trial, other])
-    expect(describeTrial(trial, varying)).not.toBe(describeTrial(other, varying))
-    expect(describeConfiguration(trial, varying) === describeConfiguration(other, varying)).toBe(
+      expect(groupKey(one, each) === groupKey(other, each)).toBe(each !== role)
+    expect(describeTrial(one, varying)).not.toBe(describeTrial(other, varying))
+    expect(describeConfiguration(one, varying) === describeConfiguration(other, varying)).toBe(
       role === 'repetition',
     )
+  })
+
+  test('compare methods with hyperparameters of their own if the same search chose them', () => {
+    const search = { learningRate: [1e-3, 1e-2] }
+    const chose = (learningRate: number, fields: Partial<Trial> = {}) =>
+      groupKey({ ...trial, search, learningRate, ...fields }, 'scope', 'setting')
+    expect(chose(1e-3)).toBe(chose(1e-2))
+    expect(chose(1e-3)).not.toBe(chose(1e-3, { search: { learningRate: [1e-3, 2e-3] } }))
+    expect(chose(1e-3)).not.toBe(chose(1e-3, { purpose: 'search' }))
+    const searching = { purpose: 'search' } as const
+    expect(chose(1e-3, searching)).not.toBe(chose(1e-2, searching))
   })
 
   test('know the digest of published weights, not of weights that a sweep trains', () => {

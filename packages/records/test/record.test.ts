@@ -7,8 +7,10 @@ import {
   parseRecords,
   RecordError,
   recordJsonSchema,
+  packResults,
   recordSchema,
   SCHEMA_VERSION,
+  unpackResults,
 } from '../src/index.js'
 import { anyRecord } from './arbitrary.js'
 
@@ -175,4 +177,13 @@ describe('JSON lines', () => {
       /refusing to write .*wallSeconds/,
     )
   })
+})
+
+test('results of single test images survive packing', () => {
+  fc.assert(
+    fc.property(fc.array(fc.boolean(), { maxLength: 100 }), (correct) => {
+      const packed = { images: correct.length, correct: packResults(correct) }
+      expect([...unpackResults(packed)]).toEqual(correct.map(Number))
+    }),
+  )
 })

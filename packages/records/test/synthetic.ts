@@ -179,7 +179,7 @@ function syntheticRecord(
   }
 
   const frame = {
-    schemaVersion: 3 as const,
+    schemaVersion: 4 as const,
     id: `synthetic-${index}`,
     benchmarkVersion: '0.1.0',
     trial: {

@@ -11,6 +11,7 @@ import {
 } from '@embed-kd/distill'
 import { datasetSpecs, studentSchema, teacherSpecs } from '@embed-kd/distill/node'
 import {
+  axisNames,
   METHODS,
   PRECISIONS,
   PRESETS,
@@ -42,6 +43,9 @@ interface AxisOption<Value = unknown> {
   /** Value in the identity of trials that leave the axis out. */
   readonly inIdentity?: unknown
 }
+
+/** The axes whose values a user gives one by one. */
+export type GivenAxis = Exclude<AxisName, 'search' | 'purpose' | 'labels' | 'imagesSeen'>
 
 const axis = <Value>(entry: AxisOption<Value>): AxisOption<Value> => entry
 
@@ -177,6 +181,9 @@ export const axisOptions = {
     help: `method that trains the student: ${METHODS.join(', ')}`,
     default: ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd'],
   }),
-} satisfies { readonly [Name in AxisName]: AxisOption }
+} satisfies { readonly [Name in GivenAxis]: AxisOption }
 
-export const optionOf = (name: AxisName): AxisOption => axisOptions[name]
+/** In the order in which trials are described. */
+export const givenAxes = axisNames.filter((name): name is GivenAxis => name in axisOptions)
+
+export const optionOf = (name: GivenAxis): AxisOption => axisOptions[name]

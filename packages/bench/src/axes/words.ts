@@ -3,18 +3,18 @@ import { isDeepStrictEqual } from 'node:util'
 
 import { guess, UserError } from '@embed-kd/core'
 import { findStudent } from '@embed-kd/distill'
-import { axes, type Axis, type AxisName } from '@embed-kd/records'
+import { axes, type Axis } from '@embed-kd/records'
 import { z } from 'zod'
 
 import { trialConfigSchema, type TrialConfig } from './config.js'
-import { optionOf } from './table.js'
+import { optionOf, type GivenAxis } from './table.js'
 
 /** Returns an axis or field of a grid as a flag: `--micro-batch`. */
 export const flagOf = (field: string): string =>
   `--${field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
 /** Returns the schema of one value of an axis in a grid. */
-export function itemSchema(name: AxisName): z.ZodType {
+export function itemSchema(name: GivenAxis): z.ZodType {
   const { item } = optionOf(name)
   const inTrial: z.ZodType = trialConfigSchema.shape[name]
   return item ?? (inTrial instanceof z.ZodOptional ? (inTrial.unwrap() as z.ZodType) : inTrial)
@@ -24,7 +24,7 @@ export function itemSchema(name: AxisName): z.ZodType {
  * Reads one value of an axis from a word.
  * @throws UserError naming the flag and saying what to give instead.
  */
-export function parseAxisValue(name: AxisName, word: string, flag = flagOf(name)): unknown {
+export function parseAxisValue(name: GivenAxis, word: string, flag = flagOf(name)): unknown {
   const schema = itemSchema(name)
   const text = word.trim()
   const value = schema instanceof z.ZodNumber && text !== '' ? Number(text) : text
@@ -41,15 +41,15 @@ export function parseAxisValue(name: AxisName, word: string, flag = flagOf(name)
  * Reads the values of an axis from words with commas between them. A description of a student has commas of its own.
  * @throws UserError as `parseAxisValue` does.
  */
-export const parseAxisValues = (name: AxisName, words: string, flag = flagOf(name)): unknown[] =>
+export const parseAxisValues = (name: GivenAxis, words: string, flag = flagOf(name)): unknown[] =>
   words.split(/,(?!\s*\w+=)/).map((word) => parseAxisValue(name, word, flag))
 
 /** Returns the value that a trial has if a user gives this one: undefined for the name of the axis's absence. */
-export const valueInTrial = (name: AxisName, value: unknown): unknown =>
+export const valueInTrial = (name: GivenAxis, value: unknown): unknown =>
   value === (axes[name] as Axis).absent ? undefined : value
 
 /** Returns a trial's value as a word; undefined if no word says it. */
-export function formatAxisValue(config: TrialConfig, name: AxisName): string | undefined {
+export function formatAxisValue(config: TrialConfig, name: GivenAxis): string | undefined {
   if (name !== 'student') return String(config[name])
   const { name: word } = config.student
   try {
@@ -60,6 +60,6 @@ export function formatAxisValue(config: TrialConfig, name: AxisName): string | u
 }
 
 /** Returns the default of an axis in words, for help texts. */
-export function defaultWords(name: AxisName, values = optionOf(name).default): string {
+export function defaultWords(name: GivenAxis, values = optionOf(name).default): string {
   return values ? values.join(', ') : (optionOf(name).otherwise ?? 'none')
 }

@@ -1,18 +1,17 @@
 // The grid of a sweep: the values of each axis as a configuration file or the command line gives them, and the trials they span.
 import { UserError } from '@embed-kd/core'
 import type { Student } from '@embed-kd/distill'
-import { axisNames, type AxisName } from '@embed-kd/records'
 import { z } from 'zod'
 
 import { trialConfigSchema, type TrialConfig } from '../axes/config.js'
-import { axisOptions, optionOf } from '../axes/table.js'
+import { axisOptions, givenAxes, optionOf, type GivenAxis } from '../axes/table.js'
 import { itemSchema, valueInTrial } from '../axes/words.js'
 
 /** The axes that a grid gives lists of. Seeds are counted instead, from `firstSeed` on. */
-export type GridAxis = Exclude<AxisName, 'seed'>
+export type GridAxis = Exclude<GivenAxis, 'seed'>
 const isGridAxis = (name: string): name is GridAxis =>
-  name !== 'seed' && (axisNames as string[]).includes(name)
-export const gridAxes: readonly GridAxis[] = axisNames.filter(isGridAxis)
+  name !== 'seed' && (givenAxes as string[]).includes(name)
+export const gridAxes: readonly GridAxis[] = givenAxes.filter(isGridAxis)
 /** In the order in which a grid nests them, outermost first. */
 const nestedAxes = Object.keys(axisOptions).filter(isGridAxis)
 

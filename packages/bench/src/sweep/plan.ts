@@ -1,14 +1,14 @@
 // From configurations to a plan: each trial with its identity, its description for the record, and its work; and the
 // part of a plan that one shard runs. Nothing is measured here.
 import { embeddingWidth, parameterCount, studentSpecs, vitParameters } from '@embed-kd/core'
-import { axisNames, type Trial } from '@embed-kd/records'
+import type { Trial } from '@embed-kd/records'
 
 import { resolveBackend } from '@embed-kd/distill/node'
 import type { Dataset } from '@embed-kd/distill/node'
 import { findTeacher, resolveTeacher, teachers } from '@embed-kd/distill/node'
 import { hashOf } from '@embed-kd/distill/node'
 import { describeHfTeacher, digestFiles } from '@embed-kd/distill/node'
-import { optionOf } from '../axes/table.js'
+import { givenAxes, optionOf } from '../axes/table.js'
 import {
   loadTrialData,
   splitsOf,
@@ -109,7 +109,7 @@ function identityOf(
 ): string {
   const teacher = teacherOf(config)
   const whereAbsent = Object.fromEntries(
-    axisNames.flatMap((name) => {
+    givenAxes.flatMap((name) => {
       const { inIdentity } = optionOf(name)
       return inIdentity === undefined ? [] : [[name, inIdentity]]
     }),

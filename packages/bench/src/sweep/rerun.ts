@@ -2,7 +2,6 @@
 import { homedir } from 'node:os'
 
 import { UserError } from '@embed-kd/core'
-import { axisNames } from '@embed-kd/records'
 
 import type { TrialConfig } from '../axes/config.js'
 import { flagOf, formatAxisValue, parseAxisValues } from '../axes/words.js'
@@ -32,7 +31,7 @@ export function parseRerun(command: string): TrialConfig {
   const grid: Record<string, unknown> = {}
   for (let i = 0; i + 1 < words.length; i += 2) {
     const [flag, word] = [words[i]!, words[i + 1]!]
-    const name = axisNames.find((axis) => flagOf(axis) === flag)
+    const name = gridAxes.find((axis) => flagOf(axis) === flag)
     if (name) grid[name] = parseAxisValues(name, word)
     else grid[fieldOf(flag)] = Number(word)
   }

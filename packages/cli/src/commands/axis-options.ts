@@ -6,13 +6,13 @@ import {
   defaultWords,
   flagOf,
   gridAxes,
+  type GivenAxis,
   optionOf,
   parseAxisValue,
   parseAxisValues,
   valueInTrial,
   type TrialConfig,
 } from '@embed-kd/bench'
-import type { AxisName } from '@embed-kd/records'
 
 /** Adds an option with a list of values for each axis of a grid. Values that are not given are left to the grid. */
 export function addGridAxes(command: Command): Command {
@@ -51,10 +51,10 @@ export interface AxisOverride {
 }
 
 /** The parsed options of some axes: the values that a trial would have. */
-export type AxisValues<Name extends AxisName> = Pick<TrialConfig, Name>
+export type AxisValues<Name extends GivenAxis> = Pick<TrialConfig, Name>
 
 /** Adds an option with one value for each of the axes. */
-export function addAxisOptions<Name extends AxisName>(
+export function addAxisOptions<Name extends GivenAxis>(
   command: Command,
   names: readonly Name[],
   overrides: { readonly [Axis in Name]?: AxisOverride } = {},

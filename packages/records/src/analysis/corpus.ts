@@ -112,9 +112,11 @@ export function precisionName({ precision }: Trial): string {
   return precision ?? 'float32'
 }
 
-/** Names how long a trial trains: `5 epochs` or `20 steps`. */
-export function lengthName({ epochs, steps }: Trial): string {
-  return epochs === undefined ? counted(steps ?? 0, 'step') : counted(epochs, 'epoch')
+/** Names how long a trial trains: `5 epochs`, `100,000 images seen` or `20 steps`. */
+export function lengthName({ epochs, imagesSeen, steps }: Trial): string {
+  if (epochs !== undefined) return counted(epochs, 'epoch')
+  if (imagesSeen !== undefined) return `${imagesSeen.toLocaleString('en')} images seen`
+  return counted(steps ?? 0, 'step')
 }
 
 /** Returns the settings that were run both with a live teacher and with its embeddings. */
