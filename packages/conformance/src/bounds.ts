@@ -1,7 +1,7 @@
-// How far a correct device may be from the exact result: rounding errors as independent random numbers, spread through the graph
-// to first order beside every element (Hull & Swenson 1966, "Tests of probabilistic models for propagation of roundoff errors").
-// Tolerances follow from the graph, its inputs and the precision a device declares; no case has one of its own. Adding up worst
-// cases instead (interval arithmetic) would be safe and useless: after a few layers it allows anything.
+// Tolerances: the maximum difference between a correct device and the exact result. Rounding errors are modelled as independent
+// random numbers, and propagated through the graph to first order for every element (Hull & Swenson 1966, "Tests of probabilistic
+// models for propagation of roundoff errors"). Tolerances depend only on the graph, its inputs and the device's declared precision.
+// Interval arithmetic, which adds up worst cases, would be useless: after a few layers its bounds allow any result.
 import type { Graph } from '@embed-kd/core'
 import { longestFloat16Sum, type AttrsOf, type PrimitiveName } from '@embed-kd/core'
 import { lower } from '@embed-kd/core'
@@ -14,24 +14,24 @@ import { broadcast, referenceTensor, type ReferenceTensor } from '@embed-kd/core
 import { isFloat, sizeOf, type FloatType, type HostTensor, type Shape } from '@embed-kd/core'
 import { formats, precisionIn, type Precision } from './formats.js'
 
-/** A tensor, and for each element the greatest error of a correct device; Infinity if any value is correct. */
+/** Tensor with the maximum error of a correct device for each element. The error is Infinity if any value is correct. */
 export interface Bounded {
   readonly tensor: ReferenceTensor
   readonly error: Float64Array
 }
 
 /**
- * How many times the typical rounding error is allowed. Errors are taken to be as large as the declared precision, which is the
- * greatest there is, so that this stands for about seven standard deviations.
+ * Tolerance as a multiple of the expected error. Every rounding error is taken to be as large as the declared precision, which is
+ * the maximum, so that a factor of 4 is about seven standard deviations.
  */
 const confidence = 4
 
-/** Errors of the inputs as they arrive at the output, and what rounding adds: `unit` relative to `magnitude` (default: |y|). */
+/** Errors of a result: errors propagated from the inputs, and the op's own rounding, `unit` relative to `magnitude` (default: |y|). */
 interface Spread {
   readonly arriving: Float64Array
   readonly unit?: number
   readonly magnitude?: ArrayLike<number>
-  /** Denormals may be lost inside, even if the device keeps them in arithmetic. */
+  /** Whether the op may lose denormals inside, even if the device keeps denormals in arithmetic. */
   readonly flushes?: boolean
 }
 
@@ -42,7 +42,7 @@ type Rule<K extends PrimitiveName> = (
   device: Precision,
 ) => Spread
 
-/** Values and errors of the inputs, broadcast to `shape`. */
+/** Returns values and errors of the inputs, broadcast to `shape`. */
 const operands = (inputs: readonly Bounded[], shape: Shape) =>
   inputs.map(({ tensor, error }) => ({
     x: broadcast(tensor.data, tensor.shape, shape),
@@ -70,8 +70,8 @@ function reach(f: (x: number) => number, x: number, e: number, y: number): numbe
 }
 
 /**
- * A monotone function. A device computes f(x(1 + δ₁))(1 + δ₂), with δ₁ of its arithmetic (it reduces the argument first) and δ₂ of
- * its transcendental functions.
+ * Returns the rule of a monotone function. A device computes f(x(1 + δ₁))(1 + δ₂): δ₁ is an error of arithmetic, since the argument
+ * is reduced first, and δ₂ is an error of transcendental functions.
  */
 const transcendental =
   (f: (x: number) => number): Rule<'exp'> =>
@@ -86,7 +86,7 @@ const transcendental =
     }
   }
 
-/** A monotone function bounded by 1, accurate relative to that: common kernels cut off its tails, or fit it near zero. */
+/** Returns the rule of a monotone function bounded by 1. The error is relative to 1: common kernels cut off tails, or fit near zero. */
 const bounded =
   (f: (x: number) => number): Rule<'tanh'> =>
   (inputs, attrs, y, device) => ({
@@ -94,7 +94,7 @@ const bounded =
     magnitude: ones(y),
   })
 
-/** sin and cos: bounded too, no steeper than 1, and never further than 2 from right. */
+/** The rule of sin and cos, whose slope is at most 1. Their error is at most 2. */
 const wave: Rule<'sin'> = (inputs, _, y, { precision }) => {
   const [{ x, e }] = operands(inputs, y.shape)
   return {
@@ -109,7 +109,7 @@ const wave: Rule<'sin'> = (inputs, _, y, { precision }) => {
   }
 }
 
-/** Two operands, rounded once. */
+/** Returns the rule of an op with two operands whose result is rounded once. */
 const rounded =
   (arriving: (a: number, b: number, ea: number, eb: number, y: number) => number): Rule<'add'> =>
   (inputs, _, y, { precision }) => {
@@ -125,7 +125,7 @@ const either: Rule<'maximum'> = (inputs, _, y) => {
   return { arriving: elements(y, (i) => Math.max(a.e[i]!, b.e[i]!)) }
 }
 
-/** Leaves a comparison open if the errors of its operands could turn it. */
+/** The rule of comparisons. Any result is correct if the errors of the operands could change the result. */
 const comparison: Rule<'less'> = (inputs, _, y) => {
   const [a, b] = operands(inputs, y.shape)
   return {
@@ -136,7 +136,7 @@ const comparison: Rule<'less'> = (inputs, _, y) => {
   }
 }
 
-/** Layout ops move errors as they move elements. */
+/** Returns the rule of a layout op, which moves errors as it moves elements. */
 const moved =
   <K extends 'reshape' | 'transpose' | 'broadcastTo' | 'slice' | 'pad' | 'concat'>(
     name: K,
@@ -150,7 +150,7 @@ const moved =
     ),
   })
 
-/** A kernel on other floats than those of the graph. */
+/** Runs a reference kernel on other floats than the graph's, such as errors. */
 const onFloats = <K extends PrimitiveName>(
   name: K,
   inputs: readonly (readonly [Shape, Float64Array])[],
@@ -169,11 +169,11 @@ function squares(data: ArrayLike<number>): Float64Array {
   return squared
 }
 
-/** What n terms of a given sum of squares grow to while they are added up, in an order that is the device's business. */
+/** Returns the expected size of partial sums, if the device may add the terms in any order. */
 const partialSums = (y: ReferenceTensor, sumOfSquares: Float64Array): Float64Array =>
   sumOfSquares.map((square, i) => Math.abs(y.data[i]!) + Math.sqrt(square))
 
-/** How many of that many terms are added up in the dtype of the result: of longer sums in float16, none must be. */
+/** Returns the number of terms that are added up in the dtype of the result. Long sums in float16 must use a wider type. */
 const addedUp = (terms: number, { dtype }: ReferenceTensor): number =>
   dtype === 'float16' ? Math.min(terms, longestFloat16Sum) : terms
 
@@ -181,7 +181,7 @@ const ones = (y: ReferenceTensor) => new Float64Array(y.data.length).fill(1)
 
 const exact: Rule<'iota'> = (_, __, y) => ({ arriving: new Float64Array(y.data.length) })
 
-/** A number like 0.1 stands for one that its dtype rounds; 0.5 or 3 stand for themselves. */
+/** Whether a constant was rounded to its dtype, as 0.1 was. Constants such as 0.5 or 3 are exact. */
 const isRoundedNumber = ({ dtype, data: [value] }: HostTensor): boolean =>
   dtype === 'float16'
     ? (value! & 0xf) !== 0
@@ -196,7 +196,7 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
     ),
   }),
   iota: exact,
-  // Every backend draws its own numbers.
+  // Every backend draws its own random numbers, so any value in [0, 1) is correct.
   randomUniform: (_, __, y) => ({ arriving: elements(y, () => 1) }),
 
   neg: (inputs) => ({ arriving: inputs[0]!.error }),
@@ -251,12 +251,12 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
         ),
       }
     if (dtype === 'float32' && isFloat(tensor.dtype)) return { arriving: error }
-    // Where it may round to the greatest number or to infinity.
+    // The interval in which a number may be rounded to the largest number or to infinity.
     const { greatest, unit } = formats[dtype]
     const arriving = error.map((e, i) =>
       e > 0 && Math.abs(Math.abs(x[i]!) - greatest * (1 + unit / 2)) <= e ? Infinity : e,
     )
-    // Whole numbers with as many bits as a float has are floats.
+    // Floats represent whole numbers exactly up to the number of their mantissa bits.
     const whole = tensor.dtype === 'int32' ? 1 / unit : 0
     return {
       arriving,
@@ -286,7 +286,7 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
   max: ([input], attrs, y) => ({
     arriving: onFloats('max', [[input!.tensor.shape, input!.error]], attrs, y.shape),
   }),
-  // Open if another element could be the greatest, or if there is a NaN.
+  // Any result is correct if another element could be the maximum, or if there is a NaN.
   argmax: ([input], { axis }, y) => {
     const { tensor, error } = input!
     const length = tensor.shape[axis]!
@@ -326,11 +326,11 @@ const rules: { readonly [K in PrimitiveName]: Rule<K> } = {
   },
 }
 
-/** The error of one element: what arrives and what rounding and underflow add. */
+/** Returns the maximum error of an element: the propagated error with rounding and underflow. */
 function settle(y: number, spread: Spread, i: number, dtype: FloatType, device: Precision): number {
   const { greatest, leastNormal, least } = formats[dtype]
   const { arriving, unit = 0, magnitude, flushes = false } = spread
-  // NaN and infinities are classes, not numbers: right or wrong, unless the input's error could leave the domain.
+  // NaN and infinity must be met exactly, unless errors of the inputs could leave the function's domain.
   if (!Number.isFinite(y)) return arriving[i] === Infinity ? Infinity : 0
   const size = Math.abs(y)
   let error = Math.hypot(arriving[i]!, confidence * unit * (magnitude ? magnitude[i]! : size))
@@ -359,7 +359,7 @@ function applyRule(
   return { tensor, error }
 }
 
-/** An input as a device has it: exact, unless the device flushes denormals. */
+/** Returns an input with its error on the device, which is zero unless the device flushes denormals. */
 function asInput(tensor: ReferenceTensor, device: Precision): Bounded {
   const { dtype } = tensor
   const flushed =
@@ -374,8 +374,8 @@ function asInput(tensor: ReferenceTensor, device: Precision): Bounded {
 }
 
 /**
- * Error bounds of a graph's outputs by name, for a device that runs it as primitives; one that runs composites natively may not be
- * less exact than that. `inputs` are exact, or bounded themselves where they are the outputs of another run.
+ * Returns the outputs of a graph with their error bounds, by name, for a device that runs the graph as primitives. A device that
+ * runs composites natively must be as exact. `inputs` are exact tensors, or bounded outputs of another run.
  */
 export function errorBounds(
   graph: Graph,

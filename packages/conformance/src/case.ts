@@ -16,7 +16,7 @@ export interface NumericCase extends CaseBase {
   readonly kind: 'numeric'
   readonly graph: Graph
   readonly inputs: Readonly<Record<string, HostTensor>>
-  /** Expected outputs by name; computed when first asked for. */
+  /** Returns the expected outputs by name. They are computed at the first call. */
   readonly expected: () => ReadonlyMap<string, Expected>
 }
 
@@ -32,7 +32,7 @@ export type CaseResult = {
   readonly name: string
   readonly contract: string
   readonly milliseconds: number
-  /** Greatest error of a numeric case, as a share of the allowed one. */
+  /** Maximum error of a numeric case, as a share of the tolerance. */
   readonly worstShare?: number
 } & (
   | { readonly status: 'passed' }

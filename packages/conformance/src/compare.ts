@@ -12,13 +12,13 @@ import {
 import type { Bounded } from './bounds.js'
 import { formats } from './formats.js'
 
-/** Values in float64, and for each element the greatest allowed difference; Infinity if the element is not compared. */
+/** Expected values in float64, and the maximum difference for each element. Infinity means that the element is not compared. */
 export interface Expected {
   readonly tensor: ReferenceTensor
   readonly tolerance: Float64Array
 }
 
-/** Where anything is rounded at all, so is the result when it is read in its dtype. */
+/** Returns what a device's tensor is compared with. Reading a result in its dtype rounds it once more, unless it is exact. */
 export const expect = ({ tensor, error }: Bounded): Expected => ({
   tensor,
   tolerance: error.map((e, i) => {
@@ -29,13 +29,13 @@ export const expect = ({ tensor, error }: Bounded): Expected => ({
 })
 
 export interface Comparison {
-  /** Undefined if all elements are within their tolerance. */
+  /** Description of the first wrong element; undefined if all elements are within their tolerance. */
   readonly failure?: string
-  /** Greatest error of a compared element as a share of its tolerance. */
+  /** Maximum error of the compared elements, as a share of the tolerance. */
   readonly worstShare: number
 }
 
-/** The error of one element as a share of what is allowed; more than 1 is wrong. */
+/** Returns the error of an element as a share of its tolerance. More than 1 is wrong. */
 function share(got: number, expected: number, tolerance: number): number {
   if (tolerance === Infinity || got === expected) return 0
   if (Number.isNaN(expected)) return Number.isNaN(got) ? 0 : Infinity
@@ -43,7 +43,7 @@ function share(got: number, expected: number, tolerance: number): number {
   return Number.isNaN(error) ? Infinity : error / tolerance
 }
 
-/** Compares one output. */
+/** Compares an output with its expected values. */
 export function compare(
   name: string,
   got: HostTensor,
@@ -70,7 +70,7 @@ export function compare(
   )
 }
 
-/** The index along each axis of an element in row-major order. */
+/** Returns an element's index along each axis from its position in row-major order. */
 function indexOf(element: number, shape: Shape): number[] {
   const index: number[] = []
   let rest = element

@@ -1,5 +1,5 @@
-// The backend contract as numbered rules, which cases cite. core's backend/backend.ts says the same beside each method.
-// A case about an op cites that op's own constraints instead (`matmul C3`).
+// The backend contract as numbered rules, which cases cite. core's backend/backend.ts documents the same rules beside each method.
+// Cases of an op cite the op's own constraints instead (`matmul C3`).
 
 export const backendContract = {
   B1: 'upload copies, and read gives the same bits back, special values included',

@@ -1,4 +1,4 @@
-// The ranges of float32 and float16, and how exactly a device computes in each.
+// The ranges of float32 and float16, and a device's precision in each.
 import type { Capabilities } from '@embed-kd/core'
 import type { DType, FloatType } from '@embed-kd/core'
 
@@ -6,7 +6,7 @@ import type { DType, FloatType } from '@embed-kd/core'
 export type Precision = Pick<Capabilities, 'precision' | 'denormals'>
 
 interface Format {
-  /** Unit roundoff. */
+  /** Unit roundoff: the maximum relative error of rounding to the format. */
   readonly unit: number
   readonly greatest: number
   readonly leastNormal: number

@@ -6,7 +6,7 @@ import { lower } from '@embed-kd/core'
 import type { NumericCase } from './case.js'
 import { numericCase, observe } from './numeric.js'
 
-/** Says which node of a failed case is the first to go wrong on this backend. Never throws. */
+/** Returns a description of the first node with a wrong result in a failed case. Never throws. */
 export async function locate(
   backend: Backend,
   { name, contract, graph, inputs }: NumericCase,
@@ -26,7 +26,7 @@ export async function locate(
   }
 }
 
-/** Every value a node makes as an output called `%id`; nothing is donated. */
+/** Returns the graph with every node's results as outputs called `%id`, and with no donated inputs. */
 const withEveryOutput = (graph: Graph): Graph => ({
   ...graph,
   inputs: graph.inputs.map((input) => ({ ...input, donated: false })),

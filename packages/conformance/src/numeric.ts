@@ -1,4 +1,4 @@
-// Numeric cases: from a graph and its inputs to what is expected and allowed, and from a backend's run to a comparison.
+// Numeric cases: computes expected values and tolerances of a graph, and compares a backend's run with them.
 import type { Backend, DeviceBuffer } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
 import { verify } from '@embed-kd/core'
@@ -12,8 +12,8 @@ import { compare, expect, type Expected } from './compare.js'
 import type { Precision } from './formats.js'
 
 /**
- * A numeric case for a device: expected values from the reference, tolerances from the device's precision.
- * @param given expected outputs from elsewhere, computed in float32.
+ * Returns a numeric case for a device: expected values come from the reference, tolerances from the device's precision.
+ * @param given expected outputs from another source, computed in float32, instead of the reference's.
  */
 export function numericCase(
   { name, contract, graph, inputs }: NumericDefinition,
@@ -44,24 +44,24 @@ export function numericCase(
   return { kind: 'numeric', name, contract, graph, inputs, expected: () => (known ??= work()) }
 }
 
-/** What is assumed of whoever computed expected values in float32. */
+/** Precision that is assumed of expected values from other sources. */
 const float32: Precision = {
   precision: { arithmetic: 2 ** -24, transcendental: 2 ** -22 },
   denormals: true,
 }
 
-/** What a run of a numeric case showed, of the first output that is wrong. */
+/** Result of a run of a numeric case. */
 export interface Observation {
   readonly failure?: string
-  /** The output that is wrong. */
+  /** Name of the first wrong output; absent if all are right. */
   readonly output?: string
-  /** The greatest error, as a share of what is allowed. */
+  /** Maximum error of the outputs compared so far, as a share of the tolerance. */
   readonly worstShare: number
 }
 
 /**
- * Runs a case and compares its outputs in the graph's order; everything it made is disposed.
- * @throws if the backend throws.
+ * Runs a case, compares its outputs in the graph's order, and disposes of all buffers.
+ * @throws Error if the backend throws.
  */
 export async function observe(
   backend: Backend,
@@ -94,7 +94,7 @@ export async function observe(
   }
 }
 
-/** B14. */
+/** Checks rule B14: an executable's graph has the inputs and outputs of the compiled one. */
 function checkInterface(made: Graph, asked: Graph): void {
   verify(made)
   const names = (list: readonly { readonly name: string }[]) =>

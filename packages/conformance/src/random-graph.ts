@@ -1,5 +1,5 @@
-// Random graphs, read off lists of whole numbers: every list is a valid graph, and a shorter list or a smaller number is a simpler
-// one. So a property test needs no generator of graphs but one of lists, and shrinks as lists shrink.
+// Random graphs made from lists of whole numbers. Every list gives a valid graph; shorter lists and smaller numbers give simpler
+// graphs. So a property test can generate and shrink lists, and needs no generator of graphs.
 import { op } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
 import { spec, trace, type Tensor, type Tracer } from '@embed-kd/core'
@@ -12,7 +12,7 @@ export interface RandomGraph {
   readonly inputs: Readonly<Record<string, HostTensor>>
 }
 
-/** Reads choices one after another; when they are used up, every further choice is the first option. */
+/** Reads choices from a list, one after another. Behind the end of the list every choice is the first option. */
 class Choices {
   readonly #numbers: readonly number[]
   #at = 0
@@ -47,13 +47,13 @@ const shapes: readonly Shape[] = [
   [0, 3],
 ]
 
-/** Makes one more tensor of the existing ones; returns undefined if none of them fits. */
+/** Makes another tensor from existing ones. Returns undefined if no existing tensor fits. */
 type Step = (pool: readonly Tensor[], choices: Choices) => Tensor | undefined
 
 const typed = (pool: readonly Tensor[], dtype: string) =>
   pool.filter(({ type }) => type.dtype === dtype)
 
-/** A tensor of the pool that satisfies a condition. */
+/** Returns a tensor of the pool that satisfies a condition, if there is one. */
 const pick = (
   pool: readonly Tensor[],
   choices: Choices,
@@ -84,7 +84,7 @@ const onPair =
 const axesOf = (x: Tensor, choices: Choices) =>
   x.shape.flatMap((_, axis) => (choices.below(2) ? [axis] : []))
 
-/** Values stay of a size that float32 holds: what grows is squashed first. */
+/** The ops that random graphs are made of. Arguments of growing functions are squashed first, so that values stay finite. */
 const steps: readonly Step[] = [
   onPair('float32', op.add),
   onPair('float32', op.sub),
@@ -226,7 +226,7 @@ const steps: readonly Step[] = [
   (pool, choices) => op.not(pick(typed(pool, 'bool'), choices)!),
 ]
 
-/** An axis that is not empty. */
+/** Returns an axis that is not empty, if there is one. */
 const pickAxis = (x: Tensor, choices: Choices): number | undefined => {
   const axes = x.shape.flatMap((n, axis) => (n > 0 ? [axis] : []))
   return axes.length === 0 ? undefined : choices.of(axes)
@@ -237,7 +237,7 @@ function shuffled(n: number, choices: Choices): number[] {
   return Array.from({ length: n }, () => left.splice(choices.below(left.length), 1)[0]!)
 }
 
-/** The graph that a list of whole numbers describes, and inputs for it. Its outputs are the values that nothing reads. */
+/** Returns the graph of a list of whole numbers, and inputs for it. The graph's outputs are all values that no node reads. */
 export function graphFromChoices(numbers: readonly number[]): RandomGraph {
   const choices = new Choices(numbers)
   const random = new Random(choices.below(2 ** 16))
@@ -264,7 +264,7 @@ export function graphFromChoices(numbers: readonly number[]): RandomGraph {
   return { graph, inputs }
 }
 
-/** A fixed sample of such graphs, for suites without a property tester. */
+/** Returns a fixed sample of random graphs, for suites without a property tester. */
 export const sampleGraphs = (count: number): RandomGraph[] =>
   Array.from({ length: count }, (_, i) => {
     const random = new Random(i)

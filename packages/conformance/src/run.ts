@@ -9,8 +9,8 @@ export const isExcused = (excuse: Excuse, name: string): boolean =>
   excuse.case.endsWith('*') ? name.startsWith(excuse.case.slice(0, -1)) : name === excuse.case
 
 /**
- * Runs a case. A failure that the backend's excuses declare is `excused`; a pass that they declare a failure is `failed`, so that
- * no excuse outlives its reason. Never throws.
+ * Runs a case. A failure with an excuse is `excused`. A pass with an excuse is `failed`, so that no excuse outlives its reason.
+ * Never throws.
  */
 export async function runCase(backend: Backend, testCase: ConformanceCase): Promise<CaseResult> {
   const { name, contract } = testCase

@@ -20,7 +20,7 @@ import { numericCase } from './numeric.js'
 import { sampleGraphs } from './random-graph.js'
 import { isExcused, runCase } from './run.js'
 
-/** Number of random graphs in the suite; a property test draws as many as it likes. */
+/** Number of random graphs in the suite. Property tests draw further ones. */
 const SAMPLES = 60
 
 const samples = (): NumericDefinition[] =>

@@ -18,7 +18,7 @@ function row(label: string, results: readonly CaseResult[]): string[] {
     count(results, 'passed'),
     count(results, 'excused'),
     count(results, 'failed'),
-    // The greatest error, as a share of the allowed one.
+    // The maximum error, as a share of the tolerance.
     shares.length === 0 ? '' : `${Math.round(100 * Math.max(...shares))} %`,
     (milliseconds / 1000).toFixed(1),
   ]

@@ -4,7 +4,7 @@ import type { ConformanceCase } from './case.js'
 import { runCase } from './run.js'
 import { conformanceCases, idleExcuses } from './suite.js'
 
-/** The functions of vitest that are used; other runners have them too. */
+/** The functions of a test runner that are needed. vitest and other runners have them. */
 export interface TestRunner {
   describe(name: string, body: () => void): void
   it(name: string, body: (context: { skip(note?: string): void }) => Promise<void>): void

@@ -1,4 +1,4 @@
-// Cases of the life of a buffer: what goes up comes down, is counted as long as it is held, and is refused afterwards.
+// Cases of buffers: uploaded data comes back unchanged, live buffers are counted, and disposed buffers are refused.
 import { op } from '@embed-kd/core'
 import { spec, trace } from '@embed-kd/core'
 import { bytesOf, hostScalar, hostTensor, type HostTensor } from '@embed-kd/core'
@@ -8,7 +8,7 @@ import { procedure } from './session.js'
 
 const special = exactly(0, -0, Infinity, -Infinity, NaN, (2 - 2 ** -23) * 2 ** 127, 2 ** -126, 0.1)
 
-/** Tensors that must come back as they went up. */
+/** Tensors that must come back unchanged after an upload. */
 const roundTrips: readonly (readonly [string, HostTensor])[] = [
   ['special values', special],
   ['a float scalar', hostScalar(0.1)],
@@ -22,7 +22,7 @@ const roundTrips: readonly (readonly [string, HostTensor])[] = [
   ['rank 5', hostTensor('float32', [1, 2, 1, 2, 1], [1, 2, 3, 4])],
 ]
 
-/** Host tensors whose data is not what their type says. */
+/** Host tensors whose data does not fit their type. */
 const misfits: readonly (readonly [string, HostTensor])[] = [
   ['too few elements', { dtype: 'float32', shape: [3], data: new Float32Array(2) }],
   ['too many elements', { dtype: 'int32', shape: [], data: new Int32Array(2) }],
@@ -42,7 +42,7 @@ const misfits: readonly (readonly [string, HostTensor])[] = [
 
 const double = trace('double', { x: spec([2]) }, ({ x }) => ({ y: op.add(x, x) }))
 
-/** Outputs that are no node's own: inputs handed through, one value twice, a constant, a reshaped input. */
+/** A graph whose outputs need no computation: inputs passed through, a value twice, a constant, a reshaped input. */
 const handed = trace('hand through', { a: spec([2]), b: spec([2]) }, ({ a, b }) => {
   const sum = op.add(a, b)
   return {

@@ -37,15 +37,15 @@ function filled(tensor: HostTensor, next: () => number): HostTensor {
   return tensor
 }
 
-/** A vector of just these. */
+/** Returns a vector of the given elements. */
 export const exactly = (...values: number[]): HostTensor =>
   hostTensor('float32', [values.length], values)
 
-/** A matrix of just these rows. */
+/** Returns a matrix of the given rows. */
 export const rows = (...data: readonly (readonly number[])[]): HostTensor =>
   hostTensor('float32', [data.length, data[0]!.length], data.flat())
 
-/** `count` values from low to high, evenly or by equal factors. */
+/** Returns `count` values from low to high, with equal differences or equal factors. */
 export const range = (low: number, high: number, count: number, spacing: 'even' | 'log' = 'even') =>
   exactly(
     ...Array.from({ length: count }, (_, i) => {
@@ -54,16 +54,16 @@ export const range = (low: number, high: number, count: number, spacing: 'even' 
     }),
   )
 
-/** `[2,3]`, `scalar` */
+/** Returns a shape as names of cases show it: `[2,3]` or `scalar`. */
 export const label = (shape: Shape): string =>
   shape.length === 0 ? 'scalar' : `[${shape.join(',')}]`
 
-/** Characters of a name as the keys of its random numbers. */
+/** Returns random numbers whose keys are the characters of a name. */
 const randomFor = (name: string) => new Random(0, ...Array.from(name, (c) => c.codePointAt(0)!))
 
 type Values = HostTensor | Draw
 
-/** What inputs a case draws depends on its name alone. */
+/** Draws the inputs of a case. They depend on the case's name alone, so that other cases do not change them. */
 export function drawInputs<K extends string>(
   name: string,
   inputs: Readonly<Record<K, Values>>,
@@ -77,7 +77,7 @@ export function drawInputs<K extends string>(
   ) as Record<K, HostTensor>
 }
 
-/** A case that runs `body` once; its results are the outputs y, or y.0, y.1, … */
+/** Returns a case that runs `body` once. Its outputs are called y, or y.0, y.1, … if there are several. */
 export function numeric<K extends string>(
   name: string,
   contract: string,

@@ -1,4 +1,4 @@
-// Cases of donation: what is donated is gone, what is kept stays, and reuse of memory never shows in the results.
+// Cases of donation: donated buffers are consumed, other buffers stay, and reuse of memory never changes a result.
 import type { DeviceBuffer } from '@embed-kd/core'
 import { op } from '@embed-kd/core'
 import { spec, trace } from '@embed-kd/core'
@@ -9,12 +9,12 @@ import { procedure, type Session } from './session.js'
 const donated = spec([4], { donated: true })
 const kept = spec([4])
 
-/** Graphs in which writing a new value too early spoils another, with what they make of a = 1 2 3 4, b = 5 6 7 8. */
+/** Graphs in which writing a result too early would spoil another, with their results for a = 1 2 3 4 and b = 5 6 7 8. */
 const hazards = {
   'read after replaced': {
     graph: trace('read after replaced', { a: donated, b: kept }, ({ a, b }) => {
       const next = op.add(a, 1)
-      // Everything below reads the old a, after its successor is there.
+      // The other outputs read the old a after the new one was computed.
       return { a: next, old: op.mul(a, b), sum: op.add(next, a) }
     }),
     results: { a: [2, 3, 4, 5], old: [5, 12, 21, 32], sum: [3, 5, 7, 9] },

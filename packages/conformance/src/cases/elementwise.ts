@@ -1,4 +1,4 @@
-// Cases of the elementwise ops: every shape that hurts, every way of broadcasting, whole ranges, and special values.
+// Cases of elementwise ops: shapes around block sizes, every kind of broadcasting, whole ranges, and special values.
 import type { AttrsOf, OpName } from '@embed-kd/core'
 import type { Tensor } from '@embed-kd/core'
 import { hostTensor, type HostTensor, type Shape } from '@embed-kd/core'
@@ -63,7 +63,7 @@ const pairs: readonly (readonly [Shape, Shape])[] = [
 
 type Unary = 'neg' | 'exp' | 'log' | 'sqrt' | 'rsqrt' | 'tanh' | 'sigmoid' | 'erf' | 'sin' | 'cos'
 
-/** Where each function is drawn from, and a sweep over all that matters of it. */
+/** Range of random arguments for each function, and a sweep over its whole domain. */
 const unaries: Record<Unary, readonly [low: number, high: number, sweep: HostTensor]> = {
   neg: [-9, 9, range(-1e6, 1e6, 33)],
   exp: [-5, 5, range(-87, 88, 1001)],
@@ -128,7 +128,7 @@ function unaryCases(): NumericDefinition[] {
 function binaryCases(): NumericDefinition[] {
   const floatOps = [...arithmetic, ...comparisons].flatMap((op) => [
     ...pairs.map(([a, b]) =>
-      // A divisor stays away from zero.
+      // Divisors are not close to zero.
       numeric(
         `elementwise/${op}/${label(a)} ${label(b)}`,
         `${op} C3`,
@@ -139,7 +139,7 @@ function binaryCases(): NumericDefinition[] {
     numeric(`elementwise/${op}/with itself`, op, { x: floats([3, 4]) }, ({ x }) =>
       x.tracer.emit(op, [x, x], {}),
     ),
-    // Small whole numbers: many of them equal.
+    // Small whole numbers, so that many pairs are equal.
     numeric(
       `elementwise/${op}/ties`,
       op,
@@ -217,7 +217,7 @@ function selectCases(): NumericDefinition[] {
         ),
       ),
     ),
-    // What is not chosen may be anything.
+    // The branch that is not selected may hold any value, even NaN.
     numeric(
       'special/select',
       'select',
@@ -264,7 +264,7 @@ function castCases(): NumericDefinition[] {
   ]
 }
 
-/** More elements than 65,535 workgroups of 64 invocations reach. */
+/** A tensor with more elements than 65,535 workgroups of 64 invocations can process. */
 const many = (): NumericDefinition =>
   numeric('elementwise/add/4.2 million elements', 'add', { x: floats([2051, 2049]) }, ({ x }) =>
     x.tracer.emit('add', [x, x], {}),

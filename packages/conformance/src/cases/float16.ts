@@ -1,4 +1,4 @@
-// Cases of float16: those of float32 once more with every float in half precision, and what the casts between the two must do.
+// Cases of float16: the cases of float32 with every float in half precision, and casts between the two.
 import type { Graph, Node } from '@embed-kd/core'
 import { op } from '@embed-kd/core'
 import type { OpName } from '@embed-kd/core'
@@ -54,7 +54,7 @@ function inFloat16(definition: NumericDefinition): NumericDefinition[] {
   ]
 }
 
-/** Denormals, numbers between two of float16, the ends of its range, and what has no number there. */
+/** Denormals, numbers between neighbours of float16, the ends of the range, and numbers out of range. */
 const wide = rows(
   [0, -0, 2 ** -14, 2 ** -24, 1e-6, 0.1, -1 / 3, 1, 1 + 2 ** -11, 1 + 3 * 2 ** -11],
   [2049, 2051, 65504, 65519, 65520, -65520, -1e30, Infinity, -Infinity, NaN],
@@ -64,7 +64,7 @@ const roundTrip = numeric('float16/cast/there and back', 'cast', { x: wide }, ({
   op.cast(op.cast(x, 'float16'), 'float32'),
 )
 
-/** Sums that stop growing if they are added up in float16. */
+/** Sums that stop growing if a device adds them up in float16. */
 const long = [
   numeric('sum/5,000 terms of one sign', 'sum', { x: floats([3, 5000], 0, 1) }, ({ x }) =>
     op.sum(x, { axes: [1] }),
@@ -102,12 +102,13 @@ const refused = [
   }),
 ]
 
-/** For a backend that has float16, or has not. */
+/** Returns the cases of uploads for a backend with float16, or without it. */
 export const float16Procedures = (has: boolean): ProcedureCase[] => (has ? [upAndDown] : refused)
 
 /**
- * @param cases those of float32; shapes are a matter of a kernel and not of its dtype, so that every fourth stands for all, beside
- * those that are called special.
+ * Returns the cases in float16. Shapes matter to a kernel whatever its dtype, so only every fourth case is taken, and every case
+ * called special.
+ * @param cases the cases of float32.
  */
 export const float16Cases = (cases: readonly NumericDefinition[]): NumericDefinition[] => [
   ...cases.filter(({ name }, i) => i % 4 === 0 || name.startsWith('special/')).flatMap(inFloat16),

@@ -1,5 +1,5 @@
-// Cases of the gradient of every op, on shapes for which un-broadcasting, transposes and ties matter.
-// That the rules are right is tested against finite differences, in core's own tests.
+// Cases of the gradient of every op, on shapes for which un-broadcasting, transposes and ties matter. core's own tests compare the
+// gradient rules with finite differences.
 import { gradients } from '@embed-kd/core'
 import { op } from '@embed-kd/core'
 import type { AttrsOf, OpName } from '@embed-kd/core'
@@ -17,14 +17,14 @@ import {
 
 type Inputs = Readonly<Record<string, HostTensor | Draw>>
 
-/** Gradients with respect to all float inputs of Σ weights · body(inputs), the weights drawn. */
+/** Returns a case of the gradients of Σ weights · body(inputs) with respect to all float inputs, with random weights. */
 function gradient(
   name: string,
   contract: string,
   inputs: Inputs,
   body: (operands: readonly Tensor[]) => Tensor,
 ): NumericDefinition {
-  // Traced once to learn the shape of the result.
+  // The body is traced once to get the shape of its result.
   const { graph } = numeric(name, contract, inputs, (symbols) => body(Object.values(symbols)))
   const { shape } = graph.types[graph.outputs[0]!.value]!
   return numeric(
@@ -73,7 +73,7 @@ const unaries = Object.entries(ranges).flatMap(([name, [low, high]]) =>
   ),
 )
 
-/** Un-broadcasting: to a scalar, over leading axes, over axes of size 1, on both sides at once. */
+/** Pairs of shapes for un-broadcasting: to a scalar, over leading axes, over axes of size 1, on both sides at once. */
 const pairs: readonly (readonly [Shape, Shape])[] = [
   [[], []],
   [
@@ -246,7 +246,7 @@ const composites = [
   }),
 ]
 
-/** Sums of gradients: a value used several times, and a chain that goes through all kinds of ops. */
+/** Programs in which gradients are summed: a value that is used several times, and a chain of all kinds of ops. */
 const chains = [
   gradient('gradient/chain/fan-out', 'add', { x: floats([3, 4]) }, ([x]) =>
     op.add(

@@ -1,4 +1,4 @@
-// Cases of constants and of the ops that only move elements: nothing may be rounded, so the bits must be the same.
+// Cases of constants and of ops that only move elements. Nothing may be rounded, so results must be equal to the bit.
 import type { AttrsOf, OpName } from '@embed-kd/core'
 import type { Tensor } from '@embed-kd/core'
 import { hostScalar, hostTensor, type HostTensor, type Shape } from '@embed-kd/core'
@@ -12,7 +12,7 @@ const one =
   ({ x }: { x: Tensor }) =>
     x.tracer.emit(op, [x], attrs)[0]!
 
-/** One op on one tensor, of each dtype it takes. */
+/** Returns the cases of an op on one tensor, for each dtype that the op takes. */
 const moves = <K extends OpName>(
   op: K,
   contract: string,

@@ -1,4 +1,4 @@
-// Cases of whole programs: what this library runs on a backend, at a size that takes milliseconds.
+// Cases of whole programs that this library runs, at a size that takes milliseconds.
 import type { TrainConfig } from '@embed-kd/core'
 import { embedGraph, evalGraph, gradientGraph, trainGraph } from '@embed-kd/core'
 import { methodNames, methods, presets, scheduleOf, type Method, type Preset } from '@embed-kd/core'
@@ -29,7 +29,7 @@ const student: ClassifierConfig = {
   attentionDropout: 0,
 }
 
-/** Larger images than the data's, so that it resizes; exact GELU and no norm before the blocks. */
+/** A teacher of larger images than the data set's, so that the graph resizes. It has exact GELU and no norm before the blocks. */
 const teacher: ClassifierConfig = {
   ...student,
   imageSize: 12,
@@ -43,7 +43,7 @@ const teacher: ClassifierConfig = {
 const withClip: ViTConfig = { ...student, layers: 1, projection: 6 }
 const withLayerScale: ViTConfig = { ...teacher, layerScale: true, hiddenWidth: 20 }
 
-/** Values of a sensible size for an input of one of these graphs, by its name. */
+/** Returns random values of a sensible size for an input of these graphs, by its name. */
 function valuesOf(name: string, { shape, dtype }: TensorType): Draw | ReturnType<Draw> {
   if (name === 'state.step') return hostScalar(3, 'int32')
   if (name === 'state.correction1') return hostScalar(1 - 0.9 ** 3)
@@ -63,7 +63,7 @@ function valuesOf(name: string, { shape, dtype }: TensorType): Draw | ReturnType
   return floats(shape, -1, 1)
 }
 
-/** One distribution over the classes for each image of the batch. */
+/** Returns random distributions over the classes, one for each image of the batch. */
 const probabilities =
   (count: number): Draw =>
   (random: Random) => {
@@ -82,7 +82,7 @@ function program(name: string, contract: string, graph: Graph): NumericDefinitio
   return { name, contract, graph, inputs: drawInputs(name, inputs) }
 }
 
-/** The teacher that a method needs, if any; with preset `paper` the probabilities of a live teacher are stored ones. */
+/** Returns the teacher of a method, if it needs one. With preset `paper` the probabilities of a live teacher are stored. */
 function teacherOf(method: Method, preset: Preset): Pick<TrainConfig, 'teacher'> {
   const { teacher: needed, takes } = methods[method]
   if (needed === 'none') return {}
@@ -117,7 +117,7 @@ export const programCases = (): NumericDefinition[] => [
   program('program/teacher/LayerScale', 'B15', embedGraph(withLayerScale, batch, images)),
 ]
 
-/** Dropout's masks are a backend's own, so its losses are compared with themselves. */
+/** A case of dropout. Backends draw their own masks, so the losses are compared with another run on the same backend. */
 const withDropout = procedure('program/train/with dropout', 'B13', async (session) => {
   const config = configOf('supervised', 'corrected')
   const graph = trainGraph({ ...config, student: { ...student, attentionDropout: 0.3 } })

@@ -1,4 +1,4 @@
-// Cases of randomUniform: which numbers is the backend's own business, but not that they are uniform, independent and repeatable.
+// Cases of randomUniform. Backends may draw any numbers that are uniform, independent and repeatable.
 import { op } from '@embed-kd/core'
 import { spec, trace } from '@embed-kd/core'
 import { hostTensor, sizeOf, type Shape } from '@embed-kd/core'
@@ -13,7 +13,7 @@ const draws = (shape: Shape, streams: readonly number[]) =>
     ),
   )
 
-/** The draws of some streams for a key. */
+/** Returns the draws of several streams for a key. */
 async function draw(
   session: Session,
   key: readonly [seed: number, step: number],
@@ -35,7 +35,8 @@ const one = async (session: Session, key: readonly [number, number], shape: Shap
 
 const size = 65_536
 /**
- * A statistic of so many standard deviations has a chance of about 1e-9; keys are fixed, so a backend passes always or never.
+ * Maximum of a statistic, in standard deviations. A correct generator exceeds it with a probability of about 1e-9. Keys are fixed, so
+ * a backend passes always or never.
  */
 const deviations = 6
 
@@ -45,7 +46,7 @@ const mean = (values: ArrayLike<number>, f: (x: number, i: number) => number) =>
   return sum / values.length
 }
 
-/** Correlation of two sequences of uniforms, in standard deviations. */
+/** Returns the correlation of two uniform sequences, in standard deviations. */
 const correlation = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   mean(a, (x, i) => 12 * (x - 0.5) * (b[i]! - 0.5)) * Math.sqrt(a.length)
 
@@ -60,7 +61,7 @@ function checkUniform(session: Session, what: string, values: Float32Array): voi
     )
   near('the mean', (mean(values, (x) => x) - 0.5) * Math.sqrt(12 * n))
   near('the variance', (mean(values, (x) => (x - 0.5) ** 2) - 1 / 12) * Math.sqrt(180 * n))
-  // χ² of 64 equal bins has 63 degrees of freedom; Wilson & Hilferty's cube root makes it nearly normal.
+  // χ² of 64 equal bins has 63 degrees of freedom. Wilson & Hilferty's cube root makes it nearly normal.
   const bins = new Float64Array(64)
   for (const x of values) bins[Math.floor(x * 64)]!++
   const chi2 = bins.reduce((sum, count) => sum + (count - n / 64) ** 2 / (n / 64), 0)
@@ -71,7 +72,7 @@ function checkUniform(session: Session, what: string, values: Float32Array): voi
       `the correlation at distance ${lag}`,
       correlation(values.subarray(0, n - lag), values.subarray(lag)),
     )
-  // The least bits must be there: float32 has room for 2^23 values at least, and few of so many coincide.
+  // The lowest bits must be random too: float32 has at least 2^23 values in [0, 1), so that few of these draws are equal.
   const distinct = new Set(values).size
   session.check(distinct > 0.98 * n, `${what}: only ${distinct} of ${n} values are distinct`)
 }
@@ -104,7 +105,7 @@ export const randomCases = (): ProcedureCase[] => [
     }),
   ),
   procedure('random/uniform over keys', 'B13', async (session) => {
-    // One number for each of many neighbouring keys.
+    // One number is drawn for each of many neighbouring keys.
     const executable = await session.compile(draws([2], [0]))
     const values = new Float32Array(512)
     for (let i = 0; i < values.length; i++) {
@@ -160,7 +161,7 @@ export const randomCases = (): ProcedureCase[] => [
         second[name]!,
         await session.backend.read(first[name]!),
       )
-    // A graph that draws only one of the streams draws the same numbers for it.
+    // A graph with only one of the streams draws the same numbers for this stream.
     const alone = await one(session, [7, 11], shape, 1)
     const beside = await session.backend.read(first.stream1!)
     session.same('stream 1 drawn alone', { ...type, data: alone }, beside)

@@ -1,4 +1,4 @@
-// Cases of executables and runs: what a run refuses, and that many executables and runs do not get in each other's way.
+// Cases of executables and runs: wrong inputs are refused, and executables and runs do not disturb each other.
 import type { DeviceBuffer } from '@embed-kd/core'
 import { op } from '@embed-kd/core'
 import { spec, trace } from '@embed-kd/core'
@@ -9,14 +9,14 @@ import type { ProcedureCase } from '../case.js'
 import { exactly, floats } from './define.js'
 import { procedure, type Session } from './session.js'
 
-/** x ← x + 2 gradient, x donated: what a refused run must leave alone. */
+/** A step x ← x + 2 gradient with x donated. A refused run must not consume x. */
 const step = trace('step', { x: spec([2], { donated: true }), gradient: spec([2]) }, (inputs) => ({
   x: op.add(inputs.x, op.mul(inputs.gradient, 2)),
 }))
 
 type Inputs = Record<string, DeviceBuffer>
 
-/** Inputs that a run must refuse, made from good ones. */
+/** Functions that turn good inputs into inputs that a run must refuse. */
 const refused: Record<string, (good: Inputs, session: Session) => Promise<Inputs> | Inputs> = {
   'a missing input': ({ x }) => ({ x: x! }),
   'an unknown input': async (good, session) => ({
@@ -51,19 +51,19 @@ const refused: Record<string, (good: Inputs, session: Session) => Promise<Inputs
   'a donated buffer given twice': ({ x }) => ({ x: x!, gradient: x! }),
 }
 
-/** y = x · factor + Σ x, with a factor of its own for each executable. */
+/** Returns a graph of y = x · factor + Σ x, so that each executable has its own factor. */
 const scaled = (factor: number) =>
   trace(`scale by ${factor}`, { x: spec([3]) }, ({ x }) => ({
     y: op.add(op.mul(x, factor), op.sum(x)),
   }))
 
-/** Result of `scaled` for x = 1, 2, 3. */
+/** Returns the result of `scaled` for x = 1, 2, 3. */
 const scaledResult = (factor: number): HostTensor =>
   exactly(...[1, 2, 3].map((x) => x * factor + 6))
 
 const large = (seed: number) => floats([64, 64], -1, 1)(new Random(seed))
 
-/** A graph with many roundings, in an order that the device chooses. */
+/** A graph whose result depends on the order of additions, which the device chooses. */
 const rounding = trace('rounding', { a: spec([64, 64]), b: spec([64, 64]) }, ({ a, b }) => {
   const product = op.matmul(a, b)
   return { product, total: op.sum(op.softmax(product)), rows: op.sum(product, { axes: [0] }) }

@@ -1,4 +1,4 @@
-// How procedure cases are written down: a session on a backend that keeps track of what it makes and frees it at the end.
+// Sessions, in which procedure cases run: a session keeps track of buffers and executables, and frees them at the end.
 import type { Backend, DeviceBuffer, Executable } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
 import { formatType, sameType, type HostTensor } from '@embed-kd/core'
@@ -7,7 +7,7 @@ import { backendContract, type BackendRule } from '../contract.js'
 
 type Buffers = Record<string, DeviceBuffer>
 
-/** A failed expectation: which rule was broken, and by what. */
+/** Returns the error of a broken rule. `what` says how the rule was broken. */
 const broken = (rule: BackendRule, what: string) =>
   new Error(`${rule} (${backendContract[rule]}): ${what}`)
 
@@ -40,12 +40,12 @@ export class Session {
     return outputs
   }
 
-  /** @throws unless `condition`. */
+  /** @throws Error unless the condition holds. */
   check(condition: boolean, what: string): void {
     if (!condition) throw broken(this.#rule, what)
   }
 
-  /** @throws unless `action` does. */
+  /** @throws Error unless the action throws. */
   async refuses(what: string, action: () => Promise<unknown>): Promise<void> {
     const accepted = await action().then(
       () => true,
@@ -54,13 +54,13 @@ export class Session {
     this.check(!accepted, `${what} was accepted`)
   }
 
-  /** @throws unless a buffer holds exactly these bits (any NaN for a NaN). */
+  /** @throws Error unless a buffer holds exactly these bits. Any NaN equals any other. */
   async holds(what: string, buffer: DeviceBuffer, expected: HostTensor): Promise<void> {
     const got = await this.backend.read(buffer)
     this.same(what, got, expected)
   }
 
-  /** @throws unless two host tensors are the same, bit for bit. */
+  /** @throws Error unless two host tensors are equal to the bit. */
   same(what: string, got: HostTensor, expected: HostTensor): void {
     this.check(
       sameType(got, expected),
@@ -82,7 +82,7 @@ export class Session {
   }
 }
 
-/** A case that runs in a session of its own. */
+/** Returns a case that runs in a session of its own. */
 export const procedure = (
   name: string,
   rule: BackendRule,

@@ -119,7 +119,7 @@ const operators: Record<string, Operator> = {
     const scores = op.mul(op.matmul(q, k, { transposeB: true }), 1 / Math.sqrt(q.shape.at(-1)!))
     return op.matmul(op.softmax(scores), v)
   },
-  /** A convolution whose stride is its kernel's size, NCHW, without bias. */
+  /** A convolution (NCHW, without bias) whose stride is the size of its kernel. */
   'patch-conv': ([images, kernel]) => {
     const [batch, channels, height, width] = images.shape as [number, number, number, number]
     const [out, , p] = kernel.shape as [number, number, number, number]
@@ -128,9 +128,9 @@ const operators: Record<string, Operator> = {
     return op.reshape(op.transpose(y, [0, 2, 1]), [batch, out, rows, columns])
   },
   'matmul-broadcast': ([a, b]) => op.matmul(a, b),
-  /** Over the first and the last axis. */
+  /** The mean over the first and the last axis. */
   mean: ([x]) => op.mean(x, { axes: [0, x.rank - 1] }),
-  /** Along the last axis. */
+  /** The maximum along the last axis. */
   max: ([x]) => op.max(x, { axes: [x.rank - 1] }),
   log: ([x]) => op.log(x),
   rsqrt: ([x]) => op.rsqrt(x),

@@ -12,7 +12,7 @@ import {
 } from '@embed-kd/core'
 import { goldenCases, goldenOperator, type OperatorEntry } from './golden.js'
 
-/** For each golden operator its result, and the gradients of its inputs for the gradient of the result that is given. */
+/** Returns two cases for each golden operator: its result, and the gradients of its inputs for a given gradient of the result. */
 export function goldenOperatorCases(capabilities: Capabilities): ConformanceCase[] {
   return goldenCases<OperatorEntry>('operator').map(({ entry, tensor, list }) => {
     const inputs: Record<string, HostTensor> = { gradient: tensor('grad_out') }

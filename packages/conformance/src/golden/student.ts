@@ -32,7 +32,7 @@ interface StudentEntry extends GoldenEntry {
 
 export type StudentCase = GoldenCase<StudentEntry>
 
-/** Returns the configuration of a case. What PyTorch's teacher gave is stored, for every method. */
+/** Returns the configuration of a case. The output of PyTorch's teacher is stored, whatever the method. */
 function trainConfig({ entry, tensor }: StudentCase): TrainConfig {
   const { config: c, adamw, schedule } = entry
   return {
@@ -83,9 +83,9 @@ export interface Measured {
 const data = (tensor: HostTensor) => tensor.data as Float32Array
 
 /**
- * Smallest gradient of an element that is compared after training, as a share of the greatest gradient of its tensor. AdamW divides
- * a gradient by its own size, so the rounding error of a nearly vanishing gradient becomes a step; PyTorch's own float32 result is
- * then wrong too. Few elements may be left out.
+ * Smallest gradient whose element is compared after training, as a share of the tensor's maximum gradient. AdamW divides a gradient
+ * by its own size, so the rounding error of a nearly vanishing gradient becomes a whole step; PyTorch's float32 result is wrong
+ * there too. Few elements may be left out.
  */
 const VANISHING = 1e-5
 const MOST_LEFT_OUT = 0.01
@@ -96,13 +96,13 @@ function meaningfulElements(golden: StudentCase, name: string, size: number): nu
   if (!golden.names.includes(`grad.${name}`)) return indices
   const gradient = data(golden.tensor(`grad.${name}`))
   const least = VANISHING * Math.max(...gradient.map(Math.abs))
-  // The key bias has no gradient in exact arithmetic: softmax does not see a constant added to a query's scores.
+  // The bias of keys has no gradient in exact arithmetic: it adds a constant to all scores of a query, which softmax ignores.
   const isKeyBias = (i: number) =>
     name.endsWith('attn.in_proj_bias') && Math.floor(i / (size / 3)) === 1
   return indices.filter((i) => Math.abs(gradient[i]!) >= least && !isKeyBias(i))
 }
 
-/** All errors of one case on a backend. */
+/** Returns all errors of a case on a backend. */
 export async function measureStudentCase(
   backend: Backend,
   golden: StudentCase,
