@@ -135,7 +135,7 @@ describe('a plan', () => {
       steps: 2,
     })
     // Dosovitskiy 2021, table 1 gives 88M for patch 32 with its classifier of 1000 classes left out.
-    expect(trial!.description.teacher!.parameterCount / 1e6).toBeCloseTo(87.5, 0)
+    expect(trial!.description.teacher!.parameterCount! / 1e6).toBeCloseTo(87.5, 0)
   })
 
   it('tells the work and the memory of micro-batches, rematerialisation and float16', async () => {

@@ -140,7 +140,7 @@ describe('embed-kd bench', () => {
     }
     expect(live!.cost!.teacherFlops).toBeGreaterThan(10 * live!.cost!.studentFlops!)
     expect(live!.cost!.planned!.residentBytes).toBeGreaterThan(
-      4 * live!.trial.teacher!.parameterCount,
+      4 * live!.trial.teacher!.parameterCount!,
     )
     expect(centroids!.cost!.teacherFlops).toBeUndefined()
     expect(centroids!.embeddings!.images).toBe(120)

@@ -143,7 +143,7 @@ export { PAPER, PAPER_METHODS } from './analysis/paper.js'
 export { type Content, type Payload, unpack } from './analysis/payload.js'
 export { type Recommendation, recommendationsOf } from './analysis/recommendations.js'
 export { costSetting, MATCHED_RULE, matchedSetting, timedSteps } from './analysis/setting.js'
-export { machineName, versionName } from './analysis/source.js'
+export { machineName, runtimeName, versionName } from './analysis/source.js'
 export {
   coversRuns,
   type Difference,

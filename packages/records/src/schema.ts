@@ -23,7 +23,7 @@ const environment = z.strictObject({
   cpuModel: text,
   cpuCores: count.describe('logical cores that the process may use'),
   cpuFrequencyHz: z.number().positive().optional(),
-  memoryBytes: bytes,
+  memoryBytes: bytes.optional().describe('absent if the trial ran in a browser that does not tell'),
   gpu: z
     .strictObject({
       name: text,
@@ -32,7 +32,8 @@ const environment = z.strictObject({
     })
     .optional(),
   os: text,
-  node: text,
+  node: text.optional().describe('version of Node; absent if the trial ran in a browser'),
+  browser: text.optional().describe('name and version of the browser that the trial ran in'),
   packages: z.record(z.string(), z.string()).describe('package name to version'),
   commit: text.optional(),
   dirty: z.boolean().optional().describe('whether the checkout differed from the commit'),

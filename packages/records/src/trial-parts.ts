@@ -10,9 +10,13 @@ export const teacherSchema = z
     kind: z
       .enum(['trained', 'random', 'pretrained'])
       .describe('trained by the sweep itself, random weights (cost only), or published weights'),
-    parameterCount: count,
-    imageSize: count.describe('side of the square input, in pixels'),
-    patch: count.describe('side of a patch, in pixels'),
+    parameterCount: count
+      .optional()
+      .describe('absent if the trial had a file of embeddings that does not tell'),
+    imageSize: count
+      .optional()
+      .describe('side of the square input, in pixels; absent as parameterCount'),
+    patch: count.optional().describe('side of a patch, in pixels; absent as parameterCount'),
     embeddingWidth: count,
     accuracy: z
       .number()

@@ -10,6 +10,7 @@ import {
   methodName,
   methodSentences,
   statusName,
+  runtimeName,
   versionName,
 } from '@embed-kd/records'
 import { DIMENSIONS, type Filters, valuesOf } from '../model/filters.js'
@@ -190,19 +191,21 @@ function citation(records: Content['records']): HTMLElement {
 }
 
 function memoryOf(records: Content['records']): string {
-  const sizes = records.map(({ environment }) => formatBytes(environment.memoryBytes))
-  return `${abridged([...new Set(sizes)])} of memory`
+  const sizes = records.flatMap(({ environment: { memoryBytes } }) =>
+    memoryBytes === undefined ? [] : formatBytes(memoryBytes),
+  )
+  return sizes.length === 0 ? 'unknown memory' : `${abridged([...new Set(sizes)])} of memory`
 }
 
 function software(records: Content['records']): string {
   const kinds = new Set(
     records.map(({ environment, benchmarkVersion }) => {
-      const { os, node, commit, dirty } = environment
+      const { os, commit, dirty } = environment
       const at =
         commit === undefined
           ? ''
           : `, commit ${commit.slice(0, 7)}${dirty === true ? ' (changed)' : ''}`
-      return `embed-kd ${benchmarkVersion}${at}, Node ${node.replace(/^v/, '')}, ${os}`
+      return `embed-kd ${benchmarkVersion}${at}, ${runtimeName(environment)}, ${os}`
     }),
   )
   return abridged([...kinds])

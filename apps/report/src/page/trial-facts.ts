@@ -9,6 +9,7 @@ import {
   formatSeconds,
   methodName,
   precisionName,
+  runtimeName,
 } from '@embed-kd/records'
 
 export type Facts = readonly (readonly [name: string, value: string | undefined])[]
@@ -23,7 +24,16 @@ export function configurationFacts(record: BenchRecord): Facts {
     [
       'Teacher',
       teacher &&
-        `${teacher.name}, ${teacher.kind} weights, ${formatCount(teacher.parameterCount)} parameters, ${teacher.imageSize} px, patch ${teacher.patch}, embeddings of ${teacher.embeddingWidth}`,
+        [
+          teacher.name,
+          `${teacher.kind} weights`,
+          teacher.parameterCount && `${formatCount(teacher.parameterCount)} parameters`,
+          teacher.imageSize && `${teacher.imageSize} px`,
+          teacher.patch && `patch ${teacher.patch}`,
+          `embeddings of ${teacher.embeddingWidth}`,
+        ]
+          .filter(Boolean)
+          .join(', '),
     ],
     [
       'Accuracy of the teacher',
@@ -68,7 +78,10 @@ export function environmentFacts({
   const { gpu, loadAverage, packages, commit, dirty } = environment
   return [
     ['Processor', `${environment.cpuModel}, ${counted(environment.cpuCores, 'core')}`],
-    ['Memory', formatBytes(environment.memoryBytes)],
+    [
+      'Memory',
+      environment.memoryBytes === undefined ? undefined : formatBytes(environment.memoryBytes),
+    ],
     [
       'GPU',
       gpu &&
@@ -76,7 +89,7 @@ export function environmentFacts({
           .filter(Boolean)
           .join(', '),
     ],
-    ['System', `${environment.os}, Node ${environment.node}`],
+    ['System', `${environment.os}, ${runtimeName(environment)}`],
     [
       'Packages',
       Object.entries(packages)

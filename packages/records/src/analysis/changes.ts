@@ -176,7 +176,8 @@ function softwareOf(records: readonly BenchRecord[]): Map<string, string> {
   }
   for (const { environment, benchmarkVersion } of records) {
     add('benchmark', benchmarkVersion)
-    add('Node', environment.node)
+    if (environment.node !== undefined) add('Node', environment.node)
+    if (environment.browser !== undefined) add('browser', environment.browser)
     add('system', environment.os)
     if (environment.gpu?.driver !== undefined) add('GPU driver', environment.gpu.driver)
     for (const [name, version] of Object.entries(environment.packages)) add(name, version)

@@ -29,6 +29,7 @@ export function tidyCsv(records: readonly BenchRecord[]): string {
     version: versionName(record),
     benchmarkVersion: record.benchmarkVersion,
     node: record.environment.node,
+    browser: record.environment.browser,
     system: record.environment.os,
     startedAt: record.startedAt,
     wallSeconds: record.wallSeconds,

@@ -8,6 +8,11 @@ export function machineName({ environment }: BenchRecord): string {
   return gpu === undefined ? cpu : `${gpu.name} (${cpu})`
 }
 
+/** Names what ran the code: a version of Node, or a browser. */
+export function runtimeName({ browser, node }: BenchRecord['environment']): string {
+  return browser ?? (node === undefined ? 'unknown runtime' : `Node ${node.replace(/^v/, '')}`)
+}
+
 /** Names the version of the code: `commit 3f9c2ab (with changes)`, or the benchmark's version if the commit is unknown. */
 export function versionName({ benchmarkVersion, environment }: BenchRecord): string {
   const { commit, dirty } = environment
@@ -37,8 +42,9 @@ export function sourcesOf(records: readonly BenchRecord[]): (record: BenchRecord
 
 function sweepKey(record: BenchRecord): string {
   const { benchmarkVersion, environment, trial } = record
-  const { commit, dirty, node } = environment
-  const parts = [machineName(record), benchmarkVersion, commit, dirty, node]
+  const { commit, dirty } = environment
+  const runtime = runtimeName(environment)
+  const parts = [machineName(record), benchmarkVersion, commit, dirty, runtime]
   return [...parts, trial.backend].join('\n')
 }
 

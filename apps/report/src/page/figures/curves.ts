@@ -33,6 +33,9 @@ export interface BandPoint {
   readonly n: number
 }
 
+/** Number of parameters of the teacher, as far as known. */
+const sizeOf = ({ trial }: Configuration): number => trial.teacher?.parameterCount ?? 0
+
 type Series = readonly (readonly [x: number, y: number])[]
 
 export const curves: Figure = {
@@ -49,7 +52,7 @@ export const curves: Figure = {
     const atBatch = candidates.filter(({ trial }) => trial.batch === batch)
     const teacher = atBatch
       .filter(({ trial }) => trial.teacher !== undefined)
-      .sort((a, b) => a.trial.teacher!.parameterCount - b.trial.teacher!.parameterCount)
+      .sort((a, b) => sizeOf(a) - sizeOf(b))
       .at(-1)?.trial.teacher?.name
     const shown = atBatch.filter(
       ({ trial }) => trial.teacher === undefined || trial.teacher.name === teacher,

@@ -69,7 +69,8 @@ export function describeRuns(points: readonly Point[]): string {
 export function largestTeachers(items: readonly Configuration[], most: number): string[] {
   const sizes = new Map<string, number>()
   for (const { trial } of items) {
-    if (trial.teacher !== undefined) sizes.set(trial.teacher.name, trial.teacher.parameterCount)
+    const { teacher } = trial
+    if (teacher !== undefined) sizes.set(teacher.name, teacher.parameterCount ?? 0)
   }
   return [...sizes]
     .sort(([, a], [, b]) => b - a)

@@ -51,7 +51,9 @@ export const teacherSize: Figure = {
       columns: ['Teacher', 'Parameters', 'Method', ...quantities.map(({ title }) => title)],
       rows: shown.map((item) => [
         teacherName(item.trial),
-        item.trial.teacher === undefined ? '–' : formatCount(item.trial.teacher.parameterCount),
+        item.trial.teacher?.parameterCount === undefined
+          ? '–'
+          : formatCount(item.trial.teacher.parameterCount),
         methodName(item.method),
         ...quantities.map(({ measure, unit }) => cell(item, measure, unit)),
       ]),
@@ -70,8 +72,8 @@ function outcomes({ runs }: Configuration): string {
 }
 
 function sizePanel(title: string, items: readonly Configuration[], measure: Measure, unit: number) {
-  const withTeacher = items.filter(({ trial }) => trial.teacher !== undefined)
-  const size = ({ trial }: Configuration) => trial.teacher!.parameterCount / 1e6
+  const withTeacher = items.filter(({ trial }) => trial.teacher?.parameterCount !== undefined)
+  const size = ({ trial }: Configuration) => trial.teacher!.parameterCount! / 1e6
   return linePanel({
     title,
     placed: placedBy(withTeacher, measure, unit, size),
