@@ -1,5 +1,6 @@
 // Shows a method of your own: its loss is a few lines of ops, and gradients, micro-batches and every backend follow from it.
-// Use it in a command: npx embed-kd distill --method ./examples/custom-method.mjs --embeddings centroids.safetensors …
+// Use it in commands: npx embed-kd distill --method ./examples/custom-method.mjs --embeddings centroids.safetensors …
+// npx embed-kd bench --method embed-kd,./examples/custom-method.mjs --epochs 1
 // or in a program, as at the end of this file: node examples/custom-method.mjs
 import { pathToFileURL } from 'node:url'
 

@@ -15,6 +15,7 @@ export {
   parseAxisValues,
   valueInTrial,
 } from './axes/words.js'
+export { loadMethods } from './axes/methods.js'
 export { optionOf, type GivenAxis } from './axes/table.js'
 export {
   expandGrids,

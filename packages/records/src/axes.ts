@@ -3,7 +3,7 @@
 import { methodNames } from '@embed-kd/core'
 import { z } from 'zod'
 
-import { datasetSchema, studentSchema, teacherSchema } from './trial-parts.js'
+import { datasetSchema, moduleSchema, studentSchema, teacherSchema } from './trial-parts.js'
 
 /** The methods of core's table. */
 export const METHODS = methodNames
@@ -48,6 +48,10 @@ interface Described {
   readonly dataset: z.output<typeof datasetSchema>
   readonly purpose?: 'search' | undefined
   readonly search?: SearchSpace | undefined
+  readonly method: string
+  readonly methodModule?: z.output<typeof moduleSchema> | undefined
+  readonly backend: string
+  readonly backendModule?: z.output<typeof moduleSchema> | undefined
 }
 
 /** The hyperparameters that a sweep can search for each method. */
@@ -95,10 +99,14 @@ const formatPercent = (share: number): string => `${Number((100 * share).toPreci
 export const axes = {
   method: axis({
     label: 'method',
-    schema: oneOf(METHODS),
+    schema: text.describe(
+      'name of a method; one that does not come with embed-kd has a methodModule',
+    ),
     role: 'variant',
     named: 'always',
     words: (method) => method,
+    // A module that was edited has another method of the same name.
+    key: ({ method, methodModule }) => (methodModule ? [method, methodModule.digest] : method),
   }),
   teacher: axis({
     label: 'teacher',
@@ -234,6 +242,8 @@ export const axes = {
     role: 'scope',
     named: 'always',
     words: (backend) => backend,
+    key: ({ backend, backendModule }) =>
+      backendModule ? [backend, backendModule.digest] : backend,
   }),
   preset: axis({
     label: 'preset',
@@ -353,8 +363,10 @@ type TrialShape = { readonly [Name in AxisName]: (typeof axes)[Name]['schema'] }
 
 /** What a trial was: the value of each axis. */
 export const trialSchema = z
-  .strictObject(
-    Object.fromEntries(axisNames.map((name) => [name, axes[name].schema])) as TrialShape,
-  )
+  .strictObject({
+    ...(Object.fromEntries(axisNames.map((name) => [name, axes[name].schema])) as TrialShape),
+    methodModule: moduleSchema.optional().describe("module of a user's method"),
+    backendModule: moduleSchema.optional().describe('module of a plug-in backend'),
+  })
   .describe('one configuration and one seed')
 export type Trial = z.output<typeof trialSchema>

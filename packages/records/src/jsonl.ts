@@ -68,7 +68,7 @@ const upgrades: Readonly<Record<number, (record: OldRecord) => OldRecord>> = {
   // Version 2 only added fields: micro-batches, rematerialisation, recomputed FLOPs, precision.
   2: (record) => record,
   3: (record) => withoutUnread(withImageCounts(record)),
-  // Version 4 only added fields: labels, images seen, checkpoints, results of test images, searches.
+  // Version 4 only added fields: labels, images seen, checkpoints, results of test images, searches, modules of methods and backends.
   4: (record) => record,
 }
 

@@ -1,8 +1,9 @@
 // The schema of a benchmark record: what one trial was, what became of it, and everything that was measured.
 // It holds no statistics of its own and no file access; units are in the names, and what was not measured is absent.
+import { isMethod } from '@embed-kd/core'
 import { z } from 'zod'
 
-import { SEARCHED_AXES, trialSchema, type METHODS, type PRESETS } from './axes.js'
+import { METHODS, SEARCHED_AXES, trialSchema, type PRESETS } from './axes.js'
 
 /** Version of the record's form. Any change of the form, an added field included, raises it. */
 export const SCHEMA_VERSION = 4
@@ -244,6 +245,13 @@ export const recordSchema = z
     if (purpose === 'search' && record.accuracy !== undefined) {
       complain(['accuracy'], 'must be absent: a search does not look at the test split')
     }
+    const { method, methodModule } = record.trial
+    if (isMethod(method) === (methodModule !== undefined)) {
+      const message = methodModule
+        ? `${method} comes with embed-kd and has no module`
+        : `give one of ${METHODS.join(', ')}, or the module of a method as methodModule`
+      complain(['trial', 'method'], message)
+    }
     if (record.trial.teacher?.kind === 'random' && !record.costOnly) {
       complain(['costOnly'], 'must be true: the teacher has random weights')
     }
@@ -254,7 +262,8 @@ export const recordSchema = z
 
 export type BenchRecord = z.infer<typeof recordSchema>
 export type Environment = BenchRecord['environment']
-export type Method = (typeof METHODS)[number]
+/** Name of a method, which a module of a user's may define. */
+export type Method = string
 export type Preset = (typeof PRESETS)[number]
 export type Status = (typeof STATUSES)[number]
 

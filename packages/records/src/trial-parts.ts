@@ -38,6 +38,11 @@ export const studentSchema = z.strictObject({
   parameterCount: count,
 })
 
+export const moduleSchema = z.strictObject({
+  specifier: text.describe('path from the working directory of the sweep, or name of a package'),
+  digest: text.describe('SHA-256 of the module and of the files that it imports by relative paths'),
+})
+
 export const datasetSchema = z.strictObject({
   name: text,
   classes: count,

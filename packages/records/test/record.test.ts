@@ -79,6 +79,16 @@ const errorOf = (text: string): RecordError => {
 }
 
 describe('the schema', () => {
+  test('knows a method by its name, or by its module', () => {
+    const methodModule = { specifier: './my-method.js', digest: '3f9c' }
+    const trial = { ...record.trial, method: 'pull-kd' }
+    expect(complaint({ trial: { ...trial, methodModule } })).toBeUndefined()
+    expect(complaint({ trial })).toContain('trial.method: give one of supervised, logit-kd')
+    expect(complaint({ trial: { ...record.trial, methodModule } })).toContain(
+      'embed-kd comes with embed-kd and has no module',
+    )
+  })
+
   test('accepts a record with nothing measured', () => {
     expect(complaint({})).toBeUndefined()
   })

@@ -1,6 +1,6 @@
 // SYNTHETIC records for tests only. Their figures come from a crude cost model and a seeded generator: nothing here
 // was measured, and the machine's name says so wherever such a record is shown.
-import type { BenchRecord, Method, Preset } from '../src/index.js'
+import { SCHEMA_VERSION, type BenchRecord, type Method, type Preset } from '../src/index.js'
 
 interface TeacherShape {
   readonly name: string
@@ -179,7 +179,7 @@ function syntheticRecord(
   }
 
   const frame = {
-    schemaVersion: 4 as const,
+    schemaVersion: SCHEMA_VERSION as typeof SCHEMA_VERSION,
     id: `synthetic-${index}`,
     benchmarkVersion: '0.1.0',
     trial: {

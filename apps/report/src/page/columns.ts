@@ -20,7 +20,7 @@ import {
   summaryOf,
   teacherName,
 } from '@embed-kd/records'
-import { METHOD_ORDER } from './figures/figure.js'
+import { compareMethods } from './figures/figure.js'
 
 /** Measures that have a column if any row has a value. */
 export const SHOWN = [
@@ -108,6 +108,6 @@ function inReadingOrder(a: Configuration, b: Configuration): number {
     Number(a.scope.key > b.scope.key) - Number(a.scope.key < b.scope.key) ||
     size(b) - size(a) ||
     b.trial.batch - a.trial.batch ||
-    METHOD_ORDER.indexOf(a.method) - METHOD_ORDER.indexOf(b.method)
+    compareMethods(a.method, b.method)
   )
 }

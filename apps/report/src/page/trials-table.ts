@@ -17,6 +17,7 @@ import {
 import type { App } from './app.js'
 import type { Column } from './columns.js'
 import { button, element } from './dom.js'
+import { lookOf } from './figures/figure.js'
 
 export function tableHead(
   app: App,
@@ -75,7 +76,7 @@ export function tableRow(
       element(
         'a',
         { href: app.link({ trial: id }), 'data-focus': `open ${id}` },
-        element('i', { class: `swatch ${item.method}`, 'aria-hidden': 'true' }),
+        swatch(item.method),
         String(first!.of(item)),
       ),
       button(isBaseline ? 'Baseline' : 'Compare', () => app.change({ baseline: id }), {
@@ -144,4 +145,10 @@ function valueCell(
       element('span', { class: 'unseen' }, ` of the baseline, ${verdict}, ${interval}`),
     ),
   )
+}
+
+function swatch(method: string): HTMLElement {
+  const mark = element('i', { class: 'swatch', 'aria-hidden': 'true' })
+  mark.style.background = lookOf(method).color
+  return mark
 }

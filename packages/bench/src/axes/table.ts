@@ -1,6 +1,5 @@
 // How each axis of a trial is given by a user: help, default and what becomes of a value in a trial. Flags, the schema of grids,
 // their expansion and commands that run a trial again follow from this table and from the one in the records package.
-import { methods } from '@embed-kd/core'
 import {
   findStudent,
   formatAugmentation,
@@ -9,7 +8,13 @@ import {
   students,
   STUDENT_EXAMPLE,
 } from '@embed-kd/distill'
-import { datasetSpecs, studentSchema, teacherSpecs } from '@embed-kd/distill/node'
+import {
+  datasetSpecs,
+  isMethodWord,
+  methodWords,
+  studentSchema,
+  teacherSpecs,
+} from '@embed-kd/distill/node'
 import {
   axisNames,
   METHODS,
@@ -17,13 +22,15 @@ import {
   PRESETS,
   REMATERIALISATIONS,
   type AxisName,
-  type Method,
 } from '@embed-kd/records'
 import { z } from 'zod'
 
+import { findMethod, methodOf } from './methods.js'
+
 /** The values of a grid that other axes depend on. */
 interface Choice {
-  readonly method: Method
+  /** Word that chose the method. */
+  readonly method: string
   readonly batch: number
 }
 
@@ -49,8 +56,8 @@ export type GivenAxis = Exclude<AxisName, 'search' | 'purpose' | 'labels' | 'ima
 
 const axis = <Value>(entry: AxisOption<Value>): AxisOption<Value> => entry
 
-const hasTeacher = ({ method }: Choice): boolean => methods[method].teacher !== 'none'
-const hasCentroids = ({ method }: Choice): boolean => methods[method].teacher === 'centroids'
+const hasTeacher = ({ method }: Choice): boolean => methodOf(method).teacher !== 'none'
+const hasCentroids = ({ method }: Choice): boolean => methodOf(method).teacher === 'centroids'
 
 const oneOf = (values: readonly string[]) =>
   z.enum(values as [string, ...string[]], `give one of ${values.join(', ')}`)
@@ -178,8 +185,12 @@ export const axisOptions = {
   }),
   method: axis<string>({
     placeholder: 'name',
-    help: `method that trains the student: ${METHODS.join(', ')}`,
+    help: `method that trains the student: ${METHODS.join(', ')}, or a module that exports one, such as ./my-method.js`,
     default: ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd'],
+    item: z.string(methodWords('')).refine(isMethodWord, {
+      error: ({ input }) => methodWords(String(input)),
+    }),
+    inTrial: (word) => word && findMethod(word).name,
   }),
 } satisfies { readonly [Name in GivenAxis]: AxisOption }
 

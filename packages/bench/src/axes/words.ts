@@ -50,6 +50,7 @@ export const valueInTrial = (name: GivenAxis, value: unknown): unknown =>
 
 /** Returns a trial's value as a word; undefined if no word says it. */
 export function formatAxisValue(config: TrialConfig, name: GivenAxis): string | undefined {
+  if (name === 'method') return config.methodModule?.specifier ?? config.method
   if (name !== 'student') return String(config[name])
   const { name: word } = config.student
   try {

@@ -4,6 +4,7 @@ import type { Student } from '@embed-kd/distill'
 import { z } from 'zod'
 
 import { trialConfigSchema, type TrialConfig } from '../axes/config.js'
+import { findMethod } from '../axes/methods.js'
 import { axisOptions, givenAxes, optionOf, type GivenAxis } from '../axes/table.js'
 import { itemSchema, valueInTrial } from '../axes/words.js'
 
@@ -139,7 +140,7 @@ const MOST_TRIALS = 10_000
 /**
  * Returns all trials of the grids, each once. Seeds are the outermost axis, so that repetitions of one configuration lie far
  * apart in time and a drift of the machine favours no method.
- * @throws UserError if there are too many trials, or micro-batches do not divide a batch.
+ * @throws UserError if there are too many trials, micro-batches do not divide a batch, or a method's module is not loaded.
  */
 export function expandGrids(grids: readonly Grid[]): TrialConfig[] {
   const count = grids.reduce((sum, grid) => sum + sizeOf(grid), 0)
@@ -179,5 +180,6 @@ function trialOf(choice: Choice, seed: number): TrialConfig {
     const value = inTrial ? inTrial(given, choice as never) : given
     return value === undefined ? [] : [[name, value]]
   })
-  return trialConfigSchema.parse({ ...Object.fromEntries(values), seed })
+  const { module: methodModule } = findMethod(choice.method as string)
+  return trialConfigSchema.parse({ ...Object.fromEntries(values), methodModule, seed })
 }

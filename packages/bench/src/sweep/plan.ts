@@ -8,6 +8,7 @@ import type { Dataset } from '@embed-kd/distill/node'
 import { findTeacher, resolveTeacher, teachers } from '@embed-kd/distill/node'
 import { hashOf } from '@embed-kd/distill/node'
 import { describeHfTeacher, digestFiles } from '@embed-kd/distill/node'
+import { loadTrialMethod } from '../axes/methods.js'
 import { givenAxes, optionOf } from '../axes/table.js'
 import {
   loadTrialData,
@@ -46,6 +47,7 @@ export async function planTrials(
   { assumeMissing = false }: PlanOptions = {},
 ): Promise<PlannedTrial[]> {
   const configs = assumeMissing ? given.map(assumeTeacher) : given
+  for (const config of configs) await loadTrialMethod(config)
   const backends = new Map<string, string>()
   for (const spec of new Set(configs.map(({ backend }) => backend)))
     backends.set(spec, (await resolveBackend(spec)).name)
@@ -118,6 +120,7 @@ function identityOf(
     benchmarkVersion: BENCHMARK_VERSION,
     ...whereAbsent,
     ...config,
+    methodModule: config.methodModule?.digest,
     dataset: dataset.digest,
     teacher: teacher && {
       model: teacherModelOf(teacher, data),

@@ -41,6 +41,7 @@ const opened: Opened = ({ hostMemory }) => void send({ type: 'opened', hostMemor
 
 async function work<K extends JobKind>({ kind, input }: Order<K>): Promise<FromChild> {
   try {
+    if ('config' in input) await (await import('../axes/methods.js')).loadTrialMethod(input.config)
     return { type: 'done', output: await handlers[kind](input, reporter(), opened) }
   } catch (error) {
     const { isForUser, messageOf } = await import('@embed-kd/core')

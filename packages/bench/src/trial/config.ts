@@ -2,7 +2,6 @@
 // configuration. Which trials there are is decided in sweep/grid.ts.
 import {
   embeddingWidth,
-  methods,
   UserError,
   type ClassifierConfig,
   type ImageShape,
@@ -23,6 +22,7 @@ import {
 } from '@embed-kd/distill/node'
 
 import type { TrialConfig } from '../axes/config.js'
+import { methodOf } from '../axes/methods.js'
 
 export type { TrialConfig }
 
@@ -88,7 +88,8 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
   const { method } = config
   const teacher = teacherOf(config)
   const model = teacher && teacherModelOf(teacher, data)
-  const { takes } = methods[method]
+  const definition = methodOf(method)
+  const { takes } = definition
   if (takes === 'probabilities' && !(model && 'classes' in model && model.classes === data.classes))
     throw new UserError(
       `${method} needs a teacher that scores the ${data.classes} classes of the data, ` +
@@ -96,7 +97,7 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
       'choose another teacher, or another method',
     )
   const subject = {
-    method,
+    method: definition,
     student: studentOf(config, data),
     images: data.images,
     teacher: model && teacherSource(config, model),
@@ -115,13 +116,13 @@ export const totalStepsOf = (config: TrialConfig, trainImages: number): number =
   config.steps ?? config.epochs! * stepsPerEpoch(config, trainImages)
 
 function teacherSource({ method }: TrialConfig, model: ViTConfig): TeacherSource {
-  return methods[method].teacher === 'live'
+  return methodOf(method).teacher === 'live'
     ? { kind: 'live', model }
     : { kind: 'stored', width: embeddingWidth(model) }
 }
 
 /** Returns which embeddings must be computed before a trial: one of each class, one of each image, or none. */
 export const storedSignalOf = ({ method }: TrialConfig): 'centroids' | 'samples' | undefined => {
-  const { teacher } = methods[method]
+  const { teacher } = methodOf(method)
   return teacher === 'centroids' || teacher === 'samples' ? teacher : undefined
 }

@@ -1,6 +1,6 @@
 // The teacher of a trial: the sweep's teachers in the training graph, files of their embeddings, or random embeddings if only
 // the cost is measured.
-import { embeddingWidth, methods } from '@embed-kd/core'
+import { embeddingWidth } from '@embed-kd/core'
 import { parseAugmentation } from '@embed-kd/distill'
 import {
   openSignal,
@@ -11,6 +11,7 @@ import {
   type Signal,
 } from '@embed-kd/distill/node'
 
+import { methodOf } from '../axes/methods.js'
 import { teacherOf } from './config.js'
 import type { TrialJob } from './protocol.js'
 
@@ -20,16 +21,17 @@ export async function openTrialSignal(
   { shape, input }: Feed,
   dataset: Dataset,
 ): Promise<Signal> {
-  const { method, batch } = config
+  const { batch } = config
+  const method = methodOf(config.method)
   const augmentation = parseAugmentation(config.augment ?? 'none')
   const teacher = teacherOf(config)
   if (!teacher) return openSignal({ method, dataset, augmentation })
   const { classes, classNames } = dataset
   // Classes count only if their scores are learnt from.
-  const scores = methods[method].takes === 'probabilities'
+  const scores = method.takes === 'probabilities'
   const data = { ...shape, classes, ...(scores && classNames ? { classNames } : {}) }
   const model = teacher.model(data)
-  if (methods[method].teacher === 'live') {
+  if (method.teacher === 'live') {
     const parameters = teacherWeights(teacher, data, teacherFile, input)
     return openSignal({ method, dataset, augmentation, model: { model, parameters } })
   }

@@ -12,6 +12,7 @@ import { unavailableReason, probeBackends, requireAvailable } from '@embed-kd/be
 import { estimateTrials } from '@embed-kd/bench'
 import { expandGrids, gridFields, parseGrids, sweepJsonSchema, type Grid } from '@embed-kd/bench'
 import { findMaxBatches } from '@embed-kd/bench'
+import { loadMethods } from '@embed-kd/bench'
 import { planTrials, shardOf, type PlannedTrial } from '@embed-kd/bench'
 import { Preparations } from '@embed-kd/bench'
 import { findProfile, profiles } from '@embed-kd/bench'
@@ -111,6 +112,7 @@ Examples:
   embed-kd bench --method embed-kd,teacher-kd --teacher vit-base-16 --batch 16,64 --steps 10 --out results/base
   embed-kd bench --dataset cifar10:data/cifar-10-batches-bin --student paper --teacher trained-m --epochs 20 --seeds 3
   embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
+  embed-kd bench --method embed-kd,./my-method.js --epochs 5
   embed-kd bench --profile cost --out results/cost --shard 2/8 --resume
   embed-kd bench --method embed-kd --student paper --batch 16,64,256 --rematerialise none,elementwise,blocks --steps 3
   embed-kd bench --method embed-kd --student paper --batch 64,1024 --micro-batch 64 --steps 3
@@ -125,7 +127,7 @@ async function bench(given: BenchOptions): Promise<void> {
     return
   }
   if (options.findMaxBatch) return findMaxBatch(options)
-  const all = await planTrials(expandGrids(gridsOf(options)), {
+  const all = await planTrials(expandGrids(await gridsOf(options)), {
     assumeMissing: options.dryRun ?? false,
   })
   const trials = options.shard ? shardOf(all, options.shard) : all
@@ -180,7 +182,7 @@ const cacheDirectoryOf = (options: BenchOptions): string =>
   resolve(options.cache ?? join(directoryOf(options), 'cache'))
 
 /** Returns the grids of profile, file or command line. Axes of the command line replace those of profile and file. */
-function gridsOf(options: BenchOptions): Grid[] {
+async function gridsOf(options: BenchOptions): Promise<Grid[]> {
   if (options.profile !== undefined && options.config !== undefined)
     throw new UserError('both --profile and --config were given', 'give one of them')
   const given = Object.fromEntries(
@@ -198,7 +200,9 @@ function gridsOf(options: BenchOptions): Grid[] {
     const { epochs: _epochs, steps: _steps, ...rest } = grid as Record<string, unknown>
     return { ...(lengthGiven ? rest : grid), ...given }
   })
-  return parseGrids({ grids: merged }, source)
+  const parsed = parseGrids({ grids: merged }, source)
+  await loadMethods(parsed.flatMap(({ method = [] }) => method.map(String)))
+  return parsed
 }
 
 function readConfig(file: string): { grids: readonly object[]; source: string } {
@@ -303,7 +307,7 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
   const cacheDirectory = cacheDirectoryOf(options)
   const preparations = new Preparations({ cacheDirectory, limits, report, onStart })
   // The search sets the batch; until then, any batch of several micro-batches will do.
-  const grids = gridsOf(options).flatMap((grid) =>
+  const grids = (await gridsOf(options)).flatMap((grid) =>
     (grid.microBatch ?? [undefined]).map((images) => ({
       ...grid,
       microBatch: images === undefined ? undefined : [images],

@@ -15,6 +15,7 @@ import {
   captureEnvironment,
   describeProfile,
   expandGrids,
+  loadMethods,
   makeRecord,
   measureTrial,
   parseGrids,
@@ -81,6 +82,7 @@ Examples:
 async function step(options: StepOptions): Promise<void> {
   const given = AXES.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))
   const grid = { ...Object.fromEntries(given), steps: options.samples }
+  await loadMethods([`${options.method}`])
   const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
   const display = new ProgressDisplay()
   const name = describeTrial(trial!.description)

@@ -10,6 +10,7 @@ import { UserError } from '@embed-kd/core'
 import { formatTable } from '@embed-kd/records/terminal'
 import { compareRecords } from '@embed-kd/bench'
 import { planTrials } from '@embed-kd/bench'
+import { loadMethods } from '@embed-kd/bench'
 import { parseRerun } from '@embed-kd/bench'
 import { runSweep } from '@embed-kd/bench'
 import { readRecords, RecordStore } from '@embed-kd/bench'
@@ -53,6 +54,8 @@ async function verify(path: string, options: VerifyOptions): Promise<void> {
       `record ${before.id} has no command: only a configuration file can describe its trial`,
       'run the file again with embed-kd bench --config, and compare the records with embed-kd report --before',
     )
+  const { methodModule } = before.trial
+  if (methodModule) await loadMethods([methodModule.specifier])
   const trials = await planTrials([parseRerun(before.rerunCommand)])
   const directory = mkdtempSync(join(tmpdir(), 'embed-kd-verify-'))
   const store = RecordStore.open(directory, { resume: false })

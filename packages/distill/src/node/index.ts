@@ -62,9 +62,10 @@ export {
   resolveBackend,
   type Complaint,
 } from './backends.js'
+export { type ModuleReference } from './files/user-module.js'
 export { studentSchema } from './student-schema.js'
 export { distill, type Distilled, type DistillOptions, type DistillSummary } from './run/distill.js'
 export { embed, type Embedded, type EmbedOptions } from './run/embed.js'
-export { loadMethod } from './run/method.js'
+export { isMethodWord, loadMethod, type LoadedMethod, methodWords } from './run/method.js'
 export type { DataOptions, Observer, RunOptions } from './run/options.js'
 export { type TeacherSummary, trainTeacher, type TrainTeacherOptions } from './run/train-teacher.js'

@@ -1,6 +1,5 @@
 // Loss and accuracy while training, one line a method over the mean of its seeds, with a band from lowest to highest.
 import * as Plot from '@observablehq/plot'
-import { methods } from '@embed-kd/core'
 import {
   type BenchRecord,
   type Configuration,
@@ -9,7 +8,6 @@ import {
   methodName,
   scopeName,
   significant,
-  teacherName,
 } from '@embed-kd/records'
 import { bestCoveredBatch } from '../../model/view.js'
 import { tickLabel } from './axes.js'
@@ -73,9 +71,7 @@ export const curves: Figure = {
       columns: ['Method', 'Teacher', 'Epoch', 'Test accuracy (%)', 'Lowest', 'Highest'],
       rows: reached.map(({ method, x, y, low, high }) => [
         methodName(method),
-        methods[method].teacher === 'none'
-          ? '–'
-          : teacherName(shown.find((item) => item.method === method)!.trial),
+        shown.find((item) => item.method === method)?.trial.teacher?.name ?? '–',
         String(x),
         y.toFixed(2),
         low.toFixed(2),

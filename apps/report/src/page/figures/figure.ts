@@ -1,6 +1,7 @@
 // What every figure shares: its form, the look of the methods, and the frame that draws it at its width.
 import * as Plot from '@observablehq/plot'
-import { type Method, methodName } from '@embed-kd/records'
+import type { Method as BuiltInMethod } from '@embed-kd/core'
+import { compareText, type Method, methodName } from '@embed-kd/records'
 import type { View } from '../../model/view.js'
 
 export interface Figure {
@@ -37,7 +38,7 @@ interface Look {
 
 // Colours are CSS variables (style.css), so that light, dark and print need no redrawing; symbol and dash say the same
 // again for those who do not see the colour.
-const LOOKS: Readonly<Record<Method, Look>> = {
+const LOOKS: Readonly<Record<BuiltInMethod, Look>> = {
   'embed-kd': { color: 'var(--embed-kd)', symbol: 'circle', dash: 'none' },
   'teacher-kd': { color: 'var(--teacher-kd)', symbol: 'triangle', dash: '7 3' },
   'cached-kd': { color: 'var(--cached-kd)', symbol: 'diamond', dash: '2 3' },
@@ -45,14 +46,32 @@ const LOOKS: Readonly<Record<Method, Look>> = {
   'logit-kd': { color: 'var(--logit-kd)', symbol: 'square', dash: '9 3 2 3' },
   supervised: { color: 'var(--supervised)', symbol: 'cross', dash: '4 4' },
 }
-/** Methods in the order of figures and tables. */
-export const METHOD_ORDER = Object.keys(LOOKS) as Method[]
+/** Built-in methods in the order of figures and tables. */
+const METHOD_ORDER: readonly Method[] = Object.keys(LOOKS)
 
-const OTHER_LOOK: Look = { color: 'var(--muted)', symbol: 'star', dash: '1 3' }
+/** Returns the place of a method in figures and tables: built-in methods come first, others by their names. */
+export function compareMethods(a: Method, b: Method): number {
+  const place = (method: Method) =>
+    METHOD_ORDER.includes(method) ? METHOD_ORDER.indexOf(method) : METHOD_ORDER.length
+  return place(a) - place(b) || compareText(a, b)
+}
 
-/** Returns the look of a method; methods that others define share one. */
+const OTHER_SYMBOLS: readonly Plot.SymbolType[] = ['wye', 'asterisk', 'plus', 'hexagon', 'times']
+const OTHER_DASHES = ['1 3', '5 2 1 2', '8 2', '3 2', '6 2 2 2 2 2']
+
+/** Returns the look of a method. That of a method from a module follows from its name. */
 export function lookOf(method: string): Look {
-  return (LOOKS as Readonly<Record<string, Look>>)[method] ?? OTHER_LOOK
+  return (LOOKS as Readonly<Record<string, Look>>)[method] ?? generatedLook(method)
+}
+
+function generatedLook(method: string): Look {
+  const hash = [...method].reduce((sum, letter) => (31 * sum + letter.codePointAt(0)!) >>> 0, 0)
+  return {
+    // As light and as strong as a colour of the theme, so that it can be read on light and on dark.
+    color: `oklch(from var(--embed-kd) l c ${hash % 360})`,
+    symbol: OTHER_SYMBOLS[hash % OTHER_SYMBOLS.length]!,
+    dash: OTHER_DASHES[hash % OTHER_DASHES.length]!,
+  }
 }
 
 /** A channel that is a colour, symbol or text as it stands, not a value to be scaled. */
@@ -124,9 +143,7 @@ export function shorten(text: string, most: number): string {
 
 /** Methods present, in their fixed order. */
 export function methodsIn(items: readonly { readonly method: Method }[]): Method[] {
-  const present = new Set(items.map(({ method }) => method))
-  const known = METHOD_ORDER.filter((method) => present.has(method))
-  return [...known, ...[...present].filter((method) => !METHOD_ORDER.includes(method)).sort()]
+  return [...new Set(items.map(({ method }) => method))].sort(compareMethods)
 }
 
 /** Dots in the colour and shape of their method. */

@@ -13,7 +13,7 @@ import {
   teacherName,
 } from '@embed-kd/records'
 import { bestCoveredBatch } from '../../model/view.js'
-import { type Figure, METHOD_ORDER } from './figure.js'
+import { type Figure, methodsIn } from './figure.js'
 import { describeRuns, largestTeachers, peakMeasure, peakTitle, pointOf } from './points.js'
 import { type Group, type Item, rowsPanel } from './rows.js'
 
@@ -85,7 +85,7 @@ function groupsOf(
     if (own.length === 0) return []
     // Several training lengths of one method would fall on one row; the longest speaks for it.
     const byMethod = new Map(own.map((item) => [item.method, item]))
-    const methods = METHOD_ORDER.filter((method) => byMethod.has(method))
+    const methods = methodsIn(own)
     return [{ name, items: methods.map((method) => itemOf(byMethod.get(method)!, measure, unit)) }]
   })
 }

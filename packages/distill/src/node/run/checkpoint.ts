@@ -90,6 +90,7 @@ const optionOf: Readonly<Record<string, string>> = {
   dataset: 'the content of --dataset',
   teacher: 'the content of --embeddings or --teacher',
   heldOut: '--held-out',
+  methodDigest: 'the module of --method',
 }
 
 const kebab = (key: string): string =>

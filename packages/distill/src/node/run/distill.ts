@@ -6,6 +6,7 @@ import {
   flattenTree,
   hostTensor,
   isParameterSpec,
+  methodDefinition,
   methodName,
   presets,
   sizeOf,
@@ -22,6 +23,7 @@ import type { Dataset } from '../data/dataset.js'
 import { createInputWriter, type ModelInput } from '../data/input.js'
 import { wholeSplit } from '../data/subsets.js'
 import { writeJson } from '../files/output-file.js'
+import type { ModuleReference } from '../files/user-module.js'
 import type { Encoder } from '../teachers/encoder.js'
 import { openEncoder } from '../teachers/open.js'
 import { exportOnnxModel, exportSafetensors, runOnnx, type TrainedModel } from './export.js'
@@ -62,6 +64,8 @@ export interface DistillOptions extends RunOptions {
 /** The result of a distillation, as summary.json has it. */
 export interface DistillSummary {
   readonly method: string
+  /** The module of a method that does not come with the library. */
+  readonly method_module?: ModuleReference
   readonly preset: string
   readonly precision: string
   readonly dataset: string
@@ -106,7 +110,10 @@ export function distill(options: DistillOptions): Promise<Distilled> {
     } = options
     const settings = runSettings(options)
     const { method: choice = 'embed-kd' } = options
-    const method = typeof choice === 'string' ? await loadMethod(choice) : choice
+    const { definition: method, module } =
+      typeof choice === 'string'
+        ? await loadMethod(choice)
+        : { definition: methodDefinition(choice) }
     const found = findStudent(student)
     const dataset = await openDataset(options, tell)
     const { model, initial } =
@@ -129,7 +136,7 @@ export function distill(options: DistillOptions): Promise<Distilled> {
       const observer = { report, tell, signal: abort }
       result = await runTraining(
         backend,
-        { ...settings, dataset, model, initial, title },
+        { ...settings, dataset, model, initial, title, methodDigest: module?.digest },
         signal,
         observer,
       )
@@ -157,6 +164,7 @@ export function distill(options: DistillOptions): Promise<Distilled> {
       options.teacher && teacherAccuracy(findCheckpoint(options.teacher), dataset.digest)
     const summary: DistillSummary = {
       ...origin,
+      ...(module ? { method_module: module } : {}),
       chance_accuracy: chanceAccuracy(test),
       ...(known === undefined || known === '' ? {} : { teacher_accuracy: known }),
       steps,

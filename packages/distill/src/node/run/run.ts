@@ -38,6 +38,8 @@ export interface RunConfig extends StepOptions {
   /** Directory of checkpoints and curves. */
   readonly out: string
   readonly dataset: Dataset
+  /** Digest of the module that the method comes from, if there is one: a run is not resumed with another. */
+  readonly methodDigest?: string | undefined
   readonly model: ClassifierConfig
   readonly epochs: number
   readonly seed: number
