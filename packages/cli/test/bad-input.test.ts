@@ -31,7 +31,7 @@ const notPlugin = file('not-a-plugin.mjs', 'export const something = 1')
 const cases: readonly [what: string, args: string[], message: RegExp][] = [
   ['an unknown backend', ['--backend', 'abacus'], /unknown backend "abacus"; choose one of ort/],
   ['an unknown device', ['--backend', 'ort:abacus'], /no device "abacus"; choose one of ort:cpu/],
-  ['a plug-in that is not there', ['--backend', './no.js'], /"\.\/no\.js" cannot be loaded/],
+  ['a plug-in that is not there', ['--backend', './no.js'], /there is no file \.\/no\.js/],
   ['a plug-in that is none', ['--backend', notPlugin], /must export \{ backend \}/],
   [
     'an unknown method',

@@ -3,8 +3,6 @@
 import { isMethod, methods, UserError, type MethodDefinition } from '@embed-kd/core'
 import { loadMethod, type LoadedMethod } from '@embed-kd/distill/node'
 
-import type { TrialConfig } from './config.js'
-
 /** Methods of modules, by name and by every word that chose them. */
 const loaded = new Map<string, LoadedMethod>()
 
@@ -16,33 +14,16 @@ export async function loadMethods(words: Iterable<string>): Promise<void> {
   for (const word of new Set(words)) {
     if (isMethod(word) || loaded.has(word)) continue
     const method = await loadMethod(word)
-    const { name, module } = method
-    const other = loaded.get(name)?.module?.specifier
-    if (other !== undefined && other !== module!.specifier)
+    const { name } = method
+    const module = method.module!
+    const other = loaded.get(name)?.module
+    if (other && other.digest !== module.digest)
       throw new UserError(
-        `the methods of ${other} and ${module!.specifier} are both called ${name}`,
+        `the methods of ${other.specifier} and ${module.specifier} are both called ${name}`,
         'give one of them another label',
       )
-    for (const key of [word, name]) loaded.set(key, method)
+    for (const key of [word, module.specifier, name]) loaded.set(key, method)
   }
-}
-
-/**
- * Loads the method of a trial.
- * @throws UserError if its module is not the one that the trial was planned with.
- */
-export async function loadTrialMethod({
-  method,
-  methodModule,
-}: Pick<TrialConfig, 'method' | 'methodModule'>): Promise<void> {
-  if (!methodModule) return
-  await loadMethods([methodModule.specifier])
-  const found = loaded.get(methodModule.specifier)!
-  if (found.name !== method || found.module!.digest !== methodModule.digest)
-    throw new UserError(
-      `${methodModule.specifier} was changed after the trial was planned`,
-      'run the sweep again',
-    )
 }
 
 /** Returns a method by the word that chose it. @throws UserError if it is of a module that is not loaded. */

@@ -9,6 +9,7 @@ import {
   STUDENT_EXAMPLE,
 } from '@embed-kd/distill'
 import {
+  backendSpec,
   datasetSpecs,
   isMethodWord,
   methodWords,
@@ -75,6 +76,7 @@ export const axisOptions = {
     placeholder: 'name',
     help: 'backend and device, as embed-kd doctor lists them, or ./plug-in.js',
     default: ['ort:cpu'],
+    inTrial: (spec) => spec && backendSpec(spec),
   }),
   dataset: axis<string>({
     placeholder: 'spec',

@@ -1,7 +1,7 @@
 // Takes out of a record what must not be published with it: home directories and secrets.
 import { homedir } from 'node:os'
 
-import type { BenchRecord } from '@embed-kd/records'
+import type { BenchRecord, Trial } from '@embed-kd/records'
 
 const REDACTED = '[redacted]'
 
@@ -48,14 +48,28 @@ export function redact(text: string, home = '~'): string {
     .replaceAll(HOMES, home)
 }
 
+/** Returns the trial with every name in it redacted that can be a path. */
+function redactTrial(trial: Trial): Trial {
+  const { teacher, dataset, methodModule, backendModule } = trial
+  const withoutPath = <Module extends { readonly specifier: string }>(module: Module): Module => ({
+    ...module,
+    specifier: redact(module.specifier),
+  })
+  return {
+    ...trial,
+    dataset: { ...dataset, name: redact(dataset.name) },
+    ...(teacher && { teacher: { ...teacher, name: redact(teacher.name) } }),
+    ...(methodModule && { methodModule: withoutPath(methodModule) }),
+    ...(backendModule && { backendModule: withoutPath(backendModule) }),
+  }
+}
+
 /** Returns the record with every text in it redacted that can quote a path, a command line or an error. */
 export function redactRecord(record: BenchRecord): BenchRecord {
   const { trial, reason, lastWords, warnings, rerunCommand, environment } = record
   return {
     ...record,
-    trial: trial.teacher
-      ? { ...trial, teacher: { ...trial.teacher, name: redact(trial.teacher.name) } }
-      : trial,
+    trial: redactTrial(trial),
     environment: {
       ...environment,
       commandLine: environment.commandLine.map((word) => redact(word)),

@@ -3,12 +3,11 @@
 import { embeddingWidth, parameterCount, studentSpecs, vitParameters } from '@embed-kd/core'
 import type { Trial } from '@embed-kd/records'
 
-import { resolveBackend } from '@embed-kd/distill/node'
+import { resolveBackend, type ResolvedBackend } from '@embed-kd/distill/node'
 import type { Dataset } from '@embed-kd/distill/node'
 import { findTeacher, resolveTeacher, teachers } from '@embed-kd/distill/node'
 import { hashOf } from '@embed-kd/distill/node'
 import { describeHfTeacher, digestFiles } from '@embed-kd/distill/node'
-import { loadTrialMethod } from '../axes/methods.js'
 import { givenAxes, optionOf } from '../axes/table.js'
 import {
   loadTrialData,
@@ -20,6 +19,7 @@ import {
   type DataFacts,
   type TrialConfig,
 } from '../trial/config.js'
+import { loadPlannedModules } from '../trial/planned-modules.js'
 import { squareImages } from '@embed-kd/distill/node'
 import { assumeDataset, assumeTeacher } from './assume.js'
 import { trialWork, type TrialWork } from './work.js'
@@ -46,11 +46,14 @@ export async function planTrials(
   given: readonly TrialConfig[],
   { assumeMissing = false }: PlanOptions = {},
 ): Promise<PlannedTrial[]> {
-  const configs = assumeMissing ? given.map(assumeTeacher) : given
-  for (const config of configs) await loadTrialMethod(config)
-  const backends = new Map<string, string>()
-  for (const spec of new Set(configs.map(({ backend }) => backend)))
-    backends.set(spec, (await resolveBackend(spec)).name)
+  const backends = new Map<string, ResolvedBackend>()
+  for (const spec of new Set(given.map(({ backend }) => backend)))
+    backends.set(spec, await resolveBackend(spec))
+  const configs = (assumeMissing ? given.map(assumeTeacher) : given).map((config) => ({
+    ...config,
+    backendModule: backends.get(config.backend)!.module,
+  }))
+  for (const config of configs) await loadPlannedModules(config)
   const datasets = new Map<string, Dataset>()
   for (const config of configs) {
     const key = dataKey(config)
@@ -77,10 +80,16 @@ export async function planTrials(
     const unseeded = JSON.stringify({ ...config, seed: 0, backend: '' })
     const work = works.get(unseeded) ?? trialWork(config, data, testImages)
     works.set(unseeded, work)
-    const backend = backends.get(config.backend)!
+    const backend = backends.get(config.backend)!.name
     const digest = digests.get(config.teacher)
     const description = describe(config, data, dataset, testImages, backend, digest)
-    return { id: identityOf(config, data, dataset, digest), config, description, data, work }
+    return {
+      id: identityOf(config, data, dataset, backend, digest),
+      config,
+      description,
+      data,
+      work,
+    }
   })
 }
 
@@ -107,6 +116,7 @@ function identityOf(
   config: TrialConfig,
   data: DataFacts,
   dataset: Dataset,
+  backend: string,
   weights: string | undefined,
 ): string {
   const teacher = teacherOf(config)
@@ -120,6 +130,7 @@ function identityOf(
     benchmarkVersion: BENCHMARK_VERSION,
     ...whereAbsent,
     ...config,
+    ...(config.backendModule ? { backend, backendModule: config.backendModule.digest } : {}),
     methodModule: config.methodModule?.digest,
     dataset: dataset.digest,
     teacher: teacher && {
@@ -129,6 +140,10 @@ function identityOf(
     },
   })
 }
+
+/** Returns `images:photos` for `images:/data/photos`: the directories above belong to one machine. */
+const withoutDirectories = (name: string): string =>
+  name.replace(/(?<=^[a-z0-9]+:)(?:[A-Za-z]:)?[/\\](?:.*[/\\])?/, '')
 
 /** Returns a trial as its record describes it: each axis, with the facts behind names. */
 function describe(
@@ -162,7 +177,7 @@ function describe(
       : {}),
     student: { ...config.student, parameterCount: parameterCount(studentSpecs(trainConfig)) },
     dataset: {
-      name: dataset.name,
+      name: withoutDirectories(dataset.name),
       classes: dataset.classes,
       trainSize: data.trainImages,
       testSize: testImages,

@@ -41,7 +41,8 @@ const opened: Opened = ({ hostMemory }) => void send({ type: 'opened', hostMemor
 
 async function work<K extends JobKind>({ kind, input }: Order<K>): Promise<FromChild> {
   try {
-    if ('config' in input) await (await import('../axes/methods.js')).loadTrialMethod(input.config)
+    if ('config' in input)
+      await (await import('./planned-modules.js')).loadPlannedModules(input.config)
     return { type: 'done', output: await handlers[kind](input, reporter(), opened) }
   } catch (error) {
     const { isForUser, messageOf } = await import('@embed-kd/core')

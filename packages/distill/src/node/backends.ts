@@ -1,7 +1,6 @@
 // Backends by the name a user gives: our own, or a plug-in from a file or a package. All are ES modules that export
 // `backend: BackendFactory`, and are loaded only when named, so that no trial carries the memory of another's runtime.
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 
 import {
   referenceBackend,
@@ -12,6 +11,13 @@ import {
 } from '@embed-kd/core'
 
 import { UserError, guess, messageOf } from '@embed-kd/core'
+import {
+  digestModule,
+  importUserModule,
+  isModulePath,
+  specifierOf,
+  type ModuleReference,
+} from './files/user-module.js'
 import { traceFactory } from './traced-backend.js'
 
 const OWN: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -27,6 +33,8 @@ export interface ResolvedBackend {
   readonly device: string
   /** `ort:cpu` */
   readonly name: string
+  /** The module of a plug-in. */
+  readonly module?: ModuleReference
 }
 
 export const ownBackends: readonly string[] = Object.keys(OWN)
@@ -37,17 +45,30 @@ export const ownBackends: readonly string[] = Object.keys(OWN)
  * @throws UserError if there is no such backend, or it has no such device.
  */
 export async function resolveBackend(spec: string): Promise<ResolvedBackend> {
-  const colon = spec.lastIndexOf(':')
-  const [prefix, given] =
-    colon < 0 ? [spec, undefined] : [spec.slice(0, colon), spec.slice(colon + 1)]
-  const factory = await loadFactory(spec, prefix)
+  const { prefix, device: given } = partsOf(spec)
+  const { factory, module } = await loadFactory(spec, prefix)
   const device = given ?? factory.devices[0]!
   if (!factory.devices.includes(device))
     throw new UserError(
       `backend ${prefix} has no device "${device}"`,
       `${guess(device, factory.devices)}choose one of ${factory.devices.map((d) => `${prefix}:${d}`).join(', ')}`,
     )
-  return { factory: traceFactory(factory), device, name: `${factory.name}:${device}` }
+  const name = `${factory.name}:${device}`
+  return { factory: traceFactory(factory), device, name, ...(module && { module }) }
+}
+
+/** Returns a specification with the path of a plug-in as one from the working directory, as records keep it. */
+export function backendSpec(spec: string): string {
+  const { prefix, device } = partsOf(spec)
+  if (!isModulePath(prefix)) return spec
+  return `${specifierOf(prefix)}${device === undefined ? '' : `:${device}`}`
+}
+
+function partsOf(spec: string): { readonly prefix: string; readonly device?: string } {
+  const colon = spec.lastIndexOf(':')
+  return colon < 0
+    ? { prefix: spec }
+    : { prefix: spec.slice(0, colon), device: spec.slice(colon + 1) }
 }
 
 /** Opens a backend. @throws UserError with cause and remedy if the device cannot be used here, or cannot train in this precision. */
@@ -84,36 +105,59 @@ export const complaintOf = (
         remedy: 'choose --precision float32, or a backend that embed-kd doctor shows with float16',
       }
 
-async function loadFactory(spec: string, prefix: string): Promise<BackendFactory> {
-  const isPath = /^\.{0,2}\//.test(prefix)
-  const load =
-    OWN[prefix] ?? (() => importModule(isPath ? pathToFileURL(resolve(prefix)).href : prefix))
-  let module: unknown
+interface Loaded {
+  readonly factory: BackendFactory
+  readonly module?: ModuleReference
+}
+
+async function loadFactory(spec: string, prefix: string): Promise<Loaded> {
+  const own = OWN[prefix]
+  if (own) return { factory: factoryIn(await load(spec, own), spec) }
+  const { exports, ...module } = isModulePath(prefix)
+    ? await importUserModule(prefix, 'backend')
+    : await importPackage(spec, prefix)
+  const factory = factoryIn(exports, spec)
+  if (factory.name in OWN)
+    throw new UserError(
+      `backend "${spec}" calls itself "${factory.name}", and records would take it for the backend of that name`,
+      `give it a name of its own; ${ownBackends.join(', ')} are reserved`,
+    )
+  return { factory, module }
+}
+
+async function load(spec: string, run: () => Promise<unknown>): Promise<unknown> {
   try {
-    module = await load()
+    return await run()
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? ''
-    if (!isPath && !OWN[prefix] && code.endsWith('MODULE_NOT_FOUND'))
-      throw new UserError(
-        `unknown backend "${spec}"`,
-        `${guess(prefix, ownBackends)}choose one of ${ownBackends.join(', ')} (embed-kd doctor lists their devices), ` +
-          'or give a plug-in as ./path.js or as the name of an installed package',
-      )
     throw new UserError(
       `backend "${spec}" cannot be loaded: ${messageOf(error)}`,
-      'check that the module is there and runs by itself: node -e "import(\'…\')"',
+      'check that its package is installed whole: npm install',
     )
   }
+}
+
+/** Imports a plug-in that is installed as a package. */
+async function importPackage(spec: string, name: string) {
+  let url: string
+  try {
+    url = import.meta.resolve(name)
+  } catch {
+    throw new UserError(
+      `unknown backend "${spec}"`,
+      `${guess(name, ownBackends)}choose one of ${ownBackends.join(', ')} (embed-kd doctor lists their devices), ` +
+        'or give a plug-in as ./path.js or as the name of an installed package',
+    )
+  }
+  const exports = await load(spec, () => importModule(url))
+  return { exports, specifier: name, digest: digestModule(fileURLToPath(url)) }
+}
+
+function factoryIn(module: unknown, spec: string): BackendFactory {
   const { backend } = module as { backend?: unknown }
   if (!isFactory(backend))
     throw new UserError(
       `backend "${spec}" is a module without a backend in it`,
       'it must export { backend } with name, devices, probe and create (BackendFactory of @embed-kd/core)',
-    )
-  if (!OWN[prefix] && backend.name in OWN)
-    throw new UserError(
-      `backend "${spec}" calls itself "${backend.name}", and records would take it for the backend of that name`,
-      `give it a name of its own; ${ownBackends.join(', ')} are reserved`,
     )
   return backend
 }

@@ -56,11 +56,13 @@ export {
 } from './teachers/resolve.js'
 export { renormalised, teacherWeights } from './teachers/weights.js'
 export {
+  backendSpec,
   complaintOf,
   openBackend,
   ownBackends,
   resolveBackend,
   type Complaint,
+  type ResolvedBackend,
 } from './backends.js'
 export { type ModuleReference } from './files/user-module.js'
 export { studentSchema } from './student-schema.js'
