@@ -22,6 +22,7 @@ export {
   type Grid,
   gridAxes,
   gridFields,
+  lengthAxes,
   parseGrids,
   sweepJsonSchema,
 } from './sweep/grid.js'

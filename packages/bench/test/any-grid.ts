@@ -35,6 +35,8 @@ const values = {
   precision: fc.constantFrom(...PRECISIONS),
   augment: fc.constantFrom('none', 'flip', 'crop:4', 'flip+crop:2', 'flip,crop:2'),
   epochs: count,
+  imagesSeen: count.map((images) => 8e6 + images),
+  labels: fc.integer({ min: 1, max: 100_000 }).map((thousandths) => `${thousandths / 1000}%`),
   steps: count,
   seed: fc.nat(1e6),
   learningRate: positive,
@@ -46,9 +48,13 @@ const values = {
 
 /** A grid of one trial, with any axes left out. */
 export const anyGrid = fc
-  .tuple(fc.record(values, { requiredKeys: [] }), fc.boolean(), count)
-  .map(([{ seed, epochs, steps, ...grid }, trains, length]) => ({
+  .tuple(
+    fc.record(values, { requiredKeys: [] }),
+    fc.constantFrom('epochs' as const, 'imagesSeen' as const, 'steps' as const),
+    count,
+  )
+  .map(([{ seed, epochs, imagesSeen, steps, ...grid }, length, fallback]) => ({
     ...grid,
     ...(seed === undefined ? {} : { firstSeed: seed }),
-    ...(trains ? { epochs: epochs ?? length } : { steps: steps ?? length }),
+    [length]: { epochs, imagesSeen, steps }[length] ?? fallback,
   }))

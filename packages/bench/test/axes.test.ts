@@ -54,7 +54,9 @@ const others: { readonly [Name in GivenAxis]: object } = {
   backend: { backend: 'reference' },
   preset: { preset: 'paper' },
   epochs: { epochs: 2 },
+  imagesSeen: { epochs: undefined, imagesSeen: 100 },
   steps: { epochs: undefined, steps: 2 },
+  labels: { labels: '50%' },
   learningRate: { learningRate: 1e-3 },
   weightDecay: { weightDecay: 0 },
   kdWeight: { kdWeight: 0.25 },
@@ -145,11 +147,27 @@ describe('values', () => {
       'float16',
       '--precision cannot be "float16"; did you mean float32? give one of float32, mixed-float16',
     ],
+    ['labels', '0%', '--labels cannot be "0%"; give a percentage above 0'],
+    ['labels', '101%', '--labels cannot be "101%"; give a percentage above 0 and at most 100%'],
+    ['labels', '0.1', '--labels cannot be "0.1"; give a percentage'],
+    [
+      'imagesSeen',
+      '1.5G',
+      '--images-seen cannot be "1.5G"; give a whole number from 1 on, such as 5000, 100k or 1.5M',
+    ],
+    ['imagesSeen', '0', '--images-seen cannot be "0"; give a whole number from 1 on'],
     ['dataset', '', '--dataset cannot be ""; give a name'],
     ['augment', 'blur', 'unknown augmentation "blur"; give none, flip, crop:PIXELS'],
   ] as const)('of %s are checked: %j', (name, word, message) => {
     expect(() => parseAxisValue(name, word)).toThrow(UserError)
     expect(() => parseAxisValue(name, word)).toThrow(message)
+  })
+
+  it.each([
+    ['labels', '1%,10 %,100%,0.5%', [0.01, 0.1, 1, 0.005]],
+    ['imagesSeen', '5000,100k,1.5M', [5000, 100_000, 1_500_000]],
+  ] as const)('of %s are read as a user writes them: %s', (name, words, expected) => {
+    expect(parseAxisValues(name, words)).toEqual(expected)
   })
 
   it('are separated by commas, which descriptions of students also have', () => {

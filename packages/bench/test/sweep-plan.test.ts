@@ -10,7 +10,14 @@ import { planTrials, shardOf } from '../src/sweep/plan.js'
 import { profiles } from '../src/sweep/profiles.js'
 import { formatRerun, parseRerun } from '../src/sweep/rerun.js'
 import { estimateSeconds } from '../src/sweep/work.js'
-import { trainConfigOf } from '../src/trial/config.js'
+import {
+  epochsOf,
+  evaluatedEpochs,
+  loadTrialData,
+  splitsOf,
+  totalStepsOf,
+  trainConfigOf,
+} from '../src/trial/config.js'
 import { temporaryDirectory } from '../../distill/test/temporary.js'
 import { tinyGrid, writeTinyDataset } from '../../distill/test/tiny.js'
 
@@ -55,6 +62,8 @@ describe('grids', () => {
   it.each([
     [{ epochs: 1, steps: 1 }, 'either epochs'],
     [{}, 'either epochs'],
+    [{ epochs: 1, imagesSeen: 100 }, 'either epochs'],
+    [{ steps: 1, labels: 10 }, 'labels cannot be 10; give a percentage'],
     [{ steps: 1, batch: [] }, 'batch'],
     [{ steps: 1, method: ['magic'] }, 'method'],
     [{ steps: 1, bach: [16] }, 'bach'],
@@ -102,6 +111,71 @@ describe('grids', () => {
   it('of all profiles are valid', () => {
     for (const [name, { grids: list }] of Object.entries(profiles))
       expect(expandGrids(parseGrids({ grids: list }, name)).length).toBeGreaterThan(0)
+  })
+})
+
+describe('labelled images', () => {
+  it('are a share of those that are not held out; all shares and seeds hold out the same ones', async () => {
+    const labels = ['20%', '50%', '100%']
+    const configs = expandGrids(grids(tinyGrid(dataset, { epochs: 1, labels, seeds: 2 })))
+    const data = await loadTrialData(configs[0]!)
+    const splits = configs.map((config) => splitsOf(data, config))
+    expect(splits.map(({ train }) => train.indices.length)).toEqual([21, 57, 111, 21, 57, 111])
+    expect(splits.map(({ poolSize }) => poolSize)).toEqual([
+      111,
+      111,
+      undefined,
+      111,
+      111,
+      undefined,
+    ])
+    for (const { validation, train } of splits) {
+      expect(validation).toEqual(splits[0]!.validation)
+      expect(train.indices.some((index) => validation!.indices.includes(index))).toBe(false)
+    }
+    const [small, half, , other] = splits.map(({ train }) => new Set(train.indices))
+    expect([...small!].every((index) => half!.has(index))).toBe(true)
+    expect(other).not.toEqual(small)
+  })
+
+  it('are the same for every method', async () => {
+    const method = ['supervised', 'logit-kd', 'teacher-kd', 'embed-kd', 'cached-kd']
+    const configs = expandGrids(grids(tinyGrid(dataset, { epochs: 1, labels: '20%', method })))
+    const data = await loadTrialData(configs[0]!)
+    expect(new Set(configs.map((config) => `${splitsOf(data, config).train.indices}`)).size).toBe(1)
+  })
+})
+
+describe('the length of a trial', () => {
+  const configOf = (fields: object) =>
+    expandGrids(grids(tinyGrid(dataset, { batch: 10, ...fields })))[0]!
+
+  it.each([
+    [{ epochs: 3 }, 12, 3],
+    [{ imagesSeen: 120 }, 12, 3],
+    [{ imagesSeen: 99 }, 9, 3],
+    [{ imagesSeen: 10 }, 1, 1],
+    [{ steps: 7 }, 7, 1],
+  ])('%j is, with 45 images in batches of 10, %i steps in %i epochs', (fields, steps, epochs) => {
+    const config = configOf(fields)
+    expect(totalStepsOf(config, 45)).toBe(steps)
+    expect(epochsOf(config, 45)).toBe(epochs)
+  })
+
+  it('is one batch at least', () => {
+    expect(() => totalStepsOf(configOf({ imagesSeen: 9 }), 45)).toThrow(
+      'a batch has 10 images, but training ends after 9; choose a smaller --batch',
+    )
+  })
+
+  it.each([
+    ['as long as training is more work', { epochs: 4 }, 45, 100, [1, 2, 3, 4]],
+    ['as often as training pays for', { epochs: 100 }, 45, 1500, [13, 25, 38, 50, 63, 75, 88, 100]],
+    ['five times at least', { epochs: 120 }, 45, 1e6, [24, 48, 72, 96, 120]],
+    ['after each of fewer epochs', { epochs: 3 }, 45, 1e6, [1, 2, 3]],
+    ['at the end of a part of an epoch', { imagesSeen: 15 }, 45, 100, [1]],
+  ])('is evaluated %s', (_, fields, images, evaluated, epochs) => {
+    expect(evaluatedEpochs(configOf(fields), images, evaluated)).toEqual(epochs)
   })
 })
 

@@ -9,7 +9,12 @@ import type { Batch } from '../src/node/data/batches.js'
 import { createDataset } from '../src/node/data/in-memory.js'
 import { createInputWriter } from '../src/node/data/input.js'
 import { PixelStatistics } from '../src/node/data/statistics.js'
-import { firstOfEachClass, holdOut, wholeSplit } from '../src/node/data/subsets.js'
+import {
+  firstOfEachClass,
+  holdOut,
+  shareOfEachClass,
+  wholeSplit,
+} from '../src/node/data/subsets.js'
 
 const shape = { channels: 2, height: 3, width: 4 }
 const imageBytes = 24
@@ -195,7 +200,41 @@ describe('subsets', () => {
   })
 
   it('refuse to hold out nothing', () => {
-    expect(() => holdOut(train, 0.01, 1)).toThrow(/leaves none of 31 images/)
+    expect(() => holdOut(train, 0.01, 1)).toThrow(
+      'no class of the 31 training images has enough of them to hold out a share of 0.01',
+    )
+  })
+
+  it('take a share of each class at random, whose smaller shares are parts of larger ones', () => {
+    const share = fc.double({ min: 1e-3, max: 1, noNaN: true })
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(4), { minLength: 5, maxLength: 80 }),
+        fc.tuple(share, share),
+        fc.nat(),
+        (classes, shares, seed) => {
+          const labels = Int32Array.from(classes)
+          const subset = { ...train, split: { ...data.train, labels, count: labels.length } }
+          const all = { ...subset, indices: labels.map((_, i) => i) }
+          const [small, large] = shares
+            .toSorted((a, b) => a - b)
+            .map((each) => shareOfEachClass(all, each, seed).indices)
+          const inLarge = new Set(large)
+          expect([...small!].every((index) => inLarge.has(index))).toBe(true)
+          expect([...small!]).toEqual([...small!].toSorted((a, b) => a - b))
+          for (const label of new Set(classes)) {
+            const of = (indices: Int32Array) =>
+              [...indices].filter((index) => labels[index] === label).length
+            const wanted = Math.round(Math.min(...shares) * of(all.indices))
+            expect(of(small!)).toBe(Math.max(1, wanted))
+          }
+          expect(shareOfEachClass(all, 1, seed).indices).toEqual(all.indices)
+        },
+      ),
+    )
+    const half = (seed: number) => shareOfEachClass(train, 0.5, seed).indices
+    expect(half(1)).toEqual(half(1))
+    expect(half(1)).not.toEqual(half(2))
   })
 
   it('take the first of each class', () => {

@@ -158,12 +158,12 @@ const checkpoint = z
   .strictObject({
     epoch: count,
     chosenOn: z
-      .enum(['held-out', 'test', 'nothing'])
-      .describe('images whose accuracy chose the epoch; nothing: it is the last epoch'),
-    images: count.optional().describe('number of held-out images'),
-    accuracy: share.optional().describe('accuracy on the held-out images'),
+      .enum(['held-out', 'test'])
+      .describe('held-out: images of the training split that the student never trains on'),
+    images: count.describe('number of these images'),
+    accuracy: share.describe('accuracy on these images'),
   })
-  .describe('the epoch whose parameters the accuracy is that of')
+  .describe('the epoch whose parameters are the result, and the images whose accuracy chose it')
 
 const testResults = z
   .strictObject({

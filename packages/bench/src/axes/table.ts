@@ -48,12 +48,14 @@ interface AxisOption<Value = unknown> {
   readonly item?: z.ZodType<Value>
   /** Returns the value of a trial, or undefined if the trial leaves the axis out (default: the value of the grid). */
   inTrial?(value: Value | undefined, choice: Choice): Value | undefined
+  /** Writes a value of a trial as a word that reads back (default: as text). */
+  format?(value: Value): string
   /** Value in the identity of trials that leave the axis out. */
   readonly inIdentity?: unknown
 }
 
 /** The axes whose values a user gives one by one. */
-export type GivenAxis = Exclude<AxisName, 'search' | 'purpose' | 'labels' | 'imagesSeen'>
+export type GivenAxis = Exclude<AxisName, 'search' | 'purpose'>
 
 const axis = <Value>(entry: AxisOption<Value>): AxisOption<Value> => entry
 
@@ -65,11 +67,41 @@ const oneOf = (values: readonly string[]) =>
 const names = (values: readonly { readonly name: string }[]): string =>
   values.map(({ name }) => name).join(', ')
 
+const percentage = 'give a percentage above 0 and at most 100%, such as 10%'
+/** Shares above 0 and at most 1, which words give as percentages. */
+const shareSchema = z.union(
+  [
+    z.number(percentage).gt(0, percentage).max(1, percentage),
+    z
+      .string()
+      .regex(/^\d+(\.\d+)?(e-\d+)? ?%$/)
+      .transform((words) => Number.parseFloat(words) / 100)
+      .refine((share) => share > 0 && share <= 1, percentage),
+  ],
+  percentage,
+)
+const formatShare = (share: number): string => `${Number((100 * share).toPrecision(15))}%`
+
+const fromOne = 'give a whole number from 1 on, such as 5000, 100k or 1.5M'
+const THOUSANDS: Readonly<Record<string, number>> = { k: 1e3, M: 1e6 }
+/** Counts, which words may give in thousands or millions. */
+const countSchema = z.union(
+  [
+    z.int(fromOne).positive(fromOne),
+    z
+      .string()
+      .regex(/^\d+(\.\d+)?[kM]?$/)
+      .transform((words) => Math.round(Number.parseFloat(words) * (THOUSANDS[words.at(-1)!] ?? 1)))
+      .refine((count) => count > 0, fromOne),
+  ],
+  fromOne,
+)
+
 /** In the order in which a grid nests them, outermost first: methods that are compared run close together in time. */
 export const axisOptions = {
   seed: axis<number>({
     placeholder: 'n',
-    help: 'seed of initial values, order of images, augmentation and dropout',
+    help: 'seed of labelled images, initial values, order of images and dropout',
     default: [0],
   }),
   backend: axis<string>({
@@ -98,6 +130,14 @@ export const axisOptions = {
     help: 'number of leading images of the test split to use',
     otherwise: 'all',
   }),
+  labels: axis<number>({
+    placeholder: 'share',
+    help: 'share of the training images that the student learns from, chosen by the seed, of each class alike, such as 10%',
+    otherwise: '100%',
+    item: shareSchema,
+    inTrial: (share) => (share === 1 ? undefined : share),
+    format: formatShare,
+  }),
   student: axis<unknown>({
     placeholder: 'name',
     help: `student to train: ${names(students)}, or a description such as ${STUDENT_EXAMPLE}`,
@@ -112,12 +152,18 @@ export const axisOptions = {
   epochs: axis<number>({
     placeholder: 'n',
     help: 'passes over the training images, to train for accuracy',
-    otherwise: 'none: give either epochs or steps',
+    otherwise: 'none: give epochs, images seen or steps',
+  }),
+  imagesSeen: axis<number>({
+    placeholder: 'n',
+    help: 'images after which training ends, repeated ones counted again, such as 100k; the last epoch may be a part of one',
+    otherwise: 'none: give epochs, images seen or steps',
+    item: countSchema,
   }),
   steps: axis<number>({
     placeholder: 'n',
     help: 'timed training steps, to measure time and memory alone',
-    otherwise: 'none: give either epochs or steps',
+    otherwise: 'none: give epochs, images seen or steps',
   }),
   learningRate: axis<number>({
     placeholder: 'rate',

@@ -50,8 +50,9 @@ export const valueInTrial = (name: GivenAxis, value: unknown): unknown =>
 
 /** Returns a trial's value as a word; undefined if no word says it. */
 export function formatAxisValue(config: TrialConfig, name: GivenAxis): string | undefined {
+  const { format = String } = optionOf(name)
   if (name === 'method') return config.methodModule?.specifier ?? config.method
-  if (name !== 'student') return String(config[name])
+  if (name !== 'student') return format(config[name])
   const { name: word } = config.student
   try {
     return isDeepStrictEqual(findStudent(word), config.student) ? word : undefined

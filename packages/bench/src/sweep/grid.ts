@@ -24,6 +24,9 @@ function listSchema(name: GridAxis): z.ZodType {
   return values ? list.prefault([...values]) : list.optional()
 }
 
+/** The axes that say how long a trial is, one of which a grid gives. */
+export const lengthAxes = ['epochs', 'imagesSeen', 'steps'] as const satisfies readonly GridAxis[]
+
 const fromOne = 'give a whole number from 1 on'
 
 const gridSchema = z
@@ -38,8 +41,9 @@ const gridSchema = z
       .describe('number of repetitions of each configuration, each with another seed'),
     firstSeed: trialConfigSchema.shape.seed.default(0).describe('seed of the first repetition'),
   })
-  .refine(({ epochs, steps }) => (epochs === undefined) !== (steps === undefined), {
-    message: 'give either epochs (to train for accuracy) or steps (to measure the cost alone)',
+  .refine((grid) => lengthAxes.filter((name) => grid[name] !== undefined).length === 1, {
+    message:
+      'give either epochs or imagesSeen (to train for accuracy), or steps (to measure the cost alone)',
   })
 
 /** The values of each axis. */

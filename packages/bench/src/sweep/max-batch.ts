@@ -125,7 +125,7 @@ export async function findMaxBatches(
 
 /** Returns each configuration once, with one seed and a few steps. */
 const distinct = (configs: readonly TrialConfig[]): TrialConfig[] => {
-  const searched = configs.map(({ epochs: _epochs, ...config }) => ({
+  const searched = configs.map(({ epochs: _epochs, imagesSeen: _seen, ...config }) => ({
     ...config,
     batch: 1,
     seed: 0,

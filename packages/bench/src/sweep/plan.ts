@@ -10,6 +10,7 @@ import { hashOf } from '@embed-kd/distill/node'
 import { describeHfTeacher, digestFiles } from '@embed-kd/distill/node'
 import { givenAxes, optionOf } from '../axes/table.js'
 import {
+  evaluatedImages,
   loadTrialData,
   splitsOf,
   stepsPerEpoch,
@@ -25,7 +26,7 @@ import { assumeDataset, assumeTeacher } from './assume.js'
 import { trialWork, type TrialWork } from './work.js'
 
 /** Part of every trial's identity. Raise it when a change of the code changes what is measured or how. */
-export const BENCHMARK_VERSION = '2'
+export const BENCHMARK_VERSION = '3'
 
 export interface PlannedTrial {
   /** Hash of everything that the trial's result depends on, except the machine. */
@@ -68,7 +69,8 @@ export async function planTrials(
   const works = new Map<string, TrialWork>()
   return configs.map((config) => {
     const dataset = datasets.get(dataKey(config))!
-    const { train, test } = splitsOf(dataset, config)
+    const splits = splitsOf(dataset, config)
+    const { train, poolSize, test } = splits
     const data: DataFacts = {
       images: squareImages(dataset),
       classes: dataset.classes,
@@ -78,11 +80,11 @@ export async function planTrials(
     stepsPerEpoch(config, data.trainImages)
     const testImages = test.indices.length
     const unseeded = JSON.stringify({ ...config, seed: 0, backend: '' })
-    const work = works.get(unseeded) ?? trialWork(config, data, testImages)
+    const work = works.get(unseeded) ?? trialWork(config, data, evaluatedImages(splits, config))
     works.set(unseeded, work)
     const backend = backends.get(config.backend)!.name
     const digest = digests.get(config.teacher)
-    const description = describe(config, data, dataset, testImages, backend, digest)
+    const description = describe(config, data, dataset, { testImages, poolSize }, backend, digest)
     return {
       id: identityOf(config, data, dataset, backend, digest),
       config,
@@ -150,7 +152,7 @@ function describe(
   config: TrialConfig,
   data: DataFacts,
   dataset: Dataset,
-  testImages: number,
+  { testImages, poolSize }: { readonly testImages: number; readonly poolSize?: number | undefined },
   backend: string,
   weights: string | undefined,
 ): Trial {
@@ -180,6 +182,7 @@ function describe(
       name: withoutDirectories(dataset.name),
       classes: dataset.classes,
       trainSize: data.trainImages,
+      ...(poolSize === undefined ? {} : { poolSize }),
       testSize: testImages,
       digest: dataset.digest,
     },

@@ -7,10 +7,13 @@ import { SafetensorsReader } from '@embed-kd/distill/node'
 import { cachedFile, digestOf } from '@embed-kd/distill/node'
 import { embeddingCost, TIMED_IMAGES } from '../trial/embed-teacher.js'
 import {
+  epochsOf,
+  holdsOut,
   storedSignalOf,
   teacherModelOf,
   teacherOf,
   type DataChoice,
+  type DataFacts,
   type TrialConfig,
 } from '../trial/config.js'
 import type { Report } from '@embed-kd/distill'
@@ -43,9 +46,16 @@ const embeddingsFileOf = (
     backend: description.backend,
     perClass: config.centroidImages,
     trainImages: config.trainImages,
-    augmented: what === 'samples' ? augmentedOf(config) : undefined,
+    labelled: labelledOf(config),
+    augmented: what === 'samples' ? augmentedOf(config, data) : undefined,
   })
 }
+
+/** Returns what decides which images have labels; undefined if all have. */
+const labelledOf = (config: TrialConfig): object | undefined =>
+  config.labels === undefined
+    ? undefined
+    : { labels: config.labels, seed: config.seed, holdsOut: holdsOut(config) }
 
 /** Returns the work that must be done before `trial` runs and is not in the cache, by file. */
 export function missingPreparations(
@@ -64,7 +74,7 @@ export function missingPreparations(
     const file = embeddingsFileOf(trial, what, cacheDirectory)
     const wanted =
       what === 'samples'
-        ? trainImages * (augmentedOf(trial.config)?.views ?? 1)
+        ? trainImages * (augmentedOf(trial.config, trial.data)?.views ?? 1)
         : Math.min(trial.config.centroidImages! * classes, trainImages)
     const images = teacher.kind === 'random' ? Math.min(wanted, TIMED_IMAGES) : wanted
     if (!existsSync(file)) missing.set(file, embedWork(teacher, trial.data, images))
@@ -138,9 +148,9 @@ export class Preparations {
     what: 'centroids' | 'samples',
     teacherFile: string | undefined,
   ): Promise<Preparation> {
-    const { config, description } = trial
+    const { config, description, data } = trial
     const { backend, centroidImages, trainImages } = config
-    const augmented = augmentedOf(config)
+    const augmented = augmentedOf(config, data)
     const { name, kind } = teacherOf(config)!
     const file = embeddingsFileOf(trial, what, this.#options.cacheDirectory)
     return this.#once(file, async () => {
@@ -161,6 +171,7 @@ export class Preparations {
         what,
         ...(centroidImages === undefined ? {} : { perClass: centroidImages }),
         ...(trainImages === undefined ? {} : { trainImages }),
+        ...(config.labels === undefined ? {} : { labelledFor: config }),
         ...(augmented && what === 'samples' ? { augmented } : {}),
         ...(teacherFile === undefined ? {} : { teacherFile }),
         ...(teacherDigest === undefined ? {} : { teacherDigest }),
@@ -185,8 +196,10 @@ export class Preparations {
 }
 
 /** Returns the augmentation of stored embeddings, with a view of each image for every epoch; undefined if there is none. */
-const augmentedOf = ({ augment, epochs = 1 }: TrialConfig): EmbedJob['augmented'] =>
-  augment === undefined ? undefined : { augment, views: epochs }
+const augmentedOf = (config: TrialConfig, { trainImages }: DataFacts): EmbedJob['augmented'] =>
+  config.augment === undefined
+    ? undefined
+    : { augment: config.augment, views: epochsOf(config, trainImages) }
 
 const dataOf = ({ dataset, dataSize }: TrialConfig): DataChoice => ({
   dataset,

@@ -13,8 +13,9 @@ import {
 } from '@embed-kd/core'
 
 import {
-  stepsPerEpoch,
+  evaluatedEpochs,
   teacherModelOf,
+  totalStepsOf,
   trainConfigOf,
   type DataFacts,
   type TrialConfig,
@@ -56,15 +57,16 @@ const workOf = (graph: Graph): Work => {
   return { flops, bytes, nodes: graph.nodes.length }
 }
 
-export function trialWork(config: TrialConfig, data: DataFacts, testImages: number): TrialWork {
+export function trialWork(config: TrialConfig, data: DataFacts, evaluated: number): TrialWork {
   const trainConfig = trainConfigOf(config, data)
   const graphs = stepGraphs(trainConfig).map(({ graph, times }) => ({ graph: whole(graph), times }))
-  const steps =
-    config.steps ?? TIMED_STEPS + config.epochs! * stepsPerEpoch(config, data.trainImages)
+  const trained = totalStepsOf(config, data.trainImages)
+  const steps = trained + (config.steps === undefined ? TIMED_STEPS : 0)
   const parts = graphs.map(({ graph, times }) => ({ work: workOf(graph), times: times * steps }))
-  if (config.epochs !== undefined) {
+  if (config.steps === undefined) {
     const work = workOf(evalGraph(trainConfig.student, FORWARD_BATCH, data.images))
-    parts.push({ work, times: (config.epochs * testImages) / FORWARD_BATCH })
+    const evaluations = evaluatedEpochs(config, data.trainImages, evaluated).length
+    parts.push({ work, times: (evaluations * evaluated) / FORWARD_BATCH })
   }
   return {
     parts,

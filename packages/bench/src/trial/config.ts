@@ -15,6 +15,7 @@ import {
   firstImages,
   holdOut,
   loadDataset,
+  shareOfEachClass,
   wholeSplit,
   type Dataset,
   type Subset,
@@ -42,29 +43,49 @@ export interface DataFacts {
 
 /** Share of the training split on which preset `corrected` chooses its checkpoint; the paper's code uses the test split. */
 const HELD_OUT = 1 / 12
-/** Seed that chooses the images held out. All trials must train on the same images, whatever their own seed. */
+/** Seed that chooses the images held out: the same ones for all trials, whatever their own seed and share of labels. */
 const HELD_OUT_SEED = 0
 
 export interface TrialSplits {
+  /** Images that the student trains on. */
   readonly train: Subset
+  /** Number of training images of which `train` is a share; absent if it is all of them. */
+  readonly poolSize?: number
   /** Images on which the checkpoint is chosen; absent if it is chosen on the test split. */
   readonly validation?: Subset
   readonly test: Subset
 }
 
+/** Whether images are held out of the training split. A search never looks at the test split, whatever the preset. */
+export const holdsOut = ({ preset, purpose, steps }: TrialConfig): boolean =>
+  steps === undefined && (preset !== 'paper' || purpose === 'search')
+
+/** Returns the images of a trial. The seed chooses the labelled ones, for all methods alike. */
 export function splitsOf(dataset: Dataset, config: TrialConfig): TrialSplits {
-  const all = firstImages(wholeSplit(dataset, 'train'), config.trainImages)
-  const test = firstImages(wholeSplit(dataset, 'test'), config.testImages)
-  if (config.preset === 'paper' || config.epochs === undefined) return { train: all, test }
-  const { training, heldOut } = holdOut(all, HELD_OUT, HELD_OUT_SEED)
-  return { train: training, validation: heldOut, test }
+  const { labels, seed, trainImages, testImages } = config
+  const all = firstImages(wholeSplit(dataset, 'train'), trainImages)
+  const test = firstImages(wholeSplit(dataset, 'test'), testImages)
+  const { training, heldOut } = holdsOut(config)
+    ? holdOut(all, HELD_OUT, HELD_OUT_SEED)
+    : { training: all, heldOut: undefined }
+  return {
+    ...(labels === undefined
+      ? { train: training }
+      : { train: shareOfEachClass(training, labels, seed), poolSize: training.indices.length }),
+    ...(heldOut ? { validation: heldOut } : {}),
+    test,
+  }
 }
+
+/** Returns the number of images of one evaluation of the student. */
+export const evaluatedImages = ({ test, validation }: TrialSplits, config: TrialConfig): number =>
+  (validation?.indices.length ?? 0) + (config.purpose === 'search' ? 0 : test.indices.length)
 
 /** Returns the number of full batches of an epoch. @throws UserError if the training split does not fill one batch. */
 export function stepsPerEpoch({ batch }: TrialConfig, trainImages: number): number {
   if (batch > trainImages)
     throw new UserError(
-      `a batch of ${batch} needs as many images, but the training split has ${trainImages}`,
+      `a batch of ${batch} needs as many images, but the student trains on ${trainImages}`,
       'choose a smaller --batch',
     )
   return Math.floor(trainImages / batch)
@@ -111,9 +132,46 @@ export const studentOf = (
   { images, classes }: Pick<DataFacts, 'images' | 'classes'>,
 ): ClassifierConfig => studentModel(student, { channels: images.channels, classes }, dropout)
 
-/** Returns the number of steps over which the schedule of a trial runs. */
-export const totalStepsOf = (config: TrialConfig, trainImages: number): number =>
-  config.steps ?? config.epochs! * stepsPerEpoch(config, trainImages)
+/**
+ * Returns the number of steps over which the schedule of a trial runs.
+ * @throws UserError if there are not the images of one batch.
+ */
+export function totalStepsOf(config: TrialConfig, trainImages: number): number {
+  const { steps, epochs, imagesSeen, batch } = config
+  if (steps !== undefined) return steps
+  if (epochs !== undefined) return epochs * stepsPerEpoch(config, trainImages)
+  if (imagesSeen! >= batch) return Math.floor(imagesSeen! / batch)
+  throw new UserError(
+    `a batch has ${batch} images, but training ends after ${imagesSeen}`,
+    'choose a smaller --batch or more --images-seen',
+  )
+}
+
+/** Returns the number of epochs of a trial, the last of which may be a part of one; 1 if its cost alone is measured. */
+export const epochsOf = (config: TrialConfig, trainImages: number): number =>
+  config.steps === undefined
+    ? Math.ceil(totalStepsOf(config, trainImages) / stepsPerEpoch(config, trainImages))
+    : 1
+
+/** Number of evaluations of a training that is shorter than an evaluation. */
+const LEAST_EVALUATIONS = 5
+
+/**
+ * Returns the epochs, from 1, after which a student is evaluated: evenly spread, and the last one. There are as many as let
+ * evaluation take no more work than training, of which a forward pass is a third; but five at least, or every epoch.
+ * @param evaluated number of images of one evaluation.
+ */
+export function evaluatedEpochs(
+  config: TrialConfig,
+  trainImages: number,
+  evaluated: number,
+): number[] {
+  const epochs = epochsOf(config, trainImages)
+  const seen = totalStepsOf(config, trainImages) * config.batch
+  const affordable = Math.floor((3 * seen) / evaluated)
+  const count = Math.min(epochs, Math.max(affordable, LEAST_EVALUATIONS))
+  return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * epochs) / count))
+}
 
 function teacherSource({ method }: TrialConfig, model: ViTConfig): TeacherSource {
   return methodOf(method).teacher === 'live'

@@ -6,15 +6,21 @@ import { z } from 'zod'
 
 import { openBackend } from '@embed-kd/distill/node'
 import { evaluationBatches } from '@embed-kd/distill/node'
-import { firstImages, firstOfEachClass, wholeSplit } from '@embed-kd/distill/node'
+import {
+  firstImages,
+  firstOfEachClass,
+  wholeSplit,
+  type Dataset,
+  type Subset,
+} from '@embed-kd/distill/node'
 import { makeCentroids, makeSamples } from '@embed-kd/distill/node'
 import { RowWriter } from '@embed-kd/distill/node'
 import { findTeacher } from '@embed-kd/distill/node'
 import { writeJson } from '@embed-kd/distill/node'
 import { Feed } from '@embed-kd/distill/node'
-import { loadTrialData } from './config.js'
+import { loadTrialData, splitsOf } from './config.js'
 import { parseAugmentation, type Report } from '@embed-kd/distill'
-import { EMBEDDINGS_SEED } from './open-trainer.js'
+import { AUGMENTATION_SEED } from './open-trainer.js'
 import type { EmbedJob, EmbedResult } from './protocol.js'
 import { GraphEncoder } from '@embed-kd/distill/node'
 import { teacherWeights } from '@embed-kd/distill/node'
@@ -37,15 +43,21 @@ export function embeddingCost(file: string): EmbedResult | undefined {
   }
 }
 
+/** Returns the images of a job: those with labels alone, so that centroids know no others. */
+const imagesToEmbed = (dataset: Dataset, { labelledFor, trainImages }: EmbedJob): Subset =>
+  labelledFor
+    ? splitsOf(dataset, labelledFor).train
+    : firstImages(wholeSplit(dataset, 'train'), trainImages)
+
 /** @throws where the teacher gives values that are not finite. */
 export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult> {
-  const { what, perClass, file, trainImages, augmented = { augment: 'none', views: 1 } } = job
+  const { what, perClass, file, augmented = { augment: 'none', views: 1 } } = job
   const { augment, views } = augmented
   const dataset = await loadTrialData(job)
   const feed = new Feed(dataset)
   const teacher = findTeacher(job.teacher)
   const data = { ...feed.shape, classes: dataset.classes }
-  const train = firstImages(wholeSplit(dataset, 'train'), trainImages)
+  const train = imagesToEmbed(dataset, job)
   const subset = what === 'centroids' ? firstOfEachClass(train, perClass!) : train
   const images = subset.indices.length * views
 
@@ -78,8 +90,8 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     dataset,
     file,
     batch: BATCH,
-    seed: EMBEDDINGS_SEED,
-    ...(trainImages === undefined ? {} : { trainImages }),
+    seed: AUGMENTATION_SEED,
+    subset: train,
     progress: (done: number, total: number) => report({ phase: 'embedding', done, total }),
   }
   if (what === 'centroids')

@@ -34,21 +34,21 @@ export function openTrainer(
   })
 }
 
-/** Seed of stored embeddings: those of one file serve trials of all seeds. */
-export const EMBEDDINGS_SEED = 0
+/** Seed of augmentation in every trial: all methods see the same images, those of which embeddings are stored. */
+export const AUGMENTATION_SEED = 0
 
-/** Returns the batches of a trial's first epoch, augmented as the teacher's stored embeddings are, if there are any. */
+/** Returns the batches of a trial's first epoch. */
 export const firstBatches = (
   subset: Subset,
   { batch: size, seed }: TrialConfig,
-  { augmentation, store }: Signal,
+  { augmentation }: Signal,
 ): ReturnType<typeof trainingBatches> =>
   trainingBatches(subset, {
     size,
     seed,
     epoch: 0,
     augmentation,
-    view: { seed: store === undefined ? seed : EMBEDDINGS_SEED, epoch: 0 },
+    view: { seed: AUGMENTATION_SEED, epoch: 0 },
   })
 
 /** Returns a function that makes a batch as the trainer takes it, with the teacher's embeddings of its images. */

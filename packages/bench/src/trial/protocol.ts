@@ -19,7 +19,17 @@ export interface TrialJob {
 /** The parts of a record that a trial's children measured. */
 export type TrialResult = Pick<
   BenchRecord,
-  'time' | 'roofline' | 'cost' | 'memory' | 'energy' | 'curves' | 'lossScale' | 'accuracy' | 'graph'
+  | 'time'
+  | 'roofline'
+  | 'cost'
+  | 'memory'
+  | 'energy'
+  | 'curves'
+  | 'lossScale'
+  | 'accuracy'
+  | 'checkpoint'
+  | 'testResults'
+  | 'graph'
 > & { readonly versions: Readonly<Record<string, string>> }
 
 /** The memory of a trial's step. */
@@ -55,6 +65,8 @@ export interface EmbedJob extends DataChoice {
   readonly augmented?: { readonly augment: string; readonly views: number }
   /** Number of leading training images to embed; all if absent. */
   readonly trainImages?: number
+  /** Trial whose labelled images alone are embedded; absent if all have labels. */
+  readonly labelledFor?: TrialConfig
   /** File that the embeddings are written to. Without a file, a few batches are timed and the rest is extrapolated. */
   readonly file?: string
 }

@@ -3,14 +3,13 @@
 import { createHash } from 'node:crypto'
 
 import { print, type Backend } from '@embed-kd/core'
-import { EVALUATION_BATCH, type ImageBatch, type Report, type Trainer } from '@embed-kd/distill'
+import type { ImageBatch, Report, Trainer } from '@embed-kd/distill'
 import {
   BackgroundBatches,
   Feed,
   mapBatches,
   openBackend,
   type Signal,
-  type Subset,
 } from '@embed-kd/distill/node'
 
 import { costOf } from '../measure/cost.js'
@@ -19,16 +18,21 @@ import { collectGarbage } from '../measure/memory.js'
 import { gemmRoofline, isNoisy, warmUp, type Roofline } from '../measure/roofline.js'
 import { median } from '../measure/statistics.js'
 import { measureSteps, summarizeTimes, type StepTimes, type TimingPlan } from '../measure/steps.js'
+import { CheckpointChoice } from './checkpoint-choice.js'
 import {
+  epochsOf,
+  evaluatedEpochs,
+  evaluatedImages,
   isCostOnly,
   loadTrialData,
   splitsOf,
   stepsPerEpoch,
+  totalStepsOf,
   type TrialConfig,
   type TrialSplits,
 } from './config.js'
 import { CurveBook } from './curves.js'
-import { firstBatches, imageBatches, openTrainer } from './open-trainer.js'
+import { AUGMENTATION_SEED, firstBatches, imageBatches, openTrainer } from './open-trainer.js'
 import type { Opened, TrialJob, TrialResult } from './protocol.js'
 import { openTrialSignal } from './signals.js'
 
@@ -79,9 +83,9 @@ export async function runTrial(
   const joules = energy()
 
   let trained: Trained | undefined
-  if (config.epochs !== undefined) {
+  if (config.steps === undefined) {
     await trainer.reset()
-    trained = await trainForAccuracy(bench, config.epochs)
+    trained = await trainForAccuracy(bench, dataset.digest)
   }
   const lossScale = await trainer.lossScale()
   const { parts } = trainer
@@ -96,7 +100,6 @@ export async function runTrial(
   const digest = createHash('sha256')
   for (const { graph } of parts) digest.update(print(graph))
   const time = summarizeTimes(times, config.batch)
-  const accuracy = isCostOnly(config) ? undefined : trained?.accuracy
   return {
     versions,
     time: {
@@ -104,7 +107,7 @@ export async function runTrial(
       ...(trained ? { dataWaitShare: trained.dataWaitShare } : {}),
       epochSeconds:
         trained?.epochSeconds ?? time.medianSeconds * stepsPerEpoch(config, trainImages),
-      epochExtrapolated: trained === undefined,
+      epochExtrapolated: trained?.epochSeconds === undefined,
     },
     cost: stepCost,
     roofline: {
@@ -123,7 +126,7 @@ export async function runTrial(
     curves: curves.finish(),
     ...(lossScale ? { lossScale } : {}),
     graph: { digest: digest.digest('hex') },
-    ...(accuracy === undefined ? {} : { accuracy }),
+    ...(isCostOnly(config) ? {} : trained?.result),
   }
 }
 
@@ -163,61 +166,59 @@ async function timeSteps(bench: Bench): Promise<StepTimes> {
 }
 
 interface Trained {
-  /** On the test split, of the epoch that the preset's way of choosing a checkpoint takes. */
-  readonly accuracy: number
-  readonly epochSeconds: number
+  readonly result: Pick<TrialResult, 'accuracy' | 'checkpoint' | 'testResults'>
+  /** Median over whole epochs; absent if training ended within the first one. */
+  readonly epochSeconds?: number
   readonly dataWaitShare: number
 }
 
-async function trainForAccuracy(
-  { config, splits, feed, trainer, signal, curves, report }: Bench,
-  epochs: number,
-): Promise<Trained> {
+async function trainForAccuracy(bench: Bench, dataset: string): Promise<Trained> {
+  const { config, splits, feed, trainer, signal, curves, report } = bench
   curves.clear()
   const { batch: size, seed } = config
   const { store, augmentation } = signal
+  const trainImages = splits.train.indices.length
   const loader = new BackgroundBatches({
     subset: splits.train,
     size,
     seed,
     augmentation,
+    augmentationSeed: AUGMENTATION_SEED,
     input: feed.input,
     ...(store === undefined ? {} : { store }),
   })
   loader.prepare(0, 0)
   const imageBatch = imageBatches(feed, signal)
-  const score = async (subset: Subset) =>
-    (await trainer.evaluate(feed.evaluationBatches(subset, EVALUATION_BATCH))).accuracy
-  const chosen = { score: -1, accuracy: 0 }
-  const times: number[] = []
-  let waited = 0
-  const fitting = trainer.fit((epoch) => mapBatches(loader.epoch(epoch), imageBatch), {
-    epochs,
-    onStep({ step, totalSteps, metrics }) {
+  const totalSteps = totalStepsOf(config, trainImages)
+  const perEpoch = stepsPerEpoch(config, trainImages)
+  /** Returns the batches of an epoch from 0, the last of which may be a part of one. */
+  const batchesOf = (epoch: number) => {
+    const length = Math.min(perEpoch, totalSteps - epoch * perEpoch)
+    return mapBatches({ ...loader.epoch(epoch), length }, imageBatch)
+  }
+  const evaluated = evaluatedEpochs(config, trainImages, evaluatedImages(splits, config))
+  const choice = new CheckpointChoice(bench, dataset)
+  const whole: number[] = []
+  let [trained, waited] = [0, 0]
+  const fitting = trainer.fit(batchesOf, {
+    epochs: epochsOf(config, trainImages),
+    onStep({ step, metrics }) {
       if (metrics) curves.add(step, metrics)
-      report({ phase: 'training', done: step, total: totalSteps! })
+      report({ phase: 'training', done: step, total: totalSteps })
     },
   })
-  for await (const { epoch, trainLoss, seconds, dataSeconds } of fitting) {
-    const testAccuracy = await score(splits.test)
-    const validationAccuracy = splits.validation && (await score(splits.validation))
-    times.push(seconds)
+  for await (const { epoch, steps, trainLoss, seconds, dataSeconds } of fitting) {
+    const accuracies = evaluated.includes(epoch) ? await choice.evaluate(epoch) : {}
+    if (steps === epoch * perEpoch) whole.push(seconds)
+    trained += seconds
     waited += dataSeconds
-    curves.epochs.push({
-      epoch,
-      trainLoss,
-      testAccuracy,
-      ...(validationAccuracy === undefined ? {} : { validationAccuracy }),
-      seconds,
-    })
-    const choice = validationAccuracy ?? testAccuracy
-    if (choice > chosen.score) Object.assign(chosen, { score: choice, accuracy: testAccuracy })
+    curves.epochs.push({ epoch, trainLoss, ...accuracies, seconds, steps })
   }
   await loader.dispose()
   return {
-    accuracy: chosen.accuracy,
-    epochSeconds: median(times),
-    dataWaitShare: waited / times.reduce((sum, s) => sum + s, 0),
+    result: choice.result,
+    ...(whole.length === 0 ? {} : { epochSeconds: median(whole) }),
+    dataWaitShare: waited / trained,
   }
 }
 

@@ -10,7 +10,14 @@ import { writeOutputFile } from '@embed-kd/distill/node'
 import { formatBytes, formatDuration, formatFlops, formatTable } from '@embed-kd/records/terminal'
 import { unavailableReason, probeBackends, requireAvailable } from '@embed-kd/bench'
 import { estimateTrials } from '@embed-kd/bench'
-import { expandGrids, gridFields, parseGrids, sweepJsonSchema, type Grid } from '@embed-kd/bench'
+import {
+  expandGrids,
+  gridFields,
+  lengthAxes,
+  parseGrids,
+  sweepJsonSchema,
+  type Grid,
+} from '@embed-kd/bench'
 import { findMaxBatches } from '@embed-kd/bench'
 import { loadMethods } from '@embed-kd/bench'
 import { planTrials, shardOf, type PlannedTrial } from '@embed-kd/bench'
@@ -29,6 +36,7 @@ interface BenchOptions extends LimitOptions {
   readonly profile?: string
   readonly config?: string
   readonly epochs?: readonly number[]
+  readonly imagesSeen?: readonly number[]
   readonly steps?: readonly number[]
   readonly out?: string
   readonly cache?: string
@@ -44,7 +52,7 @@ export function benchCommand(): Command {
   const command = new Command('bench')
     .option(
       '--profile <name>',
-      `named sweep to run: ${Object.keys(profiles).join(', ')} (default: ${DEFAULT_PROFILE}, or none with --epochs or --steps)`,
+      `named sweep to run: ${Object.keys(profiles).join(', ')} (default: ${DEFAULT_PROFILE}, or none with --epochs, --images-seen or --steps)`,
     )
     .option(
       '--config <file>',
@@ -157,9 +165,12 @@ async function bench(given: BenchOptions): Promise<void> {
   }
 }
 
+const givesLength = (options: BenchOptions): boolean =>
+  lengthAxes.some((name) => options[name] !== undefined)
+
 /** Whether the command line is a grid of its own: it gives a length and no profile. */
-const isOwnGrid = ({ profile, epochs, steps }: BenchOptions): boolean =>
-  profile === undefined && (epochs !== undefined || steps !== undefined)
+const isOwnGrid = (options: BenchOptions): boolean =>
+  options.profile === undefined && givesLength(options)
 
 const withConfigFile = (options: BenchOptions): BenchOptions =>
   options.profile === undefined &&
@@ -188,7 +199,6 @@ async function gridsOf(options: BenchOptions): Promise<Grid[]> {
   const given = Object.fromEntries(
     Object.entries(options).filter(([key]) => gridFields.includes(key)),
   )
-  const lengthGiven = options.epochs !== undefined || options.steps !== undefined
   const base = (): { grids: readonly object[]; source: string } => {
     if (options.config !== undefined) return readConfig(options.config)
     if (isOwnGrid(options)) return { grids: [{}], source: 'the command line' }
@@ -196,10 +206,11 @@ async function gridsOf(options: BenchOptions): Promise<Grid[]> {
     return { grids: findProfile(name).grids, source: `profile ${name}` }
   }
   const { grids, source } = base()
-  const merged = grids.map((grid) => {
-    const { epochs: _epochs, steps: _steps, ...rest } = grid as Record<string, unknown>
-    return { ...(lengthGiven ? rest : grid), ...given }
-  })
+  const lengths: readonly string[] = givesLength(options) ? lengthAxes : []
+  const merged = grids.map((grid) => ({
+    ...Object.fromEntries(Object.entries(grid).filter(([field]) => !lengths.includes(field))),
+    ...given,
+  }))
   const parsed = parseGrids({ grids: merged }, source)
   await loadMethods(parsed.flatMap(({ method = [] }) => method.map(String)))
   return parsed

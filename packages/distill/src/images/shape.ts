@@ -8,4 +8,10 @@ export interface ImageShape {
 }
 
 /** Stream of each use of a seed, so that no two uses share random numbers. */
-export const randomStream = { order: 1, augmentation: 2, holdOut: 3, prototypes: 4 } as const
+export const randomStream = {
+  order: 1,
+  augmentation: 2,
+  holdOut: 3,
+  prototypes: 4,
+  labels: 5,
+} as const

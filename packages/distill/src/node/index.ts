@@ -17,7 +17,14 @@ export { type DataProgress } from './data/cache.js'
 export { describeContents, explainChange, type DatasetContents } from './data/contents.js'
 export { createInputWriter, type ModelInput } from './data/input.js'
 export { datasetSpecs, loadDataset } from './data/registry.js'
-export { firstImages, firstOfEachClass, holdOut, type Subset, wholeSplit } from './data/subsets.js'
+export {
+  firstImages,
+  firstOfEachClass,
+  holdOut,
+  shareOfEachClass,
+  type Subset,
+  wholeSplit,
+} from './data/subsets.js'
 export { loadCentroids } from './embeddings/load-centroids.js'
 export { type Made, makeCentroids, makeSamples } from './embeddings/make.js'
 export { RowWriter } from './embeddings/row-writer.js'

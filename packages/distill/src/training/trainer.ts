@@ -144,7 +144,7 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Classifies labelled images.
+   * Classifies labelled images, and sums up how many of each class are correct.
    * @param saved parameters by name, such as those of an earlier epoch (default: the current ones).
    * @throws UserError if a batch has no labels.
    */
@@ -152,19 +152,33 @@ export class Trainer implements AsyncDisposable {
     source: BatchSource,
     saved?: ReadonlyMap<string, HostTensor>,
   ): Promise<Classification> {
+    const { labels, predictions } = await this.classify(source, saved)
+    return classification(labels, predictions, this.#options.classes)
+  }
+
+  /**
+   * Classifies labelled images, and returns the label and the most probable class of each, in the order of the batches.
+   * @param saved as in `evaluate`.
+   * @throws UserError if a batch has no labels.
+   */
+  async classify(
+    source: BatchSource,
+    saved?: ReadonlyMap<string, HostTensor>,
+  ): Promise<{ readonly labels: readonly number[]; readonly predictions: readonly number[] }> {
     const { classes } = this.#options
     const labels: number[] = []
-    const found: number[] = []
+    const predictions: number[] = []
     const uploaded = saved && (await upload(this.#options.backend, byInput(saved)))
     const parameters = uploaded ?? (await this.#parameters())
     for await (const batch of batchesFrom(typeof source === 'function' ? source(0) : source, 0)) {
       const images = this.#normalise(batch.images)
       const count = countImages(images, this.#options.images)
       for (const label of labelTensor(batch.labels, count, classes).data) labels.push(label)
-      for (const label of await this.#evaluation.classify(parameters, images)) found.push(label)
+      for (const label of await this.#evaluation.classify(parameters, images))
+        predictions.push(label)
     }
     if (uploaded) disposeAll(uploaded)
-    return classification(labels, found, classes)
+    return { labels, predictions }
   }
 
   /** Returns the most probable class, the probabilities of all classes and the embedding of each image. */

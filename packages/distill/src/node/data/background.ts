@@ -15,6 +15,8 @@ export interface Loading {
   readonly size: number
   readonly seed: number
   readonly augmentation: Augmentation
+  /** Seed of the augmentation (default: `seed`). */
+  readonly augmentationSeed?: number
   /** What the model sees; each batch has it as `input`. */
   readonly input: ModelInput
   /** A store of embeddings (embeddings/samples.ts), whose views are trained on; each batch has its own as `embeddings`. */

@@ -8,14 +8,15 @@ import type { BatchReply, BatchRequest, Loading } from './background.js'
 import { createBatch, trainingBatches, type Batches } from './batches.js'
 import { createInputWriter } from './input.js'
 
-const { subset, size, seed, augmentation, input, store: path } = workerData as Loading
+const loading = workerData as Loading
+const { subset, size, seed, augmentation, augmentationSeed = seed, input, store: path } = loading
 const write = createInputWriter(subset.shape, input)
 
 let opened: SampleStore | undefined
 const openStore = (): SampleStore | undefined =>
   path === undefined ? undefined : (opened ??= SampleStore.open(path))
 
-const viewOf = (epoch: number) => openStore()?.viewOf(epoch) ?? { seed, epoch }
+const viewOf = (epoch: number) => openStore()?.viewOf(epoch) ?? { seed: augmentationSeed, epoch }
 
 /** Of the epoch asked for last: its order is drawn once. */
 let current: { readonly epoch: number; readonly batches: Batches } | undefined

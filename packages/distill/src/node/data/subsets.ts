@@ -1,6 +1,6 @@
-// Which images of a split: all, a held-out part, the first few of each class, and the order of an epoch.
+// Which images of a split: all, a held-out part, a share or the first few of each class, and the order of an epoch.
 
-import { Random } from '@embed-kd/core'
+import { Random, UserError } from '@embed-kd/core'
 
 import { randomStream, type ImageShape } from '../../images/shape.js'
 import type { Dataset, Split } from './dataset.js'
@@ -27,7 +27,7 @@ export const firstImages = (subset: Subset, limit: number | undefined): Subset =
  * Parts a subset in two, for choosing a checkpoint on images that neither train nor test it. `fraction` of each class, rounded
  * down, is held out; which ones depends on the seed alone.
  * @param minimum number of images of each class to hold out at least.
- * @throws where one part would be empty.
+ * @throws UserError if no image would be held out.
  */
 export function holdOut(
   subset: Subset,
@@ -44,13 +44,29 @@ export function holdOut(
       held.add(index)
   }
   if (held.size === 0)
-    throw new Error(
-      `holding out ${fraction} of each class leaves none of ${subset.indices.length} images: take a larger part`,
+    throw new UserError(
+      `no class of the ${subset.indices.length} training images has enough of them to hold out a share of ${formatShare(fraction)}`,
+      'give more training images, or hold out a larger share or nothing',
     )
   return {
     training: { ...subset, indices: subset.indices.filter((index) => !held.has(index)) },
     heldOut: { ...subset, indices: subset.indices.filter((index) => held.has(index)) },
   }
+}
+
+const formatShare = (share: number): string => String(Number(share.toPrecision(3)))
+
+/**
+ * Chooses a share of each class at random, rounded and at least one image. With one seed, a smaller share is part of a larger one.
+ */
+export function shareOfEachClass(subset: Subset, share: number, seed: number): Subset {
+  const kept = new Set<number>()
+  for (const [label, members] of byClass(subset)) {
+    const order = new Random(seed, randomStream.labels, label).shuffle(members)
+    for (const index of order.slice(0, Math.max(1, Math.round(share * order.length))))
+      kept.add(index)
+  }
+  return { ...subset, indices: subset.indices.filter((index) => kept.has(index)) }
 }
 
 /** The first `count` images of each class (fewer where there are fewer), in the order of the subset. */

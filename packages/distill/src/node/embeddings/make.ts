@@ -4,7 +4,7 @@ import { statSync } from 'node:fs'
 import type { Augmentation } from '../../images/augment.js'
 import { evaluationBatches, type Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
-import { firstImages, firstOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
+import { firstOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
 import type { Encoder } from '../teachers/encoder.js'
 import { writeTensors } from '../files/tensors.js'
 import { CentroidCollector } from '../../embeddings/centroids.js'
@@ -28,8 +28,8 @@ export interface MakeOptions {
   /** Number of images read and embedded at a time. */
   readonly batch: number
   readonly seed: number
-  /** Number of leading images of the training split to embed; default: all. */
-  readonly trainImages?: number
+  /** Images of the training split to embed (default: all). */
+  readonly subset?: Subset
   readonly progress: (done: number, total: number) => void
 }
 
@@ -43,7 +43,7 @@ export interface CentroidOptions extends MakeOptions {
 export async function makeCentroids(options: CentroidOptions): Promise<Made> {
   const { encoder, dataset, file, batch, seed, progress, perClass, normalise, prototypes } = options
   const start = performance.now()
-  const all = firstImages(wholeSplit(dataset, 'train'), options.trainImages)
+  const all = options.subset ?? wholeSplit(dataset, 'train')
   const subset = perClass === undefined ? all : firstOfEachClass(all, perClass)
   const { classes } = dataset
   const centroids = new CentroidCollector({
@@ -87,11 +87,7 @@ export async function makeSamples(options: SampleOptions): Promise<Made> {
     options
   const start = performance.now()
   const file = shardFile(options.file, shard, shards)
-  const subset = partOf(
-    firstImages(wholeSplit(dataset, 'train'), options.trainImages),
-    shard,
-    shards,
-  )
+  const subset = partOf(options.subset ?? wholeSplit(dataset, 'train'), shard, shards)
   const images = subset.indices.length
   const metadata = formatMetadata({
     ...originOf(encoder, dataset, countsOf(subset, dataset.classes), seed),
