@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 
 import { commands, isCommand, loadCommand } from './commands/table.js'
+import { applyConfigFile, preferCommandLine } from './config-file.js'
 
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
@@ -27,6 +28,9 @@ const program = new Command('embed-kd')
     `
 Exit codes: 0 success, 1 failure, 2 wrong usage. With --json, errors are JSON too: {"error": "…"} on standard output.
 
+Configuration: default options of each command are read from embed-kd.config.json, .js, .mjs or .ts in the working directory,
+for example {"bench": {"student": "small", "batch": [16, 64]}}. Options of the command line win.
+
 Environment:
   EMBED_KD_DEBUG=1…4  print to standard error: 1 graphs that are compiled, 2 their planned memory too, 3 each run, 4 the graphs
 `,
@@ -35,11 +39,13 @@ Environment:
   // Errors are printed once, below.
   .configureOutput({ outputError: () => {} })
 
+let running: Command | undefined
 for (const name of Object.keys(commands))
   if (isCommand(name)) {
     const asked = name === words.find((word) => isCommand(word))
     const command = asked ? await loadCommand(name) : new Command(name)
     command.description(commands[name].summary).copyInheritedSettings(program)
+    if (asked) running = command
     program.addCommand(command)
   }
 
@@ -50,12 +56,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 const writeError = process.stderr.write.bind(process.stderr)
-program.hook('preAction', () => {
+program.hook('preAction', (_, command) => {
+  preferCommandLine(command)
   if (asksFor('--quiet')) process.stderr.write = () => true
   if (asksFor('--verbose')) process.env['EMBED_KD_DEBUG'] ??= '1'
 })
 
 try {
+  const help = asksFor('--help') || asksFor('-h')
+  const file = running && !help && (await applyConfigFile(running, Object.keys(commands)))
+  if (file && asksFor('--verbose')) process.stderr.write(`configuration: ${file}\n`)
   await program.parseAsync()
 } catch (error) {
   process.stderr.write = writeError

@@ -1,12 +1,12 @@
-// The command itself: what it loads, exit codes, errors as JSON, standard input, completion, its configuration file.
+// The command itself: what it loads, exit codes, errors as JSON, standard input, completion.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { describe, expect, it } from 'vitest'
 
-import { tinyGrid, writeTinyDataset } from '../../distill/test/tiny.js'
+import { tinyGrid, writeConfig, writeTinyDataset } from '../../distill/test/tiny.js'
 import { runCli, temporaryDirectory } from './cli.js'
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
@@ -96,12 +96,11 @@ describe('embed-kd', () => {
     expect({ status, stdout }).toEqual({ status: 0, stdout: `18 records: ${out}\n` })
   })
 
-  it('takes a configuration from the working directory, and keeps quiet', () => {
+  it('keeps quiet', () => {
     const cwd = temporaryDirectory()
-    mkdirSync(cwd, { recursive: true })
-    const grid = tinyGrid(writeTinyDataset(join(cwd, 'data')), { steps: 1 })
-    writeFileSync(join(cwd, 'embed-kd.config.json'), JSON.stringify({ grids: [grid] }))
-    const { status, stdout, stderr } = run(['bench', '--quiet', '--out', 'out'], { cwd })
+    const config = writeConfig(cwd, tinyGrid(writeTinyDataset(join(cwd, 'data')), { steps: 1 }))
+    const args = ['bench', '--config', config, '--quiet', '--out', 'out']
+    const { status, stdout, stderr } = run(args, { cwd })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toContain('1 of 1 trials have a record: 1 ok')
   })

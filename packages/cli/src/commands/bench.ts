@@ -1,5 +1,5 @@
 // `embed-kd bench`: a sweep, from its configuration to records and a report.
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { describeTrial, renderReport, varyingAxes } from '@embed-kd/records'
@@ -54,10 +54,7 @@ export function benchCommand(): Command {
       '--profile <name>',
       `named sweep to run: ${Object.keys(profiles).join(', ')} (default: ${DEFAULT_PROFILE}, or none with --epochs, --images-seen or --steps)`,
     )
-    .option(
-      '--config <file>',
-      `JSON file that describes the sweep; see --schema (default: ${CONFIG_FILE} in the working directory, if there is one)`,
-    )
+    .option('--config <file>', 'JSON file that describes the sweep; see --schema')
     .option(
       '--out <dir>',
       'directory of records and report (default: results/PROFILE, or results/custom)',
@@ -90,8 +87,6 @@ export function benchCommand(): Command {
 }
 
 const DEFAULT_PROFILE = 'quick'
-/** Configuration that is read if neither a profile, another configuration nor a whole grid is given. */
-const CONFIG_FILE = 'embed-kd.config.json'
 
 const profileList = Object.entries(profiles)
   .map(([name, { description }]) => `  ${name.padEnd(6)} ${description}`)
@@ -128,8 +123,7 @@ Examples:
   embed-kd bench --find-max-batch --memory-limit 4G --teacher vit-base-16 --student paper --steps 1
 `
 
-async function bench(given: BenchOptions): Promise<void> {
-  const options = withConfigFile(given)
+async function bench(options: BenchOptions): Promise<void> {
   if (options.schema) {
     process.stdout.write(`${JSON.stringify(sweepJsonSchema(), null, 2)}\n`)
     return
@@ -171,14 +165,6 @@ const givesLength = (options: BenchOptions): boolean =>
 /** Whether the command line is a grid of its own: it gives a length and no profile. */
 const isOwnGrid = (options: BenchOptions): boolean =>
   options.profile === undefined && givesLength(options)
-
-const withConfigFile = (options: BenchOptions): BenchOptions =>
-  options.profile === undefined &&
-  options.config === undefined &&
-  !isOwnGrid(options) &&
-  existsSync(CONFIG_FILE)
-    ? { ...options, config: CONFIG_FILE }
-    : options
 
 /** Returns the name of the directory of results. */
 const nameOf = (options: BenchOptions): string =>
