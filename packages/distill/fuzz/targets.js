@@ -16,7 +16,7 @@ import {
   loadHfTeacher,
 } from '../dist/node/index.js'
 import { readCheckpoint, writeCheckpoint } from '../dist/node/run/checkpoint.js'
-import { onnxFiles } from '../dist/node/teachers/onnx-file.js'
+import { readOnnxFile } from '../dist/node/teachers/onnx-file.js'
 
 const repository = (path) => new URL(`../../../${path}`, import.meta.url)
 const golden = (name) => readFileSync(repository(`golden/${name}`))
@@ -168,7 +168,7 @@ export const targets = {
         ),
       ),
     }),
-    read: (directory) => onnxFiles(join(directory, 'model.onnx')),
+    read: (directory) => readOnnxFile(join(directory, 'model.onnx')),
   },
   'hugging face configurations': {
     files: huggingFaceFiles,

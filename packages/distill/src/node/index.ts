@@ -50,14 +50,18 @@ export { describeHfTeacher, loadHfTeacher } from './teachers/hf.js'
 export {
   findTeacher,
   findTrainedTeacher,
-  type Teacher,
-  teachers,
+  isTrainedTeacher,
+  type NamedTeacher,
   teacherSpecs,
 } from './teachers/named.js'
+export { classOrder, reorderColumns } from './teachers/classes.js'
+export { type Encoder } from './teachers/encoder.js'
+export { checkTeacher, describeTeacher, type TeacherFacts } from './teachers/facts.js'
 export { openEncoder } from './teachers/open.js'
 export {
   resolveLocalTeacher,
   resolveTeacher,
+  shortTeacherName,
   teacherKinds,
   type ResolvedTeacher,
 } from './teachers/resolve.js'

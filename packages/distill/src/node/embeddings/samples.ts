@@ -99,7 +99,7 @@ export class SampleStore {
 
   /** Opens a file or its shards. @throws UserError if a file is damaged, of another kind, or a shard is missing. */
   static open(path: string): SampleStore {
-    const files = filesOf(path)
+    const files = embeddingFiles(path)
     const readers = files.map((file) => new SafetensorsReader(file))
     const [first] = readers
     if (readers.length === 1 && isPlain(first!))
@@ -245,16 +245,11 @@ function requireShapes(reader: SafetensorsReader, width: number): void {
   }
 }
 
-/** Returns the file, or all its shards. */
-function filesOf(path: string): string[] {
+/** Returns the file, or all its shards. @throws UserError if there is none, or a shard is missing. */
+export function embeddingFiles(path: string): string[] {
   if (existsSync(path)) return [path]
-  const stem = basename(path).replace(/\.safetensors$/, '')
   const directory = dirname(path)
-  const shards = existsSync(directory)
-    ? readdirSync(directory)
-        .filter((file) => file.startsWith(`${stem}-`) && /-\d{5}-of-\d{5}\.safetensors$/.test(file))
-        .sort()
-    : []
+  const shards = shardsOf(path)
   const total = Number(/-of-(\d{5})\./.exec(shards[0] ?? '')?.[1])
   if (shards.length === 0)
     throw new UserError(`there is no file ${path}, nor shards of it`, 'make it with embed-kd embed')
@@ -264,4 +259,14 @@ function filesOf(path: string): string[] {
       'make the others with embed-kd embed --shard',
     )
   return shards.map((file) => join(directory, file))
+}
+
+/** Returns the names of the shards of a file, if there are any. */
+export function shardsOf(path: string): string[] {
+  const stem = basename(path).replace(/\.safetensors$/, '')
+  const directory = dirname(path)
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .filter((file) => file.startsWith(`${stem}-`) && /-\d{5}-of-\d{5}\.safetensors$/.test(file))
+    .sort()
 }

@@ -8,7 +8,7 @@ import type { Dataset } from '../data/dataset.js'
 import { squareImages } from '../data/feed.js'
 import { writeJson } from '../files/output-file.js'
 import { saveHfTeacher } from '../teachers/hf-save.js'
-import { findTeacher } from '../teachers/named.js'
+import { findShape } from '../teachers/named.js'
 import { chanceAccuracy } from './distill.js'
 import { namesOf, openDataset, runSettings, withBackend, type RunOptions } from './options.js'
 import { runTraining, type RunResult } from './run.js'
@@ -106,7 +106,7 @@ export function trainTeacher(options: TrainTeacherOptions): Promise<TeacherSumma
 function modelOf(options: TrainTeacherOptions, dataset: Dataset): ClassifierConfig {
   const { size, channels } = squareImages(dataset)
   const { classes } = dataset
-  const shape = findTeacher(options.shape ?? 'trained-m').model({ channels, classes, size })
+  const shape = findShape(options.shape ?? 'trained-m').model({ channels, classes, size })
   const patchSize = options.patch ?? shape.patchSize
   const model: ClassifierConfig = {
     ...shape,

@@ -14,10 +14,12 @@ export interface Encoder {
   readonly pooling: string
   readonly width: number
   /** Number of classes it scores too; absent if it only embeds. */
-  readonly classes?: number
+  readonly classes?: number | undefined
   /** Names of those classes in the order of their scores; absent if they are not known. */
-  readonly classNames?: readonly string[]
+  readonly classNames?: readonly string[] | undefined
   readonly input: ModelInput
+  /** Number of weights, if it is known. */
+  readonly parameterCount?: number
   /**
    * Embeds images [count, channels, height, width], bytes of the shape it was opened for.
    * @throws UserError if an embedding is not finite.

@@ -3,6 +3,8 @@ import {
   embeddingWidth,
   embedGraph,
   hostTensor,
+  parameterCount,
+  vitParameters,
   type Backend,
   type ClassifierConfig,
   type DeviceBuffer,
@@ -67,6 +69,7 @@ export class GraphEncoder implements Encoder {
   readonly classes?: number
   readonly classNames?: readonly string[]
   readonly input: ModelInput
+  readonly parameterCount: number
   readonly #backend: Backend
   readonly #executable: Executable
   readonly #weights: Record<string, DeviceBuffer>
@@ -89,6 +92,7 @@ export class GraphEncoder implements Encoder {
     this.width = embeddingWidth(model)
     if ('classes' in model) this.classes = model.classes
     this.input = input
+    this.parameterCount = parameterCount(vitParameters(model))
     this.#backend = backend
     this.#executable = executable
     this.#weights = weights

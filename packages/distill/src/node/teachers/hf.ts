@@ -180,8 +180,8 @@ function withSize(model: ViTConfig, { height, width }: ModelInput, file: string)
   }
 }
 
-/** Class names in order. */
-function classNamesOf({ id2label = {} }: Readonly<Record<string, unknown>>): string[] {
+/** Returns the names of the classes in config.json in the order of their scores; none if it does not name them. */
+export function classNamesOf({ id2label = {} }: Readonly<Record<string, unknown>>): string[] {
   const labels = z.record(z.string(), z.string()).safeParse(id2label)
   if (!labels.success) return []
   return Object.keys(labels.data)

@@ -1,17 +1,21 @@
-// The teachers a trial can have, by name: small ones that the sweep itself trains on the data set, the published shapes
-// with random weights, which cost what the published models cost and teach nothing, and Hugging Face checkpoints.
-import { publishedViT, vitShapes, type ClassifierConfig, type ViTConfig } from '@embed-kd/core'
+// The teachers that a trial can have, by name: small ones that the sweep itself trains on the data set, the published shapes with
+// random weights, which cost what the published models cost and teach nothing, encoders of others, and files of embeddings.
+import {
+  guess,
+  publishedViT,
+  UserError,
+  type ClassifierConfig,
+  type ViTConfig,
+} from '@embed-kd/core'
 
-import { guess, UserError } from '@embed-kd/core'
-import { cachedModel, parseHubId } from './hf-hub.js'
-import { describeInput } from './hf-preprocessing.js'
+import { parseHubId } from './hf-hub.js'
 import { describeHfTeacher } from './hf.js'
-import { resolveLocalTeacher } from './resolve.js'
+import { resolveKnownTeacher, shapeNames, teacherPaths, type ResolvedTeacher } from './resolve.js'
 
-/** How a teacher is trained: supervised, AdamW, warm-up and cosine. */
+/** How a teacher is trained: supervised, with AdamW, warm-up and cosine. */
 export interface TeacherTraining {
   readonly epochs: number
-  /** Or the whole training split, where that is less. */
+  /** Images in a step; at most the whole training split. */
   readonly batch: number
   readonly learningRate: number
   readonly weightDecay: number
@@ -24,7 +28,7 @@ interface TeacherShape {
   readonly heads: number
 }
 
-/** What a teacher's model depends on of the data set. */
+/** The facts of a data set that a teacher's model depends on. */
 export interface TeacherData {
   readonly channels: number
   readonly classes: number
@@ -34,17 +38,39 @@ export interface TeacherData {
   readonly size: number
 }
 
-export interface Teacher {
+/**
+ * A teacher of a trial. Models that run in the training graph see the student's pixels; an encoder runs beside the graph, on images that
+ * are prepared as it wants them; of a file of embeddings nothing runs.
+ */
+export type NamedTeacher = GraphModel | ModelBeside | StoredTeacher
+
+interface GraphModel {
+  /** As a user names it. */
   readonly name: string
+  readonly place: 'graph'
   readonly kind: 'trained' | 'random' | 'pretrained'
   model(data: TeacherData): ViTConfig | ClassifierConfig
-  /** How the sweep makes it, of kind `trained`. */
+  /** How a sweep makes a teacher of kind `trained`. */
   readonly training?: TeacherTraining
-  /** Where its checkpoint is, of kind `pretrained`. */
+  /** Directory of the checkpoint of a teacher of kind `pretrained`. */
   readonly directory?: string
 }
 
-export interface TrainedTeacher extends Teacher {
+interface ModelBeside {
+  readonly name: string
+  readonly place: 'beside'
+  readonly kind: 'pretrained'
+  readonly source: Extract<ResolvedTeacher, { kind: 'onnx' | 'checkpoint' }>
+}
+
+interface StoredTeacher {
+  readonly name: string
+  readonly place: 'file'
+  readonly kind: 'embeddings'
+  readonly file: string
+}
+
+export interface TrainedTeacher extends GraphModel {
   readonly training: TeacherTraining
   model(data: TeacherData): ClassifierConfig
 }
@@ -53,12 +79,13 @@ const TRAINING: TeacherTraining = { epochs: 2, batch: 128, learningRate: 3e-3, w
 
 const trained = (name: string, shape: TeacherShape): TrainedTeacher => ({
   name,
+  place: 'graph',
   kind: 'trained',
   training: TRAINING,
   model({ channels, classes, size }) {
     const { patch, width, layers, heads } = shape
     return {
-      // Resized up to whole patches where the images are not.
+      // Images that are not whole patches are resized up to them.
       imageSize: Math.ceil(size / patch) * patch,
       patchSize: patch,
       channels,
@@ -79,30 +106,39 @@ const trainedTeachers: readonly TrainedTeacher[] = [
   trained('trained-m', { patch: 14, width: 128, layers: 4, heads: 4 }),
 ]
 
-const publishedTeachers: readonly Teacher[] = Object.keys(vitShapes).flatMap((shape) =>
-  [16, 32].map((patch): Teacher => {
-    const name = `${shape}-${patch}`
-    return {
-      name,
-      kind: 'random',
-      model: ({ classes }) => ({ ...publishedViT(name)!, classes }),
-    }
-  }),
-)
+const publishedTeachers: readonly GraphModel[] = shapeNames.map((name) => ({
+  name,
+  place: 'graph',
+  kind: 'random',
+  model: ({ classes }) => ({ ...publishedViT(name)!, classes }),
+}))
 
-export const teachers: readonly Teacher[] = [...trainedTeachers, ...publishedTeachers]
+/** Teachers that have a name of their own. */
+const teachers: readonly GraphModel[] = [...trainedTeachers, ...publishedTeachers]
 
-/** What `findTeacher` understands, for help texts. */
+/** Whether a teacher is one that a sweep trains. */
+export const isTrainedTeacher = (name: string): boolean =>
+  trainedTeachers.some((candidate) => candidate.name === name)
+
+/** What a sweep takes as a teacher, for help texts. */
 export const teacherSpecs: readonly string[] = [
-  ...teachers.map(({ name }) => name),
-  'the directory of a checkpoint',
-  'namespace/name on the hub',
+  ...trainedTeachers.map(({ name }) => name),
+  ...shapeNames,
+  ...teacherPaths,
 ]
 
-/**
- * A teacher the sweep trains.
- * @throws UserError where there is none of that name.
- */
+/** Returns a teacher that has a name of its own, as a shape. @throws UserError if there is none of that name. */
+export function findShape(name: string): GraphModel {
+  const teacher = teachers.find((candidate) => candidate.name === name)
+  if (teacher) return teacher
+  const names = teachers.map((known) => known.name)
+  throw new UserError(
+    `there is no shape "${name}"`,
+    `${guess(name, names)}choose one of ${names.join(', ')}`,
+  )
+}
+
+/** Returns a teacher that a sweep trains. @throws UserError if there is none of that name. */
 export function findTrainedTeacher(name: string): TrainedTeacher {
   const teacher = trainedTeachers.find((candidate) => candidate.name === name)
   if (!teacher)
@@ -114,44 +150,43 @@ export function findTrainedTeacher(name: string): TrainedTeacher {
 }
 
 /**
- * A teacher that runs in the graph of a trial: one of the table, a checkpoint, or a model of the hub that is in the cache.
- * @throws UserError if there is none of that name, or it cannot be part of a graph.
+ * Finds the teacher of a trial on this machine. Models on the hub are looked for in its cache, where `resolveTeacher` puts them.
+ * @throws UserError if there is none of that name.
  */
-export function findTeacher(name: string): Teacher {
+export function findTeacher(name: string): NamedTeacher {
   const teacher = teachers.find((candidate) => candidate.name === name)
   if (teacher) return teacher
-  const hub = parseHubId(name)
-  const found = resolveLocalTeacher(name)
-  const directory = found?.kind === 'checkpoint' ? found.directory : hub && cachedModel(hub)
-  if (directory !== undefined) return pretrained(name, directory)
-  if (found)
-    throw new UserError(
-      `${name} is ${found.kind === 'onnx' ? 'an ONNX model' : 'a file of embeddings'}, which cannot be part of a trial's graph`,
-      found.kind === 'onnx'
-        ? 'give a checkpoint with safetensors, or embed with the ONNX model by embed-kd embed'
-        : 'give the file to embed-kd distill with --embeddings',
-    )
+  const found = resolveKnownTeacher(name)
+  switch (found?.kind) {
+    case 'checkpoint':
+      return pretrained(name, found)
+    case 'onnx':
+      return { name, place: 'beside', kind: 'pretrained', source: found }
+    case 'embeddings':
+      return { name, place: 'file', kind: 'embeddings', file: found.file }
+  }
   throw new UserError(
-    hub
+    parseHubId(name)
       ? `the teacher ${name} is neither here nor in the hub's cache`
       : `unknown teacher "${name}"`,
     `${guess(name, teacherSpecs)}choose one of ${teacherSpecs.join(', ')}`,
   )
 }
 
-function pretrained(name: string, directory: string): Teacher {
+/** A checkpoint runs in the graph if the graph can prepare its images: by bilinear resizing of the student's pixels. */
+function pretrained(
+  name: string,
+  source: Extract<ResolvedTeacher, { kind: 'checkpoint' }>,
+): NamedTeacher {
+  const { directory } = source
   const { model, input } = describeHfTeacher(directory)
-  // A trial's teacher sees the student's pixels, resized in the graph.
   const differs =
     input.fit !== 'resize' ||
     input.shorterSide !== undefined ||
     input.stretchedTo !== undefined ||
     input.flippedChannels ||
     (input.interpolation ?? 'bilinear') !== 'bilinear'
-  if (differs)
-    throw new UserError(
-      `${directory} prepares its images otherwise than by bilinear resizing (${describeInput(input)}), which a sweep does not`,
-      'use embed-kd distill, which gives each teacher its own preprocessing',
-    )
-  return { name, kind: 'pretrained', directory, model: () => model }
+  return differs
+    ? { name, place: 'beside', kind: 'pretrained', source }
+    : { name, place: 'graph', kind: 'pretrained', directory, model: () => model }
 }

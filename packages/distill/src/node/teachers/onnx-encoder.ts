@@ -16,6 +16,7 @@ import {
   type Encoder,
   type EncoderOptions,
 } from './encoder.js'
+import { classNamesOf } from './hf.js'
 import { readHfJson } from './hf-json.js'
 import {
   describeInput,
@@ -24,10 +25,12 @@ import {
   resizedInput,
   type Preprocessing,
 } from './hf-preprocessing.js'
-import { onnxFiles } from './onnx-file.js'
+import { readOnnxFile } from './onnx-file.js'
 import {
   chooseOutput,
   findImageInput,
+  findScores,
+  floatsOf,
   imageTensor,
   poolResult,
   type ChosenOutput,
@@ -40,30 +43,41 @@ interface Parts {
   readonly session: InferenceSession
   readonly image: ImageInput
   readonly output: ChosenOutput
+  /** Name of the output with the scores of classes, if there is one. */
+  readonly scores?: string
+  readonly temperature: number
 }
+
+type Facts = Pick<Encoder, 'name' | 'digest' | 'input' | 'parameterCount'>
 
 export class OnnxEncoder implements Encoder {
   readonly name: string
   readonly digest: string
   readonly pooling: string
   readonly input: ModelInput
+  readonly parameterCount?: number
   readonly #parts: Parts
   readonly #write: InputWriter
+  readonly #classNames: readonly string[]
   #width = 0
+  #classes: number | undefined
   /** Number of images in one run. */
   #batch: number
   /** Whether runs have that many images always. */
   #fixed: boolean
 
   private constructor(
-    facts: Pick<Encoder, 'name' | 'digest' | 'input'>,
+    facts: Facts,
     parts: Parts,
     batch: number,
     write: InputWriter,
+    classNames: readonly string[],
   ) {
     this.name = facts.name
     this.digest = facts.digest
     this.input = facts.input
+    if (facts.parameterCount !== undefined) this.parameterCount = facts.parameterCount
+    this.#classNames = classNames
     this.pooling = parts.output.description
     this.#parts = parts
     this.#write = write
@@ -75,9 +89,18 @@ export class OnnxEncoder implements Encoder {
     return this.#width
   }
 
+  get classes(): number | undefined {
+    return this.#classes
+  }
+
+  /** Names that config.json gives; undefined if it does not name as many classes as the model scores. */
+  get classNames(): readonly string[] | undefined {
+    return this.#classNames.length === this.#classes ? this.#classNames : undefined
+  }
+
   /** @throws UserError if the file is no image encoder, or more than one output could be meant. */
-  static async open(file: string, options: EncoderOptions): Promise<OnnxEncoder> {
-    const files = onnxFiles(file)
+  static async open(file: string, options: Omit<EncoderOptions, 'backend'>): Promise<OnnxEncoder> {
+    const { files, parameterCount } = readOnnxFile(file)
     const { loadOrt } = await import('@embed-kd/backend-ort')
     const ort = await loadOrt()
     let session: InferenceSession
@@ -98,9 +121,11 @@ export class OnnxEncoder implements Encoder {
       const output = chooseOutput(file, session, options)
       const { input, description } = readInput(file, image, options)
       const write = inputWriterOf(file, options.source, input)
-      const facts = { name: file, digest: await digestFiles(files), input }
-      const parts = { ort, session, image, output }
-      const encoder = new OnnxEncoder(facts, parts, options.batch, write)
+      const facts = { name: file, digest: await digestFiles(files), input, parameterCount }
+      const scores = findScores(session)
+      const { temperature = 1, batch } = options
+      const parts = { ort, session, image, output, ...(scores ? { scores } : {}), temperature }
+      const encoder = new OnnxEncoder(facts, parts, batch, write, readClassNames(foldersOf(file)))
       await encoder.#probe(options.tell)
       options.tell?.(`preprocessing: ${description}`)
       return encoder
@@ -113,6 +138,8 @@ export class OnnxEncoder implements Encoder {
   async embed(pixels: Uint8Array, count: number): Promise<Embedded> {
     const { width } = this
     const embeddings = new Float32Array(count * width)
+    const classes = this.#classes
+    const probabilities = classes === undefined ? undefined : new Float32Array(count * classes)
     const imageBytes = pixels.length / Math.max(count, 1)
     const size = this.#imageSize
     for (let first = 0; first < count; first += this.#batch) {
@@ -123,9 +150,15 @@ export class OnnxEncoder implements Encoder {
       const result = await this.#run(images)
       if (result.rows !== rows || result.width !== width) throw this.#batchError(rows, result.dims)
       embeddings.set(result.embeddings.subarray(0, real * width), first * width)
+      probabilities?.set(
+        softmax(result.scores!.subarray(0, real * classes!), classes!, this.#parts.temperature),
+        first * classes!,
+      )
     }
     checkFinite(this.name, embeddings)
-    return { embeddings }
+    if (!probabilities) return { embeddings }
+    checkFinite(this.name, probabilities)
+    return { embeddings, probabilities }
   }
 
   async dispose(): Promise<void> {
@@ -138,17 +171,21 @@ export class OnnxEncoder implements Encoder {
   }
 
   async #run(images: Float32Array) {
-    const { ort, session, image, output } = this.#parts
+    const { ort, session, image, output, scores } = this.#parts
     const { height, width } = this.input
     const count = images.length / this.#imageSize
     const feed = imageTensor(ort, image, images, [count, height, width])
     try {
-      const results = await session.run({ [image.name]: feed }, [output.name])
+      const wanted = new Set([output.name, ...(scores === undefined ? [] : [scores])])
+      const results = await session.run({ [image.name]: feed }, [...wanted])
       const result = results[output.name]!
       const { dims } = result
       const pooled = poolResult(result, output, image.channelsLast)
-      result.dispose()
-      return { ...pooled, rows: dims[0] ?? 0, dims }
+      const scored = scores === undefined ? undefined : results[scores]!
+      const read = { ...pooled, rows: dims[0] ?? 0, dims }
+      const ofClasses = scored && { scores: floatsOf(scored), scoreDims: scored.dims }
+      for (const name of wanted) results[name]!.dispose()
+      return { ...read, ...ofClasses }
     } catch (error) {
       throw new UserError(
         `${this.name} fails on ${count === 1 ? 'an image' : `${count} images`} of ${height}x${width} (${oneLine(error)})`,
@@ -175,6 +212,11 @@ export class OnnxEncoder implements Encoder {
     const rows = 1 + rest.length
     if (first.rows !== rows) throw this.#batchError(rows, first.dims)
     this.#width = first.width
+    const { scoreDims } = first
+    if (scoreDims) {
+      if (scoreDims[0] !== rows) throw this.#batchError(rows, scoreDims, this.#parts.scores)
+      this.#classes = scoreDims[1]!
+    }
     checkFinite(this.name, first.embeddings)
     const alone = first.embeddings.subarray(0, first.width)
     // With a batch of one, the other image is a run of its own.
@@ -216,12 +258,25 @@ export class OnnxEncoder implements Encoder {
     return undefined
   }
 
-  #batchError(rows: number, dims: readonly number[]): UserError {
+  #batchError(rows: number, dims: readonly number[], output = this.#parts.output.name): UserError {
     return new UserError(
-      `${this.name}: the output ${this.#parts.output.name} [${dims.join(', ')}] of ${rows} image${rows === 1 ? '' : 's'} does not have the batch as its first axis`,
+      `${this.name}: the output ${output} [${dims.join(', ')}] of ${rows} image${rows === 1 ? '' : 's'} does not have the batch as its first axis`,
       'choose another output with --output, or export the model with the batch first',
     )
   }
+}
+
+/** Returns the probabilities [count, classes] of scores at a temperature. */
+function softmax(scores: Float32Array, classes: number, temperature: number): Float32Array {
+  const out = new Float32Array(scores.length)
+  for (let row = 0; row < scores.length; row += classes) {
+    const values = scores.subarray(row, row + classes)
+    const most = values.reduce((a, b) => Math.max(a, b))
+    const powers = Array.from(values, (value) => Math.exp((value - most) / temperature))
+    const sum = powers.reduce((a, b) => a + b)
+    powers.forEach((power, i) => (out[row + i] = power / sum))
+  }
+  return out
 }
 
 const distance = (a: Float32Array, b: Float32Array): number =>
@@ -232,13 +287,25 @@ const largest = (...rows: readonly Float32Array[]): number =>
 
 const oneLine = (error: unknown): string => messageOf(error).trim().replace(/\s+/g, ' ')
 
+/** Where the files of a model's configuration lie: beside the model, or in the folder above, as exports have it. */
+const foldersOf = (file: string): readonly string[] => [dirname(file), dirname(dirname(file))]
+
+/** Returns the names of the classes that config.json gives; none if nothing names them. */
+function readClassNames(folders: readonly string[]): readonly string[] {
+  const file = configurationOf(folders)
+  return file === undefined ? [] : classNamesOf(readHfJson(file, 'fix or remove the file'))
+}
+
+const configurationOf = (folders: readonly string[]): string | undefined =>
+  folders.map((folder) => join(folder, 'config.json')).find((path) => existsSync(path))
+
 /** How images are prepared: by the files beside the model, or in the folder above, as exports have it. */
 function readInput(
   file: string,
   { type, channels, height, width }: ImageInput,
-  { imageSize, source }: EncoderOptions,
+  { imageSize, source }: Pick<EncoderOptions, 'imageSize' | 'source'>,
 ): Preprocessing {
-  const folders = [dirname(file), dirname(dirname(file))]
+  const folders = foldersOf(file)
   const processor = folders.map(findProcessorFile).find((found) => found !== undefined)
   if (!processor)
     throw new UserError(
@@ -279,7 +346,7 @@ function readInput(
 
 /** The class that transformers takes for the model beside the file; a plain one if nothing tells. */
 function modelProcessor(folders: readonly string[]): string {
-  const file = folders.map((folder) => join(folder, 'config.json')).find((path) => existsSync(path))
+  const file = configurationOf(folders)
   const { model_type: type } = file ? readHfJson(file, 'fix or remove the file') : {}
   if (typeof type !== 'string') return 'ViTImageProcessor'
   return processorOfModel[type] ?? `${type} (a model without a known processor)`

@@ -122,6 +122,16 @@ export function chooseOutput(
   )
 }
 
+/** Name of the output with the scores of classes before any softmax, as transformers and this project call it. */
+const SCORES = 'logits'
+
+/** Returns the name of the output with the scores of classes [batch, classes]; undefined if the file has none. */
+export function findScores(session: InferenceSession): string | undefined {
+  const isScores = ({ name, type, shape }: Value) =>
+    name === SCORES && shape.length === 2 && embeddingTypes.some((candidate) => candidate === type)
+  return tensorsOf(session.outputMetadata).find(isScores)?.name
+}
+
 /** One vector for an image, one for each token, or one for each place of a map. Axes of one count as absent. */
 function kindOf({ shape }: Pick<Value, 'shape'>): 'vector' | 'tokens' | 'map' {
   const axes = shape.slice(1)
@@ -197,23 +207,21 @@ function toChannelsLast(images: Float32Array, channels: number, area: number): F
   return laid
 }
 
+/** Returns a copy of a result's values. */
+export function floatsOf({ data, type }: Tensor): Float32Array {
+  if (type !== 'float16') return Float32Array.from(data as Float32Array | Float64Array)
+  const { buffer, byteOffset, length } = data as Uint16Array
+  return Float32Array.from(new Uint16Array(buffer, byteOffset, length), fromFloat16)
+}
+
 /** Embeddings [count, width] of a result whose first axis is the batch. */
 export function poolResult(
-  { data, dims, type }: Tensor,
+  tensor: Tensor,
   { pooling }: ChosenOutput,
   channelsLast: boolean,
 ): { embeddings: Float32Array; width: number } {
-  const values =
-    type === 'float16'
-      ? Float32Array.from(
-          new Uint16Array(
-            (data as Uint16Array).buffer,
-            (data as Uint16Array).byteOffset,
-            data.length,
-          ),
-          fromFloat16,
-        )
-      : Float32Array.from(data as Float32Array | Float64Array)
+  const { dims } = tensor
+  const values = floatsOf(tensor)
   const [count = 0, ...axes] = dims
   const rest = axes.reduce((product, axis) => product * axis, 1)
   if (pooling === undefined) return { embeddings: values, width: rest }

@@ -5,8 +5,9 @@ import { basename, dirname, join } from 'node:path'
 
 import { guess, publishedViT, UserError, vitShapes } from '@embed-kd/core'
 
-import { SafetensorsReader } from '../files/safetensors-file.js'
-import { fetchModel, listDirectory, parseHubId, type FetchOptions } from './hf-hub.js'
+import { looksLikeEmbeddings } from '../embeddings/describe.js'
+import { shardsOf } from '../embeddings/samples.js'
+import { cachedModel, fetchModel, listDirectory, parseHubId, type FetchOptions } from './hf-hub.js'
 import { chooseModelFiles } from './model-files.js'
 
 export type ResolvedTeacher =
@@ -15,14 +16,21 @@ export type ResolvedTeacher =
   /** A directory with config.json and safetensors, downloaded if need be: also a student exported here. */
   | { readonly kind: 'checkpoint'; readonly directory: string }
   | { readonly kind: 'onnx'; readonly file: string }
-  /** A file that `embed-kd embed` wrote. */
+  /** A file of embeddings, such as `embed-kd embed` writes, or the name of its shards. */
   | { readonly kind: 'embeddings'; readonly file: string }
 
-const shapeNames = Object.keys(vitShapes).flatMap((shape) => [`${shape}-16`, `${shape}-32`])
+export const shapeNames = Object.keys(vitShapes).flatMap((shape) => [`${shape}-16`, `${shape}-32`])
 
-/** For help texts and remedies. */
-export const teacherKinds =
-  'a published shape such as vit-base-16, the directory of a checkpoint, an .onnx file, namespace/name on the Hugging Face Hub, or a file of embeddings'
+/** What can be given beside the names of teachers, for help texts and remedies. */
+export const teacherPaths = [
+  'the directory of a checkpoint',
+  'an .onnx file',
+  'a file of embeddings (.safetensors)',
+  'namespace/name on the Hugging Face Hub',
+] as const
+
+/** The same in a sentence. */
+export const teacherKinds = `a published shape such as vit-base-16, ${teacherPaths.slice(0, -1).join(', ')}, or ${teacherPaths.at(-1)}`
 
 /**
  * Finds a teacher by its name. What lies on disk goes first.
@@ -45,6 +53,27 @@ export async function resolveTeacher(
   return inDirectory(await fetchModel(hub, { ...options, ...rest }), onnxFile)
 }
 
+/** As resolveTeacher, without a network: undefined if nothing of that name is on disk or in the hub's cache. */
+export function resolveKnownTeacher(teacher: string): ResolvedTeacher | undefined {
+  const local = resolveLocalTeacher(teacher)
+  if (local) return local
+  const hub = parseHubId(teacher)
+  const directory = hub && cachedModel(hub)
+  if (directory === undefined) return undefined
+  return inDirectory(directory, hub?.file?.endsWith('.onnx') ? hub.file : undefined)
+}
+
+/**
+ * Returns the name of a teacher for records and reports: that of a repository on the hub, or the last part of a path. Paths of one
+ * machine say nothing on another.
+ */
+export function shortTeacherName(teacher: string): string {
+  const path = teacher.replace(/^hf:(\/\/)?/, '')
+  const hub = existsSync(path) ? undefined : parseHubId(path)
+  if (hub) return hub.revision === 'main' ? hub.name : `${hub.name}@${hub.revision}`
+  return basename(path.replace(/[\\/]+$/, ''))
+}
+
 /** As resolveTeacher, without the hub: undefined if nothing of that name is here. */
 export function resolveLocalTeacher(
   teacher: string,
@@ -55,6 +84,8 @@ export function resolveLocalTeacher(
   const found = statSync(path, { throwIfNoEntry: false })
   if (found?.isDirectory()) return inDirectory(path, onnxFile)
   if (found) return inFile(path)
+  if (path.endsWith('.safetensors') && shardsOf(path).length > 0)
+    return { kind: 'embeddings', file: path }
   if (publishedViT(path)) return { kind: 'shape', name: path }
   if (
     /^[./~]|\\|\.(onnx|safetensors)$|\/.*\/(?!.*huggingface)/.test(path) &&
@@ -79,12 +110,9 @@ function inDirectory(directory: string, onnxFile: string | undefined): ResolvedT
 function inFile(file: string): ResolvedTeacher {
   if (file.endsWith('.onnx')) return { kind: 'onnx', file }
   if (file.endsWith('.safetensors')) {
-    const reader = new SafetensorsReader(file)
-    const isEmbeddings = 'kind' in reader.metadata && 'teacher_digest' in reader.metadata
-    reader.close()
-    if (isEmbeddings) return { kind: 'embeddings', file }
     if (basename(file) === 'model.safetensors' && existsSync(join(dirname(file), 'config.json')))
       return { kind: 'checkpoint', directory: dirname(file) }
+    if (looksLikeEmbeddings(file)) return { kind: 'embeddings', file }
   }
   throw new UserError(
     /\.(bin|pt|pth|ckpt|pkl)$/.test(file)

@@ -13,7 +13,7 @@ import {
 } from '@embed-kd/core'
 
 import type { ChannelStatistics } from '../data/dataset.js'
-import type { Teacher, TeacherData } from './named.js'
+import type { NamedTeacher, TeacherData } from './named.js'
 import { classOrder } from './classes.js'
 import { loadHfTeacher } from './hf.js'
 
@@ -30,7 +30,7 @@ export type Tensors = Iterable<readonly [string, HostTensor]>
  * @param seen normalisation of the images in the graph.
  */
 export function teacherWeights(
-  teacher: Teacher,
+  teacher: Extract<NamedTeacher, { place: 'graph' }>,
   data: TeacherData,
   file: string | undefined,
   seen: ChannelStatistics,

@@ -1,0 +1,164 @@
+// What is known of a trial's teacher before anything runs: its sizes, its digest, and whether a method can use it.
+import {
+  embeddingWidth,
+  methodDefinition,
+  methodName,
+  parameterCount,
+  UserError,
+  vitParameters,
+  type ClassifierConfig,
+  type ViTConfig,
+} from '@embed-kd/core'
+
+import type { Augmentation } from '../../images/augment.js'
+import type { MethodChoice } from '../../training/teacher.js'
+import { squareImages } from '../data/feed.js'
+import type { Dataset } from '../data/dataset.js'
+import { describeEmbeddings } from '../embeddings/describe.js'
+import { describeAugmentation } from '../embeddings/metadata.js'
+import { digestFiles } from './checkpoint.js'
+import { classOrder } from './classes.js'
+import { describeHfTeacher } from './hf.js'
+import type { NamedTeacher } from './named.js'
+import { shortTeacherName } from './resolve.js'
+
+export interface TeacherFacts {
+  /** Name without the path, for records. */
+  readonly name: string
+  readonly kind: NamedTeacher['kind']
+  readonly place: NamedTeacher['place']
+  /** Width of the embeddings. */
+  readonly width: number
+  /** Model that runs in the training graph; absent if none does. */
+  readonly model?: ViTConfig | ClassifierConfig
+  /** Number of classes it scores; absent if it only embeds. */
+  readonly classes?: number
+  /** Names of those classes in the order of their scores, if they are known. */
+  readonly classNames?: readonly string[]
+  /** Height of the images it sees, in pixels. */
+  readonly imageSize?: number
+  /** Side of a patch, in pixels. */
+  readonly patch?: number
+  readonly parameterCount?: number
+  /** SHA-256 of its files; absent before a sweep has trained it, and for random weights. */
+  readonly digest?: string
+  /** Value that differs whenever the embedding of an image may differ. */
+  readonly identity: unknown
+  /** Contents of a file of embeddings. */
+  readonly stored?: { readonly kind: 'centroids' | 'samples'; readonly augmentation?: Augmentation }
+}
+
+/**
+ * Describes the teacher of a data set's trials. An ONNX model is opened and run on two images; nothing else runs.
+ * @param tell receives lines for the user, such as which preprocessing is used.
+ * @throws UserError if its files cannot be used, or belong to other data.
+ */
+export async function describeTeacher(
+  teacher: NamedTeacher,
+  dataset: Dataset,
+  tell?: (message: string) => void,
+): Promise<TeacherFacts> {
+  const { place, kind } = teacher
+  const name = shortTeacherName(teacher.name)
+  if (teacher.place === 'graph') {
+    const { channels, size } = squareImages(dataset)
+    const model = teacher.model({ channels, size, classes: dataset.classes })
+    const described =
+      teacher.directory === undefined ? undefined : describeHfTeacher(teacher.directory)
+    const digest = described && (await digestFiles(described.weightFiles))
+    return {
+      name,
+      kind,
+      place,
+      ...modelFacts(model),
+      model,
+      ...(described ? { classNames: described.classNames } : {}),
+      ...(digest === undefined ? {} : { digest }),
+      identity: { model, training: teacher.training, weights: digest },
+    }
+  }
+  if (teacher.place === 'file') {
+    const { width, digest, ...stored } = await describeEmbeddings(teacher.file, dataset)
+    return { name, kind, place, width, digest, identity: { embeddings: digest }, stored }
+  }
+  const { source } = teacher
+  if (source.kind === 'checkpoint') {
+    const { model, input, preprocessing, classNames, weightFiles } = describeHfTeacher(
+      source.directory,
+      { source: dataset },
+    )
+    tell?.(`${name}: preprocessing: ${preprocessing}`)
+    const digest = await digestFiles(weightFiles)
+    const identity = { model, input, weights: digest }
+    return { name, kind, place, ...modelFacts(model), classNames, digest, identity }
+  }
+  const { OnnxEncoder } = await import('./onnx-encoder.js')
+  const encoder = await OnnxEncoder.open(source.file, {
+    source: dataset,
+    batch: 2,
+    ...(tell
+      ? { tell: (line) => tell(line.startsWith(source.file) ? line : `${name}: ${line}`) }
+      : {}),
+  })
+  await encoder.dispose()
+  const { width, classes, classNames, input, digest, pooling } = encoder
+  return {
+    name,
+    kind,
+    place,
+    width,
+    ...(classes === undefined ? {} : { classes }),
+    ...(classNames ? { classNames } : {}),
+    imageSize: input.height,
+    ...(encoder.parameterCount === undefined ? {} : { parameterCount: encoder.parameterCount }),
+    digest,
+    identity: { input, pooling, model: digest },
+  }
+}
+
+const modelFacts = (model: ViTConfig | ClassifierConfig) => ({
+  width: embeddingWidth(model),
+  ...('classes' in model ? { classes: model.classes } : {}),
+  imageSize: model.imageSize,
+  patch: model.patchSize,
+  parameterCount: parameterCount(vitParameters(model)),
+})
+
+/** Checks that a method can learn from a teacher. @throws UserError that names what was found. */
+export function checkTeacher(
+  method: MethodChoice,
+  { name, classes, classNames, stored }: TeacherFacts,
+  dataset: Pick<Dataset, 'classes' | 'classNames'>,
+  augmentation: Augmentation,
+): void {
+  const { teacher: need, takes } = methodDefinition(method)
+  const who = methodName(method)
+  if (need === 'live' && stored)
+    throw new UserError(
+      `${who} needs a teacher that sees each batch, but ${name} is a file of embeddings`,
+      'give the teacher itself, or choose a method that takes embeddings, such as embed-kd or cached-kd',
+    )
+  if (stored && need !== 'none' && need !== stored.kind)
+    throw new UserError(
+      `${who} needs ${contents[need as 'centroids' | 'samples']}, but ${name} has ${contents[stored.kind]}`,
+      `make the file with embed-kd embed --kind ${need}, or choose ${stored.kind === 'samples' ? 'cached-kd' : 'embed-kd'}`,
+    )
+  const { augmentation: seen } = stored ?? {}
+  if (seen && need === 'samples' && JSON.stringify(seen) !== JSON.stringify(augmentation))
+    throw new UserError(
+      `${name} has embeddings of images with ${describeAugmentation(seen)}, but the trial has ${describeAugmentation(augmentation)}`,
+      'give the same --augment as the file was made with, or make another with embed-kd embed --augment',
+    )
+  if (takes !== 'probabilities') return
+  if (classes !== dataset.classes)
+    throw new UserError(
+      `${who} needs a teacher that scores the ${dataset.classes} classes of the data, ${name} scores ${classes ?? 'none'}`,
+      'choose another teacher, or another method',
+    )
+  classOrder(name, classNames, dataset.classNames)
+}
+
+const contents = {
+  centroids: 'an embedding for each class',
+  samples: 'an embedding for each image',
+}
