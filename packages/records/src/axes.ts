@@ -81,8 +81,9 @@ const probability = z
   .min(0, 'give a number from 0 to 0.99')
   .max(0.99, 'give a number from 0 to 0.99')
 
-const publishedDigest = ({ kind, digest }: z.output<typeof teacherSchema>) =>
-  kind === 'pretrained' ? digest : undefined
+/** Digest of what a user brought along; a sweep makes its own teachers anew. */
+const givenDigest = ({ kind, digest }: z.output<typeof teacherSchema>) =>
+  kind === 'pretrained' || kind === 'embeddings' ? digest : undefined
 
 /**
  * Returns the key of a hyperparameter. Values that were chosen by the same search are alike: methods that were tuned in the same
@@ -117,7 +118,7 @@ export const axes = {
     words: ({ name }) => `teacher ${name}`,
     // A sweep trains its own teachers; two of one name are the same teacher with other initial values.
     key: ({ teacher }) =>
-      teacher && [teacher.name, teacher.kind, teacher.imageSize, publishedDigest(teacher)],
+      teacher && [teacher.name, teacher.kind, teacher.imageSize, givenDigest(teacher)],
   }),
   student: axis({
     label: 'student',

@@ -72,6 +72,10 @@ const roofline = z
 const cost = z
   .strictObject({
     stepFlops: flops.describe('of the whole training step, as executed'),
+    withoutTeacher: z
+      .literal(true)
+      .optional()
+      .describe('true if a teacher ran beside the graph, whose work and memory are not counted'),
     recomputedFlops: flops
       .optional()
       .describe('the part of stepFlops that was spent on computing again instead of keeping'),

@@ -6,17 +6,19 @@ const count = z.int().positive()
 
 export const teacherSchema = z
   .strictObject({
-    name: text.describe('for example vit-base-16'),
+    name: text.describe('for example vit-base-16, or the name of a file without its path'),
     kind: z
-      .enum(['trained', 'random', 'pretrained'])
-      .describe('trained by the sweep itself, random weights (cost only), or published weights'),
-    parameterCount: count
+      .enum(['trained', 'random', 'pretrained', 'embeddings'])
+      .describe(
+        'trained by the sweep itself, random weights (cost only), a model that was brought along, or a file of embeddings',
+      ),
+    place: z
+      .literal('beside')
       .optional()
-      .describe('absent if the trial had a file of embeddings that does not tell'),
-    imageSize: count
-      .optional()
-      .describe('side of the square input, in pixels; absent as parameterCount'),
-    patch: count.optional().describe('side of a patch, in pixels; absent as parameterCount'),
+      .describe('beside: a live teacher runs beside the training graph; in the graph if absent'),
+    parameterCount: count.optional().describe('absent if unknown, as of a file of embeddings'),
+    imageSize: count.optional().describe('height of the input, in pixels; absent if unknown'),
+    patch: count.optional().describe('side of a patch, in pixels; absent if it has no patches'),
     embeddingWidth: count,
     accuracy: z
       .number()
@@ -24,7 +26,7 @@ export const teacherSchema = z
       .max(1)
       .optional()
       .describe('accuracy of the teacher alone, on the test split'),
-    digest: text.optional().describe("digest of the teacher's weights"),
+    digest: text.optional().describe("digest of the teacher's weights, model or embeddings"),
   })
   .describe('absent if the method needs no teacher')
 

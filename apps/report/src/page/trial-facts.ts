@@ -14,6 +14,26 @@ import {
 
 export type Facts = readonly (readonly [name: string, value: string | undefined])[]
 
+const KINDS = {
+  trained: 'trained by the sweep',
+  random: 'random weights',
+  pretrained: 'pretrained',
+  embeddings: 'file of embeddings',
+}
+
+function teacherWords({ name, kind, ...teacher }: NonNullable<BenchRecord['trial']['teacher']>) {
+  const { parameterCount, imageSize, patch, embeddingWidth, place } = teacher
+  return [
+    name,
+    KINDS[kind],
+    ...(parameterCount === undefined ? [] : [`${formatCount(parameterCount)} parameters`]),
+    ...(imageSize === undefined ? [] : [`${imageSize} px`]),
+    ...(patch === undefined ? [] : [`patch ${patch}`]),
+    `embeddings of ${embeddingWidth}`,
+    ...(place === undefined ? [] : [`${place} the training graph`]),
+  ].join(', ')
+}
+
 export function configurationFacts(record: BenchRecord): Facts {
   const { trial, id, benchmarkVersion, costOnly, lossScale } = record
   const { teacher, student, dataset } = trial
@@ -21,20 +41,7 @@ export function configurationFacts(record: BenchRecord): Facts {
     trial.epochs === undefined ? counted(trial.steps ?? 0, 'step') : counted(trial.epochs, 'epoch')
   return [
     ['Method, preset', `${methodName(trial.method)}, ${trial.preset}`],
-    [
-      'Teacher',
-      teacher &&
-        [
-          teacher.name,
-          `${teacher.kind} weights`,
-          teacher.parameterCount && `${formatCount(teacher.parameterCount)} parameters`,
-          teacher.imageSize && `${teacher.imageSize} px`,
-          teacher.patch && `patch ${teacher.patch}`,
-          `embeddings of ${teacher.embeddingWidth}`,
-        ]
-          .filter(Boolean)
-          .join(', '),
-    ],
+    ['Teacher', teacher && teacherWords(teacher)],
     [
       'Accuracy of the teacher',
       teacher?.accuracy === undefined ? undefined : formatPercent(teacher.accuracy),

@@ -17,8 +17,8 @@ export interface Circumstances {
   readonly startedAt: Date
   readonly wallSeconds: number
   readonly environment: Environment
-  /** Accuracy and digest of a trained teacher. */
-  readonly teacher?: { readonly accuracy: number; readonly digest: string }
+  /** Accuracy of the teacher and digest of a trained one. */
+  readonly teacher?: { readonly accuracy: number; readonly digest?: string }
   readonly embeddings?: EmbedResult
 }
 

@@ -7,7 +7,7 @@ import type { Report } from '@embed-kd/distill'
 import type { TrialResult } from '../trial/protocol.js'
 import { measureTrial } from '../trial/measure-trial.js'
 import type { JobLimits } from '../trial/run-job.js'
-import { planTrials, type PlannedTrial } from './plan.js'
+import { planTrials, widthOf, type PlannedTrial } from './plan.js'
 import type { Preparations } from './prepare.js'
 
 export interface Attempt {
@@ -103,6 +103,7 @@ export async function findMaxBatches(
           config: { ...config, batch },
           ...(teacherFile === undefined ? {} : { teacherFile }),
           ...(embeddingsFile === undefined ? {} : { embeddingsFile }),
+          ...widthOf(one),
         }
         const outcome = await measureTrial(job, { ...limits, plannedBytes }, report)
         if (outcome.status === 'ok') measured = outcome.output

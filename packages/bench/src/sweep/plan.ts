@@ -1,27 +1,36 @@
 // From configurations to a plan: each trial with its identity, its description for the record, and its work; and the
 // part of a plan that one shard runs. Nothing is measured here.
-import { embeddingWidth, parameterCount, studentSpecs, vitParameters } from '@embed-kd/core'
+import { parameterCount, studentSpecs } from '@embed-kd/core'
+import { parseAugmentation } from '@embed-kd/distill'
 import type { Trial } from '@embed-kd/records'
 
-import { resolveBackend, type ResolvedBackend } from '@embed-kd/distill/node'
-import type { Dataset } from '@embed-kd/distill/node'
-import { findTeacher, resolveTeacher, teachers } from '@embed-kd/distill/node'
-import { hashOf } from '@embed-kd/distill/node'
-import { describeHfTeacher, digestFiles } from '@embed-kd/distill/node'
+import {
+  checkTeacher,
+  describeTeacher,
+  findTeacher,
+  hashOf,
+  isNamed,
+  resolveBackend,
+  resolveTeacher,
+  squareImages,
+  type Dataset,
+  type ResolvedBackend,
+  type TeacherFacts,
+} from '@embed-kd/distill/node'
+import { methodOf } from '../axes/methods.js'
 import { givenAxes, optionOf } from '../axes/table.js'
 import {
   evaluatedImages,
   loadTrialData,
+  runsBeside,
   splitsOf,
   stepsPerEpoch,
-  teacherModelOf,
-  teacherOf,
   trainConfigOf,
   type DataFacts,
   type TrialConfig,
 } from '../trial/config.js'
 import { loadPlannedModules } from '../trial/planned-modules.js'
-import { squareImages } from '@embed-kd/distill/node'
+import type { TrialJob } from '../trial/protocol.js'
 import { assumeDataset, assumeTeacher } from './assume.js'
 import { trialWork, type TrialWork } from './work.js'
 
@@ -37,15 +46,21 @@ export interface PlannedTrial {
   readonly work: TrialWork
 }
 
+/** Returns the field of a job that tells the width of the teacher's embeddings. */
+export const widthOf = ({ data }: PlannedTrial): Pick<TrialJob, 'embeddingWidth'> =>
+  data.teacher ? { embeddingWidth: data.teacher.width } : {}
+
 export interface PlanOptions {
   /** Whether to assume the shapes of missing data and checkpoints. Such a plan is for estimates alone. */
   readonly assumeMissing?: boolean
+  /** Receives lines for the user, such as which preprocessing a teacher has. */
+  readonly tell?: (message: string) => void
 }
 
 /** @throws UserError or DatasetError if a trial is not possible. */
 export async function planTrials(
   given: readonly TrialConfig[],
-  { assumeMissing = false }: PlanOptions = {},
+  { assumeMissing = false, tell }: PlanOptions = {},
 ): Promise<PlannedTrial[]> {
   const backends = new Map<string, ResolvedBackend>()
   for (const spec of new Set(given.map(({ backend }) => backend)))
@@ -64,17 +79,28 @@ export async function planTrials(
         (assumeMissing && assumeDataset(config.dataset)) || (await loadTrialData(config)),
       )
   }
-  const digests = await checkpointDigests(configs)
+  const teachers = new Map<string, TeacherFacts>()
+  for (const config of configs) {
+    const { method, teacher, augment = 'none' } = config
+    if (teacher === undefined) continue
+    const key = teacherKey(config)
+    const dataset = datasets.get(dataKey(config))!
+    const facts = teachers.get(key) ?? (await factsOf(teacher, dataset, tell))
+    teachers.set(key, facts)
+    checkTeacher(methodOf(method), facts, dataset, parseAugmentation(augment))
+  }
   // Trials that differ in the seed alone have the same work, and tracing large graphs takes a while.
   const works = new Map<string, TrialWork>()
   return configs.map((config) => {
     const dataset = datasets.get(dataKey(config))!
     const splits = splitsOf(dataset, config)
     const { train, poolSize, test } = splits
+    const teacher = teachers.get(teacherKey(config))
     const data: DataFacts = {
       images: squareImages(dataset),
       classes: dataset.classes,
       trainImages: train.indices.length,
+      ...(teacher ? { teacher } : {}),
     }
     // Throws if a batch cannot be filled.
     stepsPerEpoch(config, data.trainImages)
@@ -83,45 +109,33 @@ export async function planTrials(
     const work = works.get(unseeded) ?? trialWork(config, data, evaluatedImages(splits, config))
     works.set(unseeded, work)
     const backend = backends.get(config.backend)!.name
-    const digest = digests.get(config.teacher)
-    const description = describe(config, data, dataset, { testImages, poolSize }, backend, digest)
-    return {
-      id: identityOf(config, data, dataset, backend, digest),
-      config,
-      description,
-      data,
-      work,
-    }
+    const description = describe(config, data, dataset, { testImages, poolSize }, backend)
+    return { id: identityOf(config, data, dataset, backend), config, description, data, work }
   })
 }
 
 const dataKey = ({ dataset, dataSize }: TrialConfig): string => JSON.stringify([dataset, dataSize])
 
-/** Returns the digest of the weights of each checkpoint, by the teacher's name. */
-async function checkpointDigests(
-  configs: readonly TrialConfig[],
-): Promise<Map<string | undefined, string>> {
-  const digests = new Map<string | undefined, string>()
-  for (const name of new Set(configs.map(({ teacher }) => teacher))) {
-    if (name === undefined) continue
-    // Models of the hub are downloaded once, before any trial looks for them in the cache.
-    if (!teachers.some((known) => known.name === name)) await resolveTeacher(name)
-    const { directory } = findTeacher(name)
-    if (directory !== undefined)
-      digests.set(name, await digestFiles(describeHfTeacher(directory).weightFiles))
-  }
-  return digests
+const teacherKey = (config: TrialConfig): string =>
+  JSON.stringify([config.teacher, dataKey(config)])
+
+async function factsOf(
+  name: string,
+  dataset: Dataset,
+  tell: PlanOptions['tell'],
+): Promise<TeacherFacts> {
+  // Models of the hub are downloaded once, before any trial looks for them in the cache.
+  if (!isNamed(name)) await resolveTeacher(name, tell ? { tell } : {})
+  return describeTeacher(findTeacher(name), dataset, tell)
 }
 
 /** Returns the identity of a trial. Paths are no part of the identity: the digests of the files there are. */
 function identityOf(
   config: TrialConfig,
-  data: DataFacts,
+  { teacher }: DataFacts,
   dataset: Dataset,
   backend: string,
-  weights: string | undefined,
 ): string {
-  const teacher = teacherOf(config)
   const whereAbsent = Object.fromEntries(
     givenAxes.flatMap((name) => {
       const { inIdentity } = optionOf(name)
@@ -135,11 +149,7 @@ function identityOf(
     ...(config.backendModule ? { backend, backendModule: config.backendModule.digest } : {}),
     methodModule: config.methodModule?.digest,
     dataset: dataset.digest,
-    teacher: teacher && {
-      model: teacherModelOf(teacher, data),
-      training: teacher.training,
-      weights,
-    },
+    teacher: teacher?.identity,
   })
 }
 
@@ -154,25 +164,24 @@ function describe(
   dataset: Dataset,
   { testImages, poolSize }: { readonly testImages: number; readonly poolSize?: number | undefined },
   backend: string,
-  weights: string | undefined,
 ): Trial {
   const { teacher: _name, ...axes } = config
   const trainConfig = trainConfigOf(config, data)
-  const teacher = teacherOf(config)
-  const model = teacher && teacherModelOf(teacher, data)
+  const { teacher } = data
   return {
     ...axes,
     backend,
-    ...(teacher && model
+    ...(teacher
       ? {
           teacher: {
             name: teacher.name,
             kind: teacher.kind,
-            parameterCount: parameterCount(vitParameters(model)),
-            imageSize: model.imageSize,
-            patch: model.patchSize,
-            embeddingWidth: embeddingWidth(model),
-            ...(weights === undefined ? {} : { digest: weights }),
+            ...(runsBeside(config) ? { place: 'beside' as const } : {}),
+            parameterCount: teacher.parameterCount,
+            imageSize: teacher.imageSize,
+            patch: teacher.patch,
+            embeddingWidth: teacher.width,
+            digest: teacher.digest,
           },
           kdWeight: trainConfig.settings.kdWeight,
         }

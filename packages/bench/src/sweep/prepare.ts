@@ -1,54 +1,71 @@
-// Trained teachers and their embeddings, which many trials share. They are made when a trial first needs them, in a child
-// process, and kept in the cache directory for later sweeps.
-import { existsSync } from 'node:fs'
-import { basename } from 'node:path'
+// Trained teachers, embeddings and the accuracy of teachers, which many trials share. They are made when a trial first needs them, in
+// a child process, and kept in the cache directory for later sweeps.
+import { existsSync, readFileSync } from 'node:fs'
 
-import { SafetensorsReader } from '@embed-kd/distill/node'
-import { cachedFile, digestOf } from '@embed-kd/distill/node'
-import { embeddingCost, TIMED_IMAGES } from '../trial/embed-teacher.js'
+import { UserError } from '@embed-kd/core'
+import type { Report } from '@embed-kd/distill'
+import { cachedFile, digestOf, SafetensorsReader, writeJson } from '@embed-kd/distill/node'
+import { z } from 'zod'
+
 import {
-  epochsOf,
+  augmentedOf,
   holdsOut,
+  isCostOnly,
   storedSignalOf,
-  teacherModelOf,
   teacherOf,
   type DataChoice,
-  type DataFacts,
   type TrialConfig,
 } from '../trial/config.js'
-import type { Report } from '@embed-kd/distill'
-import type { EmbedJob, EmbedResult, JobKind, Jobs } from '../trial/protocol.js'
+import { embeddingCost, TIMED_IMAGES } from '../trial/embed-teacher.js'
+import type { EmbedResult, JobKind, Jobs } from '../trial/protocol.js'
 import { runJob, type Failure, type JobLimits, type Outcome } from '../trial/run-job.js'
 import type { PlannedTrial } from './plan.js'
 import { embedWork, teacherWork, type WorkPart } from './work.js'
 
-const teacherFileOf = ({ config, description, data }: PlannedTrial, directory: string): string => {
-  const teacher = teacherOf(config)!
-  return cachedFile(directory, `teacher-${teacher.name}`, {
-    model: teacherModelOf(teacher, data),
-    training: teacher.training,
+const trainingOf = (config: TrialConfig) => {
+  const teacher = teacherOf(config)
+  return teacher?.place === 'graph' ? teacher.training : undefined
+}
+
+const teacherFileOf = (
+  { config, description, data: { teacher } }: PlannedTrial,
+  directory: string,
+): string =>
+  cachedFile(directory, `teacher-${teacher!.name}`, {
+    model: teacher!.model,
+    training: trainingOf(config),
     dataset: description.dataset.digest,
   })
-}
 
 /** Returns the file of a teacher's embeddings. Embeddings of random teachers are timed, not kept. */
 const embeddingsFileOf = (
-  { config, description, data }: PlannedTrial,
+  { config, description, data: { teacher, trainImages } }: PlannedTrial,
   what: 'centroids' | 'samples',
   directory: string,
-): string => {
-  const teacher = teacherOf(config)!
-  return cachedFile(directory, `${what}-${basename(teacher.name)}`, {
-    model: teacherModelOf(teacher, data),
-    training: teacher.training,
-    weights: description.teacher!.digest,
+): string =>
+  cachedFile(directory, `${what}-${teacher!.name}`, {
+    teacher: teacher!.identity,
     dataset: description.dataset.digest,
     backend: description.backend,
-    perClass: config.centroidImages,
     trainImages: config.trainImages,
     labelled: labelledOf(config),
-    augmented: what === 'samples' ? augmentedOf(config, data) : undefined,
+    perClass: config.centroidImages,
+    augmented: augmentedOf(config, trainImages),
   })
+
+/** Returns the file of a teacher's accuracy; undefined if nobody asks for it, or the teacher has no scores of these classes. */
+function accuracyFileOf(
+  { config, description, data: { teacher, classes } }: PlannedTrial,
+  directory: string,
+): string | undefined {
+  if (teacher?.kind !== 'pretrained' || teacher.classes !== classes || isCostOnly(config))
+    return undefined
+  const key = {
+    teacher: teacher.identity,
+    dataset: description.dataset.digest,
+    testImages: config.testImages,
+  }
+  return cachedFile(directory, `accuracy-${teacher.name}`, key).replace(/safetensors$/, 'json')
 }
 
 /** Returns what decides which images have labels; undefined if all have. */
@@ -63,21 +80,24 @@ export function missingPreparations(
   cacheDirectory: string,
 ): Map<string, readonly WorkPart[]> {
   const missing = new Map<string, readonly WorkPart[]>()
-  const teacher = teacherOf(trial.config)
-  if (teacher?.training) {
-    const file = teacherFileOf(trial, cacheDirectory)
-    if (!existsSync(file)) missing.set(file, teacherWork(teacher, trial.data))
+  const { config, data, description } = trial
+  const need = (file: string | undefined, work: () => readonly WorkPart[]) => {
+    if (file !== undefined && !existsSync(file)) missing.set(file, work())
   }
-  const what = storedSignalOf(trial.config)
-  if (teacher && what) {
-    const { trainImages, classes } = trial.data
-    const file = embeddingsFileOf(trial, what, cacheDirectory)
+  if (!data.teacher) return missing
+  const training = trainingOf(config)
+  if (training) need(teacherFileOf(trial, cacheDirectory), () => teacherWork(training, data))
+  const accuracyFile = accuracyFileOf(trial, cacheDirectory)
+  need(accuracyFile, () => embedWork(data, description.dataset.testSize))
+  const what = storedSignalOf(config)
+  if (what) {
+    const { trainImages, classes } = data
     const wanted =
       what === 'samples'
-        ? trainImages * (augmentedOf(trial.config, trial.data)?.views ?? 1)
-        : Math.min(trial.config.centroidImages! * classes, trainImages)
-    const images = teacher.kind === 'random' ? Math.min(wanted, TIMED_IMAGES) : wanted
-    if (!existsSync(file)) missing.set(file, embedWork(teacher, trial.data, images))
+        ? trainImages * (augmentedOf(config, trainImages)?.views ?? 1)
+        : Math.min(config.centroidImages! * classes, trainImages)
+    const images = data.teacher.kind === 'random' ? Math.min(wanted, TIMED_IMAGES) : wanted
+    need(embeddingsFileOf(trial, what, cacheDirectory), () => embedWork(data, images))
   }
   return missing
 }
@@ -86,8 +106,8 @@ export function missingPreparations(
 export interface Prepared {
   readonly teacherFile?: string
   readonly embeddingsFile?: string
-  /** Accuracy and digest of a trained teacher, for the record. */
-  readonly teacher?: { readonly accuracy: number; readonly digest: string }
+  /** Accuracy of the teacher and digest of a trained one, for the record. */
+  readonly teacher?: { readonly accuracy: number; readonly digest?: string }
   readonly embeddings?: EmbedResult
 }
 
@@ -114,21 +134,19 @@ export class Preparations {
 
   /** Makes the files that the trial needs and that are not there. A failure is remembered and not tried again. */
   async prepare(trial: PlannedTrial): Promise<Preparation> {
-    const teacher = teacherOf(trial.config)
-    if (!teacher) return { status: 'ok', output: {} }
-    const trained = teacher.kind === 'trained' ? await this.#teacher(trial) : undefined
-    if (trained && trained.status !== 'ok') return trained
+    if (!trial.data.teacher) return { status: 'ok', output: {} }
+    const made = trainingOf(trial.config) ? await this.#train(trial) : await this.#score(trial)
+    if (made.status !== 'ok') return made
     const stored = storedSignalOf(trial.config)
-    if (stored === undefined) return { status: 'ok', output: trained?.output ?? {} }
-    const embedded = await this.#embeddings(trial, stored, trained?.output.teacherFile)
+    if (stored === undefined) return made
+    const embedded = await this.#embed(trial, stored, made.output.teacherFile)
     if (embedded.status !== 'ok') return embedded
-    const { teacher: known } = trained?.output ?? {}
-    return { status: 'ok', output: { ...embedded.output, ...(known ? { teacher: known } : {}) } }
+    return { status: 'ok', output: { ...made.output, ...embedded.output } }
   }
 
-  #teacher(trial: PlannedTrial): Promise<Preparation> {
+  #train(trial: PlannedTrial): Promise<Preparation> {
     const { config, description } = trial
-    const { name } = teacherOf(config)!
+    const { name } = trial.data.teacher!
     const file = teacherFileOf(trial, this.#options.cacheDirectory)
     return this.#once(file, async () => {
       if (!existsSync(file)) {
@@ -143,19 +161,36 @@ export class Preparations {
     })
   }
 
-  #embeddings(
+  /** Finds the accuracy of a teacher that was brought along. Trials do not depend on it, so a failure leaves it out. */
+  async #score(trial: PlannedTrial): Promise<Preparation> {
+    const file = accuracyFileOf(trial, this.#options.cacheDirectory)
+    if (file === undefined) return { status: 'ok', output: {} }
+    return this.#once(file, async () => {
+      const { name } = trial.data.teacher!
+      if (!existsSync(file)) {
+        this.#options.onStart(`testing teacher ${name} on ${trial.description.dataset.name}`)
+        const made = await this.#run('score-teacher', { config: trial.config })
+        if (made.status === 'interrupted') return made
+        if (made.status !== 'ok') {
+          this.#options.onStart(`the accuracy of teacher ${name} stays unknown: ${made.reason}`)
+          return { status: 'ok', output: {} }
+        }
+        writeJson(file, made.output)
+      }
+      return { status: 'ok', output: { teacher: readAccuracy(file) } }
+    })
+  }
+
+  #embed(
     trial: PlannedTrial,
     what: 'centroids' | 'samples',
     teacherFile: string | undefined,
   ): Promise<Preparation> {
-    const { config, description, data } = trial
-    const { backend, centroidImages, trainImages } = config
-    const augmented = augmentedOf(config, data)
-    const { name, kind } = teacherOf(config)!
+    const { config, description } = trial
+    const { name, kind, digest } = trial.data.teacher!
     const file = embeddingsFileOf(trial, what, this.#options.cacheDirectory)
     return this.#once(file, async () => {
-      const teacherDigest =
-        teacherFile === undefined ? description.teacher!.digest : digestOf(teacherFile)
+      const teacherDigest = teacherFile === undefined ? digest : digestOf(teacherFile)
       const embeddings = existsSync(file) ? embeddingCost(file) : undefined
       // A teacher that was trained again has other embeddings.
       if (embeddings && metadataOf(file)['teacher_digest'] === teacherDigest)
@@ -165,14 +200,8 @@ export class Preparations {
       const verb = kind === 'random' ? 'timing the embedding of' : 'embedding'
       this.#options.onStart(`${verb} ${description.dataset.name} with ${name} (${what})`)
       const made = await this.#run('embed', {
-        ...dataOf(config),
-        backend,
-        teacher: name,
+        config,
         what,
-        ...(centroidImages === undefined ? {} : { perClass: centroidImages }),
-        ...(trainImages === undefined ? {} : { trainImages }),
-        ...(config.labels === undefined ? {} : { labelledFor: config }),
-        ...(augmented && what === 'samples' ? { augmented } : {}),
         ...(teacherFile === undefined ? {} : { teacherFile }),
         ...(teacherDigest === undefined ? {} : { teacherDigest }),
         ...kept,
@@ -195,12 +224,6 @@ export class Preparations {
   }
 }
 
-/** Returns the augmentation of stored embeddings, with a view of each image for every epoch; undefined if there is none. */
-const augmentedOf = (config: TrialConfig, { trainImages }: DataFacts): EmbedJob['augmented'] =>
-  config.augment === undefined
-    ? undefined
-    : { augment: config.augment, views: epochsOf(config, trainImages) }
-
 const dataOf = ({ dataset, dataSize }: TrialConfig): DataChoice => ({
   dataset,
   ...(dataSize === undefined ? {} : { dataSize }),
@@ -213,4 +236,13 @@ function metadataOf(file: string): Readonly<Record<string, string>> {
   const reader = new SafetensorsReader(file)
   reader.close()
   return reader.metadata
+}
+
+/** Reads the accuracy of a teacher. @throws UserError if the file is damaged. */
+function readAccuracy(file: string): { readonly accuracy: number } {
+  try {
+    return z.object({ accuracy: z.number() }).parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch {
+    throw new UserError(`${file} is not the accuracy of a teacher`, 'remove it and run again')
+  }
 }

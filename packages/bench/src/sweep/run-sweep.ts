@@ -9,7 +9,7 @@ import type { JobLimits } from '../trial/run-job.js'
 import { unavailableReason, probeBackends } from './availability.js'
 import { estimateTrials, SweepClock } from './clock.js'
 import { makeRecord, type TrialOutcome } from './make-record.js'
-import type { PlannedTrial } from './plan.js'
+import { widthOf, type PlannedTrial } from './plan.js'
 import { Preparations, type Prepared } from './prepare.js'
 import { describeResult } from './describe-result.js'
 import type { SweepListener } from './listener.js'
@@ -59,6 +59,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
         config: trial.config,
         ...(teacherFile === undefined ? {} : { teacherFile }),
         ...(embeddingsFile === undefined ? {} : { embeddingsFile }),
+        ...widthOf(trial),
       },
       {
         ...limits,

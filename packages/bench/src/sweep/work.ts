@@ -14,13 +14,13 @@ import {
 
 import {
   evaluatedEpochs,
-  teacherModelOf,
+  runsBeside,
   totalStepsOf,
   trainConfigOf,
   type DataFacts,
   type TrialConfig,
 } from '../trial/config.js'
-import type { Teacher } from '@embed-kd/distill/node'
+import type { TeacherFacts, TeacherTraining } from '@embed-kd/distill/node'
 
 /** Work of one run of a graph. */
 export interface Work {
@@ -68,6 +68,7 @@ export function trialWork(config: TrialConfig, data: DataFacts, evaluated: numbe
     const evaluations = evaluatedEpochs(config, data.trainImages, evaluated).length
     parts.push({ work, times: (evaluations * evaluated) / FORWARD_BATCH })
   }
+  if (runsBeside(config)) parts.push(...embedWork(data, steps * config.batch))
   return {
     parts,
     flops: parts.reduce((sum, { work, times }) => sum + work.flops * times, 0),
@@ -79,19 +80,33 @@ export function trialWork(config: TrialConfig, data: DataFacts, evaluated: numbe
 }
 
 /** Returns the work of training a teacher on the whole training split. */
-export function teacherWork(teacher: Teacher, data: DataFacts): readonly WorkPart[] {
-  const { epochs, batch } = teacher.training!
-  const model = teacherModelOf(teacher, data)
-  const forward = workOf(embedGraph(model, batch, data.images))
+export function teacherWork(
+  { epochs, batch }: TeacherTraining,
+  data: DataFacts,
+): readonly WorkPart[] {
+  const forward = workOf(embedGraph(data.teacher!.model!, batch, data.images))
   // Backward passes do twice the work of forward ones, as every matrix product has two gradients.
   const work = { flops: 3 * forward.flops, bytes: 3 * forward.bytes, nodes: 3 * forward.nodes }
   return [{ work, times: (epochs * data.trainImages) / batch }]
 }
 
-/** Returns the work of embedding so many images. */
-export function embedWork(teacher: Teacher, data: DataFacts, images: number): readonly WorkPart[] {
-  const graph = embedGraph(teacherModelOf(teacher, data), FORWARD_BATCH, data.images)
-  return [{ work: workOf(graph), times: images / FORWARD_BATCH }]
+/** Returns the work of embedding so many images with the teacher. */
+export function embedWork({ teacher, images: shape }: DataFacts, images: number): WorkPart[] {
+  const { model } = teacher!
+  const work = model
+    ? workOf(embedGraph(model, FORWARD_BATCH, shape))
+    : encoderWork(teacher!, shape.size)
+  return [{ work, times: images / FORWARD_BATCH }]
+}
+
+/** Side in pixels of the places of an image at which a model typically uses each of its weights once. */
+const TYPICAL_PATCH = 16
+
+/** Returns a guess at the work of a model whose graph is not known here. */
+function encoderWork({ parameterCount = 0, imageSize, patch }: TeacherFacts, size: number): Work {
+  const places = ((imageSize ?? size) / (patch ?? TYPICAL_PATCH)) ** 2
+  const flops = 2 * FORWARD_BATCH * parameterCount * Math.max(places, 1)
+  return { flops, bytes: 4 * parameterCount, nodes: 0 }
 }
 
 /** What large products lose against the roofline, and what memory and the runtime add: rough figures of CPUs. */

@@ -16,6 +16,8 @@ const handlers: Handlers = {
   'train-teacher': async (input, report) =>
     (await import('./train-teacher.js')).trainTeacher(input, report),
   embed: async (input, report) => (await import('./embed-teacher.js')).embed(input, report),
+  'score-teacher': async (input, report) =>
+    (await import('./score-teacher.js')).scoreTeacher(input, report),
   probe: async ({ backend }) => (await import('../measure/probe.js')).probe(backend),
 }
 

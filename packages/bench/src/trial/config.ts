@@ -1,25 +1,25 @@
 // What follows from a trial's configuration without running it: the data, the splits, the models, the training graph's
 // configuration. Which trials there are is decided in sweep/grid.ts.
 import {
-  embeddingWidth,
   UserError,
   type ClassifierConfig,
   type ImageShape,
   type TeacherSource,
   type TrainConfig,
-  type ViTConfig,
 } from '@embed-kd/core'
 import { studentModel, trainingConfig } from '@embed-kd/distill'
 import {
   findTeacher,
   firstImages,
+  firstOfEachClass,
   holdOut,
   loadDataset,
   shareOfEachClass,
   wholeSplit,
   type Dataset,
+  type NamedTeacher,
   type Subset,
-  type Teacher,
+  type TeacherFacts,
 } from '@embed-kd/distill/node'
 
 import type { TrialConfig } from '../axes/config.js'
@@ -39,6 +39,8 @@ export interface DataFacts {
   readonly images: ImageShape
   readonly classes: number
   readonly trainImages: number
+  /** Absent if the method has no teacher. */
+  readonly teacher?: TeacherFacts
 }
 
 /** Share of the training split on which preset `corrected` chooses its checkpoint; the paper's code uses the test split. */
@@ -81,6 +83,31 @@ export function splitsOf(dataset: Dataset, config: TrialConfig): TrialSplits {
 export const evaluatedImages = ({ test, validation }: TrialSplits, config: TrialConfig): number =>
   (validation?.indices.length ?? 0) + (config.purpose === 'search' ? 0 : test.indices.length)
 
+/** Returns the training images that are embedded for a trial: those with labels alone, so that centroids know no others. */
+export function embeddedImages(dataset: Dataset, config: TrialConfig): Subset {
+  const images =
+    config.labels === undefined
+      ? firstImages(wholeSplit(dataset, 'train'), config.trainImages)
+      : splitsOf(dataset, config).train
+  return config.centroidImages === undefined
+    ? images
+    : firstOfEachClass(images, config.centroidImages)
+}
+
+/**
+ * Returns the augmentation of stored embeddings, with a view of each image for every epoch; undefined if there is none.
+ * @param trainImages number of images that the student trains on.
+ */
+export function augmentedOf(
+  config: TrialConfig,
+  trainImages: number,
+): { readonly augment: string; readonly views: number } | undefined {
+  const { augment } = config
+  return augment === undefined || storedSignalOf(config) !== 'samples'
+    ? undefined
+    : { augment, views: epochsOf(config, trainImages) }
+}
+
 /** Returns the number of full batches of an epoch. @throws UserError if the training split does not fill one batch. */
 export function stepsPerEpoch({ batch }: TrialConfig, trainImages: number): number {
   if (batch > trainImages)
@@ -91,37 +118,20 @@ export function stepsPerEpoch({ batch }: TrialConfig, trainImages: number): numb
   return Math.floor(trainImages / batch)
 }
 
-export const teacherOf = ({ teacher }: TrialConfig): Teacher | undefined =>
+export const teacherOf = ({ teacher }: TrialConfig): NamedTeacher | undefined =>
   teacher === undefined ? undefined : findTeacher(teacher)
 
 /** Whether a trial measures time and memory alone: a teacher of random weights teaches nothing, and few steps learn nothing. */
 export const isCostOnly = (config: TrialConfig): boolean =>
   config.steps !== undefined || teacherOf(config)?.kind === 'random'
 
-export const teacherModelOf = (teacher: Teacher, { images, classes }: DataFacts) =>
-  teacher.model({ ...images, classes })
-
-/**
- * Returns the training graph's configuration.
- * @throws UserError if the method needs class scores and the teacher has none.
- */
+/** Returns the training graph's configuration. */
 export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig {
-  const { method } = config
-  const teacher = teacherOf(config)
-  const model = teacher && teacherModelOf(teacher, data)
-  const definition = methodOf(method)
-  const { takes } = definition
-  if (takes === 'probabilities' && !(model && 'classes' in model && model.classes === data.classes))
-    throw new UserError(
-      `${method} needs a teacher that scores the ${data.classes} classes of the data, ` +
-        `${config.teacher} scores ${model && 'classes' in model ? model.classes : 'none'}`,
-      'choose another teacher, or another method',
-    )
   const subject = {
-    method: definition,
+    method: methodOf(config.method),
     student: studentOf(config, data),
     images: data.images,
-    teacher: model && teacherSource(config, model),
+    teacher: data.teacher && teacherSource(config, data.teacher),
   }
   return trainingConfig(subject, config, totalStepsOf(config, data.trainImages))
 }
@@ -173,14 +183,21 @@ export function evaluatedEpochs(
   return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * epochs) / count))
 }
 
-function teacherSource({ method }: TrialConfig, model: ViTConfig): TeacherSource {
-  return methodOf(method).teacher === 'live'
+/** To the graph, the output of an encoder beside it is stored embeddings. */
+function teacherSource({ method }: TrialConfig, { model, width }: TeacherFacts): TeacherSource {
+  return methodOf(method).teacher === 'live' && model
     ? { kind: 'live', model }
-    : { kind: 'stored', width: embeddingWidth(model) }
+    : { kind: 'stored', width }
 }
 
+/** Whether an encoder runs beside the training graph, on each batch. */
+export const runsBeside = (config: TrialConfig): boolean =>
+  methodOf(config.method).teacher === 'live' && teacherOf(config)?.place === 'beside'
+
 /** Returns which embeddings must be computed before a trial: one of each class, one of each image, or none. */
-export const storedSignalOf = ({ method }: TrialConfig): 'centroids' | 'samples' | undefined => {
-  const { teacher } = methodOf(method)
-  return teacher === 'centroids' || teacher === 'samples' ? teacher : undefined
+export const storedSignalOf = (config: TrialConfig): 'centroids' | 'samples' | undefined => {
+  const { teacher } = methodOf(config.method)
+  return (teacher === 'centroids' || teacher === 'samples') && teacherOf(config)?.place !== 'file'
+    ? teacher
+    : undefined
 }

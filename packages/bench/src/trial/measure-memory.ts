@@ -6,10 +6,10 @@ import { Feed, openBackend } from '@embed-kd/distill/node'
 
 import { collectGarbage, ownMemory, resetPeak } from '../measure/memory.js'
 import { median } from '../measure/statistics.js'
-import { loadTrialData, splitsOf } from './config.js'
+import { loadTrialData, runsBeside, splitsOf } from './config.js'
 import { firstBatches, imageBatches, openTrainer } from './open-trainer.js'
 import type { MemoryResult, Opened, TrialJob } from './protocol.js'
-import { openTrialSignal } from './signals.js'
+import { augmentationOf, openTrialSignal } from './signals.js'
 
 /** Steps that are not counted: a runtime allocates its working memory in the first ones. */
 const WARMUP_STEPS = 2
@@ -30,12 +30,17 @@ export async function measureMemory(
   const dataset = await loadTrialData(config)
   const { train } = splitsOf(dataset, config)
   const feed = new Feed(dataset)
-  const signal = await openTrialSignal(job, feed, dataset)
-  const batch = imageBatches(feed, signal)(await firstBatches(train, config, signal).read(0))
+  const open = () => openTrialSignal(job, feed, dataset, backend)
+  // Stored embeddings are data, like the images. An encoder is part of what a step needs, so it is opened after the baseline.
+  const stored = runsBeside(config) ? undefined : await open()
+  const images = await firstBatches(train, config, stored ?? augmentationOf(config)).read(0)
+  const made = stored && imageBatches(feed, stored)(images)
   await runNothing(backend)
   collectGarbage()
   const baselineRssBytes = ownMemory().rssBytes
 
+  const signal = stored ?? (await open())
+  const batch = made ?? imageBatches(feed, signal)(images)
   const trainer = await openTrainer(backend, config, dataset, feed, signal, train.indices.length)
   const peaks: number[] = []
   let residentRssBytes = 0

@@ -41,7 +41,7 @@ export const AUGMENTATION_SEED = 0
 export const firstBatches = (
   subset: Subset,
   { batch: size, seed }: TrialConfig,
-  { augmentation }: Signal,
+  { augmentation }: Pick<Signal, 'augmentation'>,
 ): ReturnType<typeof trainingBatches> =>
   trainingBatches(subset, {
     size,

@@ -25,7 +25,7 @@ export async function profileTrial(job: TrialJob, report: Report): Promise<StepP
   const { train } = splitsOf(dataset, config)
   const feed = new Feed(dataset)
   report({ phase: 'compiling', done: 0, total: 1 })
-  const signal = await openTrialSignal(job, feed, dataset)
+  const signal = await openTrialSignal(job, feed, dataset, backend)
   const images = train.indices.length
   const trainer = await openTrainer(profiling, config, dataset, feed, signal, images)
   const imageBatch = imageBatches(feed, signal)

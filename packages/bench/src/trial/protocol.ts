@@ -14,6 +14,8 @@ export interface TrialJob {
   readonly teacherFile?: string
   /** Centroids or embeddings of each image, if the method uses them. */
   readonly embeddingsFile?: string
+  /** Width of the teacher's embeddings, of which random ones are drawn if the method uses embeddings and there is no file. */
+  readonly embeddingWidth?: number
 }
 
 /** The parts of a record that a trial's children measured. */
@@ -50,25 +52,26 @@ export interface TeacherResult {
   readonly seconds: number
 }
 
-/** Embedding of the training images with a teacher. */
-export interface EmbedJob extends DataChoice {
-  readonly backend: string
-  readonly teacher: string
+/** Embedding of the training images with the teacher of a trial. */
+export interface EmbedJob {
+  readonly config: TrialConfig
   /** Weights of a trained teacher. */
   readonly teacherFile?: string
   /** SHA-256 of the teacher's weights, for the metadata of the file. */
   readonly teacherDigest?: string
   readonly what: 'centroids' | 'samples'
-  /** Images of each class whose mean is a centroid; absent for samples. */
-  readonly perClass?: number
-  /** Augmentation of the images of samples, and the number of differently augmented views of each; plain images if absent. */
-  readonly augmented?: { readonly augment: string; readonly views: number }
-  /** Number of leading training images to embed; all if absent. */
-  readonly trainImages?: number
-  /** Trial whose labelled images alone are embedded; absent if all have labels. */
-  readonly labelledFor?: TrialConfig
   /** File that the embeddings are written to. Without a file, a few batches are timed and the rest is extrapolated. */
   readonly file?: string
+}
+
+/** Classification of the test images with the teacher of a trial. */
+export interface ScoreJob {
+  readonly config: TrialConfig
+}
+
+export interface ScoreResult {
+  /** Accuracy on the test images of the trial. */
+  readonly accuracy: number
 }
 
 export type EmbedResult = NonNullable<BenchRecord['embeddings']>
@@ -84,6 +87,7 @@ export interface Jobs {
   profile: { input: TrialJob; output: StepProfile }
   'train-teacher': { input: TeacherJob; output: TeacherResult }
   embed: { input: EmbedJob; output: EmbedResult }
+  'score-teacher': { input: ScoreJob; output: ScoreResult }
   probe: { input: ProbeJob; output: ProbeResult }
 }
 export type JobKind = keyof Jobs

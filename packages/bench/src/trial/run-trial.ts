@@ -25,6 +25,7 @@ import {
   evaluatedImages,
   isCostOnly,
   loadTrialData,
+  runsBeside,
   splitsOf,
   stepsPerEpoch,
   totalStepsOf,
@@ -70,7 +71,7 @@ export async function runTrial(
 
   report({ phase: 'compiling', done: 0, total: 1 })
   const trainImages = splits.train.indices.length
-  const signal = await openTrialSignal(job, feed, dataset)
+  const signal = await openTrialSignal(job, feed, dataset, backend)
   const trainer = await openTrainer(backend, config, dataset, feed, signal, trainImages)
   collectGarbage()
 
@@ -97,6 +98,7 @@ export async function runTrial(
   await backend.dispose()
 
   const stepCost = costOf(parts, backend.capabilities)
+  const withoutTeacher = runsBeside(config)
   const digest = createHash('sha256')
   for (const { graph } of parts) digest.update(print(graph))
   const time = summarizeTimes(times, config.batch)
@@ -109,9 +111,13 @@ export async function runTrial(
         trained?.epochSeconds ?? time.medianSeconds * stepsPerEpoch(config, trainImages),
       epochExtrapolated: trained?.epochSeconds === undefined,
     },
-    cost: stepCost,
+    cost: { ...stepCost, ...(withoutTeacher ? { withoutTeacher } : {}) },
     roofline: {
-      ...rooflineOf(stepCost.stepFlops / time.medianSeconds, before, after),
+      ...rooflineOf(
+        withoutTeacher ? undefined : stepCost.stepFlops / time.medianSeconds,
+        before,
+        after,
+      ),
       ...(dtype === 'float32' ? {} : { dtype }),
     },
     ...(joules === undefined
@@ -223,7 +229,7 @@ async function trainForAccuracy(bench: Bench, dataset: string): Promise<Trained>
 }
 
 function rooflineOf(
-  reached: number,
+  reached: number | undefined,
   before: Roofline,
   after: Roofline,
 ): NonNullable<TrialResult['roofline']> {
@@ -231,7 +237,9 @@ function rooflineOf(
     gemmFlopsPerSecondBefore: before.flopsPerSecond,
     gemmFlopsPerSecondAfter: after.flopsPerSecond,
     // The faster of the two: a disturbance while measuring it must not flatter the step.
-    share: reached / Math.max(before.flopsPerSecond, after.flopsPerSecond),
+    ...(reached === undefined
+      ? {}
+      : { share: reached / Math.max(before.flopsPerSecond, after.flopsPerSecond) }),
     noisy: isNoisy(before, after),
   }
 }

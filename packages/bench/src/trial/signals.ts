@@ -1,41 +1,74 @@
-// The teacher of a trial: the sweep's teachers in the training graph, files of their embeddings, or random embeddings if only
-// the cost is measured.
-import { embeddingWidth } from '@embed-kd/core'
+// The teacher of a trial: in the training graph, beside it, as a file of embeddings, or as random embeddings if only the cost is
+// measured.
+import { presets, type Backend } from '@embed-kd/core'
 import { parseAugmentation } from '@embed-kd/distill'
 import {
+  openEncoder,
   openSignal,
   randomSignal,
   teacherWeights,
   type Dataset,
+  type Encoder,
   type Feed,
   type Signal,
 } from '@embed-kd/distill/node'
 
 import { methodOf } from '../axes/methods.js'
-import { teacherOf } from './config.js'
+import { teacherOf, type TrialConfig } from './config.js'
 import type { TrialJob } from './protocol.js'
 
-/** Opens the teacher of a trial. @throws UserError if the embeddings are of other data. */
+/**
+ * Opens the teacher of a trial.
+ * @param backend runs a checkpoint that is beside the graph.
+ * @throws UserError if the embeddings are of other data.
+ */
 export async function openTrialSignal(
-  { config, teacherFile, embeddingsFile }: TrialJob,
+  { config, teacherFile, embeddingsFile, embeddingWidth }: TrialJob,
   { shape, input }: Feed,
   dataset: Dataset,
+  backend: Backend,
 ): Promise<Signal> {
   const { batch } = config
   const method = methodOf(config.method)
-  const augmentation = parseAugmentation(config.augment ?? 'none')
+  const { augmentation } = augmentationOf(config)
   const teacher = teacherOf(config)
   if (!teacher) return openSignal({ method, dataset, augmentation })
   const { classes, classNames } = dataset
-  // Classes count only if their scores are learnt from.
-  const scores = method.takes === 'probabilities'
-  const data = { ...shape, classes, ...(scores && classNames ? { classNames } : {}) }
-  const model = teacher.model(data)
-  if (method.teacher === 'live') {
-    const parameters = teacherWeights(teacher, data, teacherFile, input)
-    return openSignal({ method, dataset, augmentation, model: { model, parameters } })
+  const { teacher: need, takes } = method
+  if (need !== 'live') {
+    const embeddings = teacher.place === 'file' ? teacher.file : embeddingsFile
+    return embeddings === undefined
+      ? { ...randomSignal(method, { width: embeddingWidth!, classes, batch }), augmentation }
+      : openSignal({ method, dataset, augmentation, embeddings })
   }
-  return embeddingsFile === undefined
-    ? { ...randomSignal(method, { width: embeddingWidth(model), classes, batch }), augmentation }
-    : openSignal({ method, dataset, augmentation, embeddings: embeddingsFile })
+  if (teacher.place !== 'graph') {
+    const encoder = await openTrialEncoder(config, dataset, backend)
+    return openSignal({ method, dataset, augmentation, encoder })
+  }
+  // Names of classes count only if their scores are learnt from.
+  const named = takes === 'probabilities' && classNames ? { classNames } : {}
+  const data = { ...shape, classes, ...named }
+  const parameters = teacherWeights(teacher, data, teacherFile, input)
+  const model = { model: teacher.model(data), parameters }
+  return openSignal({ method, dataset, augmentation, model })
 }
+
+/** Returns the augmentation of a trial's images, as the loading of batches takes it. */
+export const augmentationOf = ({
+  augment = 'none',
+}: TrialConfig): Pick<Signal, 'augmentation'> => ({
+  augmentation: parseAugmentation(augment),
+})
+
+/** Opens the teacher of a trial as an encoder with its own preprocessing. @throws UserError if its files cannot be used. */
+export const openTrialEncoder = (
+  { teacher, batch, microBatch, preset }: TrialConfig,
+  dataset: Dataset,
+  backend: Backend,
+): Promise<Encoder> =>
+  openEncoder(teacher!, {
+    backend,
+    source: dataset,
+    batch: microBatch ?? batch,
+    temperature: presets[preset].temperature,
+  })

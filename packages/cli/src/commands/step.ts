@@ -21,6 +21,7 @@ import {
   parseGrids,
   planTrials,
   runJob,
+  widthOf,
 } from '@embed-kd/bench'
 import type { Report } from '@embed-kd/distill'
 import { addAxisOptions, type AxisValues } from './axis-options.js'
@@ -68,7 +69,7 @@ export function stepCommand(): Command {
 }
 
 const HELP = `
-All teachers have random weights here, since only time and memory are measured. No file is written.
+Published shapes and trained-s or -m have random weights here, since only time and memory are measured. No file is written.
 
 Examples:
   embed-kd step
@@ -76,6 +77,7 @@ Examples:
   embed-kd step --profile-ops
   embed-kd step --backend ort:cuda --precision mixed-float16 --batch 256
   embed-kd step --method teacher-kd --teacher vit-base-32 --batch 16 --samples 5
+  embed-kd step --method teacher-kd --teacher encoder.onnx --dataset images:photos --data-size 224
   embed-kd step --batch 1024 --micro-batch 64 --rematerialise blocks --samples 3
 `
 
@@ -86,7 +88,7 @@ async function step(options: StepOptions): Promise<void> {
   const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
   const display = new ProgressDisplay()
   const name = describeTrial(trial!.description)
-  const job = { config: trial!.config }
+  const job = { config: trial!.config, ...widthOf(trial!) }
   const limits = { ...limitsOf(options), plannedBytes: trial!.work.peakBytes, watchDevice: true }
   const report: Report = (progress) => display.update(progress)
   display.begin(name)
@@ -117,30 +119,42 @@ async function step(options: StepOptions): Promise<void> {
 
 function describe({ time, roofline, cost, memory, lossScale }: BenchRecord): string {
   const [low, high] = time!.interval95Seconds
-  const { planned, teacherFlops, studentFlops, recomputedFlops } = cost!
+  const { planned, teacherFlops, studentFlops, recomputedFlops, withoutTeacher } = cost!
   const split = planned!.peakSplit
   const rows = [
     ['step, median', formatSeconds(time!.medianSeconds)],
     ['  95 % interval', `${formatSeconds(low)} to ${formatSeconds(high)}`],
     ['  95th percentile', formatSeconds(time!.p95Seconds)],
     ['images', `${time!.imagesPerSecond.toFixed(1)} /s`],
-    ['work of a step', formatFlops(cost!.stepFlops)],
+    [
+      withoutTeacher ? 'work of a step without the teacher' : 'work of a step',
+      formatFlops(cost!.stepFlops),
+    ],
     ['  student', formatFlops(studentFlops!)],
     ...(teacherFlops === undefined ? [] : [['  teacher', formatFlops(teacherFlops)]]),
     ...(recomputedFlops === undefined
       ? []
       : [['  of that, recomputed', formatFlops(recomputedFlops)]]),
-    ['reached', `${formatFlops(cost!.stepFlops / time!.medianSeconds)}/s`],
+    ...(withoutTeacher
+      ? []
+      : [['reached', `${formatFlops(cost!.stepFlops / time!.medianSeconds)}/s`]]),
     [
       `  of ${roofline!.dtype ?? 'float32'} matrix products`,
       `${formatFlops(roofline!.gemmFlopsPerSecondBefore)}/s before, ${formatFlops(roofline!.gemmFlopsPerSecondAfter!)}/s after`,
     ],
-    [
-      '  share',
-      `${formatShare(roofline!.share!)}${roofline!.noisy ? ' (noisy: something else used the machine)' : ''}`,
-    ],
+    ...(roofline!.share === undefined
+      ? []
+      : [
+          [
+            '  share',
+            `${formatShare(roofline!.share)}${roofline!.noisy ? ' (noisy: something else used the machine)' : ''}`,
+          ],
+        ]),
     ...(lossScale ? [['loss scale', formatLossScale(lossScale)]] : []),
-    ['peak, planned', formatBytes(planned!.peakBytes)],
+    [
+      withoutTeacher ? 'peak, planned without the teacher' : 'peak, planned',
+      formatBytes(planned!.peakBytes),
+    ],
     ['  parameters', formatBytes(split.parametersBytes)],
     ['  optimizer', formatBytes(split.optimizerBytes)],
     ['  activations', formatBytes(split.activationsBytes)],

@@ -1,7 +1,7 @@
 // `embed-kd train-teacher`: trains a vision transformer on the data set itself, as a checkpoint that embed and distill take.
 import { join } from 'node:path'
 
-import { teachers, trainTeacher, type TrainTeacherOptions } from '@embed-kd/distill/node'
+import { teacherNames, trainTeacher, type TrainTeacherOptions } from '@embed-kd/distill/node'
 import { formatShare } from '@embed-kd/records/terminal'
 import { Command } from 'commander'
 
@@ -16,7 +16,7 @@ export const trainTeacherCommand = (): Command =>
       new Command('train-teacher')
         .option(
           '--shape <name>',
-          `model whose sizes are taken: ${teachers.map(({ name }) => name).join(', ')}`,
+          `model whose sizes are taken: ${teacherNames.join(', ')}`,
           'trained-m',
         )
         .option('--patch <pixels>', "side of a patch (default: the shape's)", count)

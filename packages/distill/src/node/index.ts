@@ -50,9 +50,11 @@ export { describeHfTeacher, loadHfTeacher } from './teachers/hf.js'
 export {
   findTeacher,
   findTrainedTeacher,
-  isTrainedTeacher,
+  isNamed,
   type NamedTeacher,
+  teacherNames,
   teacherSpecs,
+  type TeacherTraining,
 } from './teachers/named.js'
 export { classOrder, reorderColumns } from './teachers/classes.js'
 export { type Encoder } from './teachers/encoder.js'

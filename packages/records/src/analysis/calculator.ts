@@ -127,7 +127,7 @@ interface Sample {
 function sampleOf(configuration: Configuration): Sample | undefined {
   const seconds = summaryOf(configuration, stepSeconds)?.mean
   const planned = configuration.runs.find(({ cost }) => cost !== undefined)?.cost
-  if (seconds === undefined || planned === undefined) return undefined
+  if (seconds === undefined || planned === undefined || planned.withoutTeacher) return undefined
   const { stepFlops, teacherFlops = 0 } = planned
   const bytes = (
     summaryOf(configuration, devicePeakBytes) ?? summaryOf(configuration, hostPeakBytes)

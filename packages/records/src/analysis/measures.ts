@@ -145,6 +145,10 @@ export const deviceResidentBytes: Measure = {
   format: formatBytes,
 }
 
+/** Returns the cost of a step; undefined if it leaves out a teacher that ran beside the graph. */
+const wholeCost = ({ cost }: BenchRecord): BenchRecord['cost'] =>
+  cost?.withoutTeacher ? undefined : cost
+
 export const plannedPeakBytes: Measure = {
   id: 'plannedPeakBytes',
   label: 'planned peak memory, from the graph',
@@ -152,7 +156,7 @@ export const plannedPeakBytes: Measure = {
   unit: 'bytes',
   better: 'lower',
   exact: true,
-  of: ({ cost }) => cost?.planned?.peakBytes,
+  of: (record) => wholeCost(record)?.planned?.peakBytes,
   format: formatBytes,
 }
 
@@ -163,7 +167,7 @@ export const plannedResidentBytes: Measure = {
   unit: 'bytes',
   better: 'lower',
   exact: true,
-  of: ({ cost }) => cost?.planned?.residentBytes,
+  of: (record) => wholeCost(record)?.planned?.residentBytes,
   format: formatBytes,
 }
 
@@ -174,7 +178,7 @@ export const stepFlops: Measure = {
   unit: 'FLOP',
   better: 'lower',
   exact: true,
-  of: ({ cost }) => cost?.stepFlops,
+  of: (record) => wholeCost(record)?.stepFlops,
   format: formatFlops,
 }
 

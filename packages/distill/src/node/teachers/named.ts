@@ -116,25 +116,22 @@ const publishedTeachers: readonly GraphModel[] = shapeNames.map((name) => ({
 /** Teachers that have a name of their own. */
 const teachers: readonly GraphModel[] = [...trainedTeachers, ...publishedTeachers]
 
-/** Whether a teacher is one that a sweep trains. */
-export const isTrainedTeacher = (name: string): boolean =>
-  trainedTeachers.some((candidate) => candidate.name === name)
+/** Whether a teacher has a name of its own, so that nothing is looked for on disk or on the hub. */
+export const isNamed = (name: string): boolean => teacherNames.includes(name)
+
+/** Their names. */
+export const teacherNames: readonly string[] = teachers.map(({ name }) => name)
 
 /** What a sweep takes as a teacher, for help texts. */
-export const teacherSpecs: readonly string[] = [
-  ...trainedTeachers.map(({ name }) => name),
-  ...shapeNames,
-  ...teacherPaths,
-]
+export const teacherSpecs: readonly string[] = [...teacherNames, ...teacherPaths]
 
 /** Returns a teacher that has a name of its own, as a shape. @throws UserError if there is none of that name. */
 export function findShape(name: string): GraphModel {
   const teacher = teachers.find((candidate) => candidate.name === name)
   if (teacher) return teacher
-  const names = teachers.map((known) => known.name)
   throw new UserError(
     `there is no shape "${name}"`,
-    `${guess(name, names)}choose one of ${names.join(', ')}`,
+    `${guess(name, teacherNames)}choose one of ${teacherNames.join(', ')}`,
   )
 }
 
