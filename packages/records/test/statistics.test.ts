@@ -8,18 +8,7 @@ import {
   summarize,
   tQuantile,
 } from '../src/analysis/statistics.js'
-
-/** Standard normals from a fixed seed (mulberry32, Box and Muller). */
-function normals(seed: number): () => number {
-  let state = seed
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return (((mixed ^ (mixed >>> 14)) >>> 0) + 0.5) / 2 ** 32
-  }
-  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
-}
+import { normals } from './random.js'
 
 describe('means over runs', () => {
   test("carry Student's t interval", () => {

@@ -1,6 +1,9 @@
 // The statistics of the report: means over runs, ratios of paired runs and differences of accuracies, each with a 95 %
 // interval. Statistics of the steps inside one run come with the record and are not recomputed here.
 
+import type { SeedTest } from './paired-images.js'
+import { normalTail, quadratureP, quantileOf, studentTail } from './significance.js'
+
 export type Interval = readonly [low: number, high: number]
 
 /**
@@ -41,6 +44,12 @@ export interface Difference {
   readonly n: number
   readonly over?: Over
   readonly interval?: Interval
+  /** Standard error that the spread of the runs gives to the mean; 0 for a single run. */
+  readonly runError: number
+  /** Standard error that the sample of test images gives to the mean; 0 if it is unknown. */
+  readonly imageError: number
+  /** McNemar's test of each seed; absent if a record does not say which images were right. */
+  readonly seeds?: readonly SeedTest[]
 }
 
 /** One run on each side of a ratio, with the 95 % intervals over the steps inside each run if they are known. */
@@ -63,12 +72,12 @@ export function summarize(values: readonly number[], standardError = 0): Summary
 }
 
 /**
- * Returns the mean difference of paired shares with its interval. Both sides were tested on the same images, which
- * makes the binomial standard errors of the two conservative: records do not say which images were right.
+ * Returns the mean difference of paired shares with its interval over runs.
+ * @param imageError standard error that the sample of test images gives to the mean; it widens the interval in quadrature.
  */
 export function pairedDifference(
   pairs: readonly Pick<Pair, 'numerator' | 'denominator'>[],
-  standardError = 0,
+  imageError = 0,
 ): Difference | undefined {
   const n = pairs.length
   if (n === 0) return undefined
@@ -76,7 +85,20 @@ export function pairedDifference(
   const minuend = meanOf(pairs.map(({ numerator }) => numerator))
   const subtrahend = meanOf(pairs.map(({ denominator }) => denominator))
   const value = minuend - subtrahend
-  return { value, minuend, subtrahend, n, ...intervalAround(differences, value, standardError) }
+  const runError = n > 1 ? errorOfMean(differences, value) : 0
+  const around = intervalAround(differences, value, imageError)
+  return { value, minuend, subtrahend, n, runError, imageError, ...around }
+}
+
+/**
+ * Returns the two-sided p-value of no difference: McNemar's for a single seed whose images are known, else the level at
+ * which the interval just reaches 0. Undefined if the difference has no interval.
+ */
+export function pValueOf(difference: Difference): number | undefined {
+  const { value, n, runError, imageError, interval, seeds } = difference
+  if (n === 1 && seeds !== undefined) return seeds[0]!.p
+  if (interval === undefined) return undefined
+  return quadratureP(value, { error: runError, degrees: n - 1 }, imageError)
 }
 
 /**
@@ -190,20 +212,24 @@ export function median(values: readonly number[]): number {
 }
 
 function halfWidth(values: readonly number[], mean: number): number {
-  const n = values.length
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1)
-  return tQuantile(n - 1) * Math.sqrt(variance / n)
+  return tQuantile(values.length - 1) * errorOfMean(values, mean)
 }
 
-const T_975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
-const Z_975 = 1.959964
+function errorOfMean(values: readonly number[], mean: number): number {
+  const n = values.length
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1)
+  return Math.sqrt(variance / n)
+}
 
-/** Returns the 97.5 % quantile of Student's t: from a table up to ten degrees of freedom, beyond by an expansion (Cornish and Fisher). */
+const Z_975 = quantileOf(normalTail, 0.05)
+const quantiles = new Map<number, number>()
+
+/** Returns the 97.5 % quantile of Student's t. */
 export function tQuantile(degrees: number): number {
-  const listed = T_975[degrees - 1]
-  if (listed !== undefined) return listed
-  const z = Z_975
-  const first = (z ** 3 + z) / 4
-  const second = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96
-  return z + first / degrees + second / degrees ** 2
+  let known = quantiles.get(degrees)
+  if (known === undefined) {
+    known = quantileOf((t) => studentTail(t, degrees), 0.05)
+    quantiles.set(degrees, known)
+  }
+  return known
 }
