@@ -39,15 +39,16 @@ export {
 } from './trial-names.js'
 export { packResults, unpackResults } from './image-results.js'
 export { formatRecord, type ParsedRecords, parseRecords, RecordError } from './jsonl.js'
-export {
-  type Answer,
-  type Answers,
-  answersOf,
-  compare,
-  type Compared,
-  type Finding,
-  type Question,
-} from './analysis/answers.js'
+export { answersOf, compare } from './analysis/answers.js'
+export type {
+  Answer,
+  Answers,
+  Compared,
+  Finding,
+  Question,
+  Support,
+  Verdict,
+} from './analysis/finding.js'
 export {
   CALCULATED,
   type Calculator,
@@ -66,7 +67,7 @@ export {
   SINGLE_RUN_THRESHOLD,
 } from './analysis/changes.js'
 export {
-  differenceOf,
+  accuracyDifference,
   epochMeasure,
   finished,
   intervalOf,
@@ -141,6 +142,27 @@ export { firstStart, historiesOf, type History } from './analysis/history.js'
 export { methodSentences } from './analysis/method-words.js'
 export { PAPER, PAPER_METHODS } from './analysis/paper.js'
 export { type Content, type Payload, unpack } from './analysis/payload.js'
+export {
+  BASELINES,
+  type Baseline,
+  type Cell,
+  type MethodRow,
+  type MethodTable,
+  methodTablesOf,
+  type Test,
+} from './analysis/method-table.js'
+export {
+  formatP,
+  LEVEL,
+  METHOD_TABLE_NOTE,
+  methodsCsv,
+  methodTableText,
+  methodTableTitle,
+  sayAccuracy,
+  sayDifference,
+  sayP,
+  saySeeds,
+} from './analysis/method-table-text.js'
 export { type Recommendation, recommendationsOf } from './analysis/recommendations.js'
 export { costSetting, MATCHED_RULE, matchedSetting, timedSteps } from './analysis/setting.js'
 export { machineName, runtimeName, versionName } from './analysis/source.js'
@@ -155,6 +177,7 @@ export {
   type Ratio,
   ratioRange,
 } from './analysis/statistics.js'
+export { MARGIN } from './analysis/support.js'
 export { verdictOf } from './analysis/verdict.js'
 export { distinctRecords, RecordReader, REPORT_LIMIT, type SkippedLine } from './reader.js'
 export { renderReport, type ReportOptions } from './render.js'

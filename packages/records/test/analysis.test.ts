@@ -2,7 +2,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  accuracy,
   answersOf,
   type BenchRecord,
   breakEven,
@@ -10,7 +9,7 @@ import {
   changesBetween,
   comparisonsOf,
   configurationsOf,
-  differenceOf,
+  accuracyDifference,
   epochMeasure,
   epochSeconds,
   exhaustionOf,
@@ -100,7 +99,7 @@ describe('configurations', () => {
       over: 'runs',
     })
     // The seed decides the accuracy, so that repeating it shows nothing about other seeds.
-    expect(differenceOf(repeated!.embedKd, repeated!.teacherKd, accuracy)).toMatchObject({
+    expect(accuracyDifference(repeated!.embedKd, repeated!.teacherKd)).toMatchObject({
       n: 1,
       over: 'images',
     })
@@ -178,7 +177,7 @@ describe('answers', () => {
     )
     expect(Math.log(ratio.value)).toBeCloseTo(logs.reduce((a, b) => a + b) / 3, 9)
     expect(beside.map(({ measure }) => measure.id)).toEqual(['stepSeconds', 'stepFlops'])
-    expect(answers.time.support).toEqual({ level: 'supported', reasons: [] })
+    expect(answers.time.support).toMatchObject({ verdict: 'supported', reasons: [] })
     expect(cost!.comparison.embedKd.trial.teacher!.name).toBe('vit-large-16')
   })
 
@@ -232,7 +231,7 @@ describe('answers', () => {
     const costOnly = syntheticRecords({ teachers: ['vit-base-16'] })
     const { found, support } = answersIn(costOnly).answers.accuracy
     expect(found).toBeUndefined()
-    expect(support.level).toBe('unsupported')
+    expect(support.verdict).toBe('inconclusive')
     expect(support.reasons[0]).toMatch(/^Cost only/)
     expect(verdictOf(answersIn(costOnly))).toMatch(/^These records cannot say\. Cost only/)
   })
@@ -241,11 +240,11 @@ describe('answers', () => {
     const { accuracy, time, memory } = answersIn(
       syntheticRecords({ seeds: 1, teachers: ['vit-mini'] }),
     ).answers
-    expect(accuracy.support.level).toBe('unsupported')
+    expect(accuracy.support.verdict).toBe('inconclusive')
     expect(accuracy.support.reasons[0]).toMatch(/^One seed: chance alone/)
     expect(accuracy.found!.difference!.over).toBe('images')
     expect(time.found!.ratio.over).toBe('steps')
-    expect(time.support.level).toBe('limited')
+    expect(time.support.verdict).toBe('supported')
     expect(memory.found!.ratio.interval).toBeUndefined()
   })
 
@@ -255,8 +254,8 @@ describe('answers', () => {
       ...(record.roofline === undefined ? {} : { roofline: { ...record.roofline, noisy: true } }),
       warnings: ['another process used the GPU'],
     }))
-    const { level, reasons } = answersIn(noisy).answers.time.support
-    expect(level).toBe('limited')
+    const { verdict, reasons } = answersIn(noisy).answers.time.support
+    expect(verdict).toBe('supported')
     expect(reasons).toEqual([
       'Few timed steps: 5 of Embed-KD and 5 of Teacher-KD in a run.',
       'The benchmark warned: another process used the GPU.',

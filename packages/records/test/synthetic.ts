@@ -1,6 +1,12 @@
 // SYNTHETIC records for tests only. Their figures come from a crude cost model and a seeded generator: nothing here
 // was measured, and the machine's name says so wherever such a record is shown.
-import { SCHEMA_VERSION, type BenchRecord, type Method, type Preset } from '../src/index.js'
+import {
+  SCHEMA_VERSION,
+  type BenchRecord,
+  type Method,
+  packResults,
+  type Preset,
+} from '../src/index.js'
 
 interface TeacherShape {
   readonly name: string
@@ -63,6 +69,12 @@ export interface SyntheticSweep {
   /** Name of the machine and commit of the code; the machine is SYNTHETIC in any case. */
   readonly machine?: string
   readonly commit?: string
+  /** Shares of labels; absent for all. */
+  readonly labels?: readonly (number | undefined)[]
+  /** Adds the result of every test image. */
+  readonly testResults?: boolean
+  /** Points of accuracy that a method has above the others, as a share. */
+  readonly gains?: Readonly<Partial<Record<Method, number>>>
   /** Adds to every number that the generator starts from: other noise, as in a trial run again. */
   readonly noise?: number
 }
@@ -77,19 +89,21 @@ export function syntheticRecords(sweep: SyntheticSweep = {}): BenchRecord[] {
     backends = ['ort:cpu'],
     datasets = ['mnist'],
     presets = ['corrected'],
+    labels = [undefined],
   } = sweep
   const records: BenchRecord[] = []
   for (const backend of backends)
     for (const dataset of datasets)
       for (const preset of presets)
-        for (const batch of batches)
-          for (const method of methods)
-            for (const teacher of method === 'supervised' ? [undefined] : teachers)
-              for (let seed = 0; seed < seeds; seed++) {
-                const shape = TEACHERS.find(({ name }) => name === teacher)
-                const place = { backend, dataset, preset, batch, method, seed }
-                records.push(syntheticRecord(place, shape, sweep, records.length))
-              }
+        for (const share of labels)
+          for (const batch of batches)
+            for (const method of methods)
+              for (const teacher of method === 'supervised' ? [undefined] : teachers)
+                for (let seed = 0; seed < seeds; seed++) {
+                  const shape = TEACHERS.find(({ name }) => name === teacher)
+                  const place = { backend, dataset, preset, share, batch, method, seed }
+                  records.push(syntheticRecord(place, shape, sweep, records.length))
+                }
   return records
 }
 
@@ -97,6 +111,7 @@ interface Place {
   readonly backend: string
   readonly dataset: string
   readonly preset: Preset
+  readonly share: number | undefined
   readonly batch: number
   readonly method: Method
   readonly seed: number
@@ -111,13 +126,21 @@ const BACKEND_SPEED: Readonly<Record<string, number>> = {
 const STUDENT_PARAMETERS = 0.82e6
 const STUDENT_FLOPS = 3 * 0.12e9
 
+const TEST_IMAGES = 10_000
+
+/** Decides for each test image whether it is right: mostly by the image, which is as hard for all, and by chance. */
+function imagesRight(ability: number, random: () => number): boolean[] {
+  const image = generator(4711)
+  return Array.from({ length: TEST_IMAGES }, () => 0.7 * image() + 0.3 * random() < 0.85 * ability)
+}
+
 function syntheticRecord(
   place: Place,
   teacher: TeacherShape | undefined,
   sweep: SyntheticSweep,
   index: number,
 ): BenchRecord {
-  const { backend, dataset, preset, batch, method, seed } = place
+  const { backend, dataset, preset, share: labels, batch, method, seed } = place
   const random = generator(index * 7919 + 17 + (sweep.noise ?? 0))
   const jitter = (size: number) => 1 + size * (random() + random() - 1)
   const live = method === 'teacher-kd' || method === 'logit-kd'
@@ -161,8 +184,12 @@ function syntheticRecord(
   const oom = peakRssBytes > (sweep.memoryLimitBytes ?? Number.POSITIVE_INFINITY)
 
   const epochs = 4
-  const trainSize = 60_000
-  const final = 0.95 + (method === 'supervised' ? 0.012 : 0.017) + 0.006 * (random() - 0.5)
+  const poolSize = 60_000
+  const trainSize = Math.round(poolSize * (labels ?? 1))
+  const learnt = 0.95 + (method === 'supervised' ? 0.012 : 0.017) + 0.006 * (random() - 0.5)
+  const ability = learnt + (sweep.gains?.[method] ?? 0) + 0.12 * Math.log10(labels ?? 1)
+  const correct = sweep.testResults === true ? imagesRight(ability, random) : undefined
+  const final = correct ? correct.filter(Boolean).length / TEST_IMAGES : ability
   const lossAt = (progress: number) => 0.12 + 2.2 * Math.exp(-5 * progress) * jitter(0.08)
   const accuracyAt = (progress: number) => final * (1 - 0.35 * Math.exp(-6 * progress))
   const curves = {
@@ -208,7 +235,14 @@ function syntheticRecord(
         heads: 4,
         parameterCount: STUDENT_PARAMETERS,
       },
-      dataset: { name: dataset, classes: 10, trainSize, testSize: 10_000 },
+      dataset: {
+        name: dataset,
+        classes: 10,
+        trainSize,
+        ...(labels === undefined ? {} : { poolSize }),
+        testSize: TEST_IMAGES,
+      },
+      ...(labels === undefined ? {} : { labels }),
       batch,
       ...(costOnly ? { steps: 40 } : { epochs }),
       seed,
@@ -290,6 +324,11 @@ function syntheticRecord(
         }
       : {}),
     ...(costOnly ? {} : { curves, accuracy: final }),
+    ...(costOnly || correct === undefined
+      ? {}
+      : {
+          testResults: { dataset, images: TEST_IMAGES, correct: packResults(correct) },
+        }),
     graph: { digest: 'synthetic' },
   }
 }

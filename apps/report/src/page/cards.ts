@@ -10,6 +10,8 @@ import {
   formatRatio,
   PAPER,
   type Question,
+  type Support,
+  type Verdict,
 } from '@embed-kd/records'
 import { element } from './dom.js'
 import { differenceEvidence, ratioEvidence } from './evidence.js'
@@ -18,14 +20,20 @@ export function card(name: string, { question, found, support }: Answer): HTMLEl
   return element(
     'article',
     {
-      class: `card ${support.level}${found === undefined ? ' bare' : ''}`,
+      class: `card ${support.verdict}${found === undefined ? ' bare' : ''}`,
       'aria-label': name,
     },
     element('h3', {}, name),
     ...(found === undefined
       ? [element('p', { class: 'headline' }, element('span', { class: 'number' }, '–'))]
       : figure(question, found)),
-    verdict(support, found?.ratio.n ?? 0),
+    element(
+      'div',
+      { class: 'verdicts' },
+      verdictOf(support, found?.ratio.n ?? 0),
+      found?.withoutTeacher &&
+        verdictOf(found.withoutTeacher.support, found.withoutTeacher.difference.n),
+    ),
   )
 }
 
@@ -36,7 +44,7 @@ function figure(question: Question, found: Finding) {
     sentence(question, found),
     difference === undefined
       ? ratioEvidence(found)
-      : differenceEvidence(difference, PAPER.embedKd.accuracy - PAPER.teacherKd.accuracy),
+      : differenceEvidence(found, PAPER.embedKd.accuracy - PAPER.teacherKd.accuracy),
     element('p', { class: 'setting' }, across(found)),
   ]
 }
@@ -111,19 +119,24 @@ function sayRange([low, high]: readonly [number, number]): string {
   return `from ${formatRatio(1 / low)} more to ${formatRatio(high)} less`
 }
 
-const VERDICTS = {
-  supported: ['✓', 'Supported by'],
-  limited: ['◐', 'With reservations:'],
-  unsupported: ['✕', 'Not supported by'],
-} as const
+const VERDICTS: Readonly<Record<Verdict, readonly [sign: string, word: string]>> = {
+  supported: ['✓', 'Supported'],
+  refuted: ['✕', 'Refuted'],
+  inconclusive: ['◐', 'Inconclusive'],
+}
 
-function verdict({ level, reasons }: Answer['support'], pairs: number): HTMLElement {
-  const [sign, words] = VERDICTS[level]
-  const name = `${words} ${pairs === 0 ? 'these data' : counted(pairs, 'paired run')}`
+function verdictOf({ claim, verdict, reasons }: Support, pairs: number): HTMLElement {
+  const [sign, word] = VERDICTS[verdict]
+  const over = pairs === 0 ? '' : ` (${counted(pairs, 'paired run')})`
   return element(
     'div',
-    { class: 'verdict' },
-    element('p', {}, element('span', { 'aria-hidden': 'true' }, `${sign} `), name),
+    { class: `verdict ${verdict}` },
+    element(
+      'p',
+      {},
+      element('span', { 'aria-hidden': 'true' }, `${sign} `),
+      `${word}: ${claim}${over}`,
+    ),
     reasons.length === 0
       ? undefined
       : element('ul', {}, ...reasons.map((reason) => element('li', {}, reason))),

@@ -4,6 +4,9 @@ import {
   formatRatio,
   type Finding,
   type Interval,
+  MARGIN,
+  methodName,
+  PAPER_METHODS,
   ratioRange,
 } from '@embed-kd/records'
 import { element } from './dom.js'
@@ -67,30 +70,35 @@ function directed(value: number, interval: Interval | undefined, more: boolean) 
   return { value: 1 / value, interval: turned, text, range: turned && formatRange(turned) }
 }
 
-/** Draws a difference in accuracy on a linear scale around 0. */
+/** Draws the differences in accuracy on a linear scale around 0, with the margin that counts as equal. */
 export function differenceEvidence(
-  { value, interval }: NonNullable<Finding['difference']>,
+  { difference, withoutTeacher }: Finding,
   paper: number,
 ): HTMLElement {
   const say = (share: number) => {
     const digits = (share * 100).toFixed(2)
     return Number(digits) > 0 ? `+${digits}` : digits.replace('-', '−')
   }
+  const line = (label: string, { value, interval }: NonNullable<Finding['difference']>): Line => ({
+    kind: 'measured',
+    label,
+    value,
+    interval,
+    text: say(value),
+    range: interval && `${say(interval[0])} to ${say(interval[1])}`,
+  })
   const lines: Line[] = [
-    {
-      kind: 'measured',
-      label: 'Measured',
-      value,
-      interval,
-      text: say(value),
-      range: interval && `${say(interval[0])} to ${say(interval[1])}`,
-    },
+    line(`to ${methodName(PAPER_METHODS.replaced)}`, difference!),
+    ...(withoutTeacher
+      ? [line(`to ${methodName(PAPER_METHODS.without)}`, withoutTeacher.difference)]
+      : []),
     { kind: 'paper', label: 'Paper', value: paper, text: say(paper) },
   ]
-  const values = [0, ...lines.flatMap(({ value, interval = [] }) => [value, ...interval])]
+  const bounds = lines.flatMap(({ value, interval = [] }) => [value, ...interval])
+  const values = [-MARGIN, MARGIN, ...bounds]
   const low = Math.min(...values)
-  const span = Math.max(...values) - low || 1
-  return table(lines, 0, (value) => (value - low) / span, 'Percentage points')
+  const span = Math.max(...values) - low
+  return table(lines, 0, (value) => (value - low) / span, 'Percentage points', [-MARGIN, MARGIN])
 }
 
 function table(
@@ -98,6 +106,7 @@ function table(
   neutral: number,
   scale: (value: number) => number,
   unit: string,
+  margin?: Interval,
 ): HTMLElement {
   const place = (value: number) => `${4 + 92 * Math.min(1, Math.max(0, scale(value)))}%`
   const head = ['Quantity', 'On a scale', `${unit}, with 95 % interval`]
@@ -121,6 +130,12 @@ function table(
           element(
             'td',
             { class: 'track', 'aria-hidden': 'true' },
+            margin === undefined
+              ? undefined
+              : element('i', {
+                  class: 'margin',
+                  style: `left: ${place(margin[0])}; right: calc(100% - ${place(margin[1])})`,
+                }),
             element('i', { class: 'one', style: `left: ${place(neutral)}` }),
             interval === undefined
               ? undefined

@@ -21,6 +21,7 @@ import { button, element } from './dom.js'
 import { createFigures } from './figure-section.js'
 import { createFilterBar } from './filter-bar.js'
 import type { App } from './app.js'
+import { createMethods } from './methods.js'
 import { notes } from './notes.js'
 import { themeButton } from './theme.js'
 import { createTrials } from './trials.js'
@@ -29,11 +30,12 @@ import { createWhatIf } from './what-if.js'
 export function createReport(app: App): { node: HTMLElement; update: () => void } {
   const { content } = app
   const answers = createAnswers(app)
+  const methods = createMethods()
   const bar = createFilterBar(app)
   const figures = createFigures(app)
   const whatIf = createWhatIf()
   const trials = createTrials(app)
-  const parts = [bar, answers, figures, whatIf, trials]
+  const parts = [bar, answers, methods, figures, whatIf, trials]
   const main = element(
     'main',
     { id: 'main', tabindex: '-1' },
@@ -41,6 +43,7 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
     ...(content.before === undefined ? [] : [changesSection(app, content.before)]),
     answers.node,
     bar.node,
+    methods.node,
     figures.node,
     whatIf.node,
     trials.node,
@@ -65,6 +68,7 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
 
 const SECTIONS = [
   ['answers', 'Answers'],
+  ['methods', 'Methods'],
   ['figures', 'Figures'],
   ['what-if', 'What if'],
   ['trials', 'Trials'],

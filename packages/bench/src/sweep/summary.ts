@@ -7,7 +7,7 @@ import {
   varyingAxes,
   coversRuns,
   devicePeakBytes,
-  differenceOf,
+  accuracyDifference,
   exhaustionOf,
   exhaustionSentence,
   comparisonsOf,
@@ -18,6 +18,9 @@ import {
   formatRange,
   formatRatio,
   hostPeakBytes,
+  METHOD_TABLE_NOTE,
+  methodTablesOf,
+  methodTableText,
   plannedPeakBytes,
   ratioOf,
   statusName,
@@ -37,6 +40,7 @@ export function summaryTables(records: readonly BenchRecord[]): string {
   return [
     configurationTable(done),
     comparisonTable(done),
+    ...methodTables(done),
     ...failureLines(configurations, records.length),
   ]
     .filter((part) => part !== '')
@@ -86,6 +90,21 @@ function comparisonTable(configurations: readonly Configuration[]): string {
   )
 }
 
+/** Most tables of methods that a terminal shows. */
+const MOST_TABLES = 3
+
+/** Writes the methods' accuracies with their tests, as the report has them. */
+function methodTables(configurations: readonly Configuration[]): string[] {
+  const { tables, rest } = methodTablesOf(configurations, MOST_TABLES)
+  if (tables.length === 0) return []
+  const texts = tables.map((table) => {
+    const { title, columns, rows } = methodTableText(table)
+    return `${title}\n${formatTable(columns, rows)}`
+  })
+  const more = rest > 0 ? ` ${rest} more settings are in the report.` : ''
+  return [...texts, METHOD_TABLE_NOTE + more]
+}
+
 /** Names configurations by what the table of axes says, and by every axis in which these differ. */
 function namerOf(configurations: readonly Configuration[]): (item: Configuration) => string {
   const varying = varyingAxes(configurations.map(({ trial }) => trial))
@@ -128,7 +147,7 @@ function sayRatio(configuration: Configuration, basis: Configuration, measure: M
 }
 
 function sayDifference(configuration: Configuration, basis: Configuration): string {
-  const difference = differenceOf(configuration, basis, accuracy)
+  const difference = accuracyDifference(configuration, basis)
   if (!difference) return '-'
   const { value, interval } = difference
   return formatPoints(value) + (interval ? ` (${formatPointsRange(interval)})` : '')

@@ -1,12 +1,15 @@
 // How configurations compare in a measure: means over runs, ratios and differences of paired runs.
 import type { BenchRecord } from '../schema.js'
 import type { Configuration } from './corpus.js'
+import { unpackResults } from '../image-results.js'
 import {
+  accuracy,
   epochSeconds,
   extrapolatedEpochSeconds,
   hasMeasuredEpoch,
   type Measure,
 } from './measures.js'
+import { imageError, type PairedResults, testSeeds } from './paired-images.js'
 import {
   type Difference,
   type Interval,
@@ -67,20 +70,55 @@ export function ratioOf(
   return known.get(measure)
 }
 
+const differences = new WeakMap<Configuration, WeakMap<Configuration, Difference>>()
+
 /**
- * Returns the difference of two configurations in a share such as accuracy, over the seeds that both have. Its interval
- * covers the sampling of the test images, and the seeds too if there are several.
+ * Returns the difference of two configurations in accuracy, over the seeds that both have. Its interval covers the
+ * sampling of the test images, and the seeds too if there are several. If the records say which images were right, images
+ * are paired; otherwise both sides count as tested on images of their own, which makes the interval wider.
  */
-export function differenceOf(
+export function accuracyDifference(
   minuend: Configuration,
   subtrahend: Configuration,
-  measure: Measure,
 ): Difference | undefined {
-  const error = Math.hypot(
-    samplingErrorOf(finished(minuend), measure),
-    samplingErrorOf(finished(subtrahend), measure),
+  let against = differences.get(minuend)
+  if (against === undefined) differences.set(minuend, (against = new WeakMap()))
+  const known = against.get(subtrahend)
+  if (known !== undefined) return known
+  const results = pairedResultsOf(minuend, subtrahend)
+  const unpairedError = () =>
+    Math.hypot(
+      samplingErrorOf(finished(minuend), accuracy),
+      samplingErrorOf(finished(subtrahend), accuracy),
+    )
+  const found = pairedDifference(
+    pairsOf(minuend, subtrahend, accuracy),
+    results === undefined ? unpairedError() : imageError(results),
   )
-  return pairedDifference(pairsOf(minuend, subtrahend, measure), error)
+  if (found === undefined) return undefined
+  const difference = { ...found, ...(results && { seeds: testSeeds(results) }) }
+  against.set(subtrahend, difference)
+  return difference
+}
+
+/** Returns the results of single images by seed; undefined if a seed that both sides have lacks them on either side. */
+function pairedResultsOf(
+  minuend: Configuration,
+  subtrahend: Configuration,
+): PairedResults[] | undefined {
+  const measured = (configuration: Configuration) =>
+    groupBySeed(finished(configuration).filter((record) => accuracy.of(record) !== undefined))
+  const seconds = measured(subtrahend)
+  const results: PairedResults[] = []
+  for (const [seed, [first]] of measured(minuend)) {
+    const second = seconds.get(seed)?.[0]
+    if (second === undefined) continue
+    const [one, other] = [first!.testResults, second.testResults]
+    if (one === undefined || one.dataset !== other?.dataset || one.images !== other.images)
+      return undefined
+    results.push({ seed, first: unpackResults(one), second: unpackResults(other) })
+  }
+  return results.length === 0 ? undefined : results
 }
 
 /** Returns the measure in which epochs of both compare: as they ran if both ran whole epochs, else extrapolated. */

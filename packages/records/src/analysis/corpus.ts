@@ -14,6 +14,8 @@ export interface Configuration {
   readonly settingKey: string
   /** `key` without machine and version: what records of other machines and versions share. */
   readonly trialKey: string
+  /** Machine, code and runtime: records of different sources are never compared. */
+  readonly source: string
   readonly scope: Scope
   readonly method: Method
   readonly trial: Trial
@@ -59,7 +61,7 @@ export function configurationsOf(records: readonly BenchRecord[]): Configuration
     else {
       const scope = scopeOf(record, source, scopes)
       const { trial } = record
-      groups.set(key, { key, settingKey, trialKey, scope, method, trial, runs: [record] })
+      groups.set(key, { key, settingKey, trialKey, source, scope, method, trial, runs: [record] })
     }
   }
   const configurations = [...groups.values()].map((group): Configuration => {

@@ -93,7 +93,7 @@ export function wideCsv(configurations: readonly Configuration[]): string {
   return csv([head, ...lines])
 }
 
-function csv(rows: readonly (readonly Cell[])[]): string {
+export function csv(rows: readonly (readonly Cell[])[]): string {
   return rows.map((cells) => `${cells.map(csvField).join(',')}\r\n`).join('')
 }
 

@@ -2,10 +2,11 @@
 // different teachers and the paper does not say how memory was measured, so they are a landmark, not a target.
 import type { Method } from '@embed-kd/core'
 
-/** The method that the paper proposes, and the one that it replaces. */
+/** The method that the paper proposes, the one that it replaces, and training without a teacher. */
 export const PAPER_METHODS = {
   proposed: 'embed-kd',
   replaced: 'teacher-kd',
+  without: 'supervised',
 } as const satisfies Record<string, Method>
 
 export const PAPER = {

@@ -1,11 +1,8 @@
 // One plain sentence that answers the report's question from the matched setting, and says how sure it is.
-import type { Answers } from './answers.js'
+import type { Answers, Verdict } from './finding.js'
 import { lengthName, teacherName } from './corpus.js'
 import { counted, formatPercent, formatPointsRange, formatRatio } from './format.js'
 import { exhaustionSentence } from './outcomes.js'
-
-/** Students whose accuracies lie within one point of each other count as equally good. */
-const MARGIN = 0.01
 
 export function verdictOf({ matched, answers, exhaustion }: Answers): string {
   const { difference } = answers.accuracy.found ?? {}
@@ -13,21 +10,24 @@ export function verdictOf({ matched, answers, exhaustion }: Answers): string {
     if (exhaustion !== undefined) return exhaustionSentence(exhaustion)
     return `These records cannot say. ${answers.accuracy.support.reasons[0]}`
   }
-  const [low, high] = difference.interval
   const { trial } = matched.embedKd
   return (
-    `${openingOf(difference.n, low, high)}: with the file of ${teacherName(trial)} a student reached ${formatPercent(difference.minuend)}, ` +
+    `${openingOf(difference.n, answers.accuracy.support.verdict)}: with the file of ${teacherName(trial)} a student reached ${formatPercent(difference.minuend)}, ` +
     `with the live teacher ${formatPercent(difference.subtrahend)} ` +
     `(difference, with 95 % interval: ${formatPointsRange(difference.interval)}; ${counted(difference.n, 'seed')}, ${lengthName(trial)})` +
     `${costOf(answers)}.`
   )
 }
 
-function openingOf(seeds: number, low: number, high: number): string {
+const OPENINGS: Readonly<Record<Verdict, string>> = {
+  supported: 'Yes, as well as from the teacher itself',
+  refuted: 'Less well than from the teacher itself',
+  inconclusive: 'These records leave it open',
+}
+
+function openingOf(seeds: number, verdict: Verdict): string {
   if (seeds === 1) return 'One seed cannot decide it, but here is what it showed'
-  if (high < -MARGIN) return 'Less well than from the teacher itself'
-  if (low > -MARGIN) return 'Yes, as well as from the teacher itself'
-  return 'These records leave it open'
+  return OPENINGS[verdict]
 }
 
 function costOf({ memory, time }: Answers['answers']): string {
