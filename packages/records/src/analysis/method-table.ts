@@ -244,7 +244,7 @@ function compareRows(a: Trial, b: Trial): number {
 
 /** Place of a method in core's table; methods that others define come last. */
 const placeOf = ({ method }: Trial) => {
-  const at = METHODS.indexOf(method)
+  const at = (METHODS as readonly string[]).indexOf(method)
   return at < 0 ? METHODS.length : at
 }
 
