@@ -29,7 +29,7 @@ export {
 export { makeRecord } from './sweep/make-record.js'
 export { findMaxBatches, searchLargestBatch } from './sweep/max-batch.js'
 export { mergeRecords } from './sweep/merge.js'
-export { type PlannedTrial, planTrials, shardOf, widthOf } from './sweep/plan.js'
+export { openData, type PlannedTrial, planTrials, shardOf, widthOf } from './sweep/plan.js'
 export { Preparations } from './sweep/prepare.js'
 export { findProfile, profiles } from './sweep/profiles.js'
 export { type SweepListener } from './sweep/listener.js'

@@ -7,6 +7,7 @@ import { formatDuration } from '@embed-kd/records/terminal'
 /** The parts of a stream that the display uses. */
 export interface ProgressStream {
   readonly isTTY?: boolean
+  /** Absent or 0 if the terminal does not tell. */
   readonly columns?: number
   write(text: string): unknown
 }
@@ -54,7 +55,7 @@ export class ProgressDisplay implements SweepListener {
   #show(text: string): void {
     if (this.#stream.isTTY) {
       this.#clear()
-      this.#status = text.slice(0, (this.#stream.columns ?? 80) - 1)
+      this.#status = text.slice(0, (this.#stream.columns || 80) - 1)
       this.#stream.write(this.#status)
     } else if (performance.now() - this.#lastBeat > HEARTBEAT_MS) {
       this.#lastBeat = performance.now()

@@ -27,6 +27,7 @@ import {
   stepsPerEpoch,
   trainConfigOf,
   type DataFacts,
+  type DataObserver,
   type TrialConfig,
 } from '../trial/config.js'
 import { loadPlannedModules } from '../trial/planned-modules.js'
@@ -55,13 +56,16 @@ export interface PlanOptions {
   readonly assumeMissing?: boolean
   /** Receives lines for the user, such as which preprocessing a teacher has. */
   readonly tell?: (message: string) => void
+  /** Receives the progress of decoding, which the first plan of a data set may have to wait for. */
+  readonly data?: DataObserver
 }
 
 /** @throws UserError or DatasetError if a trial is not possible. */
 export async function planTrials(
   given: readonly TrialConfig[],
-  { assumeMissing = false, tell }: PlanOptions = {},
+  options: PlanOptions = {},
 ): Promise<PlannedTrial[]> {
+  const { assumeMissing = false, tell } = options
   const backends = new Map<string, ResolvedBackend>()
   for (const spec of new Set(given.map(({ backend }) => backend)))
     backends.set(spec, await resolveBackend(spec))
@@ -70,15 +74,7 @@ export async function planTrials(
     backendModule: backends.get(config.backend)!.module,
   }))
   for (const config of configs) await loadPlannedModules(config)
-  const datasets = new Map<string, Dataset>()
-  for (const config of configs) {
-    const key = dataKey(config)
-    if (!datasets.has(key))
-      datasets.set(
-        key,
-        (assumeMissing && assumeDataset(config.dataset)) || (await loadTrialData(config)),
-      )
-  }
+  const datasets = await openData(configs, options)
   const teachers = new Map<string, TeacherFacts>()
   for (const config of configs) {
     const { method, teacher, augment = 'none' } = config
@@ -112,6 +108,21 @@ export async function planTrials(
     const description = describe(config, data, dataset, { testImages, poolSize }, backend)
     return { id: identityOf(config, data, dataset, backend), config, description, data, work }
   })
+}
+
+/** Opens the data of all trials, each once. @throws DatasetError */
+export async function openData(
+  configs: readonly TrialConfig[],
+  { assumeMissing = false, data }: PlanOptions,
+): Promise<Map<string, Dataset>> {
+  const datasets = new Map<string, Dataset>()
+  for (const config of configs) {
+    const key = dataKey(config)
+    if (datasets.has(key)) continue
+    const assumed = assumeMissing ? assumeDataset(config.dataset) : undefined
+    datasets.set(key, assumed ?? (await loadTrialData(config, data)))
+  }
+  return datasets
 }
 
 const dataKey = ({ dataset, dataSize }: TrialConfig): string => JSON.stringify([dataset, dataSize])

@@ -17,6 +17,7 @@ import {
   shareOfEachClass,
   wholeSplit,
   type Dataset,
+  type DatasetOptions,
   type NamedTeacher,
   type Subset,
   type TeacherFacts,
@@ -30,9 +31,15 @@ export type { TrialConfig }
 /** The data of a trial, as its configuration names it. */
 export type DataChoice = Pick<TrialConfig, 'dataset' | 'dataSize'>
 
+/** What is told while data are opened, and what ends the opening. */
+export type DataObserver = Pick<DatasetOptions, 'warn' | 'progress' | 'signal'>
+
 /** Opens the data of a trial. @throws DatasetError if the data cannot be read, or have no size to choose. */
-export const loadTrialData = ({ dataset, dataSize }: DataChoice): Promise<Dataset> =>
-  loadDataset(dataset, dataSize === undefined ? {} : { imageSize: dataSize })
+export const loadTrialData = (
+  { dataset, dataSize }: DataChoice,
+  observer: DataObserver = {},
+): Promise<Dataset> =>
+  loadDataset(dataset, { ...observer, ...(dataSize === undefined ? {} : { imageSize: dataSize }) })
 
 /** The facts of a data set that the models and the plan of a trial depend on. */
 export interface DataFacts {

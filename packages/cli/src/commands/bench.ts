@@ -20,7 +20,7 @@ import {
 } from '@embed-kd/bench'
 import { findMaxBatches } from '@embed-kd/bench'
 import { loadMethods } from '@embed-kd/bench'
-import { planTrials, shardOf, type PlannedTrial } from '@embed-kd/bench'
+import { openData, planTrials, shardOf, type PlannedTrial } from '@embed-kd/bench'
 import { Preparations } from '@embed-kd/bench'
 import { findProfile, profiles } from '@embed-kd/bench'
 import { runSweep, type SweepResult } from '@embed-kd/bench'
@@ -28,6 +28,7 @@ import { readRecords, RecordStore } from '@embed-kd/bench'
 import { summaryTables } from '@embed-kd/bench'
 import type { Progress } from '@embed-kd/distill'
 import { addGridAxes } from './axis-options.js'
+import { observeData } from './data-options.js'
 import { addLimitOptions, count, limitsOf, shard, whole, type LimitOptions } from './options.js'
 import { reportPage } from '../report-page.js'
 import { ProgressDisplay } from '../progress.js'
@@ -129,9 +130,11 @@ async function bench(options: BenchOptions): Promise<void> {
     return
   }
   if (options.findMaxBatch) return findMaxBatch(options)
-  const all = await planTrials(expandGrids(await gridsOf(options)), {
-    assumeMissing: options.dryRun ?? false,
-  })
+  const display = new ProgressDisplay()
+  const configs = expandGrids(await gridsOf(options))
+  const all = await observeData(display, 'reading data', (data) =>
+    planTrials(configs, { assumeMissing: options.dryRun ?? false, data }),
+  )
   const trials = options.shard ? shardOf(all, options.shard) : all
   if (options.dryRun) return dryRun(trials, options)
 
@@ -140,7 +143,6 @@ async function bench(options: BenchOptions): Promise<void> {
     ...(options.shard ? { shard: options.shard } : {}),
     resume: options.resume ?? false,
   })
-  const display = new ProgressDisplay()
   if (store.setAside) display.line(`earlier records are kept in ${store.setAside}`)
   if (store.recovered) display.line(`${store.file}: a torn last line was cut off`)
   const stop = stopOnSignal(display)
@@ -297,12 +299,6 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
       'give --memory-limit, for example 4G',
     )
   const display = new ProgressDisplay()
-  const stop = stopOnSignal(display)
-  const report = (progress: Progress) => display.update(progress)
-  const onStart = (what: string) => display.begin(what)
-  const limits = { ...limitsOf(options), signal: stop.signal }
-  const cacheDirectory = cacheDirectoryOf(options)
-  const preparations = new Preparations({ cacheDirectory, limits, report, onStart })
   // The search sets the batch; until then, any batch of several micro-batches will do.
   const grids = (await gridsOf(options)).flatMap((grid) =>
     (grid.microBatch ?? [undefined]).map((images) => ({
@@ -312,6 +308,13 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
     })),
   )
   const configs = expandGrids(grids)
+  await observeData(display, 'reading data', (data) => openData(configs, { data }))
+  const stop = stopOnSignal(display)
+  const report = (progress: Progress) => display.update(progress)
+  const onStart = (what: string) => display.begin(what)
+  const limits = { ...limitsOf(options), signal: stop.signal }
+  const cacheDirectory = cacheDirectoryOf(options)
+  const preparations = new Preparations({ cacheDirectory, limits, report, onStart })
   await requireAvailable(
     configs.map((config) => ({ config })),
     limits,

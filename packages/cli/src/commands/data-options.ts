@@ -1,5 +1,11 @@
 // The options that say which data a command works on, and opening the data with progress on the terminal.
-import { datasetSpecs, loadDataset, type DataProgress, type Dataset } from '@embed-kd/distill/node'
+import {
+  datasetSpecs,
+  loadDataset,
+  type DataProgress,
+  type Dataset,
+  type DatasetOptions,
+} from '@embed-kd/distill/node'
 import type { Command } from 'commander'
 
 import { bytes, count } from './options.js'
@@ -34,38 +40,67 @@ export const addDataOptions = (command: Command): Command =>
       bytes,
     )
 
-/** Opens the data set of a command. Ctrl-C while images are decoded removes what is unfinished, and ends the process. */
-export async function openDataset(
+/** Opens the data set of a command, with progress on the terminal. */
+export function openDataset(
   { dataset, dataSize, skipCorrupt, ...rest }: DataOptions,
   display: ProgressDisplay,
 ): Promise<Dataset> {
-  const interruption = new AbortController()
-  const interrupt = () => interruption.abort()
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  for (const signal of signals) process.once(signal, interrupt)
-  display.begin(`data set ${dataset}`)
-  const report = createProgress(display)
-  try {
-    return await loadDataset(dataset, {
+  return observeData(display, `data set ${dataset}`, (observer) =>
+    loadDataset(dataset, {
       ...(dataSize === undefined ? {} : { imageSize: dataSize }),
       ...(rest.maxMegapixels === undefined ? {} : { maxMegapixels: rest.maxMegapixels }),
       ...(rest.imageColumn === undefined ? {} : { imageColumn: rest.imageColumn }),
       ...(rest.labelColumn === undefined ? {} : { labelColumn: rest.labelColumn }),
       ...(rest.cacheLimit === undefined ? {} : { cacheLimit: rest.cacheLimit }),
       corrupt: skipCorrupt ? 'skip' : 'fail',
+      ...observer,
+    }),
+  )
+}
+
+/** What a command shows of the opening of data, and how it is interrupted. */
+export type DataObserver = Pick<DatasetOptions, 'warn' | 'progress' | 'signal'>
+
+/**
+ * Calls `work`, which opens data sets. Ctrl-C while images are decoded removes what is unfinished, and ends the process.
+ * @param activity what the display says is going on.
+ */
+export async function observeData<T>(
+  display: ProgressDisplay,
+  activity: string,
+  work: (observer: DataObserver) => Promise<T>,
+): Promise<T> {
+  const interruption = new AbortController()
+  let isDecoding = false
+  const interrupt = () => {
+    if (!isDecoding) process.exit(INTERRUPTED)
+    interruption.abort()
+  }
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  for (const signal of signals) process.once(signal, interrupt)
+  display.begin(activity)
+  const show = createProgress(display)
+  try {
+    return await work({
       warn: (message) => display.line(message),
-      progress: report,
+      progress(progress) {
+        isDecoding = progress.done < progress.total
+        show(progress)
+      },
       signal: interruption.signal,
     })
   } catch (error) {
     if (!interruption.signal.aborted) throw error
     display.line('interrupted: no decoded images were kept; the same command decodes them again')
-    return process.exit(130)
+    return process.exit(INTERRUPTED)
   } finally {
     for (const signal of signals) process.off(signal, interrupt)
     display.end()
   }
 }
+
+/** Exit code of a process that Ctrl-C ended. */
+const INTERRUPTED = 130
 
 /** Milliseconds between two updates of the display, and before the first estimate of the time that is left. */
 const UPDATE_MS = 200

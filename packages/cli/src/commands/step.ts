@@ -25,6 +25,7 @@ import {
 } from '@embed-kd/bench'
 import type { Report } from '@embed-kd/distill'
 import { addAxisOptions, type AxisValues } from './axis-options.js'
+import { observeData } from './data-options.js'
 import { addLimitOptions, limitsOf, type LimitOptions } from './options.js'
 import { ProgressDisplay } from '../progress.js'
 
@@ -85,8 +86,11 @@ async function step(options: StepOptions): Promise<void> {
   const given = AXES.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))
   const grid = { ...Object.fromEntries(given), steps: options.samples }
   await loadMethods([`${options.method}`])
-  const [trial] = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
+  const configs = expandGrids(parseGrids({ grids: [grid] }, 'the command line'))
   const display = new ProgressDisplay()
+  const [trial] = await observeData(display, 'reading data', (data) =>
+    planTrials(configs, { data }),
+  )
   const name = describeTrial(trial!.description)
   const job = { config: trial!.config, ...widthOf(trial!) }
   const limits = { ...limitsOf(options), plannedBytes: trial!.work.peakBytes, watchDevice: true }

@@ -14,6 +14,7 @@ import { loadMethods } from '@embed-kd/bench'
 import { parseRerun } from '@embed-kd/bench'
 import { runSweep } from '@embed-kd/bench'
 import { readRecords, RecordStore } from '@embed-kd/bench'
+import { observeData } from './data-options.js'
 import { addLimitOptions, limitsOf, type LimitOptions } from './options.js'
 import { ProgressDisplay } from '../progress.js'
 
@@ -56,10 +57,11 @@ async function verify(path: string, options: VerifyOptions): Promise<void> {
     )
   const { methodModule } = before.trial
   if (methodModule) await loadMethods([methodModule.specifier])
-  const trials = await planTrials([parseRerun(before.rerunCommand)])
+  const configs = [parseRerun(before.rerunCommand)]
+  const display = new ProgressDisplay()
+  const trials = await observeData(display, 'reading data', (data) => planTrials(configs, { data }))
   const directory = mkdtempSync(join(tmpdir(), 'embed-kd-verify-'))
   const store = RecordStore.open(directory, { resume: false })
-  const display = new ProgressDisplay()
   try {
     await runSweep({
       trials,

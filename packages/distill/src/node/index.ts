@@ -16,7 +16,7 @@ export {
 export { type DataProgress } from './data/cache.js'
 export { describeContents, explainChange, type DatasetContents } from './data/contents.js'
 export { createInputWriter, type ModelInput } from './data/input.js'
-export { datasetSpecs, loadDataset } from './data/registry.js'
+export { type DatasetOptions, datasetSpecs, loadDataset } from './data/registry.js'
 export {
   firstImages,
   firstOfEachClass,
