@@ -13,13 +13,11 @@ import {
   type MemoryUse,
   type ProfiledExecutable,
 } from '@embed-kd/core'
-import type { Tensor } from 'onnxruntime-node'
+import type { Tensor } from 'onnxruntime-common'
 import type { Device, Memory, Ort } from './devices/device.js'
 import { OrtExecutable } from './executable.js'
 import { lowerForRuntime } from './lowering.js'
 import { planRun } from './plan.js'
-import { Profile } from './profile.js'
-import { keepsFloat16Words } from './runtime.js'
 import { translate } from './onnx/translate.js'
 
 export class OrtBackend implements Backend {
@@ -41,15 +39,16 @@ export class OrtBackend implements Backend {
     const { dtypes, ...capabilities } = { ...device.capabilities, ...memory.capabilities }
     this.capabilities = {
       ...capabilities,
-      dtypes: dtypes.filter((dtype) => dtype !== 'float16' || keepsFloat16Words(ort)),
+      dtypes: dtypes.filter((dtype) => dtype !== 'float16' || device.runtime.passesFloat16(ort)),
     }
     this.name = `ort:${device.name}`
-    this.versions = { 'onnxruntime-node': ort.env.versions.node ?? 'unknown' }
+    this.versions = device.runtime.versions(ort)
     this.#ledger = new BufferLedger<Tensor>(this.name, { free: (tensor) => memory.free(tensor) })
-    if (device.profiles) this.compileProfiled = (graph) => this.#load(graph, true)
+    if (device.profile) this.compileProfiled = (graph) => this.#load(graph, true)
   }
 
-  static async open(ort: Ort, device: Device): Promise<OrtBackend> {
+  static async open(device: Device): Promise<OrtBackend> {
+    const ort = await device.runtime.load()
     return new OrtBackend(ort, device, await device.open(ort))
   }
 
@@ -63,7 +62,7 @@ export class OrtBackend implements Backend {
     const lowered = lowerForRuntime(verify(graph, this.capabilities), this.capabilities.composites)
     const plan = planRun(lowered, this.#device)
     const { model, inputs } = translate(plan, emitters)
-    const profile = isProfiled ? new Profile(plan.graph) : undefined
+    const profile = isProfiled ? this.#device.profile?.(plan.graph) : undefined
     const session = await this.#ort.InferenceSession.create(model, {
       ...sessionOptions,
       ...profile?.sessionOptions,

@@ -7,7 +7,7 @@ import {
   type OperatorTime,
   type ProfiledExecutable,
 } from '@embed-kd/core'
-import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import type { Profile } from './profile.js'
 import { inputName, outputName } from './onnx/translate.js'
 

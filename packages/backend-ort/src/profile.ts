@@ -10,7 +10,7 @@ import {
   type Place,
   type Shape,
 } from '@embed-kd/core'
-import type { InferenceSession } from 'onnxruntime-node'
+import type { InferenceSession } from 'onnxruntime-common'
 
 /** One operator that the runtime executed, and its execution provider. */
 export interface ProfiledOperator extends OperatorTime {

@@ -1,5 +1,6 @@
 // Loads ONNX Runtime for Node. Everything in this repository that uses onnxruntime-node calls `loadOrt`.
 import type * as OrtModule from 'onnxruntime-node'
+import type { Runtime } from './devices/device.js'
 
 /** The part of the runtime that makes tensors. */
 type Tensors = Pick<typeof OrtModule, 'Tensor'>
@@ -23,6 +24,13 @@ export async function loadOrt() {
  */
 export const keepsFloat16Words = ({ Tensor }: Tensors): boolean =>
   new Tensor('float16', new Uint16Array(1), [1]).data.constructor === Uint16Array
+
+export const nodeRuntime: Runtime = {
+  load: loadOrt,
+  remedy: 'install onnxruntime-node for this platform: npm install onnxruntime-node',
+  versions: ({ env }) => ({ 'onnxruntime-node': env.versions.node ?? 'unknown' }),
+  passesFloat16: keepsFloat16Words,
+}
 
 function withoutFloat16Array(body: () => unknown): void {
   const global = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array')

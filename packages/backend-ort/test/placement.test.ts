@@ -16,7 +16,7 @@ import * as ort from 'onnxruntime-node'
 import { expect, test, vi } from 'vitest'
 import { OrtBackend } from '../src/backend.js'
 import type { Device } from '../src/devices/device.js'
-import { webgpu } from '../src/devices/webgpu.js'
+import { webgpu } from '../src/devices/node.js'
 import { emitters } from '../src/onnx/emitters.js'
 import { configOf, student } from '@embed-kd/conformance/small-models'
 import { useFloat16Driver } from './float16-driver.js'
@@ -37,7 +37,7 @@ const script = `
     await (await ort.InferenceSession.create(Buffer.from(model, 'base64'), options)).release()`
 
 async function hasShaderF16(): Promise<boolean> {
-  const backend = await OrtBackend.open(ort, webgpu)
+  const backend = await OrtBackend.open(webgpu)
   const { dtypes } = backend.capabilities
   await backend.dispose()
   return dtypes.includes('float16')
@@ -45,7 +45,7 @@ async function hasShaderF16(): Promise<boolean> {
 
 /** Compiles graphs, and tells where the runtime says that it has placed their nodes. */
 async function placementsOf(device: Device, graphs: readonly Graph[]): Promise<Placement[]> {
-  const backend = await OrtBackend.open(ort, device)
+  const backend = await OrtBackend.open(device)
   const create = vi.spyOn(ort.InferenceSession, 'create')
   for (const graph of graphs) await (await backend.compile(graph)).dispose()
   const sessions = create.mock.calls.map(([model, options], i) => ({

@@ -93,10 +93,10 @@ test('a disposed executable or backend says so; its buffers are gone', async () 
 })
 
 test('a device that does not exist is refused by name', async () => {
-  await expect(ortBackend.create('tpu')).rejects.toThrow(
-    'ort has no device "tpu"; choose one of cpu, webgpu, cuda',
+  await expect(ortBackend.create('abacus')).rejects.toThrow(
+    'ort:abacus cannot be used: ort has no device "abacus" here; choose one of cpu, webgpu, cuda, wasm',
   )
-  await expect(ortBackend.probe('tpu')).resolves.toMatchObject({ available: false })
+  await expect(ortBackend.probe('abacus')).resolves.toMatchObject({ available: false })
 })
 
 test.each(ortBackend.devices)(

@@ -3,7 +3,7 @@ import { hostTensor, op, spec, trace } from '@embed-kd/core'
 import * as ort from 'onnxruntime-node'
 import { expect, test } from 'vitest'
 import { OrtBackend } from '../src/backend.js'
-import { webgpu } from '../src/devices/webgpu.js'
+import { webgpu } from '../src/devices/node.js'
 import { emitters } from '../src/onnx/emitters.js'
 
 const found = await webgpu.probe(ort)
@@ -14,7 +14,7 @@ const graph = trace('t', { x: spec([2, 3]) }, ({ x }) => ({ y: op.argmax(x, 1) }
 test.skipIf(!found.available)(
   'an operator that WebGPU lacks is refused, not run elsewhere',
   async () => {
-    const careless = await OrtBackend.open(ort, {
+    const careless = await OrtBackend.open({
       ...webgpu,
       emitters: { ...webgpu.emitters, argmax: emitters.argmax },
     })
@@ -26,7 +26,7 @@ test.skipIf(!found.available)(
 test.skipIf(!found.available)(
   'what it is written in instead gives the first greatest element',
   async () => {
-    const backend = await OrtBackend.open(ort, webgpu)
+    const backend = await OrtBackend.open(webgpu)
     const executable = await backend.compile(graph)
     const x = await backend.upload(hostTensor('float32', [2, 3], [1, 5, 5, 7, -1, 7]))
     const { y } = await executable.run({ x })

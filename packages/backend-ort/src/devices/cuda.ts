@@ -8,6 +8,7 @@ import { hasTrait, type Availability } from '@embed-kd/core'
 import { nativeComposites } from '../onnx/emitter.js'
 import { emitters, matmulFused } from '../onnx/emitters.js'
 import { ModelBuilder } from '../onnx/model.js'
+import { nodeRuntime } from '../runtime.js'
 import { commonOptions, type Device, type Ort } from './device.js'
 import { hostMemory } from './host-memory.js'
 
@@ -15,6 +16,7 @@ const sessionOptions = { ...commonOptions, executionProviders: ['cuda', 'cpu'] }
 
 export const cuda: Device = {
   name: 'cuda',
+  runtime: nodeRuntime,
   capabilities: {
     composites: nativeComposites,
     dtypes: ['float32', 'float16', 'int32', 'bool'],
@@ -27,7 +29,6 @@ export const cuda: Device = {
   emitters: { ...emitters, matmul: matmulFused },
   absorbs: ({ op }) => hasTrait(op, 'product'),
   sessionOptions,
-  profiles: false,
   writesOver: true,
   async probe(ort) {
     const missing = missingProvider(ort)

@@ -1,20 +1,34 @@
-// The form of a device: its capabilities, session options and emitters, and how tensors get to it and back. Each device has a file
-// beside this one.
-import type { Availability, Capabilities, HostTensor } from '@embed-kd/core'
-import type * as OrtModule from 'onnxruntime-node'
-import type { InferenceSession, Tensor } from 'onnxruntime-node'
+// The form of a device: its runtime, capabilities, session options and emitters, and how tensors get to it and back. Each
+// device has a file beside this one.
+import type { Availability, Capabilities, Graph, HostTensor } from '@embed-kd/core'
+import type * as OrtModule from 'onnxruntime-common'
+import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import type { Emitters } from '../onnx/emitter.js'
 import type { Planned } from '../plan.js'
+import type { Profile } from '../profile.js'
 
-export type Ort = typeof OrtModule
+/** The interface that onnxruntime-node and onnxruntime-web share. */
+export type Ort = Pick<typeof OrtModule, 'InferenceSession' | 'Tensor' | 'env'>
+
+/** An npm package that ONNX Runtime comes in. */
+export interface Runtime {
+  /** Loads the package, once. */
+  load(): Promise<Ort>
+  /** Advice for when the package cannot be loaded. */
+  readonly remedy: string
+  versions(ort: Ort): Readonly<Record<string, string>>
+  /** Returns whether float16 tensors get through the package's JavaScript. */
+  passesFloat16(ort: Ort): boolean
+}
 
 export interface Device extends Planned {
   readonly name: string
+  readonly runtime: Runtime
   readonly capabilities: Omit<Capabilities, 'excuses'>
   readonly emitters: Emitters
   readonly sessionOptions: InferenceSession.SessionOptions
-  /** Whether the runtime's profiler measures operators until they have finished; on a GPU it measures until they are queued. */
-  readonly profiles: boolean
+  /** Makes the profile of a graph. Absent if the runtime's profiler measures until operators are queued, not until they finish. */
+  profile?(graph: Graph): Profile
   /** Never throws. */
   probe(ort: Ort): Promise<Availability>
   open(ort: Ort): Promise<Memory>

@@ -8,11 +8,11 @@ import {
   type Excuse,
   type HostTensor,
 } from '@embed-kd/core'
-import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import { nativeComposites, type Application, type Emitter, type Emitters } from '../onnx/emitter.js'
 import { emitters, isMatrixProduct, widened } from '../onnx/emitters.js'
 import { ModelBuilder } from '../onnx/model.js'
-import { commonOptions, type Device, type Memory, type Ort } from './device.js'
+import { commonOptions, type Device, type Memory, type Ort, type Runtime } from './device.js'
 import { cos, sin } from './sine.js'
 
 const sessionOptions: InferenceSession.SessionOptions = {
@@ -147,8 +147,13 @@ const webgpuEmitters: Emitters = {
 /** Dtypes that every GPU has; float16 needs the feature shader-f16. */
 const dtypes: readonly DType[] = ['float32', 'int32', 'bool']
 
-export const webgpu: Device = {
+/**
+ * Returns the device on a runtime.
+ * @param remedy advice for when there is no adapter.
+ */
+export const webgpuOn = (runtime: Runtime, remedy: string): Device => ({
   name: 'webgpu',
+  runtime,
   capabilities: {
     // LogSoftmax would run on the CPU.
     composites: nativeComposites.filter((name) => name !== 'logSoftmax'),
@@ -162,7 +167,6 @@ export const webgpu: Device = {
   emitters: webgpuEmitters,
   absorbs: isMatrixProduct,
   sessionOptions,
-  profiles: false,
   writesOver: false,
   async probe(ort) {
     try {
@@ -173,15 +177,12 @@ export const webgpu: Device = {
       return {
         available: false,
         reason: causeOf(error as Error),
-        remedy:
-          'install a Vulkan loader and the driver of your GPU (Debian: libvulkan1 and mesa-vulkan-drivers 24 or newer, ' +
-          "or NVIDIA's). Without a GPU, the software device in Debian's chromium package will do for tests: " +
-          'LD_LIBRARY_PATH=/usr/lib/chromium VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json',
+        remedy,
       }
     }
   },
   open,
-}
+})
 
 /** Returns the runtime's message without the source line that raised it. */
 const causeOf = ({ message }: Error) => message.replace(/^.* was false\. /s, '').trim()

@@ -1,0 +1,48 @@
+// Emitters for ONNX Runtime's CPU kernels, native (cpu.ts) or in WebAssembly (wasm.ts): matmul, linear and sum are faster there
+// than with the shared emitters in onnx/emitters.ts.
+import { bytesOf, sizeOf } from '@embed-kd/core'
+import type { Emitter } from '../onnx/emitter.js'
+import { asMatrix, emitters, matmulFused, widenedEmitters } from '../onnx/emitters.js'
+import { OnnxFloat } from '../onnx/model.js'
+
+/** Adds a large bias in a pass of its own: Gemm copies the bias with one thread, which is slow once the copy leaves the cache. */
+const linear: Emitter<'linear'> = (model, application) => {
+  const { inputs, outputs, outputTypes, factors } = application
+  const [x, weight, bias] = inputs as [string, string, string | undefined]
+  if (bias === undefined || bytesOf(outputTypes[0]!) < LARGE_BYTES) {
+    emitters.linear(model, application)
+    return
+  }
+  const product = model.add('com.microsoft.FusedMatMul', [x, weight], {
+    transB: 1,
+    alpha: new OnnxFloat(factors.product),
+  })
+  const scaled =
+    factors.bias === 1 ? bias : model.add('Mul', [bias, model.scalar('float32', factors.bias)])
+  model.add('Add', [product, scaled], {}, outputs)
+}
+
+/** About the second-level caches of two cores. */
+const LARGE_BYTES = 8 * 2 ** 20
+
+/** Emits sums over all axes but the last as products with a row of ones, at twice the speed of ReduceSum. */
+const sum: Emitter<'sum'> = (model, application) => {
+  const { inputs, inputTypes, outputs, outputTypes, attrs } = application
+  const { shape } = inputTypes[0]!
+  const rows = sizeOf(shape.slice(0, -1))
+  const isOverRows =
+    rows > 1 && attrs.axes.length === shape.length - 1 && !attrs.axes.includes(shape.length - 1)
+  if (!isOverRows || sizeOf(shape) < SHORT_SUM) {
+    emitters.sum(model, application)
+    return
+  }
+  const ones = model.small('float32', [1, rows], new Array<number>(rows).fill(1))
+  const total = model.add('Gemm', [ones, asMatrix(model, inputs[0]!, inputTypes[0]!)])
+  model.add('Reshape', [total, model.indices(outputTypes[0]!.shape)], { allowzero: 1 }, outputs)
+}
+
+/** Number of elements below which the extra Reshape costs what the product saves. */
+const SHORT_SUM = 2 ** 16
+
+/** In float32 throughout: left alone, the runtime would go from operator to operator in float32, and not round in between. */
+export const cpuEmitters = widenedEmitters({ ...emitters, matmul: matmulFused, linear, sum })
