@@ -2,6 +2,8 @@
 // large, and only these devices need it.
 import type { Ort, Runtime } from './devices/device.js'
 
+export type WebOrt = Ort
+
 /** Maximum number of threads: beyond it, the threads of a small model wait for each other more than they compute. */
 const MAX_THREADS = 8
 
@@ -10,7 +12,7 @@ const MAX_THREADS = 8
  * @param load imports the build.
  * @param cores number of cores that its threads may use; a program that sets `env.wasm.numThreads` first has its way.
  */
-export const webRuntime = (load: () => Promise<Ort>, cores: () => number): Runtime => ({
+export const webRuntime = (load: () => Promise<WebOrt>, cores: () => number): Runtime => ({
   async load() {
     const ort = await load().catch(refuse)
     ort.env.wasm.numThreads ??= Math.min(cores(), MAX_THREADS)

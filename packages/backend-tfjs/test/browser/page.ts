@@ -1,18 +1,11 @@
-// The page of the browser test: trains on a device of tfjs when the test asks.
+// The page of the browser test, with tfjs.
 import { hostTensor, op, spec, trace } from '@embed-kd/core'
 import { tfjsBackend } from '@embed-kd/backend-tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { findBackend } from '@tensorflow/tfjs-core'
-import { losses } from './training.js'
+import { offer, type OnPage } from '../../../conformance/test/browser/page.js'
 
-export interface PageResult {
-  readonly losses: readonly number[]
-  readonly versions: Readonly<Record<string, string>>
-  /** Buffers left at the end. */
-  readonly buffers: number
-}
-
-export interface PageThreads {
+export interface Threads {
   /** Whether the page may share memory between threads. */
   readonly isolated: boolean
   /** Threads of the module after a large matrix product. */
@@ -21,29 +14,12 @@ export interface PageThreads {
   readonly element: number
 }
 
-async function train(device: string, steps: number): Promise<PageResult> {
-  const backend = await tfjsBackend.create(device)
-  const result = {
-    losses: await losses(backend, steps),
-    versions: backend.versions,
-    buffers: backend.memory().buffers,
-  }
-  await backend.dispose()
-  return result
+export interface OnTfjsPage extends OnPage {
+  /** Multiplies matrices that are large enough for tfjs:wasm to start its threads. */
+  multiply(): Promise<Threads>
 }
 
-/** Returns why each device is not available; undefined for those that are. */
-async function reasons(): Promise<Record<string, string | undefined>> {
-  const reasons: Record<string, string | undefined> = {}
-  for (const device of tfjsBackend.devices) {
-    const found = await tfjsBackend.probe(device)
-    reasons[device] = found.available ? undefined : found.reason
-  }
-  return reasons
-}
-
-/** Multiplies matrices that are large enough for tfjs:wasm to start its threads. */
-async function multiply(): Promise<PageThreads> {
+async function multiply(): Promise<Threads> {
   const backend = await tfjsBackend.create('wasm')
   const size = 512
   const ones = hostTensor('float32', [size, size], new Float32Array(size * size).fill(1))
@@ -57,4 +33,4 @@ async function multiply(): Promise<PageThreads> {
   return { isolated: isolated === true, threads: tfjs.getThreadsCount(), element: data[7]! }
 }
 
-Object.assign(globalThis, { train, reasons, multiply })
+offer(tfjsBackend, { multiply })
