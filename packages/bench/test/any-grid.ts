@@ -1,7 +1,7 @@
 // Random values of each axis, as a configuration file or the command line may give them.
 import { methodNames } from '@embed-kd/core'
 import { students } from '@embed-kd/distill'
-import { PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
+import { ANCHOR_CONTROLS, PRECISIONS, PRESETS, REMATERIALISATIONS } from '@embed-kd/records'
 import type { GivenAxis } from '../src/axes/table.js'
 import fc from 'fast-check'
 
@@ -43,6 +43,9 @@ const values = {
   kdWeight: positive,
   dropout: fc.double({ min: 0, max: 0.9, noNaN: true }).map((value) => value + 0),
   centroidImages: count,
+  prototypes: count,
+  anchors: fc.constantFrom('teacher', ...ANCHOR_CONTROLS),
+  views: count,
 } satisfies { readonly [Name in GivenAxis]: fc.Arbitrary<unknown> }
 
 /** A grid of one trial, with any axes left out. */

@@ -35,6 +35,7 @@ for (const place of ['train/a', 'train/b', 'test/a', 'test/b']) {
 /** What a grid needs besides for an axis to matter. */
 const needs: { readonly [Name in GivenAxis]?: object } = {
   dataSize: { dataset: `images:${folder}`, batch: 2 },
+  views: { method: 'cached-kd', augment: 'flip', epochs: 3 },
 }
 
 /** Another value of each axis. */
@@ -62,6 +63,9 @@ const others: { readonly [Name in GivenAxis]: object } = {
   kdWeight: { kdWeight: 0.25 },
   dropout: { dropout: 0 },
   centroidImages: { centroidImages: 10 },
+  prototypes: { prototypes: 2 },
+  anchors: { anchors: 'shuffled' },
+  views: { views: 2 },
   seed: { firstSeed: 1 },
 }
 

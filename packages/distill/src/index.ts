@@ -2,6 +2,7 @@
  * Training a student from a teacher or from its embeddings, on any backend. Platform-neutral: no Node import.
  * @module @embed-kd/distill
  */
+export { type AnchorControl, anchorControls, controlAnchors } from './embeddings/anchors.js'
 export {
   centroidsOf,
   type CentroidOptions,

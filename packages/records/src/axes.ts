@@ -10,6 +10,8 @@ export const METHODS = methodNames
 export const PRESETS = ['paper', 'corrected'] as const
 /** What gradients may recompute instead of keeping it. */
 export const REMATERIALISATIONS = ['elementwise', 'blocks'] as const
+/** What can stand in for the teacher's centroids, to see whether the teacher's knowledge matters. */
+export const ANCHOR_CONTROLS = ['shuffled', 'orthogonal', 'one-hot'] as const
 /** Precisions of the models' matrix products; parameters and optimizer are float32. */
 export const PRECISIONS = ['float32', 'mixed-float16'] as const
 
@@ -319,6 +321,43 @@ export const axes = {
     role: 'variant',
     named: 'if it varies',
     words: (images) => `centroids of ${images} images`,
+  }),
+  prototypes: axis({
+    label: 'prototypes',
+    schema: z
+      .int(fromOne)
+      .min(2, 'give a whole number from 1 on')
+      .optional()
+      .describe('vectors of each class, centres of k-means; one, the mean, if absent'),
+    role: 'variant',
+    absentWords: 'one centroid a class',
+    named: 'if it varies',
+    words: (vectors) => `${vectors} prototypes a class`,
+  }),
+  anchors: axis({
+    label: 'anchors',
+    schema: oneOf(ANCHOR_CONTROLS)
+      .optional()
+      .describe(
+        "control in place of the teacher's centroids: those of other classes, random orthogonal vectors, or unit vectors",
+      ),
+    role: 'variant',
+    absent: 'teacher',
+    absentWords: "the teacher's centroids",
+    // A control must never pass for the method.
+    named: 'always',
+    words: (control) => `${control} anchors`,
+  }),
+  views: axis({
+    label: 'views',
+    schema: count
+      .optional()
+      .describe('stored embeddings of each augmented image; one for each epoch if absent'),
+    // Other methods see another augmentation in each epoch, so a comparison with them asks for no equal value.
+    role: 'variant',
+    absentWords: 'a view for each epoch',
+    named: 'if it varies',
+    words: (views) => `${views} ${views === 1 ? 'view' : 'views'} of an image`,
   }),
   search: axis({
     label: 'search',

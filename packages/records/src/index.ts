@@ -5,6 +5,7 @@
 export {
   axes,
   axisNames,
+  ANCHOR_CONTROLS,
   METHODS,
   PRECISIONS,
   PRESETS,

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import {
   type BenchRecord,
+  ANCHOR_CONTROLS,
   METHODS,
   packResults,
   PRESETS,
@@ -73,6 +74,9 @@ const trial = fc
       trainImages: count,
       testImages: count,
       centroidImages: count,
+      prototypes: fc.integer({ min: 2, max: 100 }),
+      anchors: fc.constantFrom(...ANCHOR_CONTROLS),
+      views: count,
       labels: fc.double({ min: 1e-6, max: 0.99, noNaN: true }),
       search: fc.record(
         { learningRate: values, kdWeight: values },

@@ -17,6 +17,7 @@ import {
   teacherSpecs,
 } from '@embed-kd/distill/node'
 import {
+  ANCHOR_CONTROLS,
   axisNames,
   METHODS,
   PRECISIONS,
@@ -33,6 +34,7 @@ interface Choice {
   /** Word that chose the method. */
   readonly method: string
   readonly batch: number
+  readonly augment?: string | undefined
 }
 
 interface AxisOption<Value = unknown> {
@@ -60,10 +62,13 @@ export type GivenAxis = Exclude<AxisName, 'search' | 'purpose'>
 const axis = <Value>(entry: AxisOption<Value>): AxisOption<Value> => entry
 
 const hasTeacher = ({ method }: Choice): boolean => methodOf(method).teacher !== 'none'
+const hasViews = ({ method, augment = 'none' }: Choice): boolean =>
+  methodOf(method).teacher === 'samples' && augment !== 'none'
 const hasCentroids = ({ method }: Choice): boolean => methodOf(method).teacher === 'centroids'
 
 const oneOf = (values: readonly string[]) =>
   z.enum(values as [string, ...string[]], `give one of ${values.join(', ')}`)
+const wholeFromOne = 'give a whole number from 1 on'
 const names = (values: readonly { readonly name: string }[]): string =>
   values.map(({ name }) => name).join(', ')
 
@@ -230,6 +235,26 @@ export const axisOptions = {
     inTrial: (images, choice) => (hasCentroids(choice) ? images : undefined),
     // Identities held the default for every method before the table was there; they stay the same.
     inIdentity: 100,
+  }),
+  prototypes: axis<number>({
+    placeholder: 'k',
+    help: 'vectors of each class for methods that take centroids: 1 is the mean, more are centres of k-means',
+    otherwise: '1',
+    item: z.int(wholeFromOne).positive(wholeFromOne),
+    inTrial: (vectors, choice) => (hasCentroids(choice) && vectors !== 1 ? vectors : undefined),
+  }),
+  anchors: axis<string>({
+    placeholder: 'what',
+    help: `anchors of methods that take centroids: teacher, or as a control ${ANCHOR_CONTROLS.join(', ')}`,
+    default: ['teacher'],
+    item: oneOf(['teacher', ...ANCHOR_CONTROLS]),
+    inTrial: (what, choice) => (hasCentroids(choice) ? what : undefined),
+  }),
+  views: axis<number>({
+    placeholder: 'n',
+    help: 'stored embeddings of each image, augmented differently; epoch E uses view E modulo n',
+    otherwise: 'one for each epoch',
+    inTrial: (views, choice) => (hasViews(choice) ? views : undefined),
   }),
   method: axis<string>({
     placeholder: 'name',

@@ -77,13 +77,14 @@ export async function planTrials(
   const datasets = await openData(configs, options)
   const teachers = new Map<string, TeacherFacts>()
   for (const config of configs) {
-    const { method, teacher, augment = 'none' } = config
+    const { method, teacher, augment = 'none', prototypes, labels } = config
     if (teacher === undefined) continue
     const key = teacherKey(config)
     const dataset = datasets.get(dataKey(config))!
     const facts = teachers.get(key) ?? (await factsOf(teacher, dataset, tell))
     teachers.set(key, facts)
-    checkTeacher(methodOf(method), facts, dataset, parseAugmentation(augment))
+    const use = { augmentation: parseAugmentation(augment), prototypes, labels }
+    checkTeacher(methodOf(method), facts, dataset, use)
   }
   // Trials that differ in the seed alone have the same work, and tracing large graphs takes a while.
   const works = new Map<string, TrialWork>()
@@ -179,8 +180,16 @@ function describe(
   const { teacher: _name, ...axes } = config
   const trainConfig = trainConfigOf(config, data)
   const { teacher } = data
+  const { stored } = teacher ?? {}
   return {
     ...axes,
+    // A file of centroids says itself what they were made of.
+    ...(stored?.kind === 'centroids'
+      ? {
+          centroidImages: stored.perClass,
+          ...(stored.prototypes! > 1 ? { prototypes: stored.prototypes } : {}),
+        }
+      : {}),
     backend,
     ...(teacher
       ? {

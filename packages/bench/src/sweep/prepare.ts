@@ -50,6 +50,7 @@ const embeddingsFileOf = (
     trainImages: config.trainImages,
     labelled: labelledOf(config),
     perClass: config.centroidImages,
+    prototypes: config.prototypes,
     augmented: augmentedOf(config, trainImages),
   })
 

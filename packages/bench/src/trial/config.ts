@@ -102,7 +102,7 @@ export function embeddedImages(dataset: Dataset, config: TrialConfig): Subset {
 }
 
 /**
- * Returns the augmentation of stored embeddings, with a view of each image for every epoch; undefined if there is none.
+ * Returns the augmentation of stored embeddings and the number of their views; undefined if there is none.
  * @param trainImages number of images that the student trains on.
  */
 export function augmentedOf(
@@ -112,7 +112,7 @@ export function augmentedOf(
   const { augment } = config
   return augment === undefined || storedSignalOf(config) !== 'samples'
     ? undefined
-    : { augment, views: epochsOf(config, trainImages) }
+    : { augment, views: Math.min(config.views ?? Infinity, epochsOf(config, trainImages)) }
 }
 
 /** Returns the number of full batches of an epoch. @throws UserError if the training split does not fill one batch. */
@@ -191,10 +191,13 @@ export function evaluatedEpochs(
 }
 
 /** To the graph, the output of an encoder beside it is stored embeddings. */
-function teacherSource({ method }: TrialConfig, { model, width }: TeacherFacts): TeacherSource {
+function teacherSource(
+  { method, prototypes = 1 }: TrialConfig,
+  { model, width, stored }: TeacherFacts,
+): TeacherSource {
   return methodOf(method).teacher === 'live' && model
     ? { kind: 'live', model }
-    : { kind: 'stored', width }
+    : { kind: 'stored', width, prototypes: stored?.prototypes ?? prototypes }
 }
 
 /** Whether an encoder runs beside the training graph, on each batch. */

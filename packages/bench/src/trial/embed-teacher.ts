@@ -54,7 +54,9 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
   const start = performance.now()
   const backend = await openBackend(config.backend)
   const encoder = await openAsLive(job, dataset, backend)
-  const bytes = 4 * encoder.width * (what === 'centroids' ? dataset.classes : images)
+  const { prototypes = 1 } = config
+  const vectors = what === 'centroids' ? dataset.classes * prototypes : images
+  const bytes = 4 * encoder.width * vectors
   if (file === undefined) {
     const batches = evaluationBatches(subset, BATCH)
     const { pixels, labels } = await batches.read(0)
@@ -80,7 +82,7 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
       ...options,
       perClass: config.centroidImages,
       normalise: false,
-      prototypes: 1,
+      prototypes,
     })
   else {
     // An interrupted file is made anew, as nobody knows what its beginning cost.

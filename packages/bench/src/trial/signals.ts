@@ -14,7 +14,7 @@ import {
 } from '@embed-kd/distill/node'
 
 import { methodOf } from '../axes/methods.js'
-import { teacherOf, type TrialConfig } from './config.js'
+import { embeddedImages, teacherOf, type TrialConfig } from './config.js'
 import type { TrialJob } from './protocol.js'
 
 /**
@@ -28,7 +28,7 @@ export async function openTrialSignal(
   dataset: Dataset,
   backend: Backend,
 ): Promise<Signal> {
-  const { batch } = config
+  const { batch, prototypes, anchors, seed } = config
   const method = methodOf(config.method)
   const { augmentation } = augmentationOf(config)
   const teacher = teacherOf(config)
@@ -38,8 +38,19 @@ export async function openTrialSignal(
   if (need !== 'live') {
     const embeddings = teacher.place === 'file' ? teacher.file : embeddingsFile
     return embeddings === undefined
-      ? { ...randomSignal(method, { width: embeddingWidth!, classes, batch }), augmentation }
-      : openSignal({ method, dataset, augmentation, embeddings })
+      ? {
+          ...randomSignal(method, { width: embeddingWidth!, classes, batch, prototypes }),
+          augmentation,
+        }
+      : openSignal({
+          method,
+          dataset,
+          augmentation,
+          embeddings,
+          subset: embeddedImages(dataset, config),
+          prototypes,
+          ...(anchors === undefined ? {} : { anchors: { control: anchors, seed } }),
+        })
   }
   if (teacher.place !== 'graph') {
     const encoder = await openTrialEncoder(config, dataset, backend)

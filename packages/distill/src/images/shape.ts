@@ -14,4 +14,5 @@ export const randomStream = {
   holdOut: 3,
   prototypes: 4,
   labels: 5,
+  anchors: 6,
 } as const

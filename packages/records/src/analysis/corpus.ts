@@ -121,7 +121,7 @@ export function lengthName({ epochs, imagesSeen, steps }: Trial): string {
   return counted(steps ?? 0, 'step')
 }
 
-/** Returns the settings that were run both with a live teacher and with its embeddings. */
+/** Returns the settings that were run both with a live teacher and with its embeddings; controls do not have its embeddings. */
 export function comparisonsOf(configurations: readonly Configuration[]): Comparison[] {
   const live = new Map<string, Configuration>()
   for (const configuration of configurations) {
@@ -131,7 +131,8 @@ export function comparisonsOf(configurations: readonly Configuration[]): Compari
   const comparisons: Comparison[] = []
   for (const embedKd of configurations) {
     const teacherKd = live.get(embedKd.settingKey)
-    if (embedKd.method === PAPER_METHODS.proposed && teacherKd !== undefined) {
+    const isControl = embedKd.trial.anchors !== undefined
+    if (embedKd.method === PAPER_METHODS.proposed && teacherKd !== undefined && !isControl) {
       comparisons.push({ teacherKd, embedKd })
     }
   }

@@ -12,6 +12,12 @@ export interface EmbeddingFacts {
   readonly width: number
   /** Augmentation of the embedded images, if there is one embedding for each image. */
   readonly augmentation?: Augmentation
+  /** Vectors of each class, if there are centroids. */
+  readonly prototypes?: number
+  /** Images of each class that a centroid is the mean of, if the file tells. */
+  readonly perClass?: number
+  /** Whether the centroids are means of embeddings of this data set. */
+  readonly ofThisData?: boolean
   /** SHA-256 of the file, or of its shards. */
   readonly digest: string
 }
@@ -20,9 +26,13 @@ export interface EmbeddingFacts {
 export async function describeEmbeddings(path: string, dataset: Dataset): Promise<EmbeddingFacts> {
   const files = embeddingFiles(path)
   const digest = await digestFiles(files)
-  if (!holdsSamples(files[0]!)) {
-    const { width } = loadCentroids(path, dataset)
-    return { kind: 'centroids', width, digest }
+  if (!holdsSamples(path)) {
+    const { width, prototypes } = loadCentroids(path, dataset)
+    const { metadata } = readHeader(path)
+    const ofThisData = metadata['dataset_digest'] === dataset.digest
+    const images = Number(metadata['per_class'])
+    const perClass = Number.isSafeInteger(images) && images > 0 ? { perClass: images } : {}
+    return { kind: 'centroids', width, prototypes, ...perClass, ofThisData, digest }
   }
   const store = SampleStore.open(path)
   try {
@@ -34,9 +44,9 @@ export async function describeEmbeddings(path: string, dataset: Dataset): Promis
   }
 }
 
-/** Whether a file has an embedding for each image, by its metadata or by the name of its tensor. */
-function holdsSamples(file: string): boolean {
-  const { metadata, entries } = readHeader(file)
+/** Whether a file, or its shards, have an embedding for each image, by metadata or by the name of a tensor. */
+export function holdsSamples(path: string): boolean {
+  const { metadata, entries } = readHeader(embeddingFiles(path)[0]!)
   return (metadata['kind'] ?? (entries.has('embeddings') ? 'samples' : 'centroids')) === 'samples'
 }
 

@@ -154,25 +154,26 @@ export class SampleStore {
     return { seed, epoch: epoch % views }
   }
 
+  /** Reads the embeddings [images, width] of images in the first view. @throws UserError if an image has none. */
+  vectorsOf(indices: ArrayLike<number>): Float32Array {
+    const out = new Float32Array(indices.length * this.width)
+    for (let i = 0; i < indices.length; i++)
+      out.set(this.#rowOf(indices[i]!, 0).vector(), i * this.width)
+    return out
+  }
+
   /**
    * Reads the embeddings [size, width] of a batch in a view.
    * @throws UserError if an image has no embedding, or the batch's pixels are not those the teacher saw.
    */
   read({ indices, count, pixels }: Batch, view: View): HostTensor {
-    const { augmentation, images } = this.metadata
+    const { augmentation } = this.metadata
     const out = hostTensor('float32', [indices.length, this.width])
     const imageBytes = pixels.length / indices.length
     for (let i = 0; i < count; i++) {
       const index = indices[i]!
-      const at = view.epoch * images + index
-      const reader = this.#readers[this.#home[at] ?? -1]
-      if (!reader)
-        throw new UserError(
-          `there is no embedding of image ${index} in view ${view.epoch}`,
-          'make embeddings of the whole training split, in all shards',
-        )
-      const row = this.#row[at]!
-      out.data.set(reader.readRows('embeddings', row, 1).data as Float32Array, i * this.width)
+      const { reader, row, vector } = this.#rowOf(index, view.epoch)
+      out.data.set(vector(), i * this.width)
       if (this.plain) continue
       const key = reader.readRows('keys', row, 1).data
       const expected = sampleKey(
@@ -190,6 +191,20 @@ export class SampleStore {
         )
     }
     return out
+  }
+
+  /** Finds the row of an image in a view. @throws UserError if there is none. */
+  #rowOf(index: number, view: number) {
+    const at = view * this.metadata.images + index
+    const reader = this.#readers[this.#home[at] ?? -1]
+    if (!reader)
+      throw new UserError(
+        `there is no embedding of image ${index} in view ${view}`,
+        'make embeddings of the whole training split, in all shards',
+      )
+    const row = this.#row[at]!
+    const vector = () => reader.readRows('embeddings', row, 1).data as Float32Array
+    return { reader, row, vector }
   }
 
   close(): void {

@@ -2,13 +2,17 @@
 // its own preprocessing, or a model in the training graph. The trainer receives it as its `teacher`.
 import { methodDefinition, methodName, Random, UserError, type TeacherNeed } from '@embed-kd/core'
 
+import { controlAnchors, type AnchorControl } from '../../embeddings/anchors.js'
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import type { GraphTeacher, MethodChoice, Teacher } from '../../training/teacher.js'
 import type { Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
+import { wholeSplit, type Subset } from '../data/subsets.js'
+import { centroidsOfSamples } from '../embeddings/centroids-of-samples.js'
+import { holdsSamples } from '../embeddings/describe.js'
 import { loadCentroids } from '../embeddings/load-centroids.js'
 import { describeAugmentation } from '../embeddings/metadata.js'
-import { SampleStore } from '../embeddings/samples.js'
+import { embeddingFiles, SampleStore } from '../embeddings/samples.js'
 import type { Encoder } from '../teachers/encoder.js'
 import { digestFiles } from '../teachers/checkpoint.js'
 import { classOrder, reorderColumns } from '../teachers/classes.js'
@@ -35,6 +39,12 @@ export interface SignalOptions {
   readonly augmentation?: Augmentation | undefined
   /** Path of a file of embeddings, for methods that take centroids or samples. */
   readonly embeddings?: string | undefined
+  /** Training images of which centroids are computed, if the file has an embedding for each image (default: all). */
+  readonly subset?: Subset | undefined
+  /** Vectors of each class of such centroids (default: 1, the mean). */
+  readonly prototypes?: number | undefined
+  /** Control in place of the teacher's centroids, and its seed, for methods that take centroids. */
+  readonly anchors?: { readonly control: AnchorControl; readonly seed: number } | undefined
   /** Encoder that runs beside the training graph, for methods with a live teacher. The signal disposes of it. */
   readonly encoder?: Encoder | undefined
   /** Model that runs in the training graph, for methods with a live teacher. */
@@ -96,16 +106,21 @@ function required<T>(value: T | undefined, name: string, need: Exclude<TeacherNe
   throw new UserError(`${name} needs ${flags[need].flag}`, flags[need].remedy)
 }
 
-async function centroidSignal(
-  { method, dataset, embeddings, augmentation = noAugmentation }: SignalOptions,
-  name: string,
-): Promise<Signal> {
+async function centroidSignal(options: SignalOptions, name: string): Promise<Signal> {
+  const { method, dataset, embeddings, anchors, subset, prototypes } = options
+  const { augmentation = noAugmentation } = options
   const path = required(embeddings, name, 'centroids')
+  const centroids = holdsSamples(path)
+    ? centroidsOfSamples(path, dataset, subset ?? wholeSplit(dataset, 'train'), prototypes)
+    : loadCentroids(path, dataset)
+  const digest = await digestFiles(embeddingFiles(path))
   return {
     method,
-    teacher: { centroids: loadCentroids(path, dataset) },
+    teacher: {
+      centroids: anchors ? controlAnchors(centroids, anchors.control, anchors.seed) : centroids,
+    },
     augmentation,
-    identity: await digestFiles([path]),
+    identity: anchors ? JSON.stringify({ digest, ...anchors }) : digest,
     dispose: async () => {},
   }
 }
@@ -184,17 +199,19 @@ export interface RandomSignal {
   readonly classes: number
   /** Images a step. */
   readonly batch: number
+  /** Vectors of each class, if they are centroids (default: 1). */
+  readonly prototypes?: number | undefined
 }
 
 /** Returns a method with random centroids, or with random embeddings that are the same in each batch. */
 export function randomSignal(method: MethodChoice, options: RandomSignal): Signal {
-  const { width, classes, batch } = options
+  const { width, classes, batch, prototypes = 1 } = options
   const rest = { method, augmentation: noAugmentation, identity: 'random', dispose: async () => {} }
   if (methodDefinition(method).teacher === 'centroids') {
-    const vectors = randomRows(classes, width)
+    const vectors = randomRows(classes * prototypes, width)
     return {
       ...rest,
-      teacher: { centroids: { kind: 'centroids', vectors, width, classes, prototypes: 1 } },
+      teacher: { centroids: { kind: 'centroids', vectors, width, classes, prototypes } },
     }
   }
   const rows = randomRows(batch, width)

@@ -7,14 +7,15 @@ import {
   UserError,
   vitParameters,
   type ClassifierConfig,
+  type TeacherNeed,
   type ViTConfig,
 } from '@embed-kd/core'
 
-import type { Augmentation } from '../../images/augment.js'
+import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import type { MethodChoice } from '../../training/teacher.js'
 import { squareImages } from '../data/feed.js'
 import type { Dataset } from '../data/dataset.js'
-import { describeEmbeddings } from '../embeddings/describe.js'
+import { describeEmbeddings, type EmbeddingFacts } from '../embeddings/describe.js'
 import { describeAugmentation } from '../embeddings/metadata.js'
 import { digestFiles } from './checkpoint.js'
 import { classOrder } from './classes.js'
@@ -45,7 +46,7 @@ export interface TeacherFacts {
   /** Value that differs whenever the embedding of an image may differ. */
   readonly identity: unknown
   /** Contents of a file of embeddings. */
-  readonly stored?: { readonly kind: 'centroids' | 'samples'; readonly augmentation?: Augmentation }
+  readonly stored?: Omit<EmbeddingFacts, 'width' | 'digest'>
 }
 
 /**
@@ -124,31 +125,32 @@ const modelFacts = (model: ViTConfig | ClassifierConfig) => ({
   parameterCount: parameterCount(vitParameters(model)),
 })
 
+/** The settings of a trial that a file of embeddings may not suit. */
+export interface TeacherUse {
+  readonly augmentation: Augmentation
+  /** Vectors of each class, if others than one are asked for. */
+  readonly prototypes?: number | undefined
+  /** Share of the training images whose labels the student may see; all if absent. */
+  readonly labels?: number | undefined
+}
+
 /** Checks that a method can learn from a teacher. @throws UserError that names what was found. */
 export function checkTeacher(
   method: MethodChoice,
   { name, classes, classNames, stored }: TeacherFacts,
   dataset: Pick<Dataset, 'classes' | 'classNames'>,
-  augmentation: Augmentation,
+  use: TeacherUse,
 ): void {
   const { teacher: need, takes } = methodDefinition(method)
   const who = methodName(method)
-  if (need === 'live' && stored)
-    throw new UserError(
-      `${who} needs a teacher that sees each batch, but ${name} is a file of embeddings`,
-      'give the teacher itself, or choose a method that takes embeddings, such as embed-kd or cached-kd',
-    )
-  if (stored && need !== 'none' && need !== stored.kind)
-    throw new UserError(
-      `${who} needs ${contents[need as 'centroids' | 'samples']}, but ${name} has ${contents[stored.kind]}`,
-      `make the file with embed-kd embed --kind ${need}, or choose ${stored.kind === 'samples' ? 'cached-kd' : 'embed-kd'}`,
-    )
-  const { augmentation: seen } = stored ?? {}
-  if (seen && need === 'samples' && JSON.stringify(seen) !== JSON.stringify(augmentation))
-    throw new UserError(
-      `${name} has embeddings of images with ${describeAugmentation(seen)}, but the trial has ${describeAugmentation(augmentation)}`,
-      'give the same --augment as the file was made with, or make another with embed-kd embed --augment',
-    )
+  if (stored && need !== 'none') {
+    const problem = fileProblems[need](stored, use)
+    if (problem)
+      throw new UserError(
+        `${who} needs ${problem.needs}, but ${name} ${problem.has}`,
+        problem.remedy,
+      )
+  }
   if (takes !== 'probabilities') return
   if (classes !== dataset.classes)
     throw new UserError(
@@ -158,7 +160,62 @@ export function checkTeacher(
   classOrder(name, classNames, dataset.classNames)
 }
 
-const contents = {
-  centroids: 'an embedding for each class',
-  samples: 'an embedding for each image',
+interface Problem {
+  readonly needs: string
+  readonly has: string
+  readonly remedy: string
 }
+type Stored = NonNullable<TeacherFacts['stored']>
+
+/** Returns why a file of embeddings does not suit a method, by the teacher that the method needs; undefined if it does. */
+const fileProblems: Readonly<
+  Record<Exclude<TeacherNeed, 'none'>, (stored: Stored, use: TeacherUse) => Problem | undefined>
+> = {
+  live: () => ({
+    needs: 'a teacher that sees each batch',
+    has: 'is a file of embeddings',
+    remedy:
+      'give the teacher itself, or choose a method that takes embeddings, such as embed-kd or cached-kd',
+  }),
+  samples: ({ kind, augmentation: seen }, { augmentation }) => {
+    if (kind === 'centroids')
+      return {
+        needs: 'an embedding for each image',
+        has: 'has one for each class',
+        remedy: 'make the file with embed-kd embed --kind samples, or choose embed-kd',
+      }
+    if (isSame(seen!, augmentation)) return undefined
+    return {
+      needs: `embeddings of images with ${describeAugmentation(augmentation)}`,
+      has: `has them of images with ${describeAugmentation(seen!)}`,
+      remedy: 'give the --augment that the file was made with, or make another with embed-kd embed',
+    }
+  },
+  centroids: ({ kind, augmentation: seen, prototypes: found, ofThisData }, use) => {
+    const { prototypes, labels } = use
+    if (kind === 'samples')
+      return isSame(seen!, noAugmentation)
+        ? undefined
+        : {
+            needs: 'embeddings of plain images',
+            has: `has them of images with ${describeAugmentation(seen!)}`,
+            remedy: 'make the file without --augment, or choose cached-kd',
+          }
+    if (prototypes !== undefined && prototypes !== found)
+      return {
+        needs: `${prototypes} vectors of each class`,
+        has: `has ${found}`,
+        remedy: `leave out --prototypes, or make the file with embed-kd embed --prototypes ${prototypes}`,
+      }
+    if (labels !== undefined && ofThisData)
+      return {
+        needs: 'centroids of the labelled images alone',
+        has: 'has centroids of more',
+        remedy: 'give the teacher itself or a file with an embedding for each image',
+      }
+    return undefined
+  },
+}
+
+const isSame = (a: Augmentation, b: Augmentation): boolean =>
+  a.flip === b.flip && a.cropPadding === b.cropPadding
