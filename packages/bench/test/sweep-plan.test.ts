@@ -6,9 +6,10 @@ import { UserError } from '@embed-kd/core'
 import { costOf } from '../src/measure/cost.js'
 import { findStudent } from '@embed-kd/distill'
 import { expandGrids, parseGrids } from '../src/sweep/grid.js'
-import { planTrials, shardOf } from '../src/sweep/plan.js'
+import { planTrials } from '../src/sweep/plan.js'
 import { profiles } from '../src/sweep/profiles.js'
 import { formatRerun, parseRerun } from '../src/sweep/rerun.js'
+import { shardOf } from '../src/sweep/shards.js'
 import { estimateSeconds } from '../src/sweep/work.js'
 import {
   epochsOf,

@@ -65,8 +65,9 @@ const SEARCHED_LABELS = {
   dropout: 'dropout',
   kdWeight: 'distillation weight',
 } satisfies Record<SearchedAxis, string>
+const searchSpaceSchema = z.partialRecord(z.enum(SEARCHED_AXES), z.array(z.number()).min(1))
 /** The values among which a sweep chooses, by axis. */
-export type SearchSpace = { readonly [Name in SearchedAxis]?: readonly number[] | undefined }
+export type SearchSpace = z.output<typeof searchSpaceSchema>
 
 const axis = <Schema extends z.ZodType>(entry: Axis<Schema>): Axis<Schema> => entry
 
@@ -361,8 +362,7 @@ export const axes = {
   }),
   search: axis({
     label: 'search',
-    schema: z
-      .partialRecord(z.enum(SEARCHED_AXES), z.array(z.number()).min(1))
+    schema: searchSpaceSchema
       .optional()
       .describe('values of hyperparameters among which the sweep chose for each method'),
     role: 'setting',

@@ -28,12 +28,19 @@ export function estimateTrials(
 
 export class SweepClock {
   readonly #estimates: readonly number[]
-  readonly #started = performance.now()
+  readonly #now: () => number
+  readonly #started: number
   #done = 0
   #secondsOfDone = 0
 
-  constructor(estimates: readonly (number | undefined)[]) {
+  /** @param now clock in milliseconds. */
+  constructor(
+    estimates: readonly (number | undefined)[],
+    now: () => number = () => performance.now(),
+  ) {
     this.#estimates = estimates.map((seconds) => seconds ?? 0)
+    this.#now = now
+    this.#started = now()
   }
 
   trialEnded(): void {
@@ -41,14 +48,16 @@ export class SweepClock {
     this.#secondsOfDone = this.#elapsed
   }
 
+  /** A trial that takes longer than estimated slows down the pace before it ends. */
   get secondsLeft(): number {
     const sum = (to?: number) =>
       this.#estimates.slice(0, to).reduce((total, seconds) => total + seconds, 0)
     const pace = this.#done === 0 ? 1 : this.#secondsOfDone / Math.max(sum(this.#done), 1)
-    return Math.max(pace * sum() - this.#elapsed, 0)
+    const least = this.#elapsed / Math.max(sum(this.#done + 1), 1)
+    return Math.max(Math.max(pace, least) * sum() - this.#elapsed, 0)
   }
 
   get #elapsed(): number {
-    return (performance.now() - this.#started) / 1000
+    return (this.#now() - this.#started) / 1000
   }
 }

@@ -53,6 +53,8 @@ export function compareRecords(before: BenchRecord, after: BenchRecord): Compari
       )
   }
   close('accuracy', before.accuracy, after.accuracy, ACCURACY_TOLERANCE, formatShare)
+  if (before.trial.purpose === 'search')
+    close('held-out accuracy', heldOut(before), heldOut(after), ACCURACY_TOLERANCE, formatShare)
   shown(
     'step',
     before.time && formatSeconds(before.time.medianSeconds),
@@ -62,6 +64,8 @@ export function compareRecords(before: BenchRecord, after: BenchRecord): Compari
   shown('processor', before.environment.cpuModel, after.environment.cpuModel)
   return rows
 }
+
+const heldOut = ({ checkpoint }: BenchRecord): number | undefined => checkpoint?.accuracy
 
 const peakOf = ({ memory }: BenchRecord): string | undefined =>
   memory && formatBytes(Math.max(memory.peakRssBytes - memory.baselineRssBytes, 0))

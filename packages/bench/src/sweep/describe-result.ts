@@ -4,11 +4,14 @@ import { formatBytes, formatSeconds, formatShare } from '@embed-kd/records/termi
 
 /** Returns the result of a trial: `accuracy 97.1 %, 11.4 ms a step, …`, or why it has none. */
 export function describeResult(record: BenchRecord): string {
-  const { status, reason, time, memory, accuracy, costOnly } = record
+  const { status, reason, time, memory, accuracy, checkpoint, costOnly, trial } = record
   if (status !== 'ok') return `${status}: ${reason}`
   const added = memory && formatBytes(Math.max(memory.peakRssBytes - memory.baselineRssBytes, 0))
   return [
     ...(accuracy === undefined ? [] : [`accuracy ${formatShare(accuracy)}`]),
+    ...(trial.purpose === 'search' && checkpoint
+      ? [`accuracy on held-out images ${formatShare(checkpoint.accuracy)}`]
+      : []),
     ...(time
       ? [
           `${formatSeconds(time.medianSeconds)} a step`,

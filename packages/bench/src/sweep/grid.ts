@@ -1,12 +1,14 @@
 // The grid of a sweep: the values of each axis as a configuration file or the command line gives them, and the trials they span.
 import { UserError } from '@embed-kd/core'
 import type { Student } from '@embed-kd/distill'
+import { axes, SEARCHED_AXES, type SearchedAxis, type SearchSpace } from '@embed-kd/records'
 import { z } from 'zod'
 
 import { trialConfigSchema, type TrialConfig } from '../axes/config.js'
 import { findMethod } from '../axes/methods.js'
 import { axisOptions, givenAxes, optionOf, type GivenAxis } from '../axes/table.js'
-import { itemSchema, valueInTrial } from '../axes/words.js'
+import { flagOf, itemSchema, valueInTrial } from '../axes/words.js'
+import { checkSearch, SEARCH_SEED } from './search.js'
 
 /** The axes that a grid gives lists of. Seeds are counted instead, from `firstSeed` on. */
 export type GridAxis = Exclude<GivenAxis, 'seed'>
@@ -29,6 +31,21 @@ export const lengthAxes = ['epochs', 'imagesSeen', 'steps'] as const satisfies r
 
 const fromOne = 'give a whole number from 1 on'
 
+const searchedSchema = (name: SearchedAxis) =>
+  z.array(itemSchema(name)).min(1, 'give at least one value').optional()
+
+const searchSchema = z
+  .strictObject({
+    learningRate: searchedSchema('learningRate'),
+    weightDecay: searchedSchema('weightDecay'),
+    dropout: searchedSchema('dropout'),
+    kdWeight: searchedSchema('kdWeight'),
+  } satisfies Record<SearchedAxis, z.ZodType>)
+  .transform((search) => search as SearchSpace)
+  .describe(
+    'values of hyperparameters to try for each method, with a seed of their own and judged on held-out training images; results run with the best ones',
+  )
+
 const gridSchema = z
   .strictObject({
     ...(Object.fromEntries(gridAxes.map((name) => [name, listSchema(name)])) as {
@@ -39,6 +56,7 @@ const gridSchema = z
       .positive(fromOne)
       .default(1)
       .describe('number of repetitions of each configuration, each with another seed'),
+    search: searchSchema.optional(),
     firstSeed: trialConfigSchema.shape.seed.default(0).describe('seed of the first repetition'),
   })
   .refine((grid) => lengthAxes.filter((name) => grid[name] !== undefined).length === 1, {
@@ -50,6 +68,7 @@ const gridSchema = z
 export interface Grid extends Lists {
   readonly seeds: number
   readonly firstSeed: number
+  readonly search?: SearchSpace | undefined
 }
 
 type OneOrMore<T> = T | readonly T[]
@@ -57,7 +76,7 @@ type OneOrMore<T> = T | readonly T[]
 /** A grid as a profile or a file says it: one value of an axis, or a list of them. */
 export type GridInput = {
   readonly [Name in GridAxis]?: OneOrMore<string | number | Student>
-} & { readonly seeds?: number; readonly firstSeed?: number }
+} & { readonly seeds?: number; readonly firstSeed?: number; readonly search?: SearchSpace }
 
 /** The fields of a grid. */
 export const gridFields: readonly string[] = Object.keys(gridSchema.shape)
@@ -108,8 +127,18 @@ export function parseGrids(value: { readonly grids: readonly object[] }, source:
       ]),
     ),
   )
+  for (const { search, ...grid } of grids)
+    for (const name of SEARCHED_AXES)
+      if (grid[name] !== undefined && (search as SearchSpace | undefined)?.[name] !== undefined)
+        throw new UserError(
+          `${source}: ${axes[name].label} is both given and searched`,
+          `leave out ${flagOf(name)}, or its values in the search`,
+        )
   const result = sweepSchema.safeParse({ ...value, grids })
-  if (result.success) return result.data.grids
+  if (result.success) {
+    for (const grid of result.data.grids) if (grid.search) checkSearch(grid.search, grid)
+    return result.data.grids
+  }
   const { path, message } = firstIssue(result.error.issues[0]!)
   const field = path.filter((key) => typeof key === 'string' && key !== 'grids').join('.')
   const place = field === '' ? source : `${source}: ${field}`
@@ -142,7 +171,7 @@ const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
 const MOST_TRIALS = 10_000
 
 /**
- * Returns all trials of the grids, each once. Seeds are the outermost axis, so that repetitions of one configuration lie far
+ * Returns all trials of the grids, each once: those of searches, then every trial that a search may choose. Seeds are the outermost axis, so that repetitions of one configuration lie far
  * apart in time and a drift of the machine favours no method.
  * @throws UserError if there are too many trials, micro-batches do not divide a batch, or a method's module is not loaded.
  */
@@ -155,18 +184,28 @@ export function expandGrids(grids: readonly Grid[]): TrialConfig[] {
     )
   const seeds = Math.max(...grids.map((grid) => grid.seeds))
   const trials = new Map<string, TrialConfig>()
+  const add = (grid: Grid, seed: number, purpose?: 'search') => {
+    const { search } = grid
+    for (const choice of choicesOf({ ...grid, ...search }, nestedAxes)) {
+      const trial = trialOf(choice, {
+        seed,
+        ...(search ? { search } : {}),
+        ...(purpose ? { purpose } : {}),
+      })
+      trials.set(JSON.stringify(trial), trial)
+    }
+  }
+  for (const grid of grids) if (grid.search) add(grid, SEARCH_SEED, 'search')
   for (let repetition = 0; repetition < seeds; repetition++)
-    for (const grid of grids)
-      if (repetition < grid.seeds)
-        for (const choice of choicesOf(grid, nestedAxes)) {
-          const trial = trialOf(choice, grid.firstSeed + repetition)
-          trials.set(JSON.stringify(trial), trial)
-        }
+    for (const grid of grids) if (repetition < grid.seeds) add(grid, grid.firstSeed + repetition)
   return [...trials.values()]
 }
 
 const sizeOf = (grid: Grid): number =>
-  gridAxes.reduce((product, name) => product * (grid[name]?.length ?? 1), grid.seeds)
+  gridAxes.reduce(
+    (product, name) => product * ({ ...grid, ...grid.search }[name]?.length ?? 1),
+    grid.seeds + (grid.search ? 1 : 0),
+  )
 
 type Choice = { readonly [Name in GridAxis]?: unknown }
 
@@ -177,7 +216,10 @@ function* choicesOf(grid: Grid, [name, ...inner]: readonly GridAxis[]): Generato
       for (const choice of choicesOf(grid, inner)) yield { [name]: value, ...choice }
 }
 
-function trialOf(choice: Choice, seed: number): TrialConfig {
+function trialOf(
+  choice: Choice,
+  rest: Pick<TrialConfig, 'seed' | 'search' | 'purpose'>,
+): TrialConfig {
   const values = nestedAxes.flatMap((name) => {
     const { inTrial } = optionOf(name)
     const given = valueInTrial(name, choice[name])
@@ -185,5 +227,5 @@ function trialOf(choice: Choice, seed: number): TrialConfig {
     return value === undefined ? [] : [[name, value]]
   })
   const { module: methodModule } = findMethod(choice.method as string)
-  return trialConfigSchema.parse({ ...Object.fromEntries(values), methodModule, seed })
+  return trialConfigSchema.parse({ ...Object.fromEntries(values), methodModule, ...rest })
 }

@@ -20,12 +20,14 @@ export interface Circumstances {
   /** Accuracy of the teacher and digest of a trained one. */
   readonly teacher?: { readonly accuracy: number; readonly digest?: string }
   readonly embeddings?: EmbedResult
+  /** The search that chose the trial's hyperparameters. */
+  readonly searched?: NonNullable<BenchRecord['searched']>
 }
 
 export function makeRecord(
   { id, config, description }: PlannedTrial,
   outcome: TrialOutcome,
-  { startedAt, wallSeconds, environment, teacher, embeddings }: Circumstances,
+  { startedAt, wallSeconds, environment, teacher, embeddings, searched }: Circumstances,
 ): BenchRecord {
   const trial =
     teacher && description.teacher
@@ -43,6 +45,7 @@ export function makeRecord(
     wallSeconds,
     ...(rerunCommand === undefined ? {} : { rerunCommand }),
     ...(embeddings ? { embeddings } : {}),
+    ...(searched ? { searched } : {}),
   } as const
   if (outcome.status !== 'ok') return { ...record, ...outcome, environment }
   const { versions, ...measured } = outcome.output

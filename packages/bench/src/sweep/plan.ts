@@ -1,6 +1,6 @@
-// From configurations to a plan: each trial with its identity, its description for the record, and its work; and the
-// part of a plan that one shard runs. Nothing is measured here.
-import { parameterCount, studentSpecs } from '@embed-kd/core'
+// From configurations to a plan: each trial with its identity, its description for the record, and its work. Nothing is measured
+// here.
+import { parameterCount, studentSpecs, UserError } from '@embed-kd/core'
 import { parseAugmentation } from '@embed-kd/distill'
 import type { Trial } from '@embed-kd/records'
 
@@ -21,6 +21,7 @@ import { methodOf } from '../axes/methods.js'
 import { givenAxes, optionOf } from '../axes/table.js'
 import {
   evaluatedImages,
+  isCostOnly,
   loadTrialData,
   runsBeside,
   splitsOf,
@@ -86,7 +87,7 @@ export async function planTrials(
     const use = { augmentation: parseAugmentation(augment), prototypes, labels }
     checkTeacher(methodOf(method), facts, dataset, use)
   }
-  // Trials that differ in the seed alone have the same work, and tracing large graphs takes a while.
+  // Tracing large graphs takes a while.
   const works = new Map<string, TrialWork>()
   return configs.map((config) => {
     const dataset = datasets.get(dataKey(config))!
@@ -102,9 +103,14 @@ export async function planTrials(
     // Throws if a batch cannot be filled.
     stepsPerEpoch(config, data.trainImages)
     const testImages = test.indices.length
-    const unseeded = JSON.stringify({ ...config, seed: 0, backend: '' })
-    const work = works.get(unseeded) ?? trialWork(config, data, evaluatedImages(splits, config))
-    works.set(unseeded, work)
+    if (config.purpose === 'search' && isCostOnly(config))
+      throw new UserError(
+        `a search cannot judge ${config.method} by accuracy: the teacher ${config.teacher} has random weights`,
+        'choose a teacher that has learnt something, or leave out --search',
+      )
+    const key = workKey(config)
+    const work = works.get(key) ?? trialWork(config, data, evaluatedImages(splits, config))
+    works.set(key, work)
     const backend = backends.get(config.backend)!.name
     const description = describe(config, data, dataset, { testImages, poolSize }, backend)
     return { id: identityOf(config, data, dataset, backend), config, description, data, work }
@@ -125,6 +131,17 @@ export async function openData(
   }
   return datasets
 }
+
+/** Returns a key that trials of the same work share: they differ in the seed, or in numbers of the loss and the optimizer. */
+const workKey = ({ kdWeight, search: _search, ...config }: TrialConfig): string =>
+  JSON.stringify({
+    ...config,
+    seed: 0,
+    backend: '',
+    learningRate: 0,
+    weightDecay: 0,
+    distils: kdWeight !== 0,
+  })
 
 const dataKey = ({ dataset, dataSize }: TrialConfig): string => JSON.stringify([dataset, dataSize])
 
@@ -216,25 +233,4 @@ function describe(
       digest: dataset.digest,
     },
   }
-}
-
-/**
- * Returns the trials of shard `index` (from 1) of `count`, in the order of the plan. Shards are the same on every machine and
- * have about the same FLOPs: the largest trial goes first, each to the shard that has least (Graham 1969).
- */
-export function shardOf(
-  trials: readonly PlannedTrial[],
-  { index, count }: { readonly index: number; readonly count: number },
-): PlannedTrial[] {
-  const loads = new Array<number>(count).fill(0)
-  const mine = new Set<PlannedTrial>()
-  const largestFirst = trials.toSorted(
-    (a, b) => b.work.flops - a.work.flops || (a.id < b.id ? -1 : 1),
-  )
-  for (const trial of largestFirst) {
-    const lightest = loads.indexOf(Math.min(...loads))
-    loads[lightest]! += trial.work.flops
-    if (lightest === index - 1) mine.add(trial)
-  }
-  return trials.filter((trial) => mine.has(trial))
 }

@@ -2,6 +2,7 @@
 // seeds, and what did not finish. Statistics, units and sentences are the report's, so that both say the same.
 import {
   accuracy,
+  axes,
   configurationsOf,
   describeConfiguration,
   varyingAxes,
@@ -30,17 +31,20 @@ import {
   type Configuration,
   type Measure,
   PAPER_METHODS,
+  SEARCHED_AXES,
 } from '@embed-kd/records'
-import { formatTable } from '@embed-kd/records/terminal'
+import { formatShare, formatTable } from '@embed-kd/records/terminal'
 
-/** Returns the tables and sentences; empty if no trial finished or failed. */
-export function summaryTables(records: readonly BenchRecord[]): string {
+/** Returns the tables and sentences; empty if no trial finished or failed. Trials of searches are no results. */
+export function summaryTables(all: readonly BenchRecord[]): string {
+  const records = all.filter(({ trial }) => trial.purpose === undefined)
   const configurations = configurationsOf(records)
   const done = configurations.filter((each) => finished(each).length > 0)
   return [
     configurationTable(done),
     comparisonTable(done),
     ...methodTables(done),
+    searchTable(done),
     ...failureLines(configurations, records.length),
   ]
     .filter((part) => part !== '')
@@ -103,6 +107,29 @@ function methodTables(configurations: readonly Configuration[]): string[] {
   })
   const more = rest > 0 ? ` ${rest} more settings are in the report.` : ''
   return [...texts, METHOD_TABLE_NOTE + more]
+}
+
+/** Returns the values that searches chose; an empty text if there was no search. */
+function searchTable(configurations: readonly Configuration[]): string {
+  const name = namerOf(configurations)
+  const rows = configurations.flatMap((configuration) => {
+    const { searched } = configuration.runs[0]!
+    if (!searched) return []
+    const { trial } = configuration
+    const values = SEARCHED_AXES.filter((axis) => trial.search?.[axis] && trial[axis] !== undefined)
+    const accuracies = searched.trials.flatMap(({ accuracy: share }) => share ?? [])
+    return [
+      [
+        name(configuration),
+        values.map((axis) => `${axes[axis].label} ${trial[axis]}`).join(', '),
+        formatShare(Math.max(...accuracies)),
+        `${searched.trials.length}`,
+      ],
+    ]
+  })
+  return rows.length === 0
+    ? ''
+    : formatTable(['chosen by search', 'values', 'held-out accuracy', 'tried'], rows)
 }
 
 /** Names configurations by what the table of axes says, and by every axis in which these differ. */

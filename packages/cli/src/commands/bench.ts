@@ -2,14 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-import { describeTrial, renderReport, varyingAxes } from '@embed-kd/records'
+import { describeTrial, renderReport, type SearchSpace } from '@embed-kd/records'
 import { Command } from 'commander'
 
 import { UserError, messageOf } from '@embed-kd/core'
 import { writeOutputFile } from '@embed-kd/distill/node'
-import { formatBytes, formatDuration, formatFlops, formatTable } from '@embed-kd/records/terminal'
-import { unavailableReason, probeBackends, requireAvailable } from '@embed-kd/bench'
-import { estimateTrials } from '@embed-kd/bench'
+import { formatBytes, formatTable } from '@embed-kd/records/terminal'
+import { requireAvailable } from '@embed-kd/bench'
 import {
   expandGrids,
   gridFields,
@@ -20,7 +19,7 @@ import {
 } from '@embed-kd/bench'
 import { findMaxBatches } from '@embed-kd/bench'
 import { loadMethods } from '@embed-kd/bench'
-import { openData, planTrials, shardOf, type PlannedTrial } from '@embed-kd/bench'
+import { openData, planSweep, planTrials, shardOf, type PlannedTrial } from '@embed-kd/bench'
 import { Preparations } from '@embed-kd/bench'
 import { findProfile, profiles } from '@embed-kd/bench'
 import { runSweep, type SweepResult } from '@embed-kd/bench'
@@ -29,6 +28,8 @@ import { summaryTables } from '@embed-kd/bench'
 import type { Progress } from '@embed-kd/distill'
 import { addGridAxes } from './axis-options.js'
 import { observeData } from './data-options.js'
+import { printPlan } from './bench-plan.js'
+import { parseSearch, searchedNames } from './search-option.js'
 import { addLimitOptions, count, limitsOf, shard, whole, type LimitOptions } from './options.js'
 import { reportPage } from '../report-page.js'
 import { ProgressDisplay } from '../progress.js'
@@ -39,6 +40,7 @@ interface BenchOptions extends LimitOptions {
   readonly epochs?: readonly number[]
   readonly imagesSeen?: readonly number[]
   readonly steps?: readonly number[]
+  readonly search?: SearchSpace
   readonly out?: string
   readonly cache?: string
   readonly resume?: boolean
@@ -84,6 +86,11 @@ export function benchCommand(): Command {
       count,
     )
     .option('--first-seed <n>', 'seed of the first repetition (default: 0)', whole)
+    .option(
+      '--search <axis=list>',
+      `values of a hyperparameter (${searchedNames.join(', ')}) among which the best one is chosen for each method; repeatable`,
+      parseSearch,
+    )
   return addLimitOptions(command).addHelpText('after', HELP).action(bench)
 }
 
@@ -136,7 +143,12 @@ async function bench(options: BenchOptions): Promise<void> {
     planTrials(configs, { assumeMissing: options.dryRun ?? false, data }),
   )
   const trials = options.shard ? shardOf(all, options.shard) : all
-  if (options.dryRun) return dryRun(trials, options)
+  if (options.dryRun)
+    return printPlan(trials, {
+      cacheDirectory: cacheDirectoryOf(options),
+      timeoutSeconds: options.timeout,
+      json: options.json ?? false,
+    })
 
   const directory = directoryOf(options)
   const store = RecordStore.open(directory, {
@@ -194,9 +206,12 @@ async function gridsOf(options: BenchOptions): Promise<Grid[]> {
     return { grids: findProfile(name).grids, source: `profile ${name}` }
   }
   const { grids, source } = base()
-  const lengths: readonly string[] = givesLength(options) ? lengthAxes : []
+  const replaced: readonly string[] = [
+    ...(givesLength(options) ? lengthAxes : []),
+    ...Object.keys(options.search ?? {}),
+  ]
   const merged = grids.map((grid) => ({
-    ...Object.fromEntries(Object.entries(grid).filter(([field]) => !lengths.includes(field))),
+    ...Object.fromEntries(Object.entries(grid).filter(([field]) => !replaced.includes(field))),
     ...given,
   }))
   const parsed = parseGrids({ grids: merged }, source)
@@ -248,6 +263,8 @@ function finish(
   { json }: BenchOptions,
 ): void {
   const mine = trials.flatMap(({ id }) => store.records.get(id) ?? [])
+  const { searches, results } = planSweep(trials)
+  const count = searches.length + results.length
   const counted = new Map<string, number>()
   for (const { status } of mine) counted.set(status, (counted.get(status) ?? 0) + 1)
   let error = storeError
@@ -262,7 +279,7 @@ function finish(
       `${JSON.stringify({
         records: store.file,
         report,
-        trials: trials.length,
+        trials: count,
         ran: records.length,
         statuses: Object.fromEntries(counted),
         interrupted,
@@ -272,7 +289,7 @@ function finish(
     const summary = summaryTables(mine)
     if (summary !== '') process.stdout.write(`${summary}\n\n`)
     const statuses = [...counted].map(([status, n]) => `${n} ${status}`).join(', ')
-    process.stdout.write(`${mine.length} of ${trials.length} trials have a record: ${statuses}\n`)
+    process.stdout.write(`${mine.length} of ${count} trials have a record: ${statuses}\n`)
     process.stdout.write(`records: ${store.file}\n`)
     if (interrupted && !error)
       process.stdout.write('interrupted: the same command with --resume goes on\n')
@@ -304,6 +321,7 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
     (grid.microBatch ?? [undefined]).map((images) => ({
       ...grid,
       microBatch: images === undefined ? undefined : [images],
+      search: undefined,
       batch: [2 * Number(images ?? 1)],
     })),
   )
@@ -349,52 +367,4 @@ async function findMaxBatch(options: BenchOptions): Promise<void> {
     ]),
   )
   process.stdout.write(`${table}\nwithin ${formatBytes(options.memoryLimit)} of a process\n`)
-}
-
-/** Prints the trials. Times are estimated from the measured speed of each backend that works here. */
-async function dryRun(trials: readonly PlannedTrial[], options: BenchOptions): Promise<void> {
-  const display = new ProgressDisplay()
-  const probes = await probeBackends(trials, { timeoutSeconds: options.timeout }, display)
-  display.end()
-  const obstacles = trials.map(({ config }) => {
-    const obstacle = unavailableReason(config, probes)
-    return obstacle && `${obstacle.reason}; ${obstacle.remedy}`
-  })
-  const seconds = estimateTrials(trials, probes, cacheDirectoryOf(options))
-  const total = seconds.reduce<number>((sum, estimate) => sum + (estimate ?? 0), 0)
-  const speeds = [...probes].flatMap(([backend, probe]) =>
-    probe.available ? [[backend, probe.gemmFlopsPerSecond] as const] : [],
-  )
-  if (options.json) {
-    const rows = trials.map(({ id, description, work }, i) => ({
-      id,
-      trial: description,
-      flops: work.flops,
-      plannedPeakBytes: work.peakBytes,
-      estimatedSeconds: seconds[i],
-      skipped: obstacles[i],
-    }))
-    const result = { gemmFlopsPerSecond: Object.fromEntries(speeds), estimatedSeconds: total }
-    process.stdout.write(`${JSON.stringify({ ...result, trials: rows })}\n`)
-    return
-  }
-  const varying = varyingAxes(trials.map(({ description }) => description))
-  const table = formatTable(
-    ['id', 'trial', 'work', 'planned peak', 'estimate'],
-    trials.map(({ id, description, work }, i) => [
-      id,
-      describeTrial(description, varying),
-      formatFlops(work.flops),
-      formatBytes(work.peakBytes),
-      seconds[i] === undefined ? 'not here' : formatDuration(seconds[i]),
-    ]),
-  )
-  const reasons = [...new Set(obstacles)].flatMap((obstacle) =>
-    obstacle === undefined ? [] : [`not here: ${obstacle}\n`],
-  )
-  const roofs = speeds.map(([name, speed]) => `${name} ${formatFlops(speed)}/s`).join(', ')
-  process.stdout.write(
-    `${table}\n${reasons.join('')}${trials.length} trials, about ${formatDuration(total)}, teachers and embeddings included, ` +
-      `with the matrix products measured here (${roofs || 'no backend is available'})\n`,
-  )
 }

@@ -57,7 +57,9 @@ async function verify(path: string, options: VerifyOptions): Promise<void> {
     )
   const { methodModule } = before.trial
   if (methodModule) await loadMethods([methodModule.specifier])
-  const configs = [parseRerun(before.rerunCommand)]
+  const { search, purpose } = before.trial
+  const config = parseRerun(before.rerunCommand)
+  const configs = [{ ...config, ...(search ? { search } : {}), ...(purpose ? { purpose } : {}) }]
   const display = new ProgressDisplay()
   const trials = await observeData(display, 'reading data', (data) => planTrials(configs, { data }))
   const directory = mkdtempSync(join(tmpdir(), 'embed-kd-verify-'))
