@@ -196,9 +196,28 @@ describe('encoded images', () => {
     const spec = await folder()
     await load(spec, { cache: join(write('blocked', 'a file'), 'x') })
     expect(warnings.at(-1)).toMatch(/decoded images are not kept \(.*ENOTDIR|EEXIST/)
-    await expect(load(spec, { cacheLimit: 1, corrupt: 'skip' })).rejects.toThrow(
-      'corrupt images can only be skipped if the decoded ones are kept',
-    )
+  })
+
+  it('skip what cannot be decoded, kept or not', async () => {
+    const spec = await folder()
+    write('d/train/cat/1.png', 'no image')
+    write('d/test/dog/0.png', 'no image')
+    write('d/train/dog/0.png', '')
+    const skipping = { corrupt: 'skip' } as const
+    const kept = await load(spec, skipping)
+    const told = warnings.slice()
+    const facts = async (dataset: typeof kept) => ({
+      ...dataset,
+      train: [dataset.train.count, dataset.train.labels, await pixelsOf(dataset, 'train')],
+      test: [dataset.test.count, dataset.test.labels, await pixelsOf(dataset, 'test')],
+    })
+    for (const _ of ['decoded', 'known from the survey']) {
+      warnings.length = 0
+      const read = await load(spec, { ...skipping, cacheLimit: 1, cache: join(directory, 'none') })
+      expect(await facts(read)).toEqual(await facts(kept))
+      for (const line of told) expect(warnings).toContain(line)
+    }
+    expect(told.filter((line) => line.endsWith('skipped'))).toHaveLength(5)
   })
 })
 

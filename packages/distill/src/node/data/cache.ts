@@ -13,7 +13,6 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 
 import { formatBytes } from '@embed-kd/records/terminal'
@@ -35,8 +34,8 @@ import {
   type Split,
   type Tell,
 } from './dataset.js'
-import { decodedChannels, decodeImage } from './decode.js'
-import { decodeInOrder, digestBytes, inOrder, type DecodeAllOptions } from './decode-all.js'
+import { decodedChannels } from './decode.js'
+import { decodeInOrder, readInOrder, type DecodeAllOptions } from './decode-all.js'
 import { locateEncoded } from './encoded.js'
 import { formatTail, readKept } from './kept.js'
 import { checkClasses } from './labels.js'
@@ -59,6 +58,8 @@ export interface EncodedOptions extends DecodeAllOptions, Columns {
   readonly warn?: Tell
   readonly progress?: (progress: DataProgress) => void
 }
+
+type Which = 'train' | 'test'
 
 interface Source {
   readonly format: EncodedFormat
@@ -159,7 +160,7 @@ async function keep(source: Source, encoded: EncodedSplits, path: string): Promi
   const survey = new Survey(encoded, options.imageSize)
   let begin = 0
   let done = 0
-  const decode = async (which: 'train' | 'test'): Promise<Split> => {
+  const decode = async (which: Which): Promise<Split> => {
     const images = { path, begin }
     const first = done
     for await (const decoded of decodeInOrder(encoded[which].files, options, warn)) {
@@ -173,12 +174,7 @@ async function keep(source: Source, encoded: EncodedSplits, path: string): Promi
       options.progress?.({ phase: 'decoding images', done, total })
     }
     const labels = Int32Array.from(survey.labels[which])
-    if (labels.length === 0)
-      throw new DatasetError(
-        encoded[which].source,
-        'there is no image that can be decoded',
-        encoded.remedy,
-      )
+    requireImages(labels.length, encoded, which)
     return {
       images,
       labels,
@@ -188,13 +184,7 @@ async function keep(source: Source, encoded: EncodedSplits, path: string): Promi
   }
   try {
     const [train, test] = [await decode('train'), await decode('test')]
-    // Skipped images may have been all of a class.
-    checkClasses({
-      ...describe(source, encoded),
-      train: train.labels,
-      test: test.labels,
-      sources: { train: encoded.train.source, test: encoded.test.source },
-    })
+    checkSplits(source, encoded, train, test)
     const dataset = { ...describe(source, encoded), ...survey.finish(warn), train, test }
     write(formatTail({ dataset, warnings: source.warnings }))
     orNotKept(() => fsyncSync(file))
@@ -206,6 +196,22 @@ async function keep(source: Source, encoded: EncodedSplits, path: string): Promi
   }
 }
 
+function requireImages(count: number, encoded: EncodedSplits, which: Which): void {
+  if (count > 0) return
+  const { source } = encoded[which]
+  throw new DatasetError(source, 'there is no image that can be decoded', encoded.remedy)
+}
+
+/** Checks the classes again: skipped images may have been all of a class. */
+function checkSplits(source: Source, encoded: EncodedSplits, train: Split, test: Split): void {
+  checkClasses({
+    ...describe(source, encoded),
+    train: train.labels,
+    test: test.labels,
+    sources: { train: encoded.train.source, test: encoded.test.source },
+  })
+}
+
 function requireRoom(needed: number, { cache, options, warn }: Source): void {
   const lacking = makeRoom(cache, needed, options.cacheLimit, warn)
   if (lacking)
@@ -215,23 +221,19 @@ function requireRoom(needed: number, { cache, options, warn }: Source): void {
 }
 
 type Seen = Pick<Dataset, 'digest' | 'statistics' | 'height' | 'width'> & {
-  readonly checksums: Readonly<Record<'train' | 'test', readonly number[]>>
+  readonly checksums: Readonly<Record<Which, readonly number[]>>
+  /** Positions of images that cannot be decoded and are left out. */
+  readonly skipped: Readonly<Record<Which, readonly number[]>>
   readonly warnings: readonly string[]
 }
 
 /** A data set whose images are decoded whenever they are read. Their bytes are read once for the digest. */
 async function decodedAsRead(source: Source, encoded: EncodedSplits): Promise<Dataset> {
   const { format, directory, options, cache, key } = source
-  if (options.corrupt === 'skip')
-    throw new DatasetError(
-      directory,
-      'corrupt images can only be skipped if the decoded ones are kept',
-      'make room in the cache (embed-kd cache), or remove the corrupt files',
-    )
   const path = join(cache, surveyName(key))
   const seen = readSeen(path)
   seen?.warnings.forEach(source.warn)
-  const { checksums, warnings: _, ...facts } = seen ?? (await look(source, encoded, path))
+  const { checksums, skipped, warnings: _, ...facts } = seen ?? (await look(source, encoded, path))
   const { imageSize, maxMegapixels, imageColumn, labelColumn } = options
   const settings = {
     ...(imageSize === undefined ? {} : { imageSize }),
@@ -239,49 +241,53 @@ async function decodedAsRead(source: Source, encoded: EncodedSplits): Promise<Da
     ...(imageColumn === undefined ? {} : { imageColumn }),
     ...(labelColumn === undefined ? {} : { labelColumn }),
   }
-  const split = (which: 'train' | 'test'): Split => {
-    const images: EncodedImages = { format, directory, which, ...settings }
-    const labels = Int32Array.from(encoded[which].files, ({ label }) => label)
+  const split = (which: Which): Split => {
+    const images: EncodedImages = { format, directory, which, skipped: skipped[which], ...settings }
+    const leftOut = new Set(skipped[which])
+    const files = encoded[which].files.filter((_, position) => !leftOut.has(position))
+    const labels = Int32Array.from(files, ({ label }) => label)
     return { images, labels, count: labels.length, checksums: Uint32Array.from(checksums[which]) }
   }
-  return { ...describe(source, encoded), ...facts, train: split('train'), test: split('test') }
+  const [train, test] = [split('train'), split('test')]
+  checkSplits(source, encoded, train, test)
+  return { ...describe(source, encoded), ...facts, train, test }
 }
 
-/** Reads all images once, and decodes those whose pixels count for the statistics. */
-async function look(
-  { options, warn }: Source,
-  encoded: EncodedSplits,
-  path: string,
-): Promise<Seen> {
+/**
+ * Reads all images once, and decodes those whose pixels count for the statistics. If images that cannot be decoded are to be
+ * skipped, all are decoded, since nothing else finds them.
+ */
+async function look(source: Source, encoded: EncodedSplits, path: string): Promise<Seen> {
+  const { options } = source
   const survey = new Survey(encoded, options.imageSize)
   const total = encoded.train.files.length + encoded.test.files.length
-  let done = 0
+  const phase = options.corrupt === 'skip' ? 'decoding images' : 'reading images'
+  const skipped = { train: [] as number[], test: [] as number[] }
   const warnings: string[] = []
+  const warn = (message: string) => {
+    warnings.push(message)
+    source.warn(message)
+  }
+  let begun = 0
   for (const which of ['train', 'test'] as const) {
-    const read = async (file: EncodedSplits['train']['files'][number], position: number) => {
-      const bytes = await file.read()
-      const again = { name: file.name, label: file.label, read: () => Promise.resolve(bytes) }
-      const isSampled = which === 'train' && survey.samples(position)
-      const image = isSampled ? await decodeImage(again, options) : undefined
-      return { file, position, image, digest: digestBytes(bytes) }
-    }
-    const ahead = () => 2 * availableParallelism()
-    for await (const { file, position, image, digest } of inOrder(
-      encoded[which].files,
-      read,
-      ahead,
-    )) {
-      options.signal?.throwIfAborted()
+    const { files } = encoded[which]
+    const images =
+      options.corrupt === 'skip'
+        ? decodeInOrder(files, options, warn)
+        : readInOrder(files, options, (position) => which === 'train' && survey.samples(position))
+    let next = 0
+    for await (const { file, position, image, digest } of images) {
+      while (next < position) skipped[which].push(next++)
+      next++
       survey.addImage(which, file.label, digest)
       if (image) survey.addPixels(which, position, file.name, image)
-      options.progress?.({ phase: 'reading images', done: ++done, total })
+      options.progress?.({ phase, done: begun + next, total })
     }
+    while (next < files.length) skipped[which].push(next++)
+    requireImages(survey.labels[which].length, encoded, which)
+    begun += files.length
   }
-  const facts = survey.finish((message) => {
-    warnings.push(message)
-    warn(message)
-  })
-  const seen = { ...facts, checksums: survey.checksums, warnings }
+  const seen = { ...survey.finish(warn), checksums: survey.checksums, skipped, warnings }
   try {
     const unfinished = join(path, '..', unfinishedName('survey'))
     writeFileSync(unfinished, JSON.stringify(seen))
@@ -294,7 +300,9 @@ async function look(
 
 function readSeen(path: string): Seen | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Seen
+    const seen = JSON.parse(readFileSync(path, 'utf8')) as Partial<Seen>
+    // Surveys of earlier versions lack the skipped images.
+    return seen.skipped ? (seen as Seen) : undefined
   } catch {
     return undefined
   }

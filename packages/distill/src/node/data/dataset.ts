@@ -37,6 +37,8 @@ export interface EncodedImages extends Columns {
   readonly format: EncodedFormat
   readonly directory: string
   readonly which: 'train' | 'test'
+  /** Ascending positions, among the files of the split, of images that cannot be decoded and are left out. */
+  readonly skipped: readonly number[]
   /** Side in pixels to which images are resized; absent if all have one size. */
   readonly imageSize?: number
   /** Largest image that is decoded, in megapixels. */

@@ -61,11 +61,34 @@ export async function* decodeInOrder(
   if (skipped > 0) tell(`${skipped} of ${files.length} images cannot be decoded, and were skipped`)
 }
 
-export const digestBytes = (bytes: Uint8Array): Buffer =>
-  createHash('sha256').update(bytes).digest()
+/** An image that was read, and decoded if it was chosen. */
+export type ReadImage = Omit<DecodedImage, 'image'> & { readonly image: Decoded | undefined }
+
+/**
+ * Reads all images, decodes the chosen ones, and yields them in order.
+ * @throws UndecodableError at the first chosen image that cannot be decoded.
+ */
+export async function* readInOrder(
+  files: readonly EncodedImage[],
+  { signal, ...options }: DecodeAllOptions,
+  isChosen: (position: number) => boolean,
+): AsyncGenerator<ReadImage> {
+  const read = async (file: EncodedImage, position: number) => {
+    const bytes = await file.read()
+    const again = { name: file.name, label: file.label, read: () => Promise.resolve(bytes) }
+    const image = isChosen(position) ? (await readAndDecode(again, options)).decoded : undefined
+    return { file, position, image, digest: digestBytes(bytes) }
+  }
+  for await (const image of inOrder(files, read, () => 2 * availableParallelism())) {
+    signal?.throwIfAborted()
+    yield image
+  }
+}
+
+const digestBytes = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()
 
 /** Runs a task on each item, some ahead of the one that is waited for, and yields the results in order. */
-export async function* inOrder<T, R>(
+async function* inOrder<T, R>(
   items: readonly T[],
   task: (item: T, position: number) => Promise<R>,
   ahead: () => number,

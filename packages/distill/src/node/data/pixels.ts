@@ -37,14 +37,16 @@ export async function readImages(
 const listed = new WeakMap<EncodedImages, Promise<readonly EncodedImage[]>>()
 
 function listFiles(images: EncodedImages, count: number): Promise<readonly EncodedImage[]> {
-  const { format, directory, which } = images
+  const { format, directory, which, skipped } = images
   const list = async () => {
     const tell = () => {}
     const { files } = (await locateEncoded(format, directory, images, tell).list(tell))[which]
-    if (files.length === count) return files
+    const leftOut = new Set(skipped)
+    if (files.length === count + leftOut.size)
+      return leftOut.size === 0 ? files : files.filter((_, position) => !leftOut.has(position))
     throw new DatasetError(
       directory,
-      `it had ${count} images, and has ${files.length} now`,
+      `it had ${count + leftOut.size} images, and has ${files.length} now`,
       'do not change it while it is in use',
     )
   }
