@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import sharp from 'sharp'
@@ -823,6 +823,32 @@ function labelColumn(name: string, data: unknown[]): Column {
   }
 }
 
+/** Writes bytes as one LZ4 block of literals. */
+function lz4(bytes: Uint8Array): Uint8Array {
+  const more = bytes.length - 15
+  if (more < 0) return Buffer.concat([Buffer.of(bytes.length << 4), bytes])
+  const lengths = [...Array<number>(Math.floor(more / 255)).fill(255), more % 255]
+  return Buffer.concat([Buffer.of(0xf0, ...lengths), bytes])
+}
+
+/** Writes bytes as one zstd frame of a single raw block. */
+function zstd(bytes: Uint8Array): Uint8Array {
+  const header = Buffer.from('28b52ffda000000000000000', 'hex')
+  header.writeUInt32LE(bytes.length, 5)
+  header.writeUIntLE((bytes.length << 3) | 1, 9, 3)
+  return Buffer.concat([header, bytes])
+}
+
+/** Compression of parquet pages. Nothing can read LZO here. */
+const codecs: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
+  UNCOMPRESSED: (bytes) => bytes,
+  GZIP: (bytes) => gzipSync(bytes),
+  BROTLI: (bytes) => brotliCompressSync(bytes),
+  LZ4_RAW: lz4,
+  ZSTD: zstd,
+  LZO: (bytes) => bytes,
+}
+
 describe('parquet', () => {
   const table = (labels: unknown[] = [0n, 1n, 0n, 1n], image = 'image', label = 'label') =>
     parquet([imageColumn(image, labels.length), labelColumn(label, labels)])
@@ -854,6 +880,18 @@ describe('parquet', () => {
       opens: [4, 4, 2],
       tells: [validationServes],
     },
+    ...Object.entries(codecs).map(([codec, compress]) => ({
+      name: `tables compressed with ${codec}`,
+      make(write: Write) {
+        const labels = labelColumn('label', [0n, 1n, 0n, 1n])
+        const options = { codec, compressors: { [codec]: compress } }
+        for (const split of ['train', 'test'])
+          write(`${split}.parquet`, parquet([imageColumn('image', 4), labels], options))
+      },
+      ...(codec === 'LZO'
+        ? { fails: /column image\.bytes is compressed with LZO\); write the file again without/ }
+        : { opens: [4, 4, 2] as const }),
+    })),
     ...['train', 'data', '0000'].map((name) => ({
       name: `one table called ${name}`,
       make: (write: Write) => write(`${name}.parquet`, table()),

@@ -14,12 +14,14 @@ export interface ParquetRequest {
   readonly end: number
 }
 
-export type ParquetReply = { readonly value: unknown } | { readonly error: string }
+export type ParquetReply =
+  | { readonly value: unknown }
+  | { readonly error: string; readonly remedy: string | undefined }
 
 /** The built file, from src/ (tests) and dist/ alike: Node cannot run the source. */
 const workerFile = new URL('../../../dist/node/data/parquet-worker.js', import.meta.url)
 
-const remedy = 'download the file again'
+const damaged = 'download the file again'
 /** JavaScript heap of the worker in MB; images are not on it. */
 const HEAP_MB = 2048
 
@@ -58,14 +60,15 @@ async function answerOf(request: ParquetRequest, seconds: number): Promise<unkno
   let timer: NodeJS.Timeout | undefined
   try {
     return await new Promise((resolve, reject) => {
-      const fail = (cause: string) => reject(new DatasetError(request.path, cause, remedy))
+      const fail = (cause: string, remedy = damaged) =>
+        reject(new DatasetError(request.path, cause, remedy))
       timer = setTimeout(
         () => fail(`it is damaged: reading it has not ended after ${Math.round(seconds)} s`),
         1000 * seconds,
       )
       thread.once('message', (reply: ParquetReply) => {
         if ('value' in reply) resolve(reply.value)
-        else fail(`it cannot be read (${reply.error})`)
+        else fail(`it cannot be read (${reply.error})`, reply.remedy)
       })
       thread.once('error', ({ message }) => fail(`it is damaged: the parser failed (${message})`))
       thread.once('exit', () => fail('it is damaged: the parser ended'))

@@ -55,6 +55,17 @@ const compressors: Compressors = Object.fromEntries(
   }).map(([codec, decompress]) => [codec, bounded(decompress)]),
 )
 
+/** A column is compressed in a way that is not read: another file helps, the same one again does not. */
+export class UnsupportedCodecError extends Error {
+  readonly remedy: string
+
+  constructor(column: string, codec: string) {
+    super(`column ${column} is compressed with ${codec}`)
+    const known = Object.keys(compressors).join(', ')
+    this.remedy = `write the file again without compression, or with one of ${known}`
+  }
+}
+
 interface Table {
   readonly path: string
   readonly buffer: AsyncBuffer
@@ -76,6 +87,10 @@ export async function readFacts(path: string): Promise<TableFacts> {
   const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0
   if (![rows, ...groups].every(isCount) || groups.reduce((sum, n) => sum + n, 0) !== rows)
     throw new Error(`its metadata say ${rows} rows, and groups of ${groups.slice(0, 5).join(', ')}`)
+  for (const { columns } of metadata.row_groups)
+    for (const { meta_data: column } of columns)
+      if (column && column.codec !== 'UNCOMPRESSED' && !(column.codec in compressors))
+        throw new UnsupportedCodecError(column.path_in_schema.join('.'), column.codec)
   return {
     columns: readColumns(metadata.schema),
     rows,

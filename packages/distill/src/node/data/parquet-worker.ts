@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads'
 
 import { messageOf } from '@embed-kd/core'
 import type { ParquetReply, ParquetRequest } from './parquet-reader.js'
-import { readFacts, readImages, readValues } from './parquet-table.js'
+import { readFacts, readImages, readValues, UnsupportedCodecError } from './parquet-table.js'
 
 const answers = {
   facts: ({ path }: ParquetRequest) => readFacts(path),
@@ -21,7 +21,8 @@ parentPort!.on('message', async (request: ParquetRequest) => {
       moved.push(value.bytes.buffer as ArrayBuffer, value.begins.buffer as ArrayBuffer)
     reply = { value }
   } catch (error) {
-    reply = { error: messageOf(error) }
+    const remedy = error instanceof UnsupportedCodecError ? error.remedy : undefined
+    reply = { error: messageOf(error), remedy }
   }
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- to a thread, not a window
   parentPort!.postMessage(reply, moved)
