@@ -165,6 +165,21 @@ export {
   saySeeds,
 } from './analysis/method-table-text.js'
 export { type Recommendation, recommendationsOf } from './analysis/recommendations.js'
+export {
+  type ControlGroup,
+  controlsOf,
+  type ControlTest,
+  controlTable,
+} from './analysis/controls.js'
+export { type Search, searchesOf, searchTable } from './analysis/searches.js'
+export {
+  accuracyBySeconds,
+  accuracyWithin,
+  embeddingSeconds,
+  spentSeconds,
+  trainingSeconds,
+} from './analysis/spending.js'
+export { isControl, isSearch } from './analysis/variants.js'
 export { costSetting, MATCHED_RULE, matchedSetting, timedSteps } from './analysis/setting.js'
 export { machineName, runtimeName, versionName } from './analysis/source.js'
 export {

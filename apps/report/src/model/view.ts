@@ -6,6 +6,7 @@ import {
   comparisonsOf,
   type Configuration,
   finished,
+  isSearch,
   type Scope,
 } from '@embed-kd/records'
 import { type Filters, passing } from './filters.js'
@@ -14,7 +15,9 @@ export interface View {
   /** Configurations of all records, filtered or not: they tell what was never run from what is filtered out. */
   readonly all: readonly Configuration[]
   readonly records: readonly BenchRecord[]
+  /** Results; trials of a search are apart, since they were not tested. */
   readonly configurations: readonly Configuration[]
+  readonly searches: readonly Configuration[]
   readonly comparisons: readonly Comparison[]
   /** If several scopes pass the filters, the one with most comparisons; figures whose axes are costs show it. */
   readonly scope?: Scope
@@ -29,11 +32,14 @@ export interface View {
  */
 export function viewOf(all: readonly Configuration[], filters: Filters): View {
   const passes = passing(filters)
-  const configurations = all.flatMap((configuration) => {
+  const filtered = all.flatMap((configuration) => {
     const runs = configuration.runs.filter(passes)
     if (runs.length === configuration.runs.length) return configuration
     return runs.length === 0 ? [] : { ...configuration, runs }
   })
+  const searches = filtered.filter(({ trial }) => isSearch(trial))
+  const configurations =
+    searches.length === 0 ? filtered : filtered.filter(({ trial }) => !isSearch(trial))
   const comparisons = comparisonsOf(configurations)
   const weights = new Map<Scope, number>()
   for (const { scope } of configurations) weights.set(scope, (weights.get(scope) ?? 0) + 1e-6)
@@ -45,8 +51,9 @@ export function viewOf(all: readonly Configuration[], filters: Filters): View {
   )[0]?.[0]
   return {
     all,
-    records: configurations.flatMap(({ runs }) => runs),
+    records: filtered.flatMap(({ runs }) => runs),
     configurations,
+    searches,
     comparisons,
     scopeCount: weights.size,
     inScope: configurations.filter((configuration) => configuration.scope === scope),

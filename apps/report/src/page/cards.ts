@@ -125,7 +125,8 @@ const VERDICTS: Readonly<Record<Verdict, readonly [sign: string, word: string]>>
   inconclusive: ['◐', 'Inconclusive'],
 }
 
-function verdictOf({ claim, verdict, reasons }: Support, pairs: number): HTMLElement {
+/** Says what the records say about a claim, and why. */
+export function verdictOf({ claim, verdict, reasons }: Support, pairs: number): HTMLElement {
   const [sign, word] = VERDICTS[verdict]
   const over = pairs === 0 ? '' : ` (${counted(pairs, 'paired run')})`
   return element(

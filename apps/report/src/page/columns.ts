@@ -1,6 +1,10 @@
 // Columns of the table of trials: which there are, and the order of rows by each of them.
 import {
   accuracy,
+  axes,
+  type AxisName,
+  axisNames,
+  axisWords,
   type Configuration,
   devicePeakBytes,
   deviceResidentBytes,
@@ -19,6 +23,7 @@ import {
   stepSeconds,
   summaryOf,
   teacherName,
+  type Trial,
 } from '@embed-kd/records'
 import { compareMethods } from './figures/figure.js'
 
@@ -40,11 +45,14 @@ export const SHOWN = [
 ]
 
 /** Whether a configuration has all words of a search in its names. */
-export function matcher(search: string): (item: Configuration) => boolean {
+export function matcher(
+  search: string,
+  names: readonly Column[],
+): (item: Configuration) => boolean {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return () => true
   return (item) => {
-    const text = [...NAMES.map(({ of }) => of(item)), ...item.runs.map(({ id }) => id)]
+    const text = [...names.map(({ of }) => of(item)), ...item.runs.map(({ id }) => id)]
       .join(' ')
       .toLowerCase()
     return words.every((word) => text.includes(word))
@@ -58,7 +66,7 @@ export interface Column {
 }
 
 /** Columns of names. The first three are always there, others if rows differ in them. */
-export const NAMES: readonly Column[] = [
+const NAMES: readonly Column[] = [
   { id: 'method', label: 'Method', of: ({ method }) => methodName(method) },
   { id: 'teacher', label: 'Teacher', of: ({ trial }) => teacherName(trial) },
   { id: 'batch', label: 'Batch', of: ({ trial }) => trial.batch },
@@ -72,16 +80,62 @@ export const NAMES: readonly Column[] = [
   { id: 'version', label: 'Version', of: ({ scope }) => scope.version },
 ]
 
+/** Axes that the columns of names say already, or that are no names. */
+const SAID = new Set<AxisName>([
+  'method',
+  'teacher',
+  'batch',
+  'epochs',
+  'imagesSeen',
+  'steps',
+  'backend',
+  'precision',
+  'dataset',
+  'preset',
+  'student',
+  'seed',
+])
+const OTHERS = axisNames.filter((name) => !SAID.has(name))
+const known = new WeakMap<readonly Configuration[], readonly Column[]>()
+
+/** Returns the columns of names: the usual ones, and one for each further axis in which the configurations differ. */
+export function namesOf(all: readonly Configuration[]): readonly Column[] {
+  let columns = known.get(all)
+  if (columns === undefined) {
+    const first = all[0]?.trial
+    const differs = (name: AxisName) =>
+      all.some(({ trial }) => valueOf(trial, name) !== valueOf(first!, name))
+    columns = [...NAMES, ...OTHERS.filter(differs).map(axisColumn)]
+    known.set(all, columns)
+  }
+  return columns
+}
+
+const valueOf = (trial: Trial, name: AxisName): unknown =>
+  typeof trial[name] === 'object' ? JSON.stringify(trial[name]) : trial[name]
+
+const axisColumn = (name: AxisName): Column => ({
+  id: name,
+  label: `${axes[name].label[0]!.toUpperCase()}${axes[name].label.slice(1)}`,
+  of: ({ trial }) => {
+    const value = trial[name]
+    return typeof value === 'number' && !('words' in axes[name])
+      ? value
+      : (axisWords(trial, name) ?? '–')
+  },
+})
+
 // Made once: making one costs more than sorting with it.
 const COLLATOR = new Intl.Collator('en', { numeric: true })
 
 export function sorted(
   configurations: readonly Configuration[],
+  names: readonly Column[],
   sort: string,
   descending: boolean,
 ): readonly Configuration[] {
   const measure = SHOWN.find(({ id }) => id === sort)
-  const column = NAMES.find(({ id }) => id === sort)
+  const column = names.find(({ id }) => id === sort)
   const key =
     measure !== undefined
       ? (item: Configuration) => summaryOf(item, measure)?.mean

@@ -25,6 +25,7 @@ import type { View } from '../model/view.js'
 import type { Part } from './app.js'
 import { button, element, fill } from './dom.js'
 import { download } from './download.js'
+import { controlsBlock, searchBlock } from './experiment.js'
 import { lookOf } from './figures/figure.js'
 
 /** More tables than this are counted only; filters bring them up. */
@@ -47,15 +48,15 @@ export function createMethods(): Part {
     const { configurations } = view
     const { tables, rest } = methodTablesOf(configurations, MOST)
     const [first, ...others] = tables
-    if (first === undefined) {
-      fill(body, element('p', { class: 'methods-note' }, NOTHING))
-      return
-    }
     fill(
       body,
-      tableNode(first),
-      element('p', { class: 'methods-note' }, METHOD_TABLE_NOTE),
-      tools(configurations, tables),
+      first === undefined
+        ? element('p', { class: 'methods-note' }, NOTHING)
+        : [
+            tableNode(first),
+            element('p', { class: 'methods-note' }, METHOD_TABLE_NOTE),
+            tools(configurations, tables),
+          ],
       others.map(closedTable),
       rest > 0
         ? element(
@@ -64,6 +65,8 @@ export function createMethods(): Part {
             `${counted(rest, 'more setting')}: narrow the filters.`,
           )
         : undefined,
+      controlsBlock(view),
+      searchBlock(view),
     )
   }
   new IntersectionObserver(

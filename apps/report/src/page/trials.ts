@@ -2,7 +2,7 @@
 import { type Configuration, counted, methodName, summaryOf, teacherName } from '@embed-kd/records'
 import type { View } from '../model/view.js'
 import type { App, Part } from './app.js'
-import { type Column, matcher, NAMES, SHOWN, sorted } from './columns.js'
+import { type Column, matcher, namesOf, SHOWN, sorted } from './columns.js'
 import { button, element, fill } from './dom.js'
 import { downloadConfigurations, downloadRecords, downloadTrials, paperTables } from './download.js'
 import { tableHead, tableRow } from './trials-table.js'
@@ -34,7 +34,7 @@ export function createTrials(app: App): Part {
     chooser.node,
     button('Records (JSON lines)', () => downloadRecords(view!.records)),
     button('Trials (CSV)', () => downloadTrials(view!.records)),
-    button('Configurations (CSV)', () => downloadConfigurations(view!.configurations)),
+    button('Configurations (CSV)', () => downloadConfigurations(rowsOf(view!))),
     ...paperTables(() => shown),
   )
   const node = element(
@@ -60,12 +60,13 @@ export function createTrials(app: App): Part {
   const update = (fresh: View) => {
     if (fresh !== view) limit = PAGE
     view = fresh
-    const { configurations } = fresh
+    const configurations = rowsOf(fresh)
+    const named = namesOf(fresh.all)
     const { sort = '', descending, baseline: baselineId, search: words = '', hide } = app.state()
     if (search.value !== words) search.value = words
     const hidden = new Set(hide)
     const differs = ({ of }: Column) => new Set(configurations.map(of)).size > 1
-    const varying = NAMES.filter((column, at) => at < 3 || differs(column))
+    const varying = named.filter((column, at) => at < 3 || differs(column))
     const measured = SHOWN.filter((measure) =>
       configurations.some((item) => summaryOf(item, measure) !== undefined),
     )
@@ -76,7 +77,7 @@ export function createTrials(app: App): Part {
     const names = varying.filter(({ id }) => !hidden.has(id))
     const measures = measured.filter(({ id }) => !hidden.has(id))
     const baseline = findBaseline(app, fresh, baselineId)
-    shown = sorted(configurations.filter(matcher(words)), sort, descending)
+    shown = sorted(configurations.filter(matcher(words, named)), named, sort, descending)
     const focused = focusKey()
     fill(
       table,
@@ -89,7 +90,7 @@ export function createTrials(app: App): Part {
       ),
     )
     restoreFocus(table, focused)
-    const constant = NAMES.filter(
+    const constant = named.filter(
       (column) => !varying.includes(column) && configurations.length > 0,
     )
     fill(
@@ -119,6 +120,10 @@ export function createTrials(app: App): Part {
   }
   return { node, update }
 }
+
+/** Results, then trials of searches. */
+const rowsOf = ({ configurations, searches }: View): readonly Configuration[] =>
+  searches.length === 0 ? configurations : [...configurations, ...searches]
 
 /** A menu of checkboxes for the columns; the method's column is always there. */
 function createChooser(app: App) {
@@ -158,13 +163,9 @@ function createChooser(app: App) {
   return { node, update }
 }
 
-function findBaseline(
-  app: App,
-  { configurations }: View,
-  id: string | undefined,
-): Configuration | undefined {
+function findBaseline(app: App, view: View, id: string | undefined): Configuration | undefined {
   if (id === undefined) return undefined
-  return configurations.find(({ runs }) => runs.some((record) => app.names.of(record) === id))
+  return rowsOf(view).find(({ runs }) => runs.some((record) => app.names.of(record) === id))
 }
 
 function comparingText(app: App, baseline: Configuration | undefined, chosen: boolean) {

@@ -2,7 +2,6 @@
 // seeds, and what did not finish. Statistics, units and sentences are the report's, so that both say the same.
 import {
   accuracy,
-  axes,
   configurationsOf,
   describeConfiguration,
   varyingAxes,
@@ -31,9 +30,12 @@ import {
   type Configuration,
   type Measure,
   PAPER_METHODS,
-  SEARCHED_AXES,
+  controlsOf,
+  controlTable,
+  searchesOf,
+  searchTable,
 } from '@embed-kd/records'
-import { formatShare, formatTable } from '@embed-kd/records/terminal'
+import { formatTable } from '@embed-kd/records/terminal'
 
 /** Returns the tables and sentences; empty if no trial finished or failed. Trials of searches are no results. */
 export function summaryTables(all: readonly BenchRecord[]): string {
@@ -44,7 +46,7 @@ export function summaryTables(all: readonly BenchRecord[]): string {
     configurationTable(done),
     comparisonTable(done),
     ...methodTables(done),
-    searchTable(done),
+    ...experimentTables(done, all),
     ...failureLines(configurations, records.length),
   ]
     .filter((part) => part !== '')
@@ -109,27 +111,18 @@ function methodTables(configurations: readonly Configuration[]): string[] {
   return [...texts, METHOD_TABLE_NOTE + more]
 }
 
-/** Returns the values that searches chose; an empty text if there was no search. */
-function searchTable(configurations: readonly Configuration[]): string {
-  const name = namerOf(configurations)
-  const rows = configurations.flatMap((configuration) => {
-    const { searched } = configuration.runs[0]!
-    if (!searched) return []
-    const { trial } = configuration
-    const values = SEARCHED_AXES.filter((axis) => trial.search?.[axis] && trial[axis] !== undefined)
-    const accuracies = searched.trials.flatMap(({ accuracy: share }) => share ?? [])
-    return [
-      [
-        name(configuration),
-        values.map((axis) => `${axes[axis].label} ${trial[axis]}`).join(', '),
-        formatShare(Math.max(...accuracies)),
-        `${searched.trials.length}`,
-      ],
-    ]
-  })
-  return rows.length === 0
-    ? ''
-    : formatTable(['chosen by search', 'values', 'held-out accuracy', 'tried'], rows)
+/** Writes controls and searches, each with its title; nothing if the records have none. */
+function experimentTables(
+  configurations: readonly Configuration[],
+  records: readonly BenchRecord[],
+): string[] {
+  const tables = [
+    controlTable(controlsOf(configurations)),
+    searchTable(searchesOf(configurations, records)),
+  ]
+  return tables
+    .filter(({ rows }) => rows.length > 0)
+    .map(({ title, columns, rows }) => `${title}\n${formatTable(columns, rows)}`)
 }
 
 /** Names configurations by what the table of axes says, and by every axis in which these differ. */

@@ -6,6 +6,7 @@ import { groupKey } from '../trial-names.js'
 import { counted } from './format.js'
 import { PAPER_METHODS } from './paper.js'
 import { machineName, sourcesOf, versionName } from './source.js'
+import { isControl } from './variants.js'
 
 export interface Configuration {
   /** Everything but the seed: axes, machine and version. */
@@ -130,9 +131,9 @@ export function comparisonsOf(configurations: readonly Configuration[]): Compari
   }
   const comparisons: Comparison[] = []
   for (const embedKd of configurations) {
+    if (embedKd.method !== PAPER_METHODS.proposed || isControl(embedKd.trial)) continue
     const teacherKd = live.get(embedKd.settingKey)
-    const isControl = embedKd.trial.anchors !== undefined
-    if (embedKd.method === PAPER_METHODS.proposed && teacherKd !== undefined && !isControl) {
+    if (teacherKd !== undefined) {
       comparisons.push({ teacherKd, embedKd })
     }
   }

@@ -48,7 +48,7 @@ const cellsOf = ({ rows }: MethodTable): Cell[] =>
   rows.flatMap(({ cells }) => cells.filter((cell) => cell !== undefined))
 
 /** Writes the mean and half its interval: `54.1 % ± 0.8`. */
-export function sayAccuracy({ accuracy: { mean, interval } }: Cell): string {
+export function sayAccuracy({ accuracy: { mean, interval } }: Pick<Cell, 'accuracy'>): string {
   const half = interval && ((interval[1] - interval[0]) * 50).toFixed(1)
   return formatPercent(mean) + (half === undefined ? '' : ` ± ${half}`)
 }

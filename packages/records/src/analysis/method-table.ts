@@ -4,6 +4,7 @@
 import { axes, type AxisName, axisNames, METHODS, type Trial } from '../axes.js'
 import { axisKey, axisWords, varyingAxes } from '../trial-names.js'
 import { accuracyDifference, summaryOf } from './compare.js'
+import { isControl } from './variants.js'
 import { compareText, type Configuration, type Scope, teacherName } from './corpus.js'
 import { methodName } from './format.js'
 import { firstStart } from './history.js'
@@ -86,7 +87,7 @@ export function methodTablesOf(
 ): { readonly tables: readonly MethodTable[]; readonly rest: number } {
   const settings = new Map<string, Configuration[]>()
   for (const item of configurations) {
-    if (summaryOf(item, accuracy) === undefined) continue
+    if (isControl(item.trial) || summaryOf(item, accuracy) === undefined) continue
     const { table: key } = keysOf(item)
     const group = settings.get(key)
     if (group === undefined) settings.set(key, [item])
@@ -239,11 +240,11 @@ const lengthOf = ({ epochs, imagesSeen, dataset }: Trial) =>
   imagesSeen ?? (epochs ?? 0) * dataset.trainSize
 
 function compareRows(a: Trial, b: Trial): number {
-  return placeOf(a) - placeOf(b) || compareText(a.method, b.method)
+  return placeOf(a.method) - placeOf(b.method) || compareText(a.method, b.method)
 }
 
 /** Place of a method in core's table; methods that others define come last. */
-const placeOf = ({ method }: Trial) => {
+export function placeOf(method: string): number {
   const at = (METHODS as readonly string[]).indexOf(method)
   return at < 0 ? METHODS.length : at
 }

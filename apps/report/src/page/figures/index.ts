@@ -8,6 +8,7 @@ import { paperFigure } from './paper-figure.js'
 import { pareto } from './pareto.js'
 import { ratios } from './ratios.js'
 import { batchSize, teacherSize } from './scaling.js'
+import { spending } from './spending.js'
 
 export const FIGURES: readonly Figure[] = [
   ratios,
@@ -15,6 +16,7 @@ export const FIGURES: readonly Figure[] = [
   teacherSize,
   batchSize,
   pareto,
+  spending,
   curves,
   breakEvenFigure,
   plannedMeasured,
