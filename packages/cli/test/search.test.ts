@@ -48,7 +48,7 @@ describe('a sweep with a search', { timeout: 300_000 }, () => {
     const { code, stdout, stderr } = await runCli(...sweep, '--resume')
     expect(code, stderr).toBe(0)
     expect(stdout).toContain('8 of 8 trials have a record: 8 ok')
-    expect(stdout).toMatch(/^chosen by search +values +held-out accuracy +tried$/m)
+    expect(stdout).toMatch(/^Results +Chosen +Held-out accuracy +Others +Tried +Expense$/m)
     expect(stderr).toMatch(/\[7\/8\] .*; about .* left/)
     const all = records()
     expect(all.slice(0, before.length)).toEqual(before)
