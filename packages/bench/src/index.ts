@@ -2,6 +2,7 @@
 export { openBackend, ownBackends, resolveBackend } from '@embed-kd/distill/node'
 export { makeArchive } from './bundle/archive.js'
 export { captureEnvironment, commit } from './measure/environment.js'
+export { redactRecord } from './measure/redact.js'
 export { ownMemory } from './measure/memory.js'
 export { describeProfile, sharesOf } from './measure/operators.js'
 export { unavailableReason, probeBackends, requireAvailable } from './sweep/availability.js'

