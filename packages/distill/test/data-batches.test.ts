@@ -8,6 +8,7 @@ import { evaluationBatches, trainingBatches } from '../src/node/data/batches.js'
 import type { Batch } from '../src/node/data/batches.js'
 import { createDataset } from '../src/node/data/in-memory.js'
 import { createInputWriter } from '../src/node/data/input.js'
+import { splitRun } from '../src/node/run/splits.js'
 import { PixelStatistics } from '../src/node/data/statistics.js'
 import {
   firstOfEachClass,
@@ -235,6 +236,18 @@ describe('subsets', () => {
     const half = (seed: number) => shareOfEachClass(train, 0.5, seed).indices
     expect(half(1)).toEqual(half(1))
     expect(half(1)).not.toEqual(half(2))
+  })
+
+  it('train a run on a share of what is not held out', () => {
+    const split = (labels?: number, seed = 1) =>
+      splitRun(data, { heldOut: 0.2, labels, seed }, fail)
+    const fail = (message: string) => expect.unreachable(message)
+    const [all, half] = [split(), split(0.5)]
+    expect(half.heldOut).toEqual(all.heldOut)
+    expect([all.training.indices.length, half.training.indices.length]).toEqual([25, 13])
+    expect([...half.training.indices].every((i) => all.training.indices.includes(i))).toBe(true)
+    expect(split(0.5, 2).training.indices).not.toEqual(half.training.indices)
+    expect(() => split(0)).toThrow('a share of 0 of the labels cannot be used')
   })
 
   it('take the first of each class', () => {

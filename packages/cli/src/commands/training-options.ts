@@ -15,6 +15,7 @@ export const augmentation = usage(parseAugmentation)
 /** Axes of a trial that are options of a training too. */
 const AXES = [
   'backend',
+  'labels',
   'batch',
   'microBatch',
   'rematerialise',
@@ -34,6 +35,9 @@ export const addTrainingOptions = (
     command.requiredOption('--out <dir>', 'directory for checkpoints, curves and the result'),
     AXES,
     {
+      labels: {
+        help: 'share of the training images to learn from, chosen by the seed, of each class alike, such as 10%; the images of --held-out come beside it',
+      },
       batch: {
         help: 'images in a training step; at most all training images',
         default: defaults.batch,

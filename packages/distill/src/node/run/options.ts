@@ -51,6 +51,8 @@ export interface RunOptions extends StepOptions, Observer, DataOptions {
   readonly augment?: Augmentation | undefined
   /** Share of each class held out to choose the best epoch; 0 keeps the last epoch (default: 0.1). */
   readonly heldOut?: number | undefined
+  /** Share of the other training images of each class to learn from, chosen by the seed (default: 1). */
+  readonly labels?: number | undefined
   /** Decay of an average of the parameters, such as 0.999 (default: none). */
   readonly ema?: number | undefined
   /** Number of epochs without a better one after which training ends (default: never). */
@@ -95,7 +97,7 @@ export async function withBackend<T>(
 /** Returns the settings of a run with their defaults. @throws UserError if a number is out of range. */
 export function runSettings(options: RunOptions): Omit<RunConfig, 'dataset' | 'model' | 'title'> {
   const { out, batch, microBatch, rematerialise, precision, learningRate, weightDecay } = options
-  const { kdWeight, schedule, preset, ema, patience, checkpointEvery } = options
+  const { labels, kdWeight, schedule, preset, ema, patience, checkpointEvery } = options
   const { epochs = 10, seed = 0, heldOut = 0.1, resume = false } = options
   if (learningRate !== undefined && !(learningRate > 0))
     throw new UserError(`a learning rate of ${learningRate} trains nothing`, 'choose one above 0')
@@ -113,6 +115,7 @@ export function runSettings(options: RunOptions): Omit<RunConfig, 'dataset' | 'm
     epochs,
     seed,
     heldOut,
+    ...(labels === undefined ? {} : { labels }),
     ema,
     patience,
     checkpointEvery,

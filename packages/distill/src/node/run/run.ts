@@ -45,6 +45,8 @@ export interface RunConfig extends StepOptions {
   readonly seed: number
   /** Share of each class of the training split on which the best epoch is chosen; 0 keeps the last epoch. */
   readonly heldOut: number
+  /** Share of the other images of each class to train on; default: all. */
+  readonly labels?: number | undefined
   /** Decay of an average of the parameters that is evaluated and kept in their place, such as 0.999; default none. */
   readonly ema?: number | undefined
   /** Number of epochs without a better one after which training ends; default: never. */
@@ -123,7 +125,7 @@ async function train(
       `${out} has a run in it already`,
       'give --resume to go on with it, or another --out',
     )
-  const splits = splitRun(dataset, config.heldOut, tell)
+  const splits = splitRun(dataset, config, tell)
   const asked = config.batch ?? stepDefaults.batch
   const batch = batchFor(asked, splits)
   if (batch < asked)

@@ -2,7 +2,7 @@
 import { UserError } from '@embed-kd/core'
 
 import type { Dataset } from '../data/dataset.js'
-import { holdOut, wholeSplit, type Subset } from '../data/subsets.js'
+import { holdOut, shareOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
 
 export interface RunSplits {
   readonly training: Subset
@@ -13,16 +13,31 @@ export interface RunSplits {
 /** Which images are held out does not depend on the run's seed, so that all runs train on the same ones. */
 const HELD_OUT_SEED = 0
 
-/**
- * Splits the training images of a run: at least one image of each class is held out, or none at all.
- * @param share share of each class to hold out; 0 for none.
- * @param tell receives a message if nothing can be held out.
- */
+export interface SplitOptions {
+  /** Share of each class to hold out: at least one image of each, or none at all if it is 0. */
+  readonly heldOut: number
+  /** Share of the other images of each class to train on (default: 1). */
+  readonly labels?: number | undefined
+  /** Seed that chooses the share. */
+  readonly seed: number
+}
+
+/** Splits the training images of a run. @param tell receives a message if nothing can be held out. */
 export function splitRun(
   dataset: Dataset,
-  share: number,
+  { heldOut, labels = 1, seed }: SplitOptions,
   tell: (message: string) => void,
 ): RunSplits {
+  if (!(labels > 0 && labels <= 1))
+    throw new UserError(
+      `a share of ${labels} of the labels cannot be used`,
+      'give a share above 0 and at most 1, such as 0.1',
+    )
+  const { training, ...rest } = holdOutOfRun(dataset, heldOut, tell)
+  return { training: labels === 1 ? training : shareOfEachClass(training, labels, seed), ...rest }
+}
+
+function holdOutOfRun(dataset: Dataset, share: number, tell: (message: string) => void): RunSplits {
   const all = wholeSplit(dataset, 'train')
   if (share === 0) return { training: all }
   if (!(share > 0 && share < 1))
