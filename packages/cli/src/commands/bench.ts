@@ -14,6 +14,7 @@ import {
   gridFields,
   lengthAxes,
   parseGrids,
+  SEARCH_SEED,
   sweepJsonSchema,
   type Grid,
 } from '@embed-kd/bench'
@@ -112,6 +113,9 @@ Precision: mixed-float16 computes the matrix products of training steps in float
 Steps whose gradients are not finite are skipped. Choose it on devices that are faster at float16; CPUs save neither time nor
 memory.
 
+Search: --search tries the same values for each method with seed ${SEARCH_SEED}, judged on held-out training images. The results then
+run with the best values of each method.
+
 Profiles:
 ${profileList}
 
@@ -122,6 +126,7 @@ Examples:
     --teacher hf:/models/vit-base-patch16-224,hf:/models/vit-large-patch16-224 --out results/paper
   embed-kd bench --method embed-kd,teacher-kd --teacher vit-base-16 --batch 16,64 --steps 10 --out results/base
   embed-kd bench --dataset cifar10:data/cifar-10-batches-bin --student paper --teacher trained-m --epochs 20 --seeds 3
+  embed-kd bench --labels 1%,10%,100% --images-seen 100k --seeds 5 --search learning-rate=3e-4,1e-3,3e-3 --search kd-weight=1,5
   embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
   embed-kd bench --method embed-kd,./my-method.js --epochs 5
   embed-kd bench --profile cost --out results/cost --shard 2/8 --resume
