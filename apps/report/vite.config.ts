@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { defineConfig, type Plugin } from 'vite'
 import { viteSingleFile } from 'vite-plugin-singlefile'
+import { pageParts } from './page-parts.js'
 
 /** Names the inlined script by digest in the page's Content-Security-Policy, so that no other script can run. */
 const hashScript: Plugin = {
@@ -23,7 +24,7 @@ const hashScript: Plugin = {
 }
 
 export default defineConfig({
-  plugins: [viteSingleFile(), hashScript],
+  plugins: [viteSingleFile(), hashScript, pageParts()],
   // tsc writes into dist/ as well, so that it is not to be emptied.
   build: {
     target: 'es2023',

@@ -19,7 +19,6 @@ export function controlsBlock({ configurations }: View): HTMLElement | undefined
   const groups = controlsOf(configurations)
   if (groups.length === 0) return undefined
   return block(
-    'controls',
     "Does the teacher's knowledge matter?",
     'Students trained on other vectors in place of the teacher’s: if they are as accurate, a second classifier head is what helps, not the teacher. p is corrected (Holm) over the controls of a setting.',
     controlTable(groups),
@@ -41,7 +40,6 @@ export function searchBlock({ configurations, records }: View): HTMLElement | un
   const searches = searchesOf(configurations, records)
   if (searches.length === 0) return undefined
   return block(
-    'search',
     'How hyperparameters were chosen',
     'Values were tried with one seed and judged on training images that were held out; test images played no part. Results use the best values, with other seeds.',
     searchTable(searches),
@@ -49,16 +47,15 @@ export function searchBlock({ configurations, records }: View): HTMLElement | un
 }
 
 function block(
-  id: string,
   title: string,
   text: string,
   { columns, rows }: TextTable,
   ...below: readonly HTMLElement[]
 ): HTMLElement {
   return element(
-    'section',
-    { class: 'block', 'aria-labelledby': `${id}-title` },
-    element('h3', { id: `${id}-title` }, title),
+    'div',
+    { class: 'block' },
+    element('h3', {}, title),
     element('p', { class: 'methods-note' }, text),
     element(
       'div',

@@ -1,6 +1,14 @@
 // How the figures of the report were computed, in words; every definition a reader needs to dispute one.
-import { formatBytes, formatPercent, formatSeconds, MATCHED_RULE, PAPER } from '@embed-kd/records'
+import {
+  formatBytes,
+  formatPercent,
+  formatSeconds,
+  MARGIN,
+  MATCHED_RULE,
+  PAPER,
+} from '@embed-kd/records'
 import { element } from './dom.js'
+import { withTerms } from './terms.js'
 
 export function notes(): HTMLElement {
   const { teacherKd, embedKd } = PAPER
@@ -19,7 +27,19 @@ export function notes(): HTMLElement {
     ],
     [
       'Accuracy',
-      'Test images are a sample. The binomial standard error of both accuracies widens the interval over seeds in quadrature; a single seed has this error alone. Both methods are tested on the same images, which makes the interval wider than it need be: records do not say which images were right. A seed that was run twice counts once.',
+      `Methods are tested on the same images with the same seeds, so that they are compared image by image if the records say which images were right. The standard error of a difference has two parts: the spread over seeds, with Student's t, and the sampling of the test images. Images and seeds are crossed; the part of the images is their variance beyond what the seeds already show (two-way random effects, the closed form of a bootstrap over images × seeds). Both add in quadrature, which covers at least 95 of 100 in simulations with two or more seeds; a percentile bootstrap of three seeds covers as few as 89. Without results of single images, the binomial errors of both sides take the place of the second part, and the interval is wider. A seed that was run twice counts once.`,
+    ],
+    [
+      'Tests',
+      `The p-value of a difference is the level at which its interval just reaches 0. In a table of methods it is corrected after Holm over all methods that are tested against the same baseline in the same column; columns and tables are families of their own. For each seed there is also McNemar's test (mid-p) of the images that one side alone got right; it speaks of these students on these images, not of the next seed, and is never pooled over seeds, since the same images would count several times. With one seed it is the test.`,
+    ],
+    [
+      'Claims',
+      `Embed-KD counts as at least as accurate if the whole interval of its difference to Teacher-KD lies above −${MARGIN * 100} point (non-inferiority at the level 2.5 %), and as less accurate if it lies below. Anything else is inconclusive, and so is a single seed. Against training without a teacher the claim is a gain: the interval must lie above 0. The margin was fixed before any record was read.`,
+    ],
+    [
+      'Controls and searches',
+      "Controls replace the teacher's centroids by vectors without its knowledge. They and the trials of a search for hyperparameters stand in their own tables alone. A search looks at training images that were held out, never at test images; methods that searched the same values are compared, each with the values it chose.",
     ],
     [
       'Resident and peak',
@@ -39,7 +59,7 @@ export function notes(): HTMLElement {
     ],
     [
       'Supported',
-      'A ratio is supported if its interval over runs excludes 1 and nothing speaks against the measurement: a noisy machine, warnings, few timed steps. A front of accuracy against cost joins only gains that the intervals support. Ratios in the table have a colour only if an interval over runs excludes 1; of twenty such ratios, chance alone would colour one.',
+      'A claim about memory or time is supported if the interval of the ratio lies above 1, refuted if below, and inconclusive if it includes 1; what speaks against the measurement stands beside it: a noisy machine, warnings, few timed steps. A front of accuracy against cost joins only gains that the intervals support. Ratios in the table have a colour only if an interval over runs excludes 1; of twenty such ratios, chance alone would colour one.',
     ],
     [
       'Cost only',
@@ -58,8 +78,25 @@ export function notes(): HTMLElement {
       'dl',
       { class: 'notes' },
       ...entries.map(([name, text]) =>
-        element('div', {}, element('dt', {}, name), element('dd', {}, text)),
+        element('div', {}, element('dt', {}, name), element('dd', {}, ...withTerms(text))),
+      ),
+    ),
+    element('h3', { id: 'terms' }, 'Terms'),
+    part('glossary'),
+    element(
+      'details',
+      { class: 'data' },
+      element('summary', {}, 'Licences of the packages in this page'),
+      element(
+        'pre',
+        { class: 'licences', tabindex: '0', 'aria-label': 'Licences' },
+        part('licences'),
       ),
     ),
   )
+}
+
+/** Returns a copy of a part that the build added to the page. */
+function part(id: string): Node {
+  return document.querySelector<HTMLTemplateElement>(`template#${id}`)!.content.cloneNode(true)
 }

@@ -23,6 +23,7 @@ import { createFilterBar } from './filter-bar.js'
 import type { App } from './app.js'
 import { createMethods } from './methods.js'
 import { notes } from './notes.js'
+import { withTerms } from './terms.js'
 import { themeButton } from './theme.js'
 import { createTrials } from './trials.js'
 import { createWhatIf } from './what-if.js'
@@ -137,7 +138,11 @@ function intro({ title, records }: Content): HTMLElement {
     'details',
     { class: 'data' },
     element('summary', {}, 'The methods, and what was run on what'),
-    element('ul', { class: 'definitions' }, ...definitions.map((text) => element('li', {}, text))),
+    element(
+      'ul',
+      { class: 'definitions' },
+      ...definitions.map((text) => element('li', {}, ...withTerms(text))),
+    ),
     element(
       'dl',
       { class: 'facts' },
