@@ -1,4 +1,4 @@
-// Statistics of randomUniform at the size it is used at: attention dropout of the paper's student at batch 64.
+// Statistics of randomUniform and bernoulli at the size that attention dropout of the paper's student has at batch 64.
 import { hostTensor, sizeOf, type Backend } from '@embed-kd/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ortBackend } from '../src/index.js'
@@ -65,13 +65,39 @@ test.each([
   }
 })
 
+test('pairs of draws from two streams fill the square evenly', async () => {
+  const [first, second] = [await draw(shape, 3, 1, 0), await draw(shape, 3, 1, 1)]
+  expect(Math.abs(correlation(first, second))).toBeLessThan(5)
+  const squares = new Array<number>(32 * 32).fill(0)
+  first.forEach((x, i) => squares[Math.floor(x * 32) * 32 + Math.floor(second[i]! * 32)]!++)
+  expect(Math.abs(chiSquare(squares))).toBeLessThan(5)
+})
+
+/** Draws 1 with a probability. */
+async function drawBernoulli(seed: number, step: number, stream: number, probability: number) {
+  const key = hostTensor('int32', [2], [seed, step])
+  const { drawn } = await runOn(backend, { key }, ({ key }) => ({
+    drawn: op.bernoulli(key, shape, stream, probability),
+  }))
+  return drawn!.values
+}
+
+test.each([0.9, 0.5, 0.1, 0.01, 1 - 2 ** -12])('draws 1 with probability %d', async (p) => {
+  const [first, second] = [await drawBernoulli(3, 1, 0, p), await drawBernoulli(3, 1, 1, p)]
+  expect(first.every((x) => x === 0 || x === 1)).toBe(true)
+  const n = first.length
+  expect(Math.abs(mean(first) - p) / Math.sqrt((p * (1 - p)) / n)).toBeLessThan(5)
+  const both = mean(first.map((x, i) => x * second[i]!))
+  expect(Math.abs(both - p * p) / Math.sqrt((p * p * (1 - p * p)) / n)).toBeLessThan(5)
+})
+
 test('rates of dropped elements vary between rows and columns as chance has it', async () => {
-  const u = await draw(shape, 3, 1, 4)
+  const kept = await drawBernoulli(3, 1, 4, 0.9)
   const { rows, columns } = matrixOf(shape)
   const perRow = new Array<number>(rows).fill(0)
   const perColumn = new Array<number>(columns).fill(0)
-  u.forEach((x, i) => {
-    if (x >= 0.1) return
+  kept.forEach((x, i) => {
+    if (x === 1) return
     perRow[Math.floor(i / columns)]!++
     perColumn[i % columns]!++
   })

@@ -161,6 +161,13 @@ export const emitters = {
         shape,
         uniforms(tf.tf.readSync(key!.dataId) as HostValues, stream, sizeOf(shape)),
       ),
+  bernoulli:
+    ({ attrs: { shape, stream, probability } }, tf) =>
+    ([key]) => {
+      const draws = uniforms(tf.tf.readSync(key!.dataId) as HostValues, stream, sizeOf(shape))
+      for (let i = 0; i < draws.length; i++) draws[i] = Number(draws[i]! < probability)
+      return tf.make('float32', shape, draws)
+    },
 
   neg: unary('Neg'),
   exp: unary('Exp'),

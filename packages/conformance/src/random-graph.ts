@@ -213,6 +213,14 @@ const steps: readonly Step[] = [
     return b && op.concat([a, b], axis!)
   },
   (pool, choices) => {
+    const x = pick(pool, choices, ({ rank }) => rank > 0)
+    if (!x) return undefined
+    const axis = choices.below(x.rank)
+    const first = choices.below(x.shape[axis]! + 1)
+    const parts = op.split(x, axis, [first, x.shape[axis]! - first])
+    return choices.of(parts)
+  },
+  (pool, choices) => {
     const condition = pick(typed(pool, 'bool'), choices)
     const a = pick(typed(pool, 'float32'), choices, (x) =>
       small(condition && broadcastShapes(condition.shape, x.shape)),

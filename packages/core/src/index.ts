@@ -8,6 +8,7 @@
 // ---- distillation: methods, the graphs of training, teachers as files -----------------------------------------------
 export { CentroidBuilder, classCentroids } from './distill/centroids.js'
 export {
+  parameterGroups,
   studentSpecs,
   type ImageShape,
   type Precision,
@@ -117,7 +118,9 @@ export {
   type Pooling,
 } from './nn/vit.js'
 export { initialState, paperAdamW, type AdamWOptions, type TrainingState } from './optim/adamw.js'
+export type { ParameterGroup } from './optim/groups.js'
 export type { LossScale } from './optim/loss-scale.js'
+export { packGraph, packTensors, unpackTensors } from './optim/pack.js'
 export { learningRate, type Schedule } from './optim/schedules.js'
 
 // ---- tensors on the host, files, random numbers ---------------------------------------------------------------------

@@ -28,6 +28,7 @@ import {
   type ClassifierConfig,
   type Graph,
   type HostTensor,
+  type ValueId,
   type Method,
   type Preset,
   type ReferenceTensor,
@@ -168,19 +169,28 @@ describe('preset corrected', () => {
   })
 
   it('decays matrices alone', () => {
-    const decayOf = (preset: Preset) =>
-      new Map(
-        trainGraph(config('supervised', preset)).nodes.flatMap((node) =>
-          node.op === 'adamw' ? [[node.inputs[0], node.attrs.weightDecay] as const] : [],
+    /** Weight decay by parameter: parameters reach the optimizer one by one, or reshaped and put one after another. */
+    const decayOf = (preset: Preset) => {
+      const { inputs, nodes } = trainGraph(config('supervised', preset))
+      const makers = new Map(nodes.flatMap((node) => node.outputs.map((value) => [value, node])))
+      const names = new Map(inputs.map(({ name, value }) => [value, name]))
+      const parametersIn = (value: ValueId): string[] =>
+        names.has(value) ? [names.get(value)!] : makers.get(value)!.inputs.flatMap(parametersIn)
+      return new Map(
+        nodes.flatMap((node) =>
+          node.op === 'adamw'
+            ? parametersIn(node.inputs[0]!).map((name) => [name, node.attrs.weightDecay] as const)
+            : [],
         ),
       )
-    const graph = trainGraph(config('supervised', 'corrected'))
+    }
     const decays = decayOf('corrected')
-    for (const { name, value } of graph.inputs)
-      if (name.startsWith('state.parameters.'))
-        expect(decays.get(value), name).toBe(
-          name.endsWith('weight') && !name.includes('norm') ? 0.1 : 0,
-        )
+    const names = trainGraph(config('supervised', 'corrected'))
+      .inputs.map(({ name }) => name)
+      .filter((name) => name.startsWith('state.parameters.'))
+    expect([...decays.keys()].toSorted()).toEqual(names.toSorted())
+    for (const [name, decay] of decays)
+      expect(decay, name).toBe(name.endsWith('weight') && !name.includes('norm') ? 0.1 : 0)
     expect(new Set(decayOf('paper').values())).toEqual(new Set([0.1]))
   })
 })

@@ -77,6 +77,10 @@ const steps: Record<string, Step> = {
       x.shape.map((_, axis) => axis),
     ),
   concat: (x) => op.concat([x, op.sin(x), x], 0),
+  split: (x) => {
+    const [first, rest] = op.split(x, 0, [1, x.shape[0]! - 1]) as [Tensor, Tensor]
+    return op.concat([op.sin(rest), first], 0)
+  },
   sum: (x) => op.mul(x, op.sum(x, { axes: [lastAxis(x)], keepDims: true })),
   max: (x) => op.add(x, op.max(x, { axes: [0], keepDims: true })),
   matmul: (x) => op.matmul(x, x, { transposeB: true }),
@@ -112,6 +116,7 @@ const withoutGradient = [
   'constant',
   'iota',
   'randomUniform',
+  'bernoulli',
   'equal',
   'less',
   'lessEqual',

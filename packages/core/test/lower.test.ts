@@ -69,6 +69,11 @@ const draw = (shape: number[], seed: number): HostTensor => {
 }
 
 const composites: Record<CompositeName, (x: readonly Tensor[]) => Tensor[]> = {
+  bernoulli: ([x]) => {
+    const key = op.cast(op.reshape(op.slice(x!, [0, 0], [1, 2]), [2]), 'int32')
+    return [op.bernoulli(key, [2, 3], 1, 0.4)]
+  },
+  split: ([x]) => op.split(x!, 1, [1, 2]),
   softmax: ([x]) => [op.softmax(x!, 0)],
   logSoftmax: ([x]) => [op.logSoftmax(x!)],
   layerNorm: ([x, row, other]) =>

@@ -84,6 +84,7 @@ const table: readonly [OpName, HostTensor[], object, ...number[][]][] = [
   ['slice', [f32([2, 3], [1, 2, 3, 4, 5, 6])], { starts: [1, 1], sizes: [1, 2] }, [5, 6]],
   ['pad', [f32([1, 2], [1, 2])], { low: [1, 0], high: [0, 1] }, [0, 0, 0, 1, 2, 0]],
   ['concat', [f32([2, 1], [1, 2]), f32([2, 2], [3, 4, 5, 6])], { axis: 1 }, [1, 3, 4, 2, 5, 6]],
+  ['split', [f32([2, 3], [1, 2, 3, 4, 5, 6])], { axis: 1, sizes: [1, 2] }, [1, 4], [2, 3, 5, 6]],
   ['sum', [f32([2, 3], [1, 2, 3, 4, 5, 6])], { axes: [0], keepDims: false }, [5, 7, 9]],
   ['sum', [f32([2, 0], [])], { axes: [1], keepDims: false }, [0, 0]],
   ['max', [f32([2, 2], [1, nan, -inf, -5])], { axes: [1], keepDims: true }, [nan, -5]],
@@ -147,7 +148,7 @@ describe('kernels', () => {
   })
 
   it('has a hand-computed value for every op', () => {
-    const tested = new Set<string>([...table.map(([name]) => name), 'randomUniform'])
+    const tested = new Set<string>([...table.map(([name]) => name), 'randomUniform', 'bernoulli'])
     expect(opNames.filter((name) => !tested.has(name))).toEqual([])
     expect(Object.keys(kernels).sort()).toEqual([...opNames].sort())
   })

@@ -133,6 +133,28 @@ describe('Trainer', () => {
     expect(await second.state()).toEqual(await whole.state())
   })
 
+  it('keeps tensors of each parameter in checkpoints, under its name', async () => {
+    await using trainer = await supervised({ totalSteps: 6, ema: 0.9 })
+    const state = await trainer.state()
+    const parameters = await trainer.parameters()
+    expect(parameters.size).toBeGreaterThan(15)
+    for (const prefix of ['state.parameters.', 'state.m.', 'state.v.', 'ema.state.parameters.']) {
+      const own = [...state].filter(([name]) => name.startsWith(prefix))
+      expect(own.map(([name, { shape }]) => [name.slice(prefix.length), shape])).toEqual(
+        expect.arrayContaining([...parameters].map(([name, { shape }]) => [name, shape])),
+      )
+      expect(own).toHaveLength(parameters.size)
+    }
+  })
+
+  it('evaluates saved parameters, and asks for those that are missing', async () => {
+    await using trainer = await supervised({ totalSteps: 6 })
+    const saved = await trainer.parameters()
+    expect(await trainer.evaluate(validation, saved)).toEqual(await trainer.evaluate(validation))
+    saved.delete('classifier.bias')
+    await expect(trainer.evaluate(validation, saved)).rejects.toThrow('have no classifier.bias')
+  })
+
   it('exports an ONNX model with the same answers', async () => {
     await using trainer = await supervised()
     await collect(trainer.fit(batches(), { epochs: 2 }))

@@ -155,8 +155,8 @@ export const webgpuOn = (runtime: Runtime, remedy: string): Device => ({
   name: 'webgpu',
   runtime,
   capabilities: {
-    // LogSoftmax would run on the CPU.
-    composites: nativeComposites.filter((name) => name !== 'logSoftmax'),
+    // LogSoftmax would run on the CPU. Split binds a buffer for each part, of which there may be more than a shader can have.
+    composites: nativeComposites.filter((name) => name !== 'logSoftmax' && name !== 'split'),
     dtypes,
     precision: { arithmetic: 6e-8, transcendental: 2e-6 },
     deterministic: true,

@@ -5,6 +5,8 @@ import type { ModelBuilder } from './model.js'
 
 /** Composites that ONNX Runtime runs as one operator on some device. */
 export const nativeComposites = [
+  'bernoulli',
+  'split',
   'softmax',
   'logSoftmax',
   'layerNorm',

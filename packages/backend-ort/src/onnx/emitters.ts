@@ -11,7 +11,7 @@ import {
 import type { Emitter, Emitters } from './emitter.js'
 import type { Factors } from './factors.js'
 import { OnnxFloat, type ModelBuilder } from './model.js'
-import { emitRandomUniform } from './random.js'
+import { emitBernoulli, emitRandomUniform } from './random.js'
 
 /** Emits the ONNX operator of the given name, without attributes. */
 const as =
@@ -158,6 +158,7 @@ export const emitters: Emitters = {
     reshapeTo(model, model.tensor('int32', [size], values), [size], outputs)
   },
   randomUniform: emitRandomUniform,
+  bernoulli: emitBernoulli,
 
   neg: as('Neg'),
   exp: as('Exp'),
@@ -222,6 +223,10 @@ export const emitters: Emitters = {
   },
   concat: (model, { inputs, outputs, attrs: { axis } }) => {
     model.add('Concat', inputs, { axis }, outputs)
+  },
+  split: (model, { inputs, outputs, attrs: { axis, sizes } }) => {
+    const parts = outputs.map((name) => name || model.fresh())
+    model.add('Split', [inputs[0]!, model.indices(sizes)], { axis }, parts)
   },
 
   sum: reduce('ReduceSum'),

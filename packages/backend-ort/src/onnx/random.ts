@@ -1,9 +1,9 @@
-// Emits `randomUniform` as integer operators, because ONNX's RandomUniform keeps a hidden state and has a fixed seed. The result is a
+// Emits `randomUniform` and `bernoulli` as integer operators, because ONNX's RandomUniform keeps a hidden state and has a fixed seed. The result is a
 // pure function of (seed, step, stream): short vectors are hashed well, and each element costs two integer passes that mix the words
 // of its row and column. All operators are sums, products and quotients of uint32, which every device has.
 import { sizeOf, type Shape } from '@embed-kd/core'
 import type { Application } from './emitter.js'
-import type { ModelBuilder } from './model.js'
+import { OnnxFloat, type ModelBuilder } from './model.js'
 
 /** Views a tensor as a matrix with about as many rows as columns, so that the hashed vectors are short. */
 export function matrixOf(shape: Shape): { rows: number; columns: number } {
@@ -35,10 +35,20 @@ function hash(word: number): number {
   return x >>> 0
 }
 
-export function emitRandomUniform(
+/** The words of a draw's rows [rows, 1] and columns [1, columns]: names of even uint32 tensors in the model. */
+interface Words {
+  readonly rows: string
+  readonly columns: string
+}
+
+/**
+ * Hashes seed and step into words for each row and column of a shape. All draws of a step from matrices of one size share them.
+ */
+function wordsOf(
   model: ModelBuilder,
-  { inputs, outputs, attrs: { shape, stream } }: Application<'randomUniform'>,
-): void {
+  key: string,
+  count: { rows: number; columns: number },
+): Words {
   const word = (value: number) => model.scalar('uint32', value)
   const plus = (a: string, b: string) => model.add('Add', [a, b])
   const times = (a: string, b: string) => model.add('Mul', [a, b])
@@ -53,29 +63,69 @@ export function emitRandomUniform(
     }
     return x
   }
-  /** Adds one word for each row or column of a stream; `kind` tells rows and columns apart. */
-  const wordsOf = (kind: number, count: number, shape: Shape) =>
-    model.tensor(
-      'uint32',
-      shape,
-      Uint32Array.from({ length: count }, (_, i) => hash(hash(hash(kind) + stream) + i)),
-    )
-
-  const { rows, columns } = matrixOf(shape)
   const part = (index: number) =>
-    model.cast(model.add('Gather', [inputs[0]!, model.scalar('int64', index)]), 'uint32')
-  // All draws of a step share it.
-  const state = model.once(`random state of ${inputs[0]}`, () =>
-    hashed(plus(hashed(part(0)), part(1))),
-  )
-  // The square of an odd sum of a row's word and a column's: squares of odd words are uniform but for their last three
-  // bits, and being quadratic in both words they leave no pattern between rows or columns, as a product would.
-  const row = hashed(plus(wordsOf(1, rows, [rows, 1]), state))
-  const column = hashed(plus(wordsOf(2, columns, [1, columns]), state))
-  const odd = plus(plus(column, column), plus(plus(row, row), word(1)))
-  const bits = times(odd, odd)
+    model.cast(model.add('Gather', [key, model.scalar('int64', index)]), 'uint32')
+  const state = model.once(`random state of ${key}`, () => hashed(plus(hashed(part(0)), part(1))))
+  /** `kind` tells rows and columns apart. */
+  const words = (kind: number, size: number, shape: Shape) =>
+    model.once(`random words ${kind} ${size} of ${key}`, () => {
+      const first = Uint32Array.from({ length: size }, (_, i) => hash(hash(kind) + i))
+      const x = hashed(plus(model.tensor('uint32', shape, first), state))
+      return plus(x, x)
+    })
+  const { rows, columns } = count
+  return { rows: words(1, rows, [rows, 1]), columns: words(2, columns, [1, columns]) }
+}
+
+/**
+ * Emits 32 random bits for each element of a shape, as a matrix: the square of an odd sum of a row's word and a column's. Squares of
+ * odd words are uniform but for their last three bits. Being quadratic in both words they leave no pattern between rows or columns,
+ * as a product would. Each stream multiplies the words by factors of its own.
+ */
+function emitBits(
+  model: ModelBuilder,
+  key: string,
+  shape: Shape,
+  stream: number,
+  type: 'uint32' | 'int32',
+): string {
+  const words = wordsOf(model, key, matrixOf(shape))
+  const typed = (name: string) =>
+    type === 'uint32' ? name : model.once(`${name} as ${type}`, () => model.cast(name, type))
+  const constant = (kind: number) => {
+    const value = (hash(hash(hash(kind) + stream)) | 1) >>> 0
+    return model.scalar(type, type === 'uint32' ? value : value | 0)
+  }
+  const row = model.add('Mul', [typed(words.rows), constant(3)])
+  const column = model.add('Mul', [typed(words.columns), constant(4)])
+  const odd = model.add('Add', [row, model.add('Add', [column, constant(5)])])
+  return model.add('Mul', [odd, odd])
+}
+
+const reshaped = (model: ModelBuilder, x: string, shape: Shape, outputs: readonly string[]) =>
+  model.add('Reshape', [x, model.indices(shape)], { allowzero: 1 }, outputs)
+
+export function emitRandomUniform(
+  model: ModelBuilder,
+  { inputs, outputs, attrs: { shape, stream } }: Application<'randomUniform'>,
+): void {
+  const bits = emitBits(model, inputs[0]!, shape, stream, 'uint32')
   // Just under 2^-32: the largest word, which rounds to 2^32, must stay below 1.
   const scale = model.scalar('float32', 2 ** -32 * (1 - 2 ** -24))
   const uniform = model.add('Mul', [model.cast(bits, 'float32'), scale])
-  model.add('Reshape', [uniform, model.indices(shape)], { allowzero: 1 }, outputs)
+  reshaped(model, uniform, shape, outputs)
+}
+
+/** Emits draws as a step of slope 1: the bits as a signed number are above the threshold, or not, by whole numbers. */
+export function emitBernoulli(
+  model: ModelBuilder,
+  { inputs, outputs, attrs: { shape, stream, probability } }: Application<'bernoulli'>,
+): void {
+  const bits = emitBits(model, inputs[0]!, shape, stream, 'int32')
+  const threshold = Math.round(2 ** 31 - probability * 2 ** 32)
+  const drawn = model.add('HardSigmoid', [model.cast(bits, 'float32')], {
+    alpha: new OnnxFloat(1),
+    beta: new OnnxFloat(-threshold),
+  })
+  reshaped(model, drawn, shape, outputs)
 }

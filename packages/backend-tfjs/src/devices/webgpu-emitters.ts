@@ -67,6 +67,16 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
       }
       return ([key]) => tf.adopt(runProgram(gpu, [key!], { dtype: 'float32', shape }, program))
     },
+    bernoulli: ({ attrs: { shape, stream, probability } }, tf) => {
+      const bits = `threefry(u32(A[0]), u32(A[1]), ${stream}u, u32(index))`
+      const drawn = `select(0.0, 1.0, f32(${bits} >> 8u) * 0x1p-24 < ${literal(probability)})`
+      const program = {
+        key: `bernoulli ${stream} ${probability}`,
+        functions: functions.threefry,
+        main: perElement(`result[index] = ${drawn};`),
+      }
+      return ([key]) => tf.adopt(runProgram(gpu, [key!], { dtype: 'float32', shape }, program))
+    },
 
     exp: elementwise('exponential(a)', functions.exponential),
     log: elementwise('logarithm(a)', functions.logarithm),

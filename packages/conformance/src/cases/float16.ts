@@ -10,7 +10,12 @@ import { floats, numeric, rows, type NumericDefinition } from './define.js'
 import { procedure } from './session.js'
 
 /** Ops that have no float16. */
-const float32Only: ReadonlySet<OpName> = new Set(['layerNorm', 'adamw', 'randomUniform'])
+const float32Only: ReadonlySet<OpName> = new Set([
+  'layerNorm',
+  'adamw',
+  'randomUniform',
+  'bernoulli',
+])
 
 /** Clamps a number to the range of float16. */
 const inRange = (x: number): number =>

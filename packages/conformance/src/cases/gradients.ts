@@ -152,6 +152,13 @@ const layouts = [
   of('slice', '[4,6]', { x: floats([4, 6]) }, { starts: [1, 2], sizes: [2, 3] }),
   of('pad', '[2,3]', { x: floats([2, 3]) }, { low: [1, 0], high: [0, 2] }),
   of('concat', 'three', { a: floats([2, 1]), b: floats([2, 3]), c: floats([2, 2]) }, { axis: 1 }),
+  gradient('gradient/split/all parts', 'split', { x: floats([2, 6]) }, ([x]) => {
+    const [a, b, c] = op.split(x!, 1, [1, 2, 3]) as [Tensor, Tensor, Tensor]
+    return op.add(op.add(op.mul(a, 2), op.sum(b)), op.sum(op.mul(c, c)))
+  }),
+  gradient('gradient/split/one part', 'split', { x: floats([2, 6]) }, ([x]) =>
+    op.sin(op.split(x!, 1, [1, 2, 3])[1]!),
+  ),
   gradient(
     'gradient/concat/with itself',
     'concat',

@@ -185,6 +185,17 @@ const concats: readonly (readonly [axis: number, ...Shape[]])[] = [
   [0, [0, 3], [0, 3]],
 ]
 
+const splits: readonly (readonly [axis: number, Shape, ...number[]])[] = [
+  [0, [3], 3],
+  [0, [5], 2, 3],
+  [0, [7], 2, 0, 3, 1, 1],
+  [1, [2, 3], 1, 2],
+  [1, [2, 5, 3], 4, 1],
+  [2, [2, 2, 6], 1, 3, 2],
+  [0, [3, 2, 4, 5, 2], 1, 1, 1],
+  [1, [0, 3], 1, 2],
+]
+
 export const layoutCases = (): NumericDefinition[] => [
   ...sources(),
   ...moves(
@@ -218,6 +229,19 @@ export const layoutCases = (): NumericDefinition[] => [
       ),
     ),
   ),
+  ...splits.flatMap(([axis, shape, ...sizes]) =>
+    dtypes.map((dtype) =>
+      numeric(
+        `layout/split/${dtype} ${label(shape)} along ${axis} in ${label(sizes)}`,
+        'split C3',
+        { x: draws[dtype](shape) },
+        ({ x }, tracer) => tracer.emit('split', [x], { axis, sizes }),
+      ),
+    ),
+  ),
+  numeric('layout/split/one part read', 'split C3', { x: floats([5]) }, ({ x }, tracer) => [
+    tracer.emit('split', [x], { axis: 0, sizes: [2, 1, 2] })[1]!,
+  ]),
   numeric('layout/concat/with itself', 'concat', { x: floats([2, 3]) }, ({ x }) =>
     x.tracer.emit('concat', [x, x, x], { axis: 1 }),
   ),

@@ -4,10 +4,10 @@ import { gradients } from '../grad/gradients.js'
 import * as op from '../graph/api.js'
 import type { Graph } from '../graph/graph.js'
 import { isTensor, spec, type InputSpec, type Tensor } from '../graph/trace.js'
-import { flattenTree, mapTree } from '../graph/tree.js'
+import { flattenTree } from '../graph/tree.js'
 import { mixedPrecision } from '../lower/mixed-precision.js'
 import { Dropout } from '../nn/layers.js'
-import { parameterInputs, type ParameterSpec } from '../nn/parameters.js'
+import { parameterInputs } from '../nn/parameters.js'
 import {
   classifierParameters,
   classScores,
@@ -18,7 +18,7 @@ import {
   type ViTParameters,
 } from '../nn/vit.js'
 import { adamw, type TrainingState } from '../optim/adamw.js'
-import { adapt, unscale } from '../optim/loss-scale.js'
+import type { ParameterGroup } from '../optim/groups.js'
 import { learningRate } from '../optim/schedules.js'
 import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
 import {
@@ -170,39 +170,31 @@ export function differentiate(
 }
 
 /**
- * Applies AdamW to the gradients of a batch. Returns the next state, and the metrics with the learning rate. With a loss scale,
- * a step whose gradients are not finite changes only the scale and the number of steps.
+ * Applies AdamW to the gradients of a batch. Returns the next state, and the metrics with the learning rate.
+ * @param groups the parameters that have a gradient; @param gradients by the name of their group.
  */
 export function optimize(
   config: TrainConfig,
   state: TrainingState<StudentSpecs, Tensor>,
-  { gradients, metrics }: Pick<ReturnType<typeof differentiate>, 'gradients' | 'metrics'>,
+  groups: readonly ParameterGroup[],
+  gradients: ReadonlyMap<string, Tensor>,
+  metrics: ReturnType<typeof differentiate>['metrics'],
 ) {
-  const { optimizer, schedule, settings } = config
-  return state.step.tracer.part('optimizer', () => {
-    const rate = learningRate(schedule, optimizer.learningRate, state.step)
-    const decays = (spec: ParameterSpec) => settings.decay === 'all' || spec.decay
-    const step = (found: typeof gradients) =>
-      adamw(state, studentSpecs(config), found, rate, optimizer, decays)
-    const { loss_scale } = state
-    if (!loss_scale) return { state: step(gradients), metrics: { ...metrics, learning_rate: rate } }
-    const { gradients: unscaled, finite } = unscale(gradients, loss_scale)
-    const next = step(unscaled)
-    const current = flattenTree(state, isTensor)
-    return {
-      state: {
-        ...mapTree(next, isTensor, (x, name) => op.select(finite, x, current.get(name)!)),
-        step: next.step,
-        loss_scale: adapt(loss_scale, finite),
-      },
-      metrics: {
-        ...metrics,
-        learning_rate: rate,
-        loss_scale: loss_scale.factor,
+  const { optimizer, schedule } = config
+  const rate = learningRate(schedule, optimizer.learningRate, state.step)
+  const specs = studentSpecs(config)
+  const { state: next, finite } = adamw(state, specs, groups, gradients, rate, optimizer)
+  return {
+    state: next,
+    metrics: {
+      ...metrics,
+      learning_rate: rate,
+      ...(finite && {
+        loss_scale: state.loss_scale!.factor,
         skipped: op.cast(op.not(finite), 'float32'),
-      },
-    }
-  })
+      }),
+    },
+  }
 }
 
 /** Returns the number of images whose greatest score is that of their label, a float scalar. */

@@ -3,6 +3,7 @@
 import type { Rematerialise } from '../graph/graph.js'
 import { embeddingWidth, type ClassifierConfig, type ViTConfig } from '../nn/vit.js'
 import type { AdamWOptions } from '../optim/adamw.js'
+import { groupParameters, type ParameterGroup } from '../optim/groups.js'
 import type { Schedule } from '../optim/schedules.js'
 import { studentParameters } from './loss.js'
 import type { MethodDefinition } from './method.js'
@@ -60,6 +61,10 @@ export interface TrainConfig {
 /** Width of a teacher's embeddings. */
 const teacherWidth = (teacher: TeacherSource): number =>
   teacher.kind === 'live' ? embeddingWidth(teacher.model) : teacher.width
+
+/** Returns the groups in which the optimizer takes a configuration's parameters. */
+export const parameterGroups = (config: TrainConfig): ParameterGroup[] =>
+  groupParameters(studentSpecs(config), ({ decay }) => config.settings.decay === 'all' || decay)
 
 /** Returns the specifications of a configuration's student parameters, the method's own included. */
 export const studentSpecs = ({ student, method, teacher, settings }: TrainConfig) =>

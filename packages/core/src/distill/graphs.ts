@@ -17,6 +17,7 @@ import {
   type ViTConfig,
 } from '../nn/vit.js'
 import { stateInputs } from '../optim/adamw.js'
+import { joinAll, trainedGroups } from '../optim/groups.js'
 import { unscale } from '../optim/loss-scale.js'
 import {
   withPrecision,
@@ -32,7 +33,7 @@ import {
   type StepInputs,
 } from './batch.js'
 import { checkImages, checkTemperature, checkTrainConfig } from './check-config.js'
-import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
+import { parameterGroups, studentSpecs, type ImageShape, type TrainConfig } from './config.js'
 import { methodName } from './methods.js'
 
 /**
@@ -62,8 +63,11 @@ export function trainGraph(config: TrainConfig): Graph {
   const graph = trace(`train ${methodName(config.method)}`, inputs, ({ state, ...rest }) => {
     const step = rest as StepInputs<Tensor>
     const signal = teacherSignal(config, step)
-    const found = differentiate(config, state, step, signal, state.step)
-    return optimize(config, state, found)
+    const { gradients, metrics } = differentiate(config, state, step, signal, state.step)
+    const groups = trainedGroups(parameterGroups(config), gradients)
+    return state.step.tracer.part('optimizer', () =>
+      optimize(config, state, groups, joinAll(groups, gradients), metrics),
+    )
   })
   return withPrecision(graph, config)
 }

@@ -8,6 +8,7 @@ import { flattenTree, mapTree } from '../graph/tree.js'
 import { parameterInputs } from '../nn/parameters.js'
 import { embeddingWidth, vitEmbedding, vitParameters, type ViTConfig } from '../nn/vit.js'
 import { stateInputs } from '../optim/adamw.js'
+import { groupShape, joinAll, trainedGroups, type ParameterGroup } from '../optim/groups.js'
 import { hostScalar, type HostTensor } from '../tensor/tensor.js'
 import {
   withPrecision,
@@ -23,8 +24,8 @@ import {
 } from './batch.js'
 import { checkLabel } from './centroids.js'
 import { checkTrainConfig } from './check-config.js'
-import { studentSpecs, type TrainConfig } from './config.js'
-import { trainGraph } from './graphs.js'
+import { parameterGroups, studentSpecs, type TrainConfig } from './config.js'
+import { gradientGraph, trainGraph } from './graphs.js'
 import { methodDefinition, methodName } from './methods.js'
 import type { TeacherSignal } from './loss.js'
 
@@ -39,7 +40,7 @@ export interface StepPart {
  * Returns the graphs of a training step in the order they run. Without micro-batches that is `trainGraph` alone. With them:
  * - `anchors`, if the loss needs a live teacher's embeddings of the whole batch: puts the embeddings of each micro-batch in their
  *   rows of `sum.anchors`;
- * - `accumulate`: adds each micro-batch's gradients and metrics to `sum.gradients.*` and `sum.metrics.*`;
+ * - `accumulate`: adds each micro-batch's gradients, by group, and metrics to `sum.gradients.*` and `sum.metrics.*`;
  * - `apply`: AdamW with their means; gives the state, the metrics of the batch, and sums that are zero again.
  *
  * `sum.*` begin as zeros and are donated like the state. `micro_batch` is the micro-batch's index from 0, int32[];
@@ -60,10 +61,11 @@ export function stepGraphs(config: TrainConfig): readonly StepPart[] {
     )
   const { wholeBatch } = methodDefinition(method)
   const model = wholeBatch && teacher?.kind === 'live' ? teacher.model : undefined
+  const groups = groupsOf(config)
   return [
     ...(model ? [{ graph: anchorsGraph(config, microBatch, model), times }] : []),
-    { graph: accumulateGraph(config, microBatch, model), times },
-    { graph: applyGraph(config, times, model), times: 1 },
+    { graph: accumulateGraph(config, groups, microBatch, model), times },
+    { graph: applyGraph(config, groups, times, model), times: 1 },
   ]
 }
 
@@ -141,13 +143,25 @@ function anchorsGraph(config: TrainConfig, rows: number, model: ViTConfig): Grap
   return withPrecision(graph, config)
 }
 
-/** Specifies the sums over the micro-batches: gradients and metrics. */
-function sumInputs(config: TrainConfig) {
+/** Returns the groups of the parameters that have a gradient. */
+function groupsOf(config: TrainConfig): ParameterGroup[] {
+  const { outputs } = gradientGraph(config)
+  const prefix = 'gradients.'
+  const names = outputs.flatMap(({ name }) =>
+    name.startsWith(prefix) ? [[name.slice(prefix.length), true] as const] : [],
+  )
+  return trainedGroups(parameterGroups(config), new Map(names))
+}
+
+/** Specifies the sums over the micro-batches: gradients by group, and metrics. */
+function sumInputs(config: TrainConfig, groups: readonly ParameterGroup[]) {
   const { needsLabels, loss } = methodDefinition(config.method)
   const rest = { role: 'optimizer', donated: true } as const
   const metric = spec([], rest)
   return {
-    gradients: parameterInputs(studentSpecs(config), rest),
+    gradients: Object.fromEntries(
+      groups.map((group) => [group.name, spec(groupShape(group), rest)]),
+    ),
     metrics: {
       loss: metric,
       class_loss: needsLabels ? metric : undefined,
@@ -158,7 +172,12 @@ function sumInputs(config: TrainConfig) {
 }
 
 /** @param model model of the live teacher whose embeddings are in `sum.anchors`, if they are there. */
-function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): Graph {
+function accumulateGraph(
+  config: TrainConfig,
+  groups: readonly ParameterGroup[],
+  rows: number,
+  model?: ViTConfig,
+): Graph {
   const { batch, method } = config
   const { wholeBatch, needsLabels } = methodDefinition(method)
   const { seed, teacher, batch: own } = stepInputs({ ...config, batch: rows })
@@ -179,7 +198,7 @@ function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): 
         }
       : undefined,
     micro_batch: microBatchInput,
-    sum: { ...sumInputs(config), anchors: model && anchorsInput(config, model, false) },
+    sum: { ...sumInputs(config, groups), anchors: model && anchorsInput(config, model, false) },
   }
   const graph = trace(`accumulate ${methodName(method)}`, inputs, (symbols) => {
     const { state, whole, micro_batch, sum, ...rest } = symbols
@@ -198,7 +217,7 @@ function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): 
         op.add(total, values.get(name)!)
     return {
       sum: {
-        gradients: mapTree(sum.gradients, isTensor, adding(found.gradients)),
+        gradients: mapTree(sum.gradients, isTensor, adding(joinAll(groups, found.gradients))),
         metrics: mapTree(sum.metrics, isTensor, adding(metrics)),
       },
     }
@@ -206,10 +225,15 @@ function accumulateGraph(config: TrainConfig, rows: number, model?: ViTConfig): 
   return withPrecision(graph, config)
 }
 
-function applyGraph(config: TrainConfig, times: number, model?: ViTConfig): Graph {
+function applyGraph(
+  config: TrainConfig,
+  groups: readonly ParameterGroup[],
+  times: number,
+  model?: ViTConfig,
+): Graph {
   const inputs = {
     state: stateInputs(studentSpecs(config), scalesLoss(config)),
-    sum: { ...sumInputs(config), anchors: model && anchorsInput(config, model, true) },
+    sum: { ...sumInputs(config, groups), anchors: model && anchorsInput(config, model, true) },
   }
   return trace(`apply ${methodName(config.method)}`, inputs, ({ state, sum }, tracer) => {
     const mean = (total: Tensor) => op.mul(total, 1 / times)
@@ -217,8 +241,9 @@ function applyGraph(config: TrainConfig, times: number, model?: ViTConfig): Grap
     const gradients = flattenTree(mapTree(sum.gradients, isTensor, mean), isTensor)
     const metrics = { ...mapTree(losses, isTensor, mean), correct }
     const zero = tracer.constant(hostScalar(0))
+    const next = tracer.part('optimizer', () => optimize(config, state, groups, gradients, metrics))
     return {
-      ...optimize(config, state, { gradients, metrics }),
+      ...next,
       sum: mapTree(sum, isTensor, ({ shape }) => op.broadcastTo(zero, shape)),
     }
   })

@@ -51,6 +51,7 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
   constant: none,
   iota: none,
   randomUniform: none,
+  bernoulli: none,
 
   neg: unary((_x, _y, g) => op.neg(g)),
   exp: unary((_x, y, g) => op.mul(g, y)),
@@ -108,6 +109,10 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
       start += x.shape[axis]!
       return part
     })
+  },
+  split: ({ outputs, attrs: { axis }, gradients }) => {
+    const parts = outputs.map((y, i) => gradients[i] ?? zerosLike(y))
+    return [op.concat(parts as [Tensor, ...Tensor[]], axis)]
   },
 
   sum: ({ inputs: [x], attrs: { axes }, g }) => [op.broadcastTo(restored(x!, g, axes), x!.shape)],
@@ -184,6 +189,9 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
     throw new Error('adamw: an optimizer step is not differentiable here')
   },
 }
+
+const zerosLike = (x: Tensor): Tensor =>
+  op.broadcastTo(op.cast(x.tracer.constant(hostTensor('float32', [], [0])), x.type.dtype), x.shape)
 
 /** float32 ones of a shape: the gradient a scalar loss starts from. */
 export const onesLike = (x: Tensor): Tensor =>

@@ -122,6 +122,12 @@ export const pad = (x: Tensor, low: readonly number[], high: readonly number[]):
 export const concat = (inputs: readonly [Tensor, ...Tensor[]], axis: number): Tensor =>
   inputs.length === 1 ? inputs[0] : inputs[0].tracer.emit('concat', inputs, { axis })[0]!
 
+/** Cuts a tensor along one axis into parts of these sizes, which add up to the size of the axis. */
+export const split = (x: Tensor, axis: number, sizes: readonly number[]): Tensor[] =>
+  sizes.length === 1 && sizes[0] === x.shape[axis]
+    ? [x]
+    : x.tracer.emit('split', [x], { axis, sizes })
+
 export interface ReduceOptions {
   /** Default: all axes. */
   readonly axes?: readonly number[]
@@ -173,6 +179,10 @@ export const layerNorm = (x: Tensor, scale: Tensor, bias: Tensor, epsilon: numbe
 /** Draws uniforms in [0, 1); key: int32[2] (seed, step). Draws of one step differ by their `stream`. */
 export const randomUniform = (key: Tensor, shape: Shape, stream: number): Tensor =>
   key.tracer.emit('randomUniform', [key], { shape, stream })[0]!
+
+/** Draws float32 numbers that are 1 with the given probability, else 0; key and `stream` are those of `randomUniform`. */
+export const bernoulli = (key: Tensor, shape: Shape, stream: number, probability: number): Tensor =>
+  key.tracer.emit('bernoulli', [key], { shape, stream, probability })[0]!
 
 /** Returns float32[..., depth]: 1 at the index of the label, else 0. Labels: int32[...]. */
 export const oneHot = (labels: Tensor, depth: number): Tensor =>

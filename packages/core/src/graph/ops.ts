@@ -252,6 +252,44 @@ export const ops = {
   }),
 
   // ---- composites ----------------------------------------------------------------------------------------------
+  /** Independent booleans as floats. A pure function of key and stream on one backend, device and version. */
+  bernoulli: composite<{
+    readonly shape: Shape
+    readonly stream: number
+    readonly probability: number
+  }>({
+    signature: 'key: int32[2] (seed, step) -> y: float32[shape], 1 with the probability, else 0',
+    constraints: [
+      'key is int32[2]',
+      'the sizes are non-negative integers',
+      'stream, which tells the draws of one step apart, is a non-negative integer',
+      'probability is between 0 and 1, both excluded',
+    ],
+    arity: 1,
+    infer: ([key], { shape, stream, probability }, check) => {
+      check(key!.dtype === 'int32' && sameShape(key!.shape, [2]), 1)
+      check(areSizes(shape), 2)
+      check(areSizes([stream]), 3)
+      check(probability > 0 && probability < 1, 4)
+      return [{ dtype: 'float32', shape }]
+    },
+  }),
+  split: composite<{ readonly axis: number; readonly sizes: readonly number[] }>({
+    signature: 'x -> y0, y1, …: the parts of x along axis, of the given sizes; undoes concat',
+    constraints: [
+      'axis is between 0 and rank - 1',
+      'there is a size, and the sizes are non-negative integers',
+      'the sizes add up to the size of axis',
+    ],
+    arity: 1,
+    infer: ([x], { axis, sizes }, check) => {
+      const { dtype, shape } = x!
+      check(isAxis(axis, shape.length), 1)
+      check(sizes.length > 0 && areSizes(sizes), 2)
+      check(sizes.reduce((sum, size) => sum + size, 0) === shape[axis], 3)
+      return sizes.map((size) => ({ dtype, shape: shape.with(axis, size) }))
+    },
+  }),
   softmax: alongAxis('exp(x - max) / Σ exp(x - max)'),
   logSoftmax: alongAxis('x - max - ln Σ exp(x - max)'),
   /** As torch.nn.LayerNorm over the last axis; mean and 1/√(variance + epsilon) are kept for the gradient. */

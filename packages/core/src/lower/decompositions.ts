@@ -15,6 +15,13 @@ const shifted = (x: Tensor, axis: number) => op.sub(x, op.max(x, { axes: [axis],
 const asMatrix = (x: Tensor) => op.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
 
 export const decompositions: Decompositions = {
+  bernoulli: ([key], { shape, stream, probability }) => [
+    op.cast(op.less(op.randomUniform(key!, shape, stream), probability), 'float32'),
+  ],
+  split: ([x], { axis, sizes }) => {
+    let next = 0
+    return sizes.map((size) => op.sliceAxis(x!, axis, (next += size) - size, size))
+  },
   softmax: ([x], { axis }) => {
     const e = op.exp(shifted(x!, axis))
     return [op.div(e, op.sum(e, { axes: [axis], keepDims: true }))]

@@ -1,7 +1,7 @@
 // Local rewrites that never change a result's meaning: a node is replaced as it is made, by looking at its inputs.
 // Common subexpressions and dead nodes need no rule: the tracer makes equal nodes once and drops unused ones.
 import * as op from '../graph/api.js'
-import type { Node } from '../graph/graph.js'
+import type { Node, ValueId } from '../graph/graph.js'
 import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { Simplifier, Tensor, Tracer } from '../graph/trace.js'
 import { opsWith } from '../graph/traits.js'
@@ -93,6 +93,25 @@ function standardized([centred, invStd]: readonly Tensor[]): Tensor | undefined 
   return isIts && isPlain ? invStd!.tracer.tensor(y!) : undefined
 }
 
+/** Returns the tensor that `x` is a part of along an axis, and the part's place; undefined if `x` is no such part. */
+function partOf(x: Tensor, axis: number): { source: ValueId; start: number } | undefined {
+  const parts = madeBy(x, 'split')
+  if (parts)
+    return parts.attrs.axis === axis
+      ? {
+          source: parts.inputs[0]!,
+          start: parts.attrs.sizes
+            .slice(0, parts.outputs.indexOf(x.id))
+            .reduce((sum, size) => sum + size, 0),
+        }
+      : undefined
+  const block = madeBy(x, 'slice')
+  if (!block) return undefined
+  const { shape } = sourceOf(x, block)
+  const isPart = shape.every((n, i) => i === axis || n === x.shape[i])
+  return isPart ? { source: block.inputs[0]!, start: block.attrs.starts[axis]! } : undefined
+}
+
 const isIdentity = (permutation: readonly number[]) => permutation.every((axis, i) => axis === i)
 
 /** Whether a transpose only swaps the last two axes. */
@@ -124,6 +143,12 @@ const rules: { [K in OpName]?: Rule<K> } = {
   },
   transpose: ([x], { permutation }) => {
     if (isIdentity(permutation)) return x!
+    const order = permutation.filter((axis) => x!.shape[axis] !== 1)
+    if (order.every((axis, i) => i === 0 || axis > order[i - 1]!))
+      return op.reshape(
+        x!,
+        permutation.map((axis) => x!.shape[axis]!),
+      )
     const inner = madeBy(x!, 'transpose')
     return (
       inner &&
@@ -137,6 +162,19 @@ const rules: { [K in OpName]?: Rule<K> } = {
     if (sameShape(x!.shape, shape)) return x!
     const inner = madeBy(x!, 'broadcastTo')
     return inner && op.broadcastTo(sourceOf(x!, inner), shape)
+  },
+  concat: (inputs, { axis }, tracer) => {
+    if (inputs.length === 1) return inputs[0]
+    // The parts of a tensor, one after another, are the tensor.
+    const parts = inputs.map((x) => partOf(x, axis))
+    let next = 0
+    const { source } = parts[0] ?? {}
+    for (const [i, part] of parts.entries()) {
+      if (!part || part.source !== source || part.start !== next) return undefined
+      next += inputs[i]!.shape[axis]!
+    }
+    const whole = tracer.tensor(source!)
+    return next === whole.shape[axis] ? whole : undefined
   },
   sum: ([x], { axes, keepDims }) =>
     axes.every((axis) => x!.shape[axis] === 1)

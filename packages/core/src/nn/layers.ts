@@ -18,8 +18,9 @@ export class Dropout {
 
   /** Zeroes elements at random and scales the others by 1 / (1 - rate), as torch.nn.Dropout in training. */
   apply(x: Tensor): Tensor {
-    const kept = op.lessEqual(this.#rate, op.randomUniform(this.#key, x.shape, this.#streams++))
-    return op.mul(x, op.mul(op.cast(kept, 'float32'), 1 / (1 - this.#rate)))
+    const share = 1 - this.#rate
+    const kept = op.bernoulli(this.#key, x.shape, this.#streams++, share)
+    return op.mul(op.mul(x, kept), 1 / share)
   }
 }
 
@@ -41,11 +42,7 @@ export interface AffineParameters {
  * Scale and bias then get their gradients from small matrices, not from sums over [B,T,D].
  */
 export function absorbNorm(norm: AffineParameters, { weight, bias }: AffineParameters) {
-  const row = op.reshape(norm.bias, [1, norm.bias.shape[0]!])
-  return {
-    weight: op.mul(weight, norm.weight),
-    bias: op.reshape(op.linear(row, weight, bias), bias.shape),
-  }
+  return { weight: op.mul(weight, norm.weight), bias: op.linear(norm.bias, weight, bias) }
 }
 
 export interface AttentionParameters {
@@ -62,6 +59,9 @@ export interface Rotation {
 }
 
 export interface AttentionOptions {
+  /** Number of images, B. */
+  readonly batch: number
+  readonly heads: number
   readonly dropout?: Dropout | undefined
   /** Rotates queries and keys by the positions of their tokens (Su 2021, "RoFormer"). Queries are the first tokens. */
   readonly rotation?: Rotation | undefined
@@ -70,37 +70,39 @@ export interface AttentionOptions {
 }
 
 /**
- * Multi-head attention as torch.nn.MultiheadAttention: queries from `x` [B,Q,D], keys and values from
- * `context` [B,T,D]; result [B,Q,D].
+ * Multi-head attention as torch.nn.MultiheadAttention: queries from `x` [B·Q,D], keys and values from `context` [B·T,D]; result
+ * [B·Q,D]. Tokens of an image follow each other.
  */
 export function attention(
-  parameters: AttentionParameters,
+  { in_proj_weight, in_proj_bias, out_proj }: AttentionParameters,
   x: Tensor,
   context: Tensor,
-  heads: number,
-  { dropout, rotation, bias }: AttentionOptions = {},
+  { batch, heads, dropout, rotation, bias }: AttentionOptions,
 ): Tensor {
-  const [batch, queries, width] = x.shape as [number, number, number]
-  const headWidth = width / heads
-  const projection = (index: number, input: Tensor, scale = 1) => {
-    // Scaling the small weights instead of the scores saves a pass over [B,H,Q,T].
-    const w = op.mul(op.sliceAxis(parameters.in_proj_weight, 0, index * width, width), scale)
-    const b = op.mul(op.sliceAxis(parameters.in_proj_bias, 0, index * width, width), scale)
-    const tokens = input.shape[1]!
-    const projected = op.reshape(op.linear(input, w, b), [batch, tokens, heads, headWidth])
-    return op.transpose(projected, [0, 2, 1, 3])
+  const [rows, width] = x.shape as [number, number]
+  const [queries, headWidth] = [rows / batch, width / heads]
+  /** Projects tokens by one product and returns `parts` tensors [B,heads,T,headWidth]. */
+  const project = (tokens: Tensor, weight: Tensor, bias: Tensor, parts: number) => {
+    const split = [batch, tokens.shape[0]! / batch, parts * heads, headWidth]
+    const projected = op.reshape(op.linear(tokens, weight, bias), split)
+    return op.split(op.transpose(projected, [0, 2, 1, 3]), 1, new Array<number>(parts).fill(heads))
   }
+  const projectApart = () => {
+    const [weight, weights] = op.split(in_proj_weight, 0, [width, 2 * width])
+    const [bias, biases] = op.split(in_proj_bias, 0, [width, 2 * width])
+    return [...project(x, weight!, bias!, 1), ...project(context, weights!, biases!, 2)]
+  }
+  const [q, k, v] = (
+    x.id === context.id ? project(x, in_proj_weight, in_proj_bias, 3) : projectApart()
+  ) as [Tensor, Tensor, Tensor]
   const turned = (x: Tensor) => (rotation ? rotate(x, rotation) : x)
-  const query = turned(projection(0, x, headWidth ** -0.5))
-  const key = turned(projection(1, context))
-  const value = projection(2, context)
-  const scores = op.matmul(query, key, { transposeB: true })
+  const scores = op.matmul(op.mul(turned(q), headWidth ** -0.5), turned(k), { transposeB: true })
   const probabilities = op.softmax(
     bias ? op.add(scores, op.sliceAxis(bias, 1, 0, queries)) : scores,
   )
-  const mixed = op.matmul(dropout ? dropout.apply(probabilities) : probabilities, value)
-  const joined = op.reshape(op.transpose(mixed, [0, 2, 1, 3]), [batch, queries, width])
-  return op.linear(joined, parameters.out_proj.weight, parameters.out_proj.bias)
+  const mixed = op.matmul(dropout ? dropout.apply(probabilities) : probabilities, v)
+  const joined = op.reshape(op.transpose(mixed, [0, 2, 1, 3]), [rows, width])
+  return op.linear(joined, out_proj.weight, out_proj.bias)
 }
 
 /** Turns the two halves of each head's channels against each other: [B,H,T,headWidth]. */

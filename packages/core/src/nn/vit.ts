@@ -153,14 +153,23 @@ export function vitEmbedding(
     op.broadcastTo(op.reshape(token, [1, count, width]), [batch, count, width])
 
   let x = tracer.layer('patch_embed', () => {
-    const flat = patches(pixels, patchSize, patchWidth)
-    const kernel = op.reshape(patch_embed.weight, [width, flat.shape[2]!])
-    const embedded = op.linear(flat, kernel, patch_embed.bias)
+    const cut = patches(pixels, patchSize, patchWidth)
+    const [, count, size] = cut.shape as [number, number, number]
+    const kernel = op.reshape(patch_embed.weight, [width, size])
+    const flat = op.reshape(cut, [batch * count, size])
+    const embedded = op.reshape(op.linear(flat, kernel, patch_embed.bias), [batch, count, width])
     const joined = class_token ? op.concat([everywhere(class_token, 1), embedded], 1) : embedded
     const placed = pos_embed ? op.add(joined, pos_embed) : joined
-    const tokens = register_tokens ? withRegisters(placed, register_tokens) : placed
+    const tokens = asRows(register_tokens ? withRegisters(placed, register_tokens) : placed)
     return norm_pre ? op.layerNorm(tokens, norm_pre.weight, norm_pre.bias, epsilon) : tokens
   })
+  /** Rows [B·T,D] as tokens of images [B,T,D]. */
+  function asTokens(rows: Tensor): Tensor {
+    return op.reshape(rows, [batch, rows.shape[0]! / batch, width])
+  }
+  function asRows(tokens: Tensor): Tensor {
+    return op.reshape(tokens, [batch * tokens.shape[1]!, width])
+  }
   function withRegisters(tokens: Tensor, registers: Tensor): Tensor {
     const begin = class_token ? 1 : 0
     const count = registers.shape[0]!
@@ -191,12 +200,14 @@ export function vitEmbedding(
         }
         // If only the class token leaves the last block, only the class token asks there.
         const last = index === blocks.length - 1 && pooling === 'class'
-        const first = (tokens: Tensor) => (last ? op.sliceAxis(tokens, 1, 0, 1) : tokens)
-        const options = { dropout: training?.dropout, rotation, bias: attention_bias }
+        const first = (rows: Tensor) =>
+          last ? asRows(op.sliceAxis(asTokens(rows), 1, 0, 1)) : rows
+        const { dropout } = training ?? {}
+        const options = { batch, heads, dropout, rotation, bias: attention_bias }
         const attended = op.add(
           first(x),
           tracer.layer('attn', () =>
-            scaled(attention(attnParameters, first(context), context, heads, options), scale1),
+            scaled(attention(attnParameters, first(context), context, options), scale1),
           ),
         )
         return tracer.layer('mlp', () => {
@@ -214,20 +225,20 @@ export function vitEmbedding(
     },
   )
   const normed = (x: Tensor) => op.layerNorm(x, norm_post.weight, norm_post.bias, epsilon)
-  const mean = (x: Tensor) => op.mean(patchTokens(x, config), { axes: [1] })
+  const mean = (x: Tensor) => op.mean(patchTokens(asTokens(x), config), { axes: [1] })
   const poolings: Record<Pooling, () => Tensor> = {
-    class: () => normed(op.reshape(x, [batch, width])),
+    class: () => normed(x),
     mean: () => normed(mean(x)),
     normedMean: () => mean(normed(x)),
     attention: () => tracer.layer('pool', () => attended(normed(x))),
   }
   function attended(tokens: Tensor): Tensor {
     const { query, attn, norm, fc1, fc2 } = pool!
-    const found = attention(attn, everywhere(query, 1), tokens, heads)
+    const found = attention(attn, asRows(everywhere(query, 1)), tokens, { batch, heads })
     const hidden = activate(
       op.linear(op.layerNorm(found, norm.weight, norm.bias, epsilon), fc1.weight, fc1.bias),
     )
-    return op.reshape(op.add(found, op.linear(hidden, fc2.weight, fc2.bias)), [batch, width])
+    return op.add(found, op.linear(hidden, fc2.weight, fc2.bias))
   }
   const embedding = poolings[pooling]()
   return projection ? op.linear(embedding, projection.weight) : embedding

@@ -3,7 +3,8 @@ import * as op from '../graph/api.js'
 import { isTensor, type InputSpec, type Tensor } from '../graph/trace.js'
 import { flattenTree, mapTree, type MapLeaves } from '../graph/tree.js'
 import { isParameterSpec, type ParameterSpec } from '../nn/parameters.js'
-import { initialLossScale, lossScaleInputs, type LossScale } from './loss-scale.js'
+import { cut, join, type ParameterGroup } from './groups.js'
+import { adapt, initialLossScale, lossScaleInputs, unscale, type LossScale } from './loss-scale.js'
 import { hostScalar, hostTensor, type HostTensor } from '../tensor/tensor.js'
 
 export interface AdamWOptions {
@@ -78,49 +79,60 @@ export function initialState(
 }
 
 /**
- * One step. Parameters without a gradient stay as they are, moments included, as in PyTorch.
- * @param gradients by parameter name; @param rate the learning rate of this step, a float scalar.
- * @param decays whether weight decay applies to a parameter.
+ * One step. Parameters without a gradient stay as they are, moments included, as in PyTorch. With a loss scale, a step whose
+ * gradients are not finite changes only the scale and the number of steps.
+ * @param groups the parameters; @param gradients by the name of their group, multiplied by the factor of the loss scale.
+ * @param rate the learning rate of this step, a float scalar.
  */
 export function adamw<S>(
   state: TrainingState<S, Tensor>,
   specs: S,
-  gradients: ReadonlyMap<string, Tensor | undefined>,
+  groups: readonly ParameterGroup[],
+  gradients: ReadonlyMap<string, Tensor>,
   rate: Tensor,
   { beta1, beta2, epsilon, weightDecay }: AdamWOptions,
-  decays: (spec: ParameterSpec) => boolean,
-): TrainingState<S, Tensor> {
-  const parametersByName = flattenTree(state.parameters, isTensor)
-  const mByName = flattenTree(state.m, isTensor)
-  const vByName = flattenTree(state.v, isTensor)
+): { readonly state: TrainingState<S, Tensor>; readonly finite: Tensor | undefined } {
+  const { loss_scale } = state
+  const { gradients: unscaled, finite } = loss_scale
+    ? unscale(gradients, loss_scale)
+    : { gradients, finite: undefined }
+  const kept = (next: Tensor, current: Tensor) => (finite ? op.select(finite, next, current) : next)
   const correction1 = op.add(op.mul(state.correction1, beta1), 1 - beta1)
   const correction2 = op.add(op.mul(state.correction2, beta2), 1 - beta2)
 
-  const next = new Map<string, readonly Tensor[]>()
-  for (const [name, spec] of flattenTree(specs, isParameterSpec)) {
-    const current = [parametersByName.get(name)!, mByName.get(name)!, vByName.get(name)!]
-    const gradient = gradients.get(name)
-    const [parameter, m, v] = current as [Tensor, Tensor, Tensor]
-    next.set(
-      name,
-      gradient
-        ? parameter.tracer.emit(
-            'adamw',
-            [parameter, gradient, m, v, rate, correction1, correction2],
-            { beta1, beta2, epsilon, weightDecay: decays(spec) ? weightDecay : 0 },
-          )
-        : current,
+  const parts = [state.parameters, state.m, state.v].map((tree) => flattenTree(tree, isTensor))
+  const next = parts.map((current) => new Map(current))
+  for (const group of groups) {
+    const gradient = unscaled.get(group.name)
+    if (!gradient) continue
+    const [parameter, m, v] = parts.map((part) => join(group, (name) => part.get(name)!)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ]
+    const made = gradient.tracer.emit(
+      'adamw',
+      [parameter, gradient, m, v, rate, correction1, correction2],
+      { beta1, beta2, epsilon, weightDecay: group.decays ? weightDecay : 0 },
     )
+    for (const [i, current] of [parameter, m, v].entries())
+      for (const [name, tensor] of cut(group, kept(made[i]!, current))) next[i]!.set(name, tensor)
   }
-  const part = (index: number) =>
-    mapTree(specs, isParameterSpec, (_, name) => next.get(name)![index]!)
+  const [parameters, m, v] = next.map((part) =>
+    mapTree(specs, isParameterSpec, (_, name) => part.get(name)!),
+  ) as [Moments<S>, Moments<S>, Moments<S>]
   return {
-    parameters: part(0),
-    m: part(1),
-    v: part(2),
-    step: op.add(state.step, 1),
-    correction1,
-    correction2,
-    loss_scale: state.loss_scale,
+    state: {
+      parameters,
+      m,
+      v,
+      step: op.add(state.step, 1),
+      correction1: kept(correction1, state.correction1),
+      correction2: kept(correction2, state.correction2),
+      loss_scale: loss_scale && finite && adapt(loss_scale, finite),
+    },
+    finite,
   }
 }
+
+type Moments<S> = MapLeaves<S, ParameterSpec, Tensor>

@@ -1,11 +1,12 @@
 // Reference kernels of the composites. Each follows the composite's definition, not its decomposition, so that a comparison of
 // the two can find a mistake in either.
 import type { CompositeName } from '../graph/ops.js'
-import { sizeOf, type Shape } from '../tensor/tensor.js'
+import { sizeOf, stridesOf, type Shape } from '../tensor/tensor.js'
 import { sigmoid } from './elementwise.js'
 import { erf } from './erf.js'
 import type { Kernels } from './kernel.js'
-import { allocate, type ReferenceData, type ReferenceTensor } from './tensor.js'
+import { allocate, gather, type ReferenceData, type ReferenceTensor } from './tensor.js'
+import { uniform } from './threefry.js'
 
 const map = (f: (x: number) => number, { data }: ReferenceTensor): ReferenceData[] => {
   const y = allocate('float32', data.length)
@@ -35,6 +36,21 @@ function logSumExp(x: ReferenceData, start: number, end: number, step: number) {
 }
 
 export const composites: Kernels<CompositeName> = {
+  bernoulli: ([key], { shape, stream, probability }) => {
+    const [seed, step] = key!.data
+    const y = allocate('float32', sizeOf(shape))
+    for (let i = 0; i < y.length; i++) y[i] = Number(uniform(seed!, step!, stream, i) < probability)
+    return [y]
+  },
+  split: ([x], { axis }, outputs) => {
+    const strides = stridesOf(x!.shape)
+    let start = 0
+    return outputs.map(({ shape }) => {
+      const part = gather(x!.data, shape, strides, start)
+      start += shape[axis]! * strides[axis]!
+      return part
+    })
+  },
   softmax: ([x], { axis }) => {
     const y = allocate('float32', x!.data.length)
     alongAxis(x!.shape, axis, (start, end, step) => {

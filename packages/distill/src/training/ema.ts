@@ -81,7 +81,7 @@ export class Ema {
     return this.#average
   }
 
-  /** Reads the averages, by the names of the parameters. */
+  /** Reads the averages, by the names of the buffers that `update` takes. */
   async read(): Promise<Map<string, HostTensor>> {
     const tensors = new Map<string, HostTensor>()
     for (const [name, buffer] of Object.entries(this.#average))

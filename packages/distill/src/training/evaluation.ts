@@ -5,12 +5,14 @@ import {
   embeddingWidth,
   evalGraph,
   hostTensor,
+  packGraph,
   type Backend,
   type ClassifierConfig,
   type DeviceBuffer,
   type Executable,
   type HostTensor,
   type ImageShape,
+  type ParameterGroup,
 } from '@embed-kd/core'
 
 import { disposeAll, namesOf, PARAMETERS, upload } from './training.js'
@@ -20,6 +22,9 @@ export const EVALUATION_BATCH = 250
 
 /** Rows of the graphs that predict: a few sizes, so that one image is fast and few graphs are compiled. */
 const ENCODER_ROWS = [1, 16, 64, EVALUATION_BATCH]
+
+/** Prefix of the parameters among the inputs of `embedGraph`. */
+const ENCODER = 'teacher.'
 
 type Parameters = Readonly<Record<string, DeviceBuffer>>
 
@@ -38,11 +43,19 @@ export class Evaluation {
   readonly #backend: Backend
   readonly #model: ClassifierConfig
   readonly #images: ImageShape
+  readonly #groups: readonly ParameterGroup[]
   #classifier: Executable | undefined
   /** By their number of rows. */
   readonly #encoders = new Map<number, Executable>()
 
-  constructor(backend: Backend, model: ClassifierConfig, images: ImageShape) {
+  /** @param groups groups of parameters that share buffers. */
+  constructor(
+    backend: Backend,
+    model: ClassifierConfig,
+    images: ImageShape,
+    groups: readonly ParameterGroup[],
+  ) {
+    this.#groups = groups
     this.#backend = backend
     this.#model = model
     this.#images = images
@@ -50,13 +63,13 @@ export class Evaluation {
 
   /**
    * Classifies images.
-   * @param parameters inputs `state.parameters.*`; others are left out.
+   * @param parameters packed inputs `state.parameters.*`; others are left out.
    * @param images normalised, `[count, channels, size, size]`.
    */
   async classify(parameters: Parameters, images: Float32Array): Promise<Int32Array> {
     const { channels, size } = this.#images
     this.#classifier ??= await this.#backend.compile(
-      evalGraph(this.#model, EVALUATION_BATCH, this.#images),
+      packGraph(evalGraph(this.#model, EVALUATION_BATCH, this.#images), this.#groups),
     )
     const executable = this.#classifier
     const model = select(parameters, namesOf(executable.graph), (name) => name)
@@ -85,7 +98,7 @@ export class Evaluation {
     const rows = ENCODER_ROWS.find((rows) => rows >= count) ?? EVALUATION_BATCH
     const executable = await this.#encoder(rows)
     const model = select(parameters, namesOf(executable.graph), (name) =>
-      name.replace(PARAMETERS, 'teacher.'),
+      name.replace(PARAMETERS, ENCODER),
     )
     const [width, classes] = [embeddingWidth(this.#model), this.#model.classes]
     const embeddings = new Float32Array(count * width)
@@ -114,9 +127,10 @@ export class Evaluation {
   }
 
   async #encoder(rows: number): Promise<Executable> {
-    const executable =
-      this.#encoders.get(rows) ??
-      (await this.#backend.compile(embedGraph(this.#model, rows, this.#images)))
+    const compiled = this.#encoders.get(rows)
+    if (compiled) return compiled
+    const graph = packGraph(embedGraph(this.#model, rows, this.#images), this.#groups, [ENCODER])
+    const executable = await this.#backend.compile(graph)
     this.#encoders.set(rows, executable)
     return executable
   }

@@ -1,9 +1,14 @@
 // The trainer: a student, a method and its teacher on a backend. Trials, the commands, the browser and other people's programs
 // train with this one class.
 import {
+  classifierParameters,
+  flattenTree,
   hostTensor,
   initialParameters,
+  isParameterSpec,
   methodDefinition,
+  packTensors,
+  parameterGroups,
   Random,
   studentSpecs,
   UserError,
@@ -35,7 +40,9 @@ import { teacherInputs, type MethodChoice, type Teacher, type TeacherInputs } fr
 import type { CommonOptions, Epoch, FitOptions, TrainerOptions } from './trainer-options.js'
 import {
   disposeAll,
+  packedParameters,
   PARAMETERS,
+  parametersOf,
   Training,
   upload,
   type LossScale,
@@ -73,7 +80,12 @@ export class Trainer implements AsyncDisposable {
     this.#config = this.#configFor(options.totalSteps)
     this.#scheduled =
       options.totalSteps !== undefined || lossSettings(options).schedule === 'constant'
-    this.#evaluation = new Evaluation(backend, this.model, this.#config.images)
+    this.#evaluation = new Evaluation(
+      backend,
+      this.model,
+      this.#config.images,
+      parameterGroups(this.#config),
+    )
   }
 
   /**
@@ -168,7 +180,7 @@ export class Trainer implements AsyncDisposable {
     const { classes } = this.#options
     const labels: number[] = []
     const predictions: number[] = []
-    const uploaded = saved && (await upload(this.#options.backend, byInput(saved)))
+    const uploaded = saved && (await this.#upload(saved))
     const parameters = uploaded ?? (await this.#parameters())
     for await (const batch of batchesFrom(typeof source === 'function' ? source(0) : source, 0)) {
       const images = this.#normalise(batch.images)
@@ -194,9 +206,11 @@ export class Trainer implements AsyncDisposable {
 
   /** Reads everything that training depends on; `restore` goes on from there, to the bit. */
   async state(): Promise<Map<string, HostTensor>> {
-    const state = await (await this.#ready()).readState()
+    const training = await this.#ready()
+    const state = await training.readState()
     if (this.#ema)
-      for (const [name, tensor] of await this.#ema.read()) state.set(`${AVERAGE}${name}`, tensor)
+      for (const [name, tensor] of parametersOf(await this.#ema.read(), training.groups))
+        state.set(`${AVERAGE}${PARAMETERS}${name}`, tensor)
     return state
   }
 
@@ -219,12 +233,10 @@ export class Trainer implements AsyncDisposable {
     const isAverage = (name: string) => name.startsWith(AVERAGE)
     const entries = [...state]
     await training.restore(new Map(entries.filter(([name]) => !isAverage(name))))
-    if (this.#ema)
-      await this.#ema.restore(
-        entries.flatMap(([name, tensor]) =>
-          isAverage(name) ? [[name.slice(AVERAGE.length), tensor] as const] : [],
-        ),
-      )
+    const averages = entries.flatMap(([name, tensor]) =>
+      isAverage(name) ? [[name.slice(AVERAGE.length), tensor] as const] : [],
+    )
+    await this.#ema?.restore(packTensors(new Map(averages), training.groups))
   }
 
   /** Begins anew from the initial parameters. */
@@ -238,8 +250,7 @@ export class Trainer implements AsyncDisposable {
   async parameters(): Promise<Map<string, HostTensor>> {
     const training = await this.#ready()
     if (!this.#ema) return training.readParameters()
-    const average = await this.#ema.read()
-    return new Map([...average].map(([name, tensor]) => [name.slice(PARAMETERS.length), tensor]))
+    return parametersOf(await this.#ema.read(), training.groups)
   }
 
   /**
@@ -305,6 +316,17 @@ export class Trainer implements AsyncDisposable {
     return (this.#training = training)
   }
 
+  /** Uploads parameters to evaluate. @throws UserError if one of the model's is missing. */
+  async #upload(saved: ReadonlyMap<string, HostTensor>) {
+    for (const name of flattenTree(classifierParameters(this.model), isParameterSpec).keys())
+      if (!saved.has(name))
+        throw new UserError(
+          `the parameters to evaluate have no ${name}`,
+          'give all that `parameters` returned',
+        )
+    return upload(this.#options.backend, packedParameters(saved, parameterGroups(this.#config)))
+  }
+
   /** Parameters to evaluate, on the device. */
   async #parameters(): Promise<Readonly<Record<string, DeviceBuffer>>> {
     const training = await this.#ready()
@@ -352,13 +374,9 @@ export class Trainer implements AsyncDisposable {
   }
 }
 
-/** Puts parameters under the names of graph inputs. */
-const byInput = (parameters: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> =>
-  new Map([...parameters].map(([name, tensor]) => [`${PARAMETERS}${name}`, tensor]))
-
-/** Reads the parameters by graph input. */
+/** Reads the parameters by graph input, packed. */
 const readInputs = async (training: Training): Promise<Map<string, HostTensor>> =>
-  byInput(await training.readParameters())
+  packedParameters(await training.readParameters(), training.groups)
 
 function modelOf({ student, images, classes, dropout = 0.1 }: CommonOptions): ClassifierConfig {
   if (typeof student !== 'string' && 'patchSize' in student) {

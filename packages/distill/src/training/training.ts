@@ -8,11 +8,16 @@ import {
   hostScalar,
   hostTensor,
   inDtype,
+  packGraph,
+  packTensors,
+  parameterGroups,
+  unpackTensors,
   type Backend,
   type DeviceBuffer,
   type Executable,
   type Graph,
   type HostTensor,
+  type ParameterGroup,
   type StepPart,
   type TrainConfig,
 } from '@embed-kd/core'
@@ -59,8 +64,11 @@ interface CompiledPart extends StepPart {
 
 async function compileParts(backend: Backend, config: TrainConfig): Promise<CompiledPart[]> {
   const parts: CompiledPart[] = []
-  for (const { graph, times } of stepGraphs(config))
-    parts.push({ graph, times, executable: await backend.compile(graph) })
+  const groups = parameterGroups(config)
+  for (const part of stepGraphs(config)) {
+    const graph = packGraph(part.graph, groups)
+    parts.push({ ...part, graph, executable: await backend.compile(graph) })
+  }
   return parts
 }
 
@@ -69,7 +77,9 @@ export class Training {
   readonly #backend: Backend
   readonly #held: Buffers
   readonly #scalesLoss: boolean
-  /** `state.*`, and the `sum.*` of micro-batches, which are zeros between steps. */
+  /** Groups of parameters that share buffers. */
+  readonly groups: readonly ParameterGroup[]
+  /** Packed `state.*`, and the `sum.*` of micro-batches, which are zeros between steps. */
   #carried: Buffers = {}
   #metrics: Buffers = {}
   #steps = 0
@@ -78,8 +88,10 @@ export class Training {
     backend: Backend,
     parts: readonly CompiledPart[],
     held: Buffers,
+    groups: readonly ParameterGroup[],
     scalesLoss: boolean,
   ) {
+    this.groups = groups
     this.#backend = backend
     this.#parts = parts
     this.#held = held
@@ -109,7 +121,13 @@ export class Training {
       if (dtype) held[name] = await backend.upload(inDtype(tensor, dtype))
     }
     if (wanted.has('seed')) held['seed'] = await backend.upload(hostScalar(seed, 'int32'))
-    const training = new Training(backend, parts, held, wanted.has(LOSS_SCALE))
+    const training = new Training(
+      backend,
+      parts,
+      held,
+      parameterGroups(config),
+      wanted.has(LOSS_SCALE),
+    )
     await training.reset(parameters)
     return training
   }
@@ -134,7 +152,7 @@ export class Training {
   /** Goes on from a state that `readState` returned. */
   async restore(state: Tensors): Promise<void> {
     disposeAll(this.#carried)
-    const tensors = new Map(state)
+    const tensors = packTensors(state, this.groups)
     for (const { graph } of this.parts)
       for (const { name, value } of graph.inputs)
         if (name.startsWith('sum.'))
@@ -148,7 +166,7 @@ export class Training {
     const state = new Map<string, HostTensor>()
     for (const [name, buffer] of Object.entries(this.#carried))
       if (name.startsWith('state.')) state.set(name, await this.#backend.read(buffer))
-    return state
+    return unpackTensors(state, this.groups)
   }
 
   /** Number of steps since the start. */
@@ -210,7 +228,7 @@ export class Training {
     return { last: await read(LOSS_SCALE), skippedSteps: await read('state.loss_scale.skipped') }
   }
 
-  /** Current parameters, inputs `state.parameters.*` of an evaluation. They stay the property of this object. */
+  /** Current parameters, packed, as inputs `state.parameters.*` of an evaluation. They stay the property of this object. */
   get parameters(): Readonly<Buffers> {
     return Object.fromEntries(
       Object.entries(this.#carried).filter(([name]) => name.startsWith(PARAMETERS)),
@@ -219,10 +237,10 @@ export class Training {
 
   /** Reads the parameters, by their own names. */
   async readParameters(): Promise<Map<string, HostTensor>> {
-    const parameters = new Map<string, HostTensor>()
+    const packed = new Map<string, HostTensor>()
     for (const [name, buffer] of Object.entries(this.parameters))
-      parameters.set(name.slice(PARAMETERS.length), await this.#backend.read(buffer))
-    return parameters
+      packed.set(name, await this.#backend.read(buffer))
+    return parametersOf(packed, this.groups)
   }
 
   async dispose(): Promise<void> {
@@ -233,6 +251,29 @@ export class Training {
 
 /** Prefix of the parameters among a graph's inputs. */
 export const PARAMETERS = 'state.parameters.'
+
+/** Returns packed inputs `state.parameters.*` as parameters by their own names. */
+export const parametersOf = (
+  packed: Tensors,
+  groups: readonly ParameterGroup[],
+): Map<string, HostTensor> =>
+  new Map(
+    [...unpackTensors(packed, groups)].map(([name, tensor]) => [
+      name.slice(PARAMETERS.length),
+      tensor,
+    ]),
+  )
+
+/** Returns parameters by their own names as packed inputs `state.parameters.*`. */
+export const packedParameters = (
+  parameters: Tensors,
+  groups: readonly ParameterGroup[],
+): Map<string, HostTensor> =>
+  packTensors(
+    new Map([...parameters].map(([name, tensor]) => [`${PARAMETERS}${name}`, tensor])),
+    groups,
+  )
+
 const LOSS_SCALE = 'state.loss_scale.factor'
 
 /** Returns the names of a graph's inputs. */
