@@ -150,9 +150,11 @@ describe('Trainer', () => {
   it('evaluates saved parameters, and asks for those that are missing', async () => {
     await using trainer = await supervised({ totalSteps: 6 })
     const saved = await trainer.parameters()
-    expect(await trainer.evaluate(validation, saved)).toEqual(await trainer.evaluate(validation))
+    expect(await trainer.evaluate(validation(), saved)).toEqual(
+      await trainer.evaluate(validation()),
+    )
     saved.delete('classifier.bias')
-    await expect(trainer.evaluate(validation, saved)).rejects.toThrow('have no classifier.bias')
+    await expect(trainer.evaluate(validation(), saved)).rejects.toThrow('have no classifier.bias')
   })
 
   it('exports an ONNX model with the same answers', async () => {
