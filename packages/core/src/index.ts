@@ -48,9 +48,17 @@ export {
 export { gradients } from './grad/gradients.js'
 export * as op from './graph/api.js'
 export { ContractError } from './graph/contracts.js'
-export { cost, type Cost, type PartCost } from './graph/cost.js'
+export {
+  cost,
+  countOperators,
+  type Cost,
+  type OperatorCounts,
+  type PartCost,
+} from './graph/cost.js'
 export {
   lastUses,
+  parts,
+  phases,
   scopeOf,
   type Graph,
   type GraphInput,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import {
   ContractError,
   cost,
+  countOperators,
   gradients,
   hostTensor,
   lower,
@@ -222,6 +223,20 @@ describe('cost', () => {
         optimizer: { flops: 5, bytes: 40, operators: 1 },
       },
     })
+  })
+
+  it('counts operators by part and phase, without constants', () => {
+    const graph = trace('step', { x: spec([5]) }, ({ x }, tracer) => {
+      const y = tracer.part('student', () => op.mul(op.sin(x), 2))
+      const [gradient] = gradients(op.sum(y), [x])
+      return { y, gradient: tracer.part('optimizer', () => op.neg(gradient!)) }
+    })
+    expect(countOperators(graph)).toEqual({
+      student: { forward: 2, backward: 3 },
+      optimizer: { forward: 1 },
+      other: { backward: 2 },
+    })
+    expect(cost(graph).operators).toBe(8)
   })
 })
 

@@ -1,6 +1,6 @@
 // The schema of a benchmark record: what one trial was, what became of it, and everything that was measured.
 // It holds no statistics of its own and no file access; units are in the names, and what was not measured is absent.
-import { isMethod } from '@embed-kd/core'
+import { isMethod, parts, phases } from '@embed-kd/core'
 import { z } from 'zod'
 
 import { METHODS, SEARCHED_AXES, trialSchema, type PRESETS } from './axes.js'
@@ -82,6 +82,10 @@ const cost = z
     studentFlops: flops.optional(),
     teacherFlops: flops.optional(),
     bytesMoved: bytes.optional(),
+    operators: z
+      .partialRecord(z.enum(parts), z.partialRecord(z.enum(phases), whole))
+      .optional()
+      .describe('operators that a step runs, by part and phase'),
     planned: z
       .strictObject({
         residentBytes: bytes.describe('what stays between two steps'),

@@ -1,11 +1,15 @@
 // The cost part of a record: FLOPs, bytes and planned memory of a training step, read off its graphs.
 import {
   cost,
+  countOperators,
   lower,
   planTogether,
   type Capabilities,
   type Cost,
   type Executable,
+  type OperatorCounts,
+  type Part,
+  type Phase,
   type StepPart,
 } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/records'
@@ -44,6 +48,7 @@ export function costOf(
     ...(teacherFlops === 0 ? {} : { teacherFlops }),
     ...(recomputed === 0 ? {} : { recomputedFlops: recomputed }),
     bytesMoved: total(executed, ({ bytes }) => bytes),
+    operators: addCounts(executed),
     planned: {
       residentBytes,
       peakBytes,
@@ -56,6 +61,18 @@ export function costOf(
       },
     },
   }
+}
+
+/** Adds up the operators of graphs that a step runs so many times. */
+function addCounts(steps: readonly StepPart[]): OperatorCounts {
+  const sum: Partial<Record<Part, Partial<Record<Phase, number>>>> = {}
+  for (const { graph, times } of steps)
+    for (const [part, byPhase] of Object.entries(countOperators(graph)))
+      for (const [phase, count] of Object.entries(byPhase)) {
+        const ofPart = (sum[part as Part] ??= {})
+        ofPart[phase as Phase] = (ofPart[phase as Phase] ?? 0) + times * count
+      }
+  return sum
 }
 
 const total = (parts: readonly StepPart[], pick: (part: Cost) => number): number =>

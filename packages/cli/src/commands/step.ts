@@ -122,6 +122,21 @@ async function step(options: StepOptions): Promise<void> {
   }
 }
 
+/** Returns a row for the operators of a step, and one for each part. */
+function operatorRows(counts: NonNullable<BenchRecord['cost']>['operators'] = {}): string[][] {
+  const parts = Object.entries(counts).map(([part, byPhase]) => {
+    const phases = Object.entries(byPhase)
+    const total = phases.reduce((sum, [, count]) => sum + count, 0)
+    const split = phases.map(([phase, count]) => `${count} ${phase}`).join(', ')
+    return { part, total, text: phases.length > 1 ? `${total} (${split})` : `${total}` }
+  })
+  if (parts.length === 0) return []
+  return [
+    ['operators', `${parts.reduce((sum, { total }) => sum + total, 0)}`],
+    ...parts.map(({ part, text }) => [`  ${part}`, text]),
+  ]
+}
+
 function describe({ time, roofline, cost, memory, lossScale }: BenchRecord): string {
   const [low, high] = time!.interval95Seconds
   const { planned, teacherFlops, studentFlops, recomputedFlops, withoutTeacher } = cost!
@@ -156,6 +171,7 @@ function describe({ time, roofline, cost, memory, lossScale }: BenchRecord): str
           ],
         ]),
     ...(lossScale ? [['loss scale', formatLossScale(lossScale)]] : []),
+    ...operatorRows(cost!.operators),
     [
       withoutTeacher ? 'peak, planned without the teacher' : 'peak, planned',
       formatBytes(planned!.peakBytes),

@@ -1,7 +1,7 @@
 // Counts the floating-point operations and bytes of a graph without running it: exact, and the same on every machine.
 // The memory that a graph holds is planned in memory.ts.
 import { bytesOf, sizeOf, type TensorType } from '../tensor/tensor.js'
-import type { Graph, Part, ValueId } from './graph.js'
+import type { Graph, Node, Part, Phase, ValueId } from './graph.js'
 import type { AttrsOf, OpName } from './ops.js'
 import { hasTrait } from './traits.js'
 
@@ -80,7 +80,7 @@ export interface PartCost {
   readonly flops: number
   /** Bytes read and written if every op reads its operands from memory and writes its outputs to it. Views move nothing. */
   readonly bytes: number
-  /** Number of nodes. */
+  /** Number of nodes, without constants. */
   readonly operators: number
 }
 
@@ -102,11 +102,30 @@ export function cost(graph: Graph): Cost {
     parts[part] = plus(parts[part] ?? nothing, {
       flops: count({ inputs, outputs, attrs: node.attrs }),
       bytes: moved.reduce((total, type) => total + bytesOf(type), 0),
-      operators: 1,
+      operators: isRun(node) ? 1 : 0,
     })
   }
   return { ...Object.values(parts).reduce(plus, nothing), parts }
 }
+
+/** Numbers of nodes by part of the training step and phase. */
+export type OperatorCounts = Readonly<
+  Partial<Record<Part, Readonly<Partial<Record<Phase, number>>>>>
+>
+
+/** Counts the nodes of a graph, without constants. */
+export function countOperators(graph: Graph): OperatorCounts {
+  const counts: Partial<Record<Part, Partial<Record<Phase, number>>>> = {}
+  for (const node of graph.nodes) {
+    if (!isRun(node)) continue
+    const { part, phase } = node.place
+    const ofPart = (counts[part] ??= {})
+    ofPart[phase] = (ofPart[phase] ?? 0) + 1
+  }
+  return counts
+}
+
+const isRun = (node: Node): boolean => !hasTrait(node.op, 'source')
 
 const nothing: PartCost = { flops: 0, bytes: 0, operators: 0 }
 

@@ -24,10 +24,12 @@ export interface GraphOutput {
 }
 
 /** The part of a training step that a node belongs to. */
-export type Part = 'teacher' | 'student' | 'loss' | 'optimizer' | 'metrics' | 'other'
+export const parts = ['teacher', 'student', 'loss', 'optimizer', 'metrics', 'other'] as const
+export type Part = (typeof parts)[number]
 
 /** Whether a node computes a value, its gradient, or a value once more for a gradient (see Rematerialise). */
-export type Phase = 'forward' | 'backward' | 'recompute'
+export const phases = ['forward', 'backward', 'recompute'] as const
+export type Phase = (typeof phases)[number]
 
 /** Where in a model a node came from. Passes and profiles group nodes by these fields. */
 export interface Place {
