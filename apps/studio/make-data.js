@@ -1,13 +1,24 @@
 // Makes the studio's own data: a part of MNIST as one gzip file, and the centroids of a teacher trained on all of it.
-//   node make-data.js CENTROIDS      CENTROIDS: a file that `embed-kd embed --dataset mnist` wrote
-// The file holds the labels of the training images, their pixels, then the same of the test images, all as bytes.
-import { copyFileSync, writeFileSync } from 'node:fs'
+//   embed-kd train-teacher --dataset mnist --shape trained-m --out teacher
+//   embed-kd embed --dataset mnist --teacher teacher/teacher --per-class 100 --out centroids.safetensors
+//   node make-data.js centroids.safetensors
+// The gzip file holds the labels of the training images, their pixels, then the same of the test images, all as bytes.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 
+import { formatSafetensors, parseSafetensors } from '@embed-kd/core'
 import { loadDataset } from '@embed-kd/distill/node'
 
 const TRAIN = 6000
 const TEST = 1000
+
+/** The teacher as records describe it: the file of centroids names its directory. */
+const TEACHER = {
+  teacher: 'trained-m',
+  teacher_parameters: '819328',
+  teacher_image_size: '28',
+  teacher_patch: '14',
+}
 
 const [centroids] = process.argv.slice(2)
 if (centroids === undefined) {
@@ -20,5 +31,10 @@ const part = ({ images, labels }, count) => [
   images.subarray(0, count * 28 * 28),
 ]
 const bytes = Buffer.concat([...part(train, TRAIN), ...part(test, TEST)])
-writeFileSync(new URL('public/mnist.bin.gz', import.meta.url), gzipSync(bytes, { level: 9 }))
-copyFileSync(centroids, new URL('public/mnist-centroids.safetensors', import.meta.url))
+const asset = (name) => new URL(`src/assets/${name}`, import.meta.url)
+writeFileSync(asset('mnist.bin.gz'), gzipSync(bytes, { level: 9 }))
+const { tensors, metadata } = parseSafetensors(readFileSync(centroids))
+writeFileSync(
+  asset('mnist-centroids.safetensors'),
+  formatSafetensors(tensors, { ...metadata, ...TEACHER }),
+)

@@ -1,24 +1,40 @@
 // The images of the studio: a part of MNIST that comes with it, or a folder of the reader's own. Nothing leaves the page.
+import { UserError } from '@embed-kd/core'
+
+import centroidsUrl from './assets/mnist-centroids.safetensors?url'
+import imagesUrl from './assets/mnist.bin.gz?url'
 import type { Dataset, ImageSet } from './messages.js'
 
+/** Numbers of images in the file that make-data.js wrote. */
 const TRAIN = 6000
 const TEST = 1000
 const SIDE = 28
 
-/** Loads the MNIST images that make-data.js wrote. */
-export async function loadMnist(): Promise<Dataset> {
-  const response = await fetch('mnist.bin.gz')
-  if (!response.ok || !response.body) throw new Error('the MNIST images could not be loaded')
-  const bytes = new Uint8Array(await response.arrayBuffer())
-  // Some servers inflate a .gz file on the way, others do not.
-  const packed = bytes[0] === 0x1f && bytes[1] === 0x8b
-  const data = packed
-    ? new Uint8Array(
-        await new Response(
-          new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip')),
-        ).arrayBuffer(),
-      )
-    : bytes
+/** Digest of all of MNIST, by which records of other programs know it. */
+const MNIST_DIGEST = '6fa22901747b6dfc02d88591e000551e7d97764def3326321c44eb42a95d868c'
+
+/** Loads the images and the centroids that come with the studio. @throws UserError if they are not served. */
+export async function loadMnist(): Promise<{ dataset: Dataset; embeddings: Blob }> {
+  const [images, embeddings] = await Promise.all([fetchFile(imagesUrl), fetchFile(centroidsUrl)])
+  return { dataset: parseMnist(await inflate(images)), embeddings }
+}
+
+async function fetchFile(url: string): Promise<Blob> {
+  const response = await fetch(url).catch(() => undefined)
+  if (response?.ok) return response.blob()
+  throw new UserError(`${url} could not be loaded`, 'reload the page, or choose a folder of images')
+}
+
+/** Inflates a gzip file, unless the server did on the way. */
+async function inflate(file: Blob): Promise<Uint8Array> {
+  const [first, second] = new Uint8Array(await file.slice(0, 2).arrayBuffer())
+  const packed = first === 0x1f && second === 0x8b
+  const stream = packed ? file.stream().pipeThrough(new DecompressionStream('gzip')) : file.stream()
+  return new Uint8Array(await new Response(stream).arrayBuffer())
+}
+
+/** Reads the file that make-data.js wrote, inflated. */
+export function parseMnist(data: Uint8Array): Dataset {
   let at = 0
   const take = (count: number) => data.slice(at, (at += count))
   const part = (count: number): ImageSet => ({
@@ -26,7 +42,8 @@ export async function loadMnist(): Promise<Dataset> {
     images: take(count * SIDE * SIDE),
   })
   return {
-    name: 'MNIST (6,000 of 60,000 images)',
+    name: 'mnist',
+    digest: MNIST_DIGEST,
     channels: 1,
     size: SIDE,
     classNames: Array.from({ length: 10 }, (_, digit) => `${digit}`),
@@ -35,9 +52,12 @@ export async function loadMnist(): Promise<Dataset> {
   }
 }
 
+/** Side to which images of a folder are resized. */
+export const FOLDER_SIZE = 32
+
 const TRAINING = /^train(ing)?$/i
 const TESTING = /^(test(ing)?|val(id(ation)?)?|dev|eval(uation)?)$/i
-const IMAGE = /\.(jpe?g|png|webp|gif|bmp)$/i
+const IMAGE = /\.(jpe?g|png|webp|gif|bmp|avif)$/i
 
 interface Found {
   readonly file: File
@@ -45,56 +65,80 @@ interface Found {
   readonly className: string
 }
 
+const LAYOUT = 'choose a folder that holds train/<class>/ and test/<class>/ with images'
+
 /**
- * Reads a folder `train/<class>/…` and `test/<class>/…`, resized to squares of `size` pixels.
- * @throws if a split is missing, or the splits have different classes.
+ * Reads a folder `train/<class>/…` and `test/<class>/…`, resized to squares, in the order of class and file names.
+ * @param report called with the number of images read, and of all.
+ * @throws UserError if a split is missing, the splits have different classes, or an image cannot be decoded.
  */
-export async function readFolder(files: readonly File[], size: number): Promise<Dataset> {
-  const found = files.flatMap((file): Found[] => {
-    const parts = file.webkitRelativePath.split('/')
-    if (!IMAGE.test(file.name) || parts.some((part) => part.startsWith('.'))) return []
-    const at = parts.findIndex((part) => TRAINING.test(part) || TESTING.test(part))
-    const className = parts[at + 1]
-    if (at < 0 || className === undefined || at + 2 !== parts.length - 1) return []
-    return [{ file, split: TRAINING.test(parts[at]!) ? 'train' : 'test', className }]
-  })
+export async function readFolder(
+  files: readonly File[],
+  report: (read: number, all: number) => void = () => undefined,
+): Promise<Dataset> {
+  if (files.length === 0) throw new UserError('the folder is empty', LAYOUT)
+  const found = files.flatMap(imageOf).sort(byName)
   const classesOf = (split: Found['split']) =>
     [...new Set(found.filter((each) => each.split === split).map((each) => each.className))].sort()
-  const classNames = classesOf('train')
-  if (classNames.length < 2)
-    throw new Error(
-      `the folder has ${classNames.length} classes in train/; it must hold train/<class>/ and test/<class>/ with images, of two classes or more`,
+  const [classNames, tested] = [classesOf('train'), classesOf('test')]
+  if (classNames.length === 0)
+    throw new UserError(
+      `none of the files in the folder (${files.length}) is a training image`,
+      LAYOUT,
     )
-  const unknown = classesOf('test').filter((name) => !classNames.includes(name))
-  if (unknown.length > 0 || classesOf('test').length === 0)
-    throw new Error(
-      unknown.length > 0
-        ? `test/ has classes that train/ lacks: ${unknown.join(', ')}`
-        : 'the folder has no test images; add test/<class>/',
+  if (classNames.length === 1)
+    throw new UserError(
+      `train/ has one class, ${classNames[0]}, but a student learns to tell classes apart`,
+      'add a folder for a second class',
     )
-  const read = async (split: Found['split']): Promise<ImageSet> => {
+  if (tested.length === 0) throw new UserError('the folder has no test images', 'add test/<class>/')
+  const unknown = tested.filter((name) => !classNames.includes(name))
+  if (unknown.length > 0)
+    throw new UserError(
+      `test/ has classes that train/ lacks: ${unknown.join(', ')}`,
+      'give both the same classes',
+    )
+  let read = 0
+  const load = async (split: Found['split']): Promise<ImageSet> => {
     const items = found.filter((each) => each.split === split)
-    const images = new Uint8Array(items.length * 3 * size * size)
-    for (const [i, { file }] of items.entries())
-      images.set(await decode(file, size), i * 3 * size * size)
-    return {
-      images,
-      labels: Int32Array.from(items, ({ className }) => classNames.indexOf(className)),
+    const each = 3 * FOLDER_SIZE ** 2
+    const images = new Uint8Array(items.length * each)
+    for (const [i, { file }] of items.entries()) {
+      images.set(await decode(file, FOLDER_SIZE), i * each)
+      report(++read, found.length)
     }
+    const labels = Int32Array.from(items, ({ className }) => classNames.indexOf(className))
+    return { images, labels }
   }
-  const name = files[0]!.webkitRelativePath.split('/')[0]!
-  const [train, test] = [await read('train'), await read('test')]
-  return { name, channels: 3, size, classNames, train, test }
+  const name = files[0]!.webkitRelativePath.split('/')[0] || 'folder'
+  const [train, test] = [await load('train'), await load('test')]
+  return { name, channels: 3, size: FOLDER_SIZE, classNames, train, test }
 }
 
-/** Decodes an image to planes of red, green and blue, `[3, size, size]`. @throws naming a file that is no image. */
-export async function decode(file: Blob & { name?: string }, size: number): Promise<Uint8Array> {
+function imageOf(file: File): Found[] {
+  const parts = file.webkitRelativePath.split('/')
+  if (!IMAGE.test(file.name) || parts.some((part) => part.startsWith('.'))) return []
+  const at = parts.findIndex((part) => TRAINING.test(part) || TESTING.test(part))
+  const className = parts[at + 1]
+  if (at < 0 || className === undefined || at + 2 !== parts.length - 1) return []
+  return [{ file, split: TRAINING.test(parts[at]!) ? 'train' : 'test', className }]
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+const byName = (a: Found, b: Found): number =>
+  compare(a.className, b.className) || compare(a.file.name, b.file.name)
+
+/** Decodes an image to planes of red, green and blue, `[3, size, size]`. @throws UserError naming a file that is no image. */
+export async function decode(file: File, size: number): Promise<Uint8Array> {
   const bitmap = await createImageBitmap(file, {
     resizeWidth: size,
     resizeHeight: size,
     resizeQuality: 'high',
   }).catch(() => {
-    throw new Error(`${file.name ?? 'the file'} is no image that this browser can decode`)
+    throw new UserError(
+      `${file.webkitRelativePath || file.name} is no image that this browser can decode`,
+      'remove the file, or save it as PNG or JPEG',
+    )
   })
   const canvas = new OffscreenCanvas(size, size)
   const context = canvas.getContext('2d')!
@@ -104,11 +148,10 @@ export async function decode(file: Blob & { name?: string }, size: number): Prom
 }
 
 /** Returns the planes of red, green and blue of interleaved pixels. */
-export function planesOf({ data, width, height }: ImageData): Uint8Array {
+function planesOf({ data, width, height }: ImageData): Uint8Array {
   const area = width * height
-  const planes = new Uint8Array(3 * area)
-  for (let i = 0; i < area; i++)
-    for (let channel = 0; channel < 3; channel++)
-      planes[channel * area + i] = data[4 * i + channel]!
-  return planes
+  return Uint8Array.from(
+    { length: 3 * area },
+    (_, i) => data[4 * (i % area) + Math.floor(i / area)]!,
+  )
 }

@@ -1,127 +1,118 @@
-// The page: settings, the training worker, and what it tells.
-import { methods } from '@embed-kd/core'
+// The page: it wires settings, files and buttons to the training worker. Nothing here waits for the runtime.
+import { messageOf, methods, UserError } from '@embed-kd/core'
 
 import { decode, loadMnist, readFolder } from './data.js'
-import {
-  studioMethods,
-  type Dataset,
-  type FromWorker,
-  type RunSettings,
-  type SavedRun,
-  type StudioMethod,
-  type ToWorker,
-} from './messages.js'
-import { drawingPad } from './pad.js'
+import { downloadFile, registerOffline } from './browser.js'
+import { Facts } from './facts.js'
+import type { Dataset, FromWorker, RunSettings, ToWorker } from './messages.js'
+import { Pad } from './pad.js'
 import { RunView } from './run-view.js'
-import { forgetRun, keepRun, keptRun } from './store.js'
+import { Settings } from './settings.js'
+import { button, element, show } from './dom.js'
 
-const find = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T
-const [start, pause, resume] = ['start', 'pause', 'resume'].map((id) =>
-  find<HTMLButtonElement>(id),
-) as [HTMLButtonElement, HTMLButtonElement, HTMLButtonElement]
-const status = (text: string) => (find('status').textContent = text)
-
-/** Side to which images of a reader's own folder are resized. */
-const FOLDER_SIZE = 32
+const [start, pause, resume] = [button('start'), button('pause'), button('resume')]
+const status = (text: string): void => {
+  element('status').textContent = text
+}
 
 const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a message to a worker has no target origin
 const send = (message: ToWorker): void => worker.postMessage(message)
 
-let dataset: Dataset
-let embeddings: Blob | undefined
-let view: RunView | undefined
-/** Runs that follow the one in training. */
-let queue: RunSettings[] = []
+interface Data {
+  readonly dataset: Dataset
+  readonly embeddings: Blob | undefined
+}
+/** The images and embeddings that the worker has taken. */
+let data: Data | undefined
+/** Those that the worker is looking at. */
+let offered: Data | undefined
+
+/** Views of the runs since the button was pressed. */
+let views: RunView[] = []
+let training = false
+
+const settings = new Settings()
+const facts = new Facts()
+const pad = new Pad((image) => {
+  if (data) send({ type: 'predict', image })
+})
 
 function fail(message: string): void {
-  const error = find('error')
-  error.textContent = message
-  error.hidden = false
+  show('error', true)
+  element('error').textContent = message
   idle()
 }
 
-function idle(): void {
-  start.disabled = false
-  pause.disabled = true
-}
-
-function settingsOf(method: StudioMethod): RunSettings {
-  const value = (id: string) => find<HTMLInputElement>(id).valueAsNumber
-  return {
-    method,
-    student: find<HTMLSelectElement>('student').value,
-    epochs: value('epochs'),
-    batch: value('batch'),
-    learningRate: value('rate'),
-    seed: 0,
-  }
-}
-
-function train(settings: RunSettings, saved?: SavedRun): void {
-  find('error').hidden = true
-  resume.hidden = true
-  start.disabled = true
+function busy(): void {
+  training = true
+  show('error', false)
+  show('resume', false)
+  show('pause', true)
   pause.disabled = false
-  view = new RunView(settings, dataset.classNames, saved?.points ?? [])
-  find('runs').append(view.element)
-  status(`Training ${methods[settings.method].label}: the first step compiles the graph…`)
-  send({ type: 'train', settings, ...(saved ? { saved } : {}) })
+  start.disabled = true
 }
+
+function idle(): void {
+  training = false
+  start.disabled = false
+  show('pause', false)
+}
+
+/** Runs what a reader asked for; its errors are the reader's to see. */
+const attempt = (action: () => Promise<void>) => (): void =>
+  void action().catch((error: unknown) => fail(messageOf(error)))
+
+const accuracies = (): string =>
+  views.map(({ label, accuracy }) => `${label} ${accuracy}`).join(', ')
 
 const handlers: {
   readonly [T in FromWorker['type']]: (message: Extract<FromWorker, { type: T }>) => unknown
 } = {
-  backend: ({ name, detail }) => status(`Ready on ${name}${detail ? ` (${detail})` : ''}.`),
+  kept: ({ found }) => show('resume', found && !training),
+  device: ({ name, detail }) => facts.device(name, detail),
   data({ embeddings }) {
-    const { name, train, test } = dataset
-    find('source').textContent =
-      `${name}: ${train.labels.length} training and ${test.labels.length} test images; embeddings: ${embeddings}.`
+    data = offered!
+    facts.data(data.dataset, data.embeddings, embeddings)
+    pad.dataset = data.dataset
+    settings.suit(embeddings)
+    status('Ready.')
     idle()
   },
-  step({ step, totalSteps, loss, imagesPerSecond }) {
-    view?.step(step, totalSteps, loss, imagesPerSecond)
-    status(`Training: step ${step} of ${totalSteps}.`)
+  started({ settings: { method, student, batch }, points, totalSteps }) {
+    const view = new RunView({ method, student, batch }, data!.dataset.classNames, totalSteps)
+    view.resume(points)
+    views.push(view)
+    element('runs').append(view.element)
+    if (views.length === 1) view.scrollIntoView()
+    status(`Training ${methods[method].label}: the first step compiles the graph…`)
   },
-  snapshot: ({ snapshot }) => view?.snapshot(snapshot),
-  epoch({ epoch: { epoch, accuracy, seconds }, saved }) {
+  step(message) {
+    const view = views.at(-1)!
+    if (view.steps === 0) status(`Training ${view.label}.`)
+    view.step(message)
+  },
+  snapshot: ({ snapshot }) => views.at(-1)?.snapshot(snapshot),
+  epoch: ({ epoch: { epoch, accuracy, seconds } }) =>
     status(
-      `Epoch ${epoch}: ${(100 * accuracy).toFixed(1)} % of the test images are right, after ${seconds.toFixed(0)} s.`,
-    )
-    void keepRun(saved)
-  },
-  async paused({ saved }) {
-    queue = []
-    await keepRun(saved)
+      `Epoch ${epoch} took ${seconds.toFixed(0)} s: ${(100 * accuracy).toFixed(1)} % of the test images are classified correctly.`,
+    ),
+  paused() {
     status('Paused. The run is kept in this browser.')
-    resume.hidden = false
+    idle()
+    show('resume', true)
+  },
+  done({ last }) {
+    views.at(-1)!.end()
+    if (!last) return
+    status(
+      `Done. Test images classified correctly: ${accuracies()}. Try the student below, or keep it.`,
+    )
+    for (const id of ['onnx', 'safetensors', 'record']) button(id).disabled = false
     idle()
   },
-  done() {
-    view?.end()
-    void forgetRun()
-    for (const id of ['onnx', 'safetensors']) find<HTMLButtonElement>(id).disabled = false
-    const next = queue.shift()
-    if (next) return train(next)
-    status(`Done: ${view?.accuracy} of the test images are right. Try it below, or keep it.`)
-    idle()
-  },
-  prediction({ probabilities }) {
-    const ranked = [...probabilities]
-      .map((probability, label) => ({ probability, name: dataset.classNames[label]! }))
-      .sort((a, b) => b.probability - a.probability)
-      .slice(0, 3)
-    find('answer').textContent = ranked
-      .map(({ name, probability }) => `${name}: ${(100 * probability).toFixed(0)} %`)
-      .join(' · ')
-  },
-  exported({ format, bytes }) {
-    const link = document.createElement('a')
-    link.href = URL.createObjectURL(new Blob([bytes as BlobPart]))
-    link.download = format === 'onnx' ? 'model.onnx' : 'model.safetensors'
-    link.click()
-    URL.revokeObjectURL(link.href)
-  },
+  prediction: ({ probabilities }) => pad.answer(probabilities),
+  exported: ({ name, bytes }) => downloadFile(name, bytes),
   failed: ({ message }) => fail(message),
 }
 
@@ -129,87 +120,89 @@ worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) =>
   (handlers[data.type] as (message: FromWorker) => unknown)(data),
 )
 worker.addEventListener('error', () =>
-  fail('The training worker could not start. Reload the page, or try another browser.'),
+  fail('The training worker could not start; reload the page, or use a current browser.'),
 )
 
-const giveData = () => send({ type: 'data', dataset, embeddings })
-
-/** Runs what a reader asked for; its errors are the reader's to see. */
-const attempt = (action: () => Promise<void>) => () =>
-  void action().catch((error: Error) => fail(error.message))
-
-function chooseMethods(): void {
-  const [method, other] = [find<HTMLSelectElement>('method'), find<HTMLSelectElement>('other')]
-  for (const name of studioMethods) {
-    method.add(new Option(methods[name].label, name))
-    other.add(new Option(methods[name].label, name))
-  }
-  other.add(new Option('nothing', ''), 0)
-  other.value = ''
+/** Offers images and embeddings to the worker, which answers with `data`, or with a failure: all stays as it was then. */
+function offer(next: Data): void {
+  show('error', false)
+  offered = next
+  send({ type: 'data', ...next })
 }
 
-find<HTMLFormElement>('settings').addEventListener('submit', (event) => {
+function train(): void {
+  views = []
+  element('runs').replaceChildren()
+  for (const id of ['onnx', 'safetensors', 'record']) button(id).disabled = true
+  busy()
+}
+
+const begin = (runs: readonly RunSettings[]): void => {
+  train()
+  send({ type: 'train', runs })
+}
+
+/** The images that come with the page; the button waits for them. */
+const loaded = loadMnist()
+
+element<HTMLFormElement>('settings').addEventListener('submit', (event) => {
   event.preventDefault()
-  find('runs').replaceChildren()
-  const [method, other] = ['method', 'other'].map((id) => find<HTMLSelectElement>(id).value)
-  queue = other ? [settingsOf(other as StudioMethod)] : []
-  train(settingsOf(method as StudioMethod))
+  attempt(async () => {
+    busy()
+    status('Waiting for the images…')
+    await loaded
+    begin(settings.runs())
+  })()
 })
 pause.addEventListener('click', () => {
   pause.disabled = true
+  status('Pausing after this step…')
   send({ type: 'pause' })
 })
 resume.addEventListener(
   'click',
   attempt(async () => {
-    const saved = await keptRun()
-    if (!saved) throw new Error('this browser has kept no run')
-    find('runs').replaceChildren()
-    train(saved.settings, saved)
+    busy()
+    await loaded
+    train()
+    send({ type: 'resume' })
   }),
 )
-for (const format of ['onnx', 'safetensors'] as const)
-  find(format).addEventListener('click', () => send({ type: 'export', format }))
+for (const name of ['onnx', 'safetensors', 'record'] as const)
+  button(name).addEventListener('click', () => send({ type: 'export', name }))
 
-find('embeddings').addEventListener('change', () => {
-  embeddings = find<HTMLInputElement>('embeddings').files?.[0]
-  giveData()
-})
-find('folder').addEventListener(
+const file = element<HTMLInputElement>('embeddings')
+const folder = element<HTMLInputElement>('folder')
+/** The file of embeddings that the reader chose last: a folder that is chosen later may be what it is for. */
+let chosen: File | undefined
+// The same file can be chosen again, once it is fixed.
+for (const input of [file, folder]) input.addEventListener('click', () => (input.value = ''))
+const whileIdle = (): void => {
+  if (training) throw new UserError('a student is training', 'pause it first, then choose')
+}
+file.addEventListener(
   'change',
   attempt(async () => {
-    status('Reading the images…')
-    dataset = await readFolder([...find<HTMLInputElement>('folder').files!], FOLDER_SIZE)
-    embeddings = find<HTMLInputElement>('embeddings').files?.[0]
-    giveData()
-    status('The images are ready.')
+    whileIdle()
+    chosen = file.files?.[0]
+    if (data && chosen) offer({ ...data, embeddings: chosen })
+  }),
+)
+folder.addEventListener(
+  'change',
+  attempt(async () => {
+    whileIdle()
+    show('error', false)
+    const dataset = await readFolder([...folder.files!], (read, all) =>
+      status(`Reading images: ${read} of ${all}.`),
+    )
+    offer({ dataset, embeddings: chosen })
   }),
 )
 
-const pad = find<HTMLCanvasElement>('pad')
-const { clear } = drawingPad(pad, (digit) => {
-  if (dataset.channels === 1) send({ type: 'predict', image: digit })
-})
-find('clear').addEventListener('click', clear)
-pad.addEventListener('dragover', (event) => event.preventDefault())
-pad.addEventListener('drop', (event) => {
-  event.preventDefault()
-  const file = event.dataTransfer?.files[0]
-  if (file)
-    attempt(async () => {
-      const planes = await decode(file, dataset.size)
-      const image = planes.subarray(0, dataset.channels * dataset.size ** 2)
-      send({ type: 'predict', image })
-    })()
+pad.onDrop((dropped) => {
+  if (data) attempt(async () => pad.show(await decode(dropped, data!.dataset.size)))()
 })
 
-chooseMethods()
-send({ type: 'open' })
-attempt(async () => {
-  dataset = await loadMnist()
-  const file = await fetch('mnist-centroids.safetensors')
-  if (!file.ok) throw new Error('the centroids could not be loaded')
-  embeddings = await file.blob()
-  giveData()
-  resume.hidden = (await keptRun()) === undefined
-})()
+registerOffline((text) => (element('offline').textContent = text))
+attempt(async () => offer(await loaded))()

@@ -9,7 +9,10 @@ export interface ImageSet {
 }
 
 export interface Dataset {
+  /** Name under which records of other programs have the data set. */
   readonly name: string
+  /** Digest of the whole data set, if it is a known one. */
+  readonly digest?: string
   readonly channels: number
   /** Side of the square images in pixels. */
   readonly size: number
@@ -27,6 +30,10 @@ export const studioMethods = [
 ] as const satisfies readonly Method[]
 export type StudioMethod = (typeof studioMethods)[number]
 
+/** Devices that train in a browser, best first, as the page calls them. */
+export const devices = { webgpu: 'WebGPU', wasm: 'WebAssembly' } as const
+export type DeviceName = keyof typeof devices
+
 export interface RunSettings {
   readonly method: StudioMethod
   readonly student: string
@@ -34,65 +41,72 @@ export interface RunSettings {
   readonly batch: number
   readonly learningRate: number
   readonly seed: number
-}
-
-/** Where a run stands, so that it can go on after the page was closed. */
-export interface SavedRun {
-  readonly settings: RunSettings
-  readonly checkpoint: Uint8Array
-  readonly position: unknown
-  readonly points: readonly LossPoint[]
-  readonly epochs: readonly EpochResult[]
+  /** `best` takes the first device that works. */
+  readonly device: DeviceName | 'best'
 }
 
 export type LossPoint = readonly [step: number, loss: number]
 
 export interface EpochResult {
   readonly epoch: number
+  /** Share of the test images that are classified correctly, from 0 to 1. */
   readonly accuracy: number
   /** Mean loss of the epoch. */
   readonly trainLoss: number
   readonly seconds: number
 }
 
-/** Student embeddings of some test images, and the centroids in the student's space, as rows. */
+/** A point of the map: two coordinates, and a class. */
+export interface MapPoint {
+  readonly x: number
+  readonly y: number
+  readonly label: number
+  /** Whether the point is a centroid of the teacher; else it is a test image. */
+  readonly centroid: boolean
+}
+
+/** What a student makes of the test images at one moment. */
 export interface Snapshot {
-  readonly width: number
-  readonly embeddings: Float32Array
-  readonly labels: Int32Array
-  /** Empty without centroids. */
-  readonly centroids: Float32Array
+  readonly map: readonly MapPoint[]
   /** [true class][predicted class]: number of test images. */
   readonly confusion: readonly (readonly number[])[]
   readonly accuracy: number
 }
 
+export type ExportName = 'onnx' | 'safetensors' | 'record'
+
 export type ToWorker =
-  | { readonly type: 'open' }
   | { readonly type: 'data'; readonly dataset: Dataset; readonly embeddings: Blob | undefined }
-  | { readonly type: 'train'; readonly settings: RunSettings; readonly saved?: SavedRun }
+  /** Trains one student after another. The first one can be tried and exported. */
+  | { readonly type: 'train'; readonly runs: readonly RunSettings[] }
+  | { readonly type: 'resume' }
   | { readonly type: 'pause' }
   | { readonly type: 'predict'; readonly image: Uint8Array }
-  | { readonly type: 'export'; readonly format: 'onnx' | 'safetensors' }
+  | { readonly type: 'export'; readonly name: ExportName }
 
 export type FromWorker =
-  | { readonly type: 'backend'; readonly name: string; readonly detail: string }
+  /** Whether a run was kept that can be resumed. */
+  | { readonly type: 'kept'; readonly found: boolean }
   | { readonly type: 'data'; readonly embeddings: 'none' | 'centroids' | 'samples' }
+  /** A device is open. `detail`: adapter or threads. */
+  | { readonly type: 'device'; readonly name: DeviceName; readonly detail: string }
+  | {
+      readonly type: 'started'
+      readonly settings: RunSettings
+      readonly points: readonly LossPoint[]
+      readonly totalSteps: number
+    }
   | {
       readonly type: 'step'
       readonly step: number
-      readonly totalSteps: number
       readonly loss: number
       readonly imagesPerSecond: number
     }
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
-  | { readonly type: 'epoch'; readonly epoch: EpochResult; readonly saved: SavedRun }
-  | { readonly type: 'paused'; readonly saved: SavedRun }
-  | { readonly type: 'done' }
+  | { readonly type: 'epoch'; readonly epoch: EpochResult }
+  | { readonly type: 'paused' }
+  /** A run has ended; `last` if no other follows. */
+  | { readonly type: 'done'; readonly last: boolean }
   | { readonly type: 'prediction'; readonly probabilities: Float32Array }
-  | {
-      readonly type: 'exported'
-      readonly format: 'onnx' | 'safetensors'
-      readonly bytes: Uint8Array
-    }
+  | { readonly type: 'exported'; readonly name: ExportName; readonly bytes: Uint8Array }
   | { readonly type: 'failed'; readonly message: string }

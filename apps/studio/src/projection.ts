@@ -1,4 +1,5 @@
 // Embeddings in two dimensions: their first two principal components, turned like the last ones so that points do not jump.
+// Power iteration is enough for two components of a few hundred rows.
 
 /** Two axes, each of unit length. */
 export interface Axes {

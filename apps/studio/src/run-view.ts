@@ -1,22 +1,11 @@
-// What a reader sees of one run: numbers, loss curve, map of embeddings, confusion matrix.
+// What a reader sees of one run: numbers, the map of embeddings, the loss curve, the confusion matrix.
 import { methods } from '@embed-kd/core'
 
-import { drawLoss, drawMap, type MapPoint } from './charts.js'
-import type { LossPoint, RunSettings, Snapshot } from './messages.js'
-import { normaliseRows, principalAxes, project, type Axes } from './projection.js'
+import { drawConfusion, drawLoss, drawMap } from './charts.js'
+import { create } from './dom.js'
+import type { FromWorker, LossPoint, RunSettings, Snapshot } from './messages.js'
 
-const NUMBERS = ['accuracy', 'loss', 'images per second', 'time left'] as const
-
-const create = <K extends keyof HTMLElementTagNameMap>(
-  name: K,
-  text = '',
-  className = '',
-): HTMLElementTagNameMap[K] => {
-  const element = document.createElement(name)
-  element.textContent = text
-  element.className = className
-  return element
-}
+const NUMBERS = ['test accuracy', 'loss', 'images per second', 'time left'] as const
 
 const duration = (seconds: number): string =>
   seconds < 60
@@ -25,104 +14,91 @@ const duration = (seconds: number): string =>
 
 export class RunView {
   readonly element = create('article', '', 'card run')
+  /** The method's name. */
+  readonly label: string
   readonly #values = new Map<string, HTMLElement>()
   readonly #progress = create('progress')
-  readonly #loss = create('canvas')
-  readonly #map = create('canvas', '', 'map')
-  readonly #matrix = create('table')
+  readonly #canvases = {
+    map: create('canvas'),
+    loss: create('canvas'),
+    confusion: create('canvas'),
+  }
+  readonly #mistake = create('p', '', 'quiet')
   readonly #batch: number
   readonly #classNames: readonly string[]
-  readonly #points: LossPoint[]
-  #axes: Axes | undefined
-  #mapPoints: readonly MapPoint[] = []
-  #totalSteps = 1
-  #drawing = false
+  readonly #totalSteps: number
+  readonly #points: LossPoint[] = []
+  #shown: Snapshot | undefined
+  /** Drawings that are due at the next frame. */
+  readonly #due = new Set<'loss' | 'snapshot'>()
 
   constructor(
-    { method, student, batch }: RunSettings,
+    { method, student, batch }: Pick<RunSettings, 'method' | 'student' | 'batch'>,
     classNames: readonly string[],
-    points: readonly LossPoint[],
+    totalSteps: number,
   ) {
+    const { label, teacher } = methods[method]
+    this.label = label
     this.#batch = batch
     this.#classNames = classNames
-    this.#points = [...points]
-    const { label } = methods[method]
-    this.element.append(create('h2', `${label}, student ${student}`))
-    const list = create('dl')
-    for (const name of NUMBERS) {
-      const value = create('dd', '–')
-      this.#values.set(name, value)
-      const group = create('div')
-      group.append(create('dt', name), value)
-      list.append(group)
-    }
-    this.#progress.ariaLabel = `Progress of ${label}`
+    this.#totalSteps = totalSteps
+    this.#progress.max = totalSteps
     this.#progress.value = 0
-    this.#loss.role = 'img'
-    this.#loss.ariaLabel = `Loss of ${label} over the steps`
-    this.#map.role = 'img'
-    this.#map.ariaLabel = `Embeddings of test images by ${label} in two dimensions, coloured by class`
-    const figure = (canvas: HTMLCanvasElement, caption: string) => {
-      const found = create('figure')
-      found.append(create('figcaption', caption), canvas)
-      return found
-    }
-    this.element.append(
-      list,
-      this.#progress,
-      figure(this.#loss, 'Loss'),
-      figure(
-        this.#map,
-        methods[method].teacher === 'centroids'
-          ? "Test images (dots) and the teacher's centroids (rings) in the student's space"
-          : "Test images in the student's space",
+    this.#progress.ariaLabel = `Progress of ${label}, in steps`
+    this.element.ariaLabel = label
+    const heading = create('h2', label)
+    heading.append(create('span', ` student ${student}`))
+    const figures = create('div', '', 'figures')
+    figures.append(
+      this.#figure(
+        'map',
+        teacher === 'centroids'
+          ? "What the student sees: test images (dots) gather at the teacher's vectors (discs)"
+          : 'What the student sees: test images as dots, coloured by class',
       ),
-      this.#matrix,
+      this.#figure('loss', 'Loss, step by step'),
+      this.#figure('confusion', 'Test images: true class (rows) and answer (columns)'),
     )
-    const draw = () => this.#draw()
-    new ResizeObserver(draw).observe(this.element)
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw)
+    this.element.append(heading, this.#numbers(), this.#progress, figures, this.#mistake)
+    const redraw = () => this.#draw('loss', 'snapshot')
+    new ResizeObserver(redraw).observe(this.element)
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw)
+  }
+
+  /** Number of steps that were reported. */
+  get steps(): number {
+    return this.#points.at(-1)?.[0] ?? 0
+  }
+
+  /** Test accuracy as shown. */
+  get accuracy(): string {
+    return this.#values.get('test accuracy')!.textContent ?? ''
+  }
+
+  /** Shows the curve of a run that is resumed. */
+  resume(points: readonly LossPoint[]): void {
+    this.#points.push(...points)
+    this.#progress.value = this.steps
   }
 
   /** Shows a step that was reported. */
-  step(step: number, totalSteps: number, loss: number, imagesPerSecond: number): void {
+  step({ step, loss, imagesPerSecond }: Extract<FromWorker, { type: 'step' }>): void {
     this.#points.push([step, loss])
-    this.#totalSteps = totalSteps
-    this.#progress.max = totalSteps
     this.#progress.value = step
     this.#set('loss', loss.toFixed(3))
     this.#set('images per second', `${Math.round(imagesPerSecond)}`)
-    this.#set('time left', duration(((totalSteps - step) * this.#batch) / imagesPerSecond))
-    this.#draw()
-  }
-
-  /** Draws at the next frame, once, whatever asked for it: new numbers, another size or other colours. */
-  #draw(): void {
-    if (this.#drawing) return
-    this.#drawing = true
-    requestAnimationFrame(() => {
-      this.#drawing = false
-      drawLoss(this.#loss, this.#points, this.#totalSteps)
-      if (this.#mapPoints.length > 0) drawMap(this.#map, this.#mapPoints)
-    })
+    const left = (this.#totalSteps - step) * this.#batch
+    this.#set('time left', duration(left / imagesPerSecond))
+    this.#draw('loss')
   }
 
   /** Shows embeddings and confusion. */
-  snapshot({ width, embeddings, labels, centroids, confusion, accuracy }: Snapshot): void {
-    this.#set('accuracy', `${(100 * accuracy).toFixed(1)} %`)
-    const rows = new Float32Array(embeddings.length + centroids.length)
-    rows.set(embeddings)
-    rows.set(centroids, embeddings.length)
-    normaliseRows(rows, width)
-    this.#axes = principalAxes(rows, width, this.#axes)
-    const perClass = centroids.length / width / this.#classNames.length
-    this.#mapPoints = project(rows, width, this.#axes).map((at, i): MapPoint => {
-      if (i < labels.length) return { at, label: labels[i]! }
-      const label = Math.floor((i - labels.length) / perClass)
-      return { at, label, name: this.#classNames[label]! }
-    })
-    this.#draw()
-    this.#showConfusion(confusion)
+  snapshot(snapshot: Snapshot): void {
+    this.#shown = snapshot
+    this.#set('test accuracy', `${(100 * snapshot.accuracy).toFixed(1)} %`)
+    this.#mistake.textContent = this.#commonMistake(snapshot.confusion)
+    this.#canvases.confusion.ariaLabel = `Confusion matrix of ${this.label}. ${this.#mistake.textContent}`
+    this.#draw('snapshot')
   }
 
   /** Shows that the run has ended. */
@@ -131,43 +107,63 @@ export class RunView {
     this.#set('time left', 'done')
   }
 
-  /** Test accuracy as shown. */
-  get accuracy(): string {
-    return this.#values.get('accuracy')!.textContent ?? ''
+  /** Brings the run into sight where the page is one narrow column. */
+  scrollIntoView(): void {
+    if (!matchMedia('(max-width: 40rem)').matches) return
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches
+    this.element.scrollIntoView({ behavior: still ? 'instant' : 'smooth', block: 'start' })
+  }
+
+  #numbers(): HTMLElement {
+    const list = create('dl')
+    for (const name of NUMBERS) {
+      const value = create('dd', '–')
+      this.#values.set(name, value)
+      const group = create('div')
+      group.append(create('dt', name), value)
+      list.append(group)
+    }
+    return list
+  }
+
+  #figure(name: 'map' | 'loss' | 'confusion', caption: string): HTMLElement {
+    const canvas = this.#canvases[name]
+    canvas.role = 'img'
+    canvas.ariaLabel = `${caption}, by ${this.label}`
+    const figure = create('figure', '', name)
+    figure.append(create('figcaption', caption), canvas)
+    return figure
   }
 
   #set(name: (typeof NUMBERS)[number], text: string): void {
     this.#values.get(name)!.textContent = text
   }
 
-  #showConfusion(confusion: Snapshot['confusion']): void {
-    const head = create('tr')
-    head.append(create('td'))
-    for (const name of this.#classNames) {
-      const cell = create('th', name.slice(0, 6))
-      cell.scope = 'col'
-      head.append(cell)
-    }
-    const rows = confusion.map((counts, label) => {
-      const row = create('tr')
-      const name = create('th', this.#classNames[label]!.slice(0, 6))
-      name.scope = 'row'
-      row.append(name)
-      const total = counts.reduce((sum, count) => sum + count, 0)
-      counts.forEach((count, predicted) => {
-        const cell = create('td', count === 0 ? '' : `${count}`)
-        const share = total === 0 ? 0 : count / total
-        // Shares as tints that leave the numbers legible on both grounds.
-        const hue = predicted === label ? '64 150 210' : '210 80 60'
-        cell.style.background = `rgb(${hue} / ${Math.min(0.45, share)})`
-        row.append(cell)
-      })
-      return row
+  /** Draws at the next frame, once, whatever asked for it: new numbers, another size or other colours. */
+  #draw(...parts: readonly ('loss' | 'snapshot')[]): void {
+    const waiting = this.#due.size > 0
+    for (const part of parts) this.#due.add(part)
+    if (waiting) return
+    requestAnimationFrame(() => {
+      const due = new Set(this.#due)
+      this.#due.clear()
+      if (due.has('loss')) drawLoss(this.#canvases.loss, this.#points, this.#totalSteps)
+      if (!this.#shown || !due.has('snapshot')) return
+      drawMap(this.#canvases.map, this.#shown.map, this.#classNames)
+      drawConfusion(this.#canvases.confusion, this.#shown.confusion, this.#classNames)
     })
-    this.#matrix.replaceChildren(
-      create('caption', 'Test images by true class (rows) and predicted class (columns)'),
-      head,
-      ...rows,
+  }
+
+  #commonMistake(confusion: Snapshot['confusion']): string {
+    let [worst, label, answer] = [0, 0, 0]
+    confusion.forEach((row, i) =>
+      row.forEach((count, j) => {
+        if (i !== j && count > worst) [worst, label, answer] = [count, i, j]
+      }),
     )
+    if (worst === 0) return 'No test image is classified wrongly.'
+    const all = confusion[label]!.reduce((sum, count) => sum + count, 0)
+    const [truth, given] = [this.#classNames[label], this.#classNames[answer]]
+    return `Most common mistake: ${truth} taken for ${given}, in ${worst} of ${all} images.`
   }
 }

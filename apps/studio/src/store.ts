@@ -1,5 +1,22 @@
 // The unfinished run, kept in the browser (IndexedDB) so that it survives a reload.
-import type { SavedRun } from './messages.js'
+import type { EpochPosition } from '@embed-kd/distill'
+
+import type { EpochResult, LossPoint, RunSettings } from './messages.js'
+
+/** Where a run stands: with the same images and embeddings, all that resuming needs. */
+export interface SavedRun {
+  readonly settings: RunSettings
+  /** Runs that follow. */
+  readonly next: readonly RunSettings[]
+  /** Name of the data set. */
+  readonly dataset: string
+  readonly checkpoint: Uint8Array
+  readonly position: EpochPosition | undefined
+  readonly points: readonly LossPoint[]
+  readonly epochs: readonly EpochResult[]
+  readonly stepSeconds: readonly number[]
+  readonly startedAt: Date
+}
 
 const DATABASE = 'embed-kd-studio'
 const STORE = 'runs'
@@ -12,9 +29,17 @@ const done = <T>(request: IDBRequest<T>): Promise<T> =>
   })
 
 async function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
-  const request = indexedDB.open(DATABASE, 1)
-  request.addEventListener('upgradeneeded', () => request.result.createObjectStore(STORE))
-  return (await done(request)).transaction(STORE, mode).objectStore(STORE)
+  const request = indexedDB.open(DATABASE, 2)
+  request.addEventListener('upgradeneeded', () => {
+    // Runs of earlier versions cannot be resumed.
+    const { result } = request
+    if (result.objectStoreNames.contains(STORE)) result.deleteObjectStore(STORE)
+    result.createObjectStore(STORE)
+  })
+  const database = await done(request)
+  const transaction = database.transaction(STORE, mode)
+  transaction.addEventListener('complete', () => database.close())
+  return transaction.objectStore(STORE)
 }
 
 /** Keeps a run in place of the last one. A browser that keeps nothing (private windows) is no error: the run goes on. */

@@ -1,7 +1,6 @@
 // Times a training step with tinybench: warm-up, then samples with the device synchronised around each. All samples are kept.
+import type { StepTimes } from '@embed-kd/records'
 import { Bench } from 'tinybench'
-
-import { median, medianInterval95, quantile } from './statistics.js'
 
 export interface TimingPlan {
   /** Warm-up goes on until both are reached. */
@@ -17,11 +16,6 @@ export interface TimedStep {
   prepare(): Promise<void>
   /** One step, the device's work included: it resolves when that is done. */
   step(): Promise<void>
-}
-
-export interface StepTimes {
-  readonly warmupSteps: number
-  readonly stepSeconds: number[]
 }
 
 /** @throws what the step throws. */
@@ -49,17 +43,4 @@ export async function measureSteps(timed: TimedStep, plan: TimingPlan): Promise<
   // tinybench sorts the samples it keeps; ours are in the order of time, so that drift can be seen.
   const stepSeconds = allSeconds.slice(-result.latency.samplesCount)
   return { warmupSteps: allSeconds.length - stepSeconds.length, stepSeconds }
-}
-
-/** The statistics of a record's `time`. */
-export const summarizeTimes = ({ warmupSteps, stepSeconds }: StepTimes, batch: number) => {
-  const medianSeconds = median(stepSeconds)
-  return {
-    warmupSteps,
-    stepSeconds,
-    medianSeconds,
-    p95Seconds: quantile(stepSeconds, 0.95),
-    interval95Seconds: medianInterval95(stepSeconds),
-    imagesPerSecond: batch / medianSeconds,
-  }
 }

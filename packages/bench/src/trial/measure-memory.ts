@@ -3,9 +3,9 @@
 import { hostScalar, op, spec, trace, type Backend } from '@embed-kd/core'
 import type { Report } from '@embed-kd/distill'
 import { Feed, openBackend } from '@embed-kd/distill/node'
+import { median } from '@embed-kd/records'
 
 import { collectGarbage, ownMemory, resetPeak } from '../measure/memory.js'
-import { median } from '../measure/statistics.js'
 import { loadTrialData, runsBeside, splitsOf } from './config.js'
 import { firstBatches, imageBatches, openTrainer } from './open-trainer.js'
 import type { MemoryResult, Opened, TrialJob } from './protocol.js'

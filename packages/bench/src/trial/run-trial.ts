@@ -11,13 +11,13 @@ import {
   openBackend,
   type Signal,
 } from '@embed-kd/distill/node'
+import { median, summarizeTimes, type StepTimes } from '@embed-kd/records'
 
 import { costOf } from '../measure/cost.js'
 import { countEnergy } from '../measure/energy.js'
 import { collectGarbage } from '../measure/memory.js'
 import { gemmRoofline, isNoisy, warmUp, type Roofline } from '../measure/roofline.js'
-import { median } from '../measure/statistics.js'
-import { measureSteps, summarizeTimes, type StepTimes, type TimingPlan } from '../measure/steps.js'
+import { measureSteps, type TimingPlan } from '../measure/steps.js'
 import { CheckpointChoice } from './checkpoint-choice.js'
 import {
   epochsOf,

@@ -9,7 +9,7 @@ import { serveDirectory } from '../static-server.js'
 /** The studio, as the build copied it from apps/studio next to this package's compiled files. */
 const STUDIO = fileURLToPath(new URL('../../dist/studio', import.meta.url))
 
-/** Number of bytes of the file that a student learns from. A fixed port, since browsers keep a page's data by its port. */
+/** A fixed port: browsers keep a page's unfinished run under its address. */
 const PORT = 5880
 
 function port(word: string): number {

@@ -1,5 +1,7 @@
-// Statistics of samples. No sample is ever dropped here: outliers are part of what was measured.
+// The `time` of a record, from the times of its steps. No sample is dropped: outliers are part of what was measured.
 import { Random } from '@embed-kd/core'
+
+import { median } from './analysis/statistics.js'
 
 /** The quantile `q` from 0 to 1, interpolated linearly between samples (type 7 of Hyndman & Fan 1996, as NumPy). */
 export function quantile(samples: readonly number[], q: number): number {
@@ -12,8 +14,6 @@ export function quantile(samples: readonly number[], q: number): number {
   return low + (high - low) * (position - below)
 }
 
-export const median = (samples: readonly number[]): number => quantile(samples, 0.5)
-
 const RESAMPLES = 2000
 
 /** The 95 % percentile bootstrap interval of the median (Efron & Tibshirani 1993, chapter 13), the same at each call. */
@@ -23,4 +23,23 @@ export function medianInterval95(samples: readonly number[]): [low: number, high
     median(samples.map(() => samples[random.int(samples.length)]!)),
   )
   return [quantile(medians, 0.025), quantile(medians, 0.975)]
+}
+
+export interface StepTimes {
+  /** Number of steps that ran before the first sample. */
+  readonly warmupSteps: number
+  readonly stepSeconds: number[]
+}
+
+/** Returns the statistics of a record's `time`. @param batch images of a step. */
+export const summarizeTimes = ({ warmupSteps, stepSeconds }: StepTimes, batch: number) => {
+  const medianSeconds = median(stepSeconds)
+  return {
+    warmupSteps,
+    stepSeconds,
+    medianSeconds,
+    p95Seconds: quantile(stepSeconds, 0.95),
+    interval95Seconds: medianInterval95(stepSeconds),
+    imagesPerSecond: batch / medianSeconds,
+  }
 }

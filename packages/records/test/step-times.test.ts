@@ -1,8 +1,10 @@
+// Statistics of step times: quantiles and the bootstrap interval of the median.
 import { Random } from '@embed-kd/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { median, medianInterval95, quantile } from '../src/measure/statistics.js'
+import { median } from '../src/analysis/statistics.js'
+import { medianInterval95, quantile } from '../src/step-times.js'
 
 describe('quantiles', () => {
   it('are those of numpy.quantile', () => {

@@ -1,0 +1,115 @@
+// A trainer for the studio's settings. Tests use the same functions in Node, where losses must be equal.
+import { methods, UserError, type Backend } from '@embed-kd/core'
+import {
+  arrayBatches,
+  Trainer,
+  type BatchSource,
+  type Centroids,
+  type SampleEmbeddings,
+} from '@embed-kd/distill'
+
+import type { Dataset, RunSettings } from './messages.js'
+
+export type Embeddings = Centroids | SampleEmbeddings
+
+export const stepsPerEpoch = ({ train }: Dataset, { batch }: RunSettings): number =>
+  Math.floor(train.labels.length / batch)
+
+/** Creates the trainer of a run. @throws UserError if settings, images and embeddings do not go together. */
+export function createTrainer(
+  backend: Backend,
+  dataset: Dataset,
+  embeddings: Embeddings | undefined,
+  settings: RunSettings,
+): Promise<Trainer> {
+  const { channels, size, classNames, train } = dataset
+  const { method, epochs, batch, seed, learningRate, student } = settings
+  if (!(Number.isInteger(batch) && batch >= 2 && batch <= train.labels.length))
+    throw new UserError(
+      `a batch of ${batch} cannot be made of ${train.labels.length} training images`,
+      `choose a batch from 2 to ${train.labels.length}`,
+    )
+  if (!(Number.isInteger(epochs) && epochs >= 1))
+    throw new UserError(`${epochs} is no number of epochs`, 'choose a whole number from 1 on')
+  return Trainer.create({
+    backend,
+    student,
+    method,
+    ...teacherFor(method, embeddings),
+    classes: classNames.length,
+    images: { channels, size },
+    batch,
+    seed,
+    learningRate,
+    totalSteps: epochs * stepsPerEpoch(dataset, settings),
+  } as Parameters<typeof Trainer.create>[0])
+}
+
+export const trainingBatches = (
+  { train, channels }: Dataset,
+  { batch, seed }: RunSettings,
+): BatchSource => arrayBatches(train, { batch, seed, channels })
+
+export const testBatches = ({ test, channels }: Dataset): BatchSource =>
+  arrayBatches(test, { batch: 250, order: 'as given', channels })
+
+/** @throws UserError if the method needs other embeddings than there are. */
+function teacherFor(method: RunSettings['method'], embeddings: Embeddings | undefined): object {
+  const { teacher: kind, label } = methods[method]
+  if (kind === 'none') return {}
+  if (embeddings?.kind === kind) return { teacher: { [kind]: embeddings } }
+  const needs = { centroids: 'one vector for each class', samples: 'one vector for each image' }
+  throw new UserError(
+    `${label} needs ${needs[kind as keyof typeof needs]}, but ${embeddings ? `the file has ${needs[embeddings.kind]}` : 'no file of embeddings is chosen'}`,
+    'choose another method, or another file',
+  )
+}
+
+/**
+ * Returns embeddings for the images of a data set: centroids in the order of its classes, if the file names its classes.
+ * @throws UserError if the embeddings are of other classes or images.
+ */
+export function embeddingsFor(embeddings: Embeddings, dataset: Dataset): Embeddings {
+  return embeddings.kind === 'centroids'
+    ? centroidsFor(embeddings, dataset)
+    : samplesFor(embeddings, dataset)
+}
+
+const RETRY = 'choose the folder of the same classes, or another file'
+
+function centroidsFor(centroids: Centroids, { name, classNames }: Dataset): Centroids {
+  const { classes, prototypes, width, vectors, classNames: names } = centroids
+  if (classes !== classNames.length)
+    throw new UserError(
+      `the file has ${classes} classes, but ${name} has ${classNames.length}`,
+      RETRY,
+    )
+  if (!names) return centroids
+  const rows = classNames.map((className) => names.indexOf(className))
+  const unknown = rows.indexOf(-1)
+  if (unknown >= 0)
+    throw new UserError(
+      `the file has no centroid of the class "${classNames[unknown]}"; its classes are ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`,
+      RETRY,
+    )
+  const each = prototypes * width
+  const ordered = new Float32Array(vectors.length)
+  rows.forEach((row, i) => ordered.set(vectors.subarray(row * each, (row + 1) * each), i * each))
+  return { ...centroids, vectors: ordered, classNames }
+}
+
+function samplesFor(samples: SampleEmbeddings, { name, train }: Dataset): SampleEmbeddings {
+  const [rows, images] = [samples.vectors.length / samples.width, train.labels.length]
+  if (rows !== images)
+    throw new UserError(
+      `the file has embeddings of ${rows} images, but ${name} has ${images} training images`,
+      'choose the folder that the embeddings were made of, or another file',
+    )
+  const other = samples.labels?.findIndex((label, i) => label !== train.labels[i]) ?? -1
+  if (other >= 0)
+    throw new UserError(
+      `image ${other} has label ${samples.labels![other]} in the file, but ${train.labels[other]} in ${name}`,
+      'make the embeddings of the same folder, in the order of its class and file names',
+    )
+  return samples
+}
