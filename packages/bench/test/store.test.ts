@@ -136,7 +136,19 @@ describe('merging', () => {
       { path: 'a', records: [first, second] },
       { path: 'b', records: [second, third] },
     ])
-    expect(merged).toEqual([first, second, third])
+    expect(merged).toEqual([first, second, third].toSorted((a, b) => (a.id < b.id ? -1 : 1)))
+  })
+
+  it('keeps a trial that was run again, and one that another machine ran', () => {
+    const again = { ...first, startedAt: '2030-01-01T00:00:00.000Z', wallSeconds: 9 }
+    const environment = { ...first.environment, cpuModel: 'another' }
+    const elsewhere = { ...first, environment }
+    const sources = [first, again, elsewhere].map((record, at) => ({
+      path: `${at}`,
+      records: [record],
+    }))
+    expect(mergeRecords(sources)).toEqual([first, elsewhere, again])
+    expect(mergeRecords([...sources, ...sources])).toHaveLength(3)
   })
 
   it('refuses contradictions, naming both sources and the trial', () => {

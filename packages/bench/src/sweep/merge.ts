@@ -1,28 +1,36 @@
-// Merges the records of several files. Two records of one trial must be equal.
+// Merges the records of several files. A trial that was run again, or on another machine, keeps all of its records: they are
+// repeats. The same run told in two ways is a contradiction.
 import { isDeepStrictEqual } from 'node:util'
 
-import type { BenchRecord } from '@embed-kd/records'
-
 import { UserError } from '@embed-kd/core'
+import { machineName, type BenchRecord } from '@embed-kd/records'
 
 export interface RecordSource {
   readonly path: string
   readonly records: readonly BenchRecord[]
 }
 
-/** Merges records, one for each trial. @throws UserError if two sources have different records of one trial. */
+/**
+ * Merges records by trial and start; a run that several sources have is kept once.
+ * @throws UserError if two sources tell the same run differently.
+ */
 export function mergeRecords(sources: readonly RecordSource[]): BenchRecord[] {
-  const merged = new Map<string, { record: BenchRecord; path: string }>()
+  const runs = new Map<string, { record: BenchRecord; path: string }>()
   for (const { path, records } of sources)
     for (const record of records) {
-      const known = merged.get(record.id)
+      const key = [record.id, record.startedAt, machineName(record)].join('\n')
+      const known = runs.get(key)
       if (known && !isDeepStrictEqual(known.record, record))
         throw new UserError(
-          `${known.path} and ${path} contradict each other: trial ${record.id} was measured ` +
-            `at ${known.record.startedAt} (${known.record.status}) and at ${record.startedAt} (${record.status})`,
+          `${known.path} and ${path} contradict each other: trial ${record.id}, started at ${record.startedAt}, ` +
+            `is ${known.record.status} in one and ${record.status} in the other, or differs in a measurement`,
           'remove one of the two records, or leave out one source',
         )
-      merged.set(record.id, known ?? { record, path })
+      runs.set(key, known ?? { record, path })
     }
-  return [...merged.values()].map(({ record }) => record)
+  const inOrder = (a: BenchRecord, b: BenchRecord) =>
+    compare(a.id, b.id) || compare(a.startedAt, b.startedAt)
+  return Array.from(runs.values(), ({ record }) => record).sort(inOrder)
 }
+
+const compare = (a: string, b: string): number => Number(a > b) - Number(a < b)

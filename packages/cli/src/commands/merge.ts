@@ -19,7 +19,7 @@ export const mergeCommand = (): Command =>
     .addHelpText(
       'after',
       `
-If two sources measured one trial differently, they contradict each other and nothing is written.
+A trial that was run again, or on another machine, keeps all of its records. If two sources tell the same run differently, nothing is written.
 
 Examples:
   embed-kd merge shard-1 shard-2 shard-3 --out results/all/records.jsonl
@@ -28,12 +28,12 @@ Examples:
     )
     .action((paths: string[], { out, json }: { out: string; json?: boolean }) => {
       const records = mergeRecords(paths.map((path) => ({ path, records: readRecords(path) })))
-      const sorted = records.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      const repeats = records.length - new Set(records.map(({ id }) => id)).size
       const file = resolve(out)
-      writeOutputFile(file, sorted.map(formatRecord).join(''))
+      writeOutputFile(file, records.map(formatRecord).join(''))
       process.stdout.write(
         json
-          ? `${JSON.stringify({ records: file, trials: records.length })}\n`
-          : `${records.length} records: ${file}\n`,
+          ? `${JSON.stringify({ records: file, trials: records.length, repeats })}\n`
+          : `${records.length} records: ${file}${repeats > 0 ? ` (${repeats} of them repeat a trial)` : ''}\n`,
       )
     })

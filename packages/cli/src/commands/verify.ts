@@ -88,15 +88,17 @@ function choose(
   const found = records.filter((record) =>
     id === undefined ? record.status === 'ok' : record.id.startsWith(id),
   )
-  if (found.length === 0 || (id !== undefined && found.length > 1))
+  // Repeats of a trial share its id; the first that finished stands for them.
+  const trials = new Set(found.map((record) => record.id)).size
+  if (trials === 0 || (id !== undefined && trials > 1))
     throw new UserError(
-      `${path} has ${found.length === 0 ? 'no' : found.length} records ${id === undefined ? 'that are ok' : `whose id begins with "${id}"`}`,
+      `${path} has ${trials === 0 ? 'no' : trials} trials ${id === undefined ? 'that are ok' : `whose id begins with "${id}"`}`,
       `give --id; there are ${records
         .slice(0, 5)
         .map((record) => `${record.id} (${describeTrial(record.trial)})`)
         .join(', ')}${records.length > 5 ? ', …' : ''}`,
     )
-  return found[0]!
+  return found.find(({ status }) => status === 'ok') ?? found[0]!
 }
 
 function show(before: BenchRecord, after: BenchRecord, json: boolean): void {
