@@ -38,6 +38,7 @@ const QUESTIONS: readonly (readonly [Question, string])[] = [
 
 export function createAnswers(app: App): Part {
   const answer = element('p', { class: 'answer' })
+  const title = element('h2', { id: 'answers-title' }, 'Embed-KD against Teacher-KD')
   const setting = element('p', { class: 'lede' })
   const cards = element('div', { class: 'cards' })
   const asides = element('div', { class: 'asides' })
@@ -45,7 +46,7 @@ export function createAnswers(app: App): Part {
     'section',
     { id: 'answers', tabindex: '-1', 'aria-labelledby': 'answers-title' },
     answer,
-    element('h2', { id: 'answers-title' }, 'Embed-KD against Teacher-KD'),
+    title,
     setting,
     cards,
     asides,
@@ -55,6 +56,7 @@ export function createAnswers(app: App): Part {
     update: (view) => {
       const found = answersOf(view)
       fill(answer, view.all.length === 0 ? undefined : verdictOf(found))
+      title.classList.toggle('unseen', found.matched === undefined)
       fill(setting, found.matched === undefined ? undefined : settingText(found.matched))
       // Without a setting the sentence has said why; three empty cards would say it again.
       const { matched, answers } = found

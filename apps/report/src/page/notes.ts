@@ -35,7 +35,7 @@ export function notes(): HTMLElement {
     ],
     [
       'Claims',
-      `Embed-KD counts as at least as accurate if the whole interval of its difference to Teacher-KD lies above −${MARGIN * 100} point (non-inferiority at the level 2.5 %), and as less accurate if it lies below. Anything else is inconclusive, and so is a single seed. Against training without a teacher the claim is a gain: the interval must lie above 0. The margin was fixed before any record was read.`,
+      `Embed-KD counts as at least as accurate if the whole interval of its difference to Teacher-KD lies above −${MARGIN * 100} point (non-inferiority at the level 2.5 %), and as less accurate if it lies below. Anything else is inconclusive, and so is a single seed. Against training without a teacher the claim is a gain: the interval must lie above 0. The margin and both comparisons were fixed before any record was read, so that the card's intervals are not corrected; tables of methods, which test everything, are.`,
     ],
     [
       'Controls and searches',

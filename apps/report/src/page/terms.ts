@@ -13,17 +13,17 @@ const terms: readonly (readonly [term: string, id: string])[] = Array.from(
   .flat()
   .sort(([a], [b]) => b.length - a.length)
 
-const pattern = new RegExp(`\\b(${terms.map(([term]) => term).join('|')})(?=s?\\b)`, 'g')
+const pattern = new RegExp(`\\b(${terms.map(([term]) => term).join('|')})s?\\b`, 'g')
 
 /** Returns the text with the first mention of each term as a link to its entry. */
 export function withTerms(text: string): (Node | string)[] {
   const known = new Set<string>()
   const parts: (Node | string)[] = []
   let from = 0
-  for (const { 0: word, index } of text.matchAll(pattern)) {
-    const entry = terms.find(([term]) => term === word)
-    if (entry === undefined || known.has(word)) continue
-    known.add(word)
+  for (const { 0: word, 1: singular, index } of text.matchAll(pattern)) {
+    const entry = terms.find(([term]) => term === singular)
+    if (entry === undefined || known.has(entry[1])) continue
+    known.add(entry[1])
     parts.push(text.slice(from, index), link(word, entry[1]))
     from = index + word.length
   }

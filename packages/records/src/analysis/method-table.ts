@@ -96,12 +96,40 @@ export function methodTablesOf(
   const groups = Array.from(settings, ([key, items]) => byTeacher(key, items)).flat()
   const compared = groups
     .filter(({ items }) => new Set(items.map((item) => keysOf(item).row)).size > 1)
-    .sort((a, b) => b.items.length - a.items.length || compareText(a.key, b.key))
-  const varying = varyingAxes(compared.map(({ items }) => items.at(-1)!.trial))
+    .sort(
+      (a, b) =>
+        b.items.length - a.items.length ||
+        inOrder(lastOf(a), lastOf(b)) ||
+        compareText(a.key, b.key),
+    )
+  const nameSetting = settingNamer(compared.map(lastOf))
   return {
-    tables: compared.slice(0, most).map(({ items }) => tableOf(items, varying)),
+    tables: compared.slice(0, most).map(({ items }) => tableOf(items, nameSetting)),
     rest: Math.max(0, compared.length - most),
   }
+}
+
+/** The configurations of a group begin with those that have no teacher. */
+const lastOf = ({ items }: Group) => items.at(-1)!
+
+/** Orders settings by the size of the teacher, then of the batch, largest first. */
+function inOrder({ trial: a }: Configuration, { trial: b }: Configuration): number {
+  return (b.teacher?.parameterCount ?? 0) - (a.teacher?.parameterCount ?? 0) || b.batch - a.batch
+}
+
+/** Names settings by what differs among them, other than their scopes' names. */
+function settingNamer(settings: readonly Configuration[]): (setting: Configuration) => string {
+  const varying = varyingAxes(settings.map(({ trial }) => trial))
+  const names = TABLE_AXES.filter(
+    (name) => varying.has(name) && (axes[name].role === 'setting' || name === 'dataSize'),
+  )
+  const places = (['machine', 'version'] as const).filter(
+    (field) => new Set(settings.map(({ scope }) => scope[field])).size > 1,
+  )
+  return ({ trial, scope }) =>
+    [wordsOf(trial, names), ...places.map((field) => scope[field])]
+      .filter((part) => part !== '')
+      .join(', ')
 }
 
 interface Keys {
@@ -151,8 +179,11 @@ function byTeacher(setting: string, items: readonly Configuration[]): Group[] {
   return Array.from(groups, ([key, all]) => ({ key: `${setting}\n${key}`, items: all }))
 }
 
-function tableOf(items: readonly Configuration[], varying: ReadonlySet<AxisName>): MethodTable {
-  const { scope, trial } = items.find((item) => item.trial.teacher !== undefined)!
+function tableOf(
+  items: readonly Configuration[],
+  nameSetting: (setting: Configuration) => string,
+): MethodTable {
+  const { scope, trial } = items.at(-1)!
   const columns = new Map(items.map((item) => [keysOf(item).column, item.trial]))
   const order = [...columns].sort(
     ([one, a], [other, b]) => compareColumns(a, b) || compareText(one, other),
@@ -174,10 +205,7 @@ function tableOf(items: readonly Configuration[], varying: ReadonlySet<AxisName>
   return {
     scope,
     teacher: teacherName(trial),
-    setting: wordsOf(
-      trial,
-      TABLE_AXES.filter((name) => varying.has(name)),
-    ),
+    setting: nameSetting(items.at(-1)!),
     columns: order.map(([, column]) => columnName(column, differing)),
     rows: keys.map(([, row], at) => ({
       name: rowName(row, [...rows.values()]),
