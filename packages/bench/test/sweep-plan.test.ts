@@ -256,6 +256,12 @@ describe('a plan', () => {
     }
   })
 
+  it('keeps the quick profile to the minutes that its help promises', async () => {
+    const trials = await plan(...profiles['quick']!.grids)
+    expect(trials.length).toBeLessThanOrEqual(24)
+    expect(trials.reduce((sum, { work }) => sum + work.flops, 0)).toBeLessThan(6e12)
+  })
+
   it('estimates more seconds for more work', async () => {
     const [one] = await plan(tinyGrid(dataset, { epochs: 1 }))
     const [ten] = await plan(tinyGrid(dataset, { epochs: 10 }))

@@ -14,14 +14,17 @@ const PUBLISHED = ['tiny', 'small', 'base', 'large'].flatMap((size) =>
 export const profiles: Readonly<Record<string, Profile>> = {
   quick: {
     description:
-      'MNIST on a CPU in minutes: two trained teachers for accuracy, two published shapes for cost',
+      'MNIST on a CPU in minutes: 1 % of the labels and five seeds for accuracy, two published shapes for cost',
     grids: [
+      // With all labels every method reaches 97 %, so that none can be better. The teacher learns from all of them.
       {
-        teacher: ['trained-s', 'trained-m'],
-        batch: [64, 128],
-        epochs: 1,
+        teacher: ['trained-m'],
+        labels: ['1%'],
+        centroidImages: 50,
+        imagesSeen: 16_000,
         learningRate: 3e-3,
         dropout: 0,
+        seeds: 5,
       },
       {
         method: ['teacher-kd', 'embed-kd'],
