@@ -171,11 +171,11 @@ export const epochsOf = (config: TrialConfig, trainImages: number): number =>
     : 1
 
 /** Number of evaluations of a training that is shorter than an evaluation. */
-const LEAST_EVALUATIONS = 5
+const LEAST_EVALUATIONS = 3
 
 /**
- * Returns the epochs, from 1, after which a student is evaluated: evenly spread, and the last one. There are as many as let
- * evaluation take no more work than training, of which a forward pass is a third; but five at least, or every epoch.
+ * Returns the epochs, from 1, after which a student is evaluated: evenly spread, and the last one. Evaluation takes at most a third
+ * of the work of training, of which a forward pass is a third. There are at least three evaluations, or one after every epoch.
  * @param evaluated number of images of one evaluation.
  */
 export function evaluatedEpochs(
@@ -185,7 +185,7 @@ export function evaluatedEpochs(
 ): number[] {
   const epochs = epochsOf(config, trainImages)
   const seen = totalStepsOf(config, trainImages) * config.batch
-  const affordable = Math.floor((3 * seen) / evaluated)
+  const affordable = Math.floor(seen / evaluated)
   const count = Math.min(epochs, Math.max(affordable, LEAST_EVALUATIONS))
   return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * epochs) / count))
 }
