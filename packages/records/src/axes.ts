@@ -47,6 +47,7 @@ export interface Axis<Schema extends z.ZodType = z.ZodType> {
 /** The parts of a trial that its keys depend on. */
 interface Described {
   readonly teacher?: z.output<typeof teacherSchema> | undefined
+  readonly student: z.output<typeof studentSchema>
   readonly dataset: z.output<typeof datasetSchema>
   readonly purpose?: 'search' | undefined
   readonly search?: SearchSpace | undefined
@@ -129,6 +130,8 @@ export const axes = {
     role: 'scope',
     named: 'always',
     words: ({ name }) => `${name} student`,
+    // The number of parameters counts those that the method trains beside the student's.
+    key: ({ student: { parameterCount: _counted, ...student } }) => student,
   }),
   dataset: axis({
     label: 'data set',

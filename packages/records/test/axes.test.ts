@@ -140,3 +140,20 @@ describe('names of trials', () => {
     )
   })
 })
+
+describe('methods', () => {
+  test('train one student, whatever they train beside it', () => {
+    const more = { ...trial, student: { ...trial.student, parameterCount: 11 } }
+    expect(groupKey(more, 'scope', 'setting')).toBe(groupKey(trial, 'scope', 'setting'))
+  })
+
+  test('of one name are told apart by the digests of their modules', () => {
+    const of = (digest: string) => ({
+      ...trial,
+      method: 'pull-kd',
+      methodModule: { specifier: './pull.js', digest },
+    })
+    expect(groupKey(of('1'), 'variant')).toBe(groupKey(of('1'), 'variant'))
+    expect(groupKey(of('1'), 'variant')).not.toBe(groupKey(of('2'), 'variant'))
+  })
+})
