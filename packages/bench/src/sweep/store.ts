@@ -44,9 +44,9 @@ export interface StoreOptions {
 
 export class RecordStore {
   readonly file: string
-  /** By id, those that were there included. */
+  /** Records by id, those of earlier runs included. */
   readonly records = new Map<string, BenchRecord>()
-  /** Where earlier records were set aside, if there were any. */
+  /** File in which earlier records were set aside, if there were any. */
   readonly setAside: string | undefined
   /** Whether a torn last line was cut off. */
   readonly recovered: boolean
@@ -77,7 +77,7 @@ export class RecordStore {
     }
   }
 
-  /** @throws UserError where the directory cannot be written, or another sweep writes there. */
+  /** Opens the records of a directory. @throws UserError if it cannot be written, or another sweep writes there. */
   static open(directory: string, options: StoreOptions): RecordStore {
     return new RecordStore(directory, options)
   }
@@ -103,7 +103,7 @@ export class RecordStore {
     this.records.set(record.id, stored)
   }
 
-  /** Names the processes that measure for this sweep in its lock, so that the next one can end what a killed sweep left. */
+  /** Notes the processes that measure for this sweep in its lock, so that the next sweep can end what a killed one left. */
   readonly noteChildren = (pids: Iterable<number>): void => this.#lock.noteChildren(pids)
 
   close(): void {
@@ -112,7 +112,10 @@ export class RecordStore {
   }
 }
 
-/** As mkdir -p. Node's own (recursive) never returns where a file system refuses new directories, as /proc does. */
+/**
+ * Makes a directory and its parents. Node's own recursive call never returns if a file system refuses new directories, as
+ * /proc does.
+ */
 function makeDirectory(directory: string): void {
   if (existsSync(directory)) return
   makeDirectory(dirname(directory))
@@ -153,7 +156,7 @@ function recordFiles(path: string): string[] {
   return names.map((name) => join(path, name))
 }
 
-/** What is in a file of records, whose torn last line, if any, is cut off. */
+/** Reads a file of records, and cuts off a torn last line. */
 function recover(file: string): { records: BenchRecord[]; recovered: boolean } {
   let text: string
   try {
@@ -165,7 +168,7 @@ function recover(file: string): { records: BenchRecord[]; recovered: boolean } {
   const { records, tornLine } = parseRecords(text)
   if (tornLine !== undefined)
     truncateSync(file, Buffer.byteLength(text.slice(0, text.length - tornLine.length)))
-  // Whole, but killed before its newline.
+  // The last record is whole, but the sweep was killed before it wrote the newline.
   else if (text !== '' && !text.endsWith('\n')) writeFileSync(file, '\n', { flag: 'a' })
   return { records, recovered: tornLine !== undefined }
 }

@@ -47,9 +47,9 @@ const FORWARD_BATCH = 100
 /** Steps of warm-up and timing before the training, as in run-trial.ts. */
 const TIMED_STEPS = 30
 
-/** What is executed where all composites are operators: of backends nothing is known here. */
+/** Returns the graph that a backend with an operator for each composite executes: which backend will run is not known here. */
 const whole = (graph: Graph): Graph => lower(graph, { composites: opNames.filter(isComposite) })
-/** Nor whether they write new state over the old; where they do, the plan is too large by that. */
+/** Whether a backend writes new state over the old one is not known either. If it does, the plan is too large by the state. */
 const MEMORY = { reusesDonated: false }
 
 const workOf = (graph: Graph): Work => {
@@ -109,11 +109,11 @@ function encoderWork({ parameterCount = 0, imageSize, patch }: TeacherFacts, siz
   return { flops, bytes: 4 * parameterCount, nodes: 0 }
 }
 
-/** What large products lose against the roofline, and what memory and the runtime add: rough figures of CPUs. */
+/** Share of the roofline that large matrix products reach, and the expense of memory and runtime: rough figures of CPUs. */
 const GEMM_SHARE = 0.8
 const BYTES_PER_SECOND = 15e9
 const SECONDS_PER_NODE = 5e-6
-/** Starting a process, loading runtime and data, the roofline twice. */
+/** Time in which a process starts, loads runtime and data, and measures the roofline twice. */
 const SECONDS_PER_JOB = 3
 
 /** Returns a rough estimate, which progress corrects by the time that finished work took. */

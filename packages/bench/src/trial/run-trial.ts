@@ -136,13 +136,13 @@ export async function runTrial(
   }
 }
 
-/** Enough for a median where the training itself is not cut short. */
+/** Samples of a trial that trains for accuracy: enough for a median. */
 const TIMING: TimingPlan = { warmupSteps: 3, warmupSeconds: 0.3, samples: 10, seconds: 1 }
-/** Where steps are asked for, these are all that run. */
+/** Returns which steps are timed. A trial of a number of steps runs no others. */
 const timingOf = ({ steps }: TrialConfig): TimingPlan =>
   steps === undefined ? TIMING : { warmupSteps: 2, warmupSeconds: 0.2, samples: steps, seconds: 0 }
 
-/** Times steps on ready batches: making a batch is not part of a step. Each loss is looked at, between samples. */
+/** Times steps on ready batches: making a batch is not part of a step. The loss is read between two samples. */
 async function timeSteps(bench: Bench): Promise<StepTimes> {
   const { config, splits, backend, feed, trainer, signal, curves, report } = bench
   const batches = firstBatches(splits.train, config, signal)
