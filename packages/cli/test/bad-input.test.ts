@@ -1,6 +1,13 @@
 // What a user can get wrong: one clear line with its remedy, no stack trace, nothing written. The exit code is 2 if the command
 // line cannot be understood, and 1 if what it names cannot be used.
-import { existsSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 import { afterAll, describe, expect, it } from 'vitest'
@@ -25,6 +32,12 @@ writeTinyDataset(truncated)
 const images = join(truncated, 'train-images-idx3-ubyte')
 truncateSync(images, readFileSync(images).length - 10)
 
+const broken = join(directory, 'broken')
+for (const place of ['train/a', 'train/b', 'test/a', 'test/b']) {
+  mkdirSync(join(broken, place), { recursive: true })
+  writeFileSync(join(broken, place, 'x.png'), 'no image')
+}
+
 const blocked = file('blocked', 'a file, no directory')
 const notPlugin = file('not-a-plugin.mjs', 'export const something = 1')
 
@@ -37,6 +50,11 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
     'an unknown method',
     ['--method', 'osmosis'],
     /--method cannot be "osmosis"; give one of supervised, logit-kd/,
+  ],
+  [
+    'an image that cannot be decoded',
+    ['--dataset', `images:${broken}`],
+    /a\/x\.png: it cannot be decoded \(.*\); repair, shrink or remove it: a trial skips no image/,
   ],
   ['an unknown teacher', ['--teacher', 'socrates'], /there is no teacher socrates; give/],
   ['an unknown student', ['--student', 'plato'], /unknown student "plato"; choose one of small/],

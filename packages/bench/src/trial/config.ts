@@ -15,6 +15,7 @@ import {
   holdOut,
   loadDataset,
   shareOfEachClass,
+  UndecodableError,
   wholeSplit,
   type Dataset,
   type DatasetOptions,
@@ -35,11 +36,19 @@ export type DataChoice = Pick<TrialConfig, 'dataset' | 'dataSize'>
 export type DataObserver = Pick<DatasetOptions, 'warn' | 'progress' | 'signal'>
 
 /** Opens the data of a trial. @throws DatasetError if the data cannot be read, or have no size to choose. */
-export const loadTrialData = (
+export async function loadTrialData(
   { dataset, dataSize }: DataChoice,
   observer: DataObserver = {},
-): Promise<Dataset> =>
-  loadDataset(dataset, { ...observer, ...(dataSize === undefined ? {} : { imageSize: dataSize }) })
+): Promise<Dataset> {
+  const size = dataSize === undefined ? {} : { imageSize: dataSize }
+  try {
+    return await loadDataset(dataset, { ...observer, ...size })
+  } catch (error) {
+    // Trials have no options that skip images or raise limits: what they are measured on must be said by the data alone.
+    if (!(error instanceof UndecodableError)) throw error
+    throw new UserError(error.complaint, 'repair, shrink or remove it: a trial skips no image')
+  }
+}
 
 /** The facts of a data set that the models and the plan of a trial depend on. */
 export interface DataFacts {

@@ -15,6 +15,7 @@ export {
 } from './data/cache-directory.js'
 export { type DataProgress } from './data/cache.js'
 export { describeContents, explainChange, type DatasetContents } from './data/contents.js'
+export { UndecodableError } from './data/decode.js'
 export { createInputWriter, type ModelInput } from './data/input.js'
 export { type DatasetOptions, datasetSpecs, loadDataset } from './data/registry.js'
 export {
