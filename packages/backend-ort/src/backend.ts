@@ -18,7 +18,7 @@ import type { Device, Memory, Ort } from './devices/device.js'
 import { OrtExecutable } from './executable.js'
 import { lowerForRuntime } from './lowering.js'
 import { planRun } from './plan.js'
-import { translate } from './onnx/translate.js'
+import { ownInterface, translate } from './onnx/translate.js'
 
 export class OrtBackend implements Backend {
   readonly name: string
@@ -58,10 +58,11 @@ export class OrtBackend implements Backend {
 
   async #load(graph: Graph, isProfiled: boolean): Promise<OrtExecutable> {
     this.#ledger.assertOpen('compile')
-    const { emitters, sessionOptions } = this.#device
+    const { emitters, sessionOptions, hidesShapes = false, planMemory } = this.#device
     const lowered = lowerForRuntime(verify(graph, this.capabilities), this.capabilities.composites)
     const plan = planRun(lowered, this.#device)
-    const { model, inputs } = translate(plan, emitters)
+    const encode = () => translate(plan, emitters, { ...ownInterface, hidesShapes })
+    const { model, inputs } = encode()
     const profile = isProfiled ? this.#device.profile?.(plan.graph) : undefined
     const session = await this.#ort.InferenceSession.create(model, {
       ...sessionOptions,
@@ -74,6 +75,8 @@ export class OrtBackend implements Backend {
         inputs,
         overwritten: plan.overwritten,
         profile,
+        planMemory:
+          planMemory && (() => planMemory(this.#ort, plan, encode().model, sessionOptions)),
       },
       this.#ledger,
       (tensor) => this.#memory.free(tensor),

@@ -6,6 +6,7 @@ import {
   type Graph,
   type OperatorTime,
   type ProfiledExecutable,
+  type RunMemory,
 } from '@embed-kd/core'
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import type { Profile } from './profile.js'
@@ -21,10 +22,13 @@ export interface Loaded {
   readonly overwritten: ReadonlySet<string>
   /** Profile of the session, if the session takes one. */
   readonly profile: Profile | undefined
+  /** Plans the memory of a run, if the runtime's management of memory is known. */
+  readonly planMemory: (() => Promise<RunMemory | undefined>) | undefined
 }
 
 export class OrtExecutable implements ProfiledExecutable {
   readonly graph: Graph
+  readonly planMemory?: () => Promise<RunMemory | undefined>
   readonly #ledger: BufferLedger<Tensor>
   readonly #free: (tensor: Tensor) => void
   readonly #used: ReadonlySet<string>
@@ -40,6 +44,7 @@ export class OrtExecutable implements ProfiledExecutable {
     onDispose: (self: OrtExecutable) => void,
   ) {
     this.graph = loaded.graph
+    if (loaded.planMemory) this.planMemory = loaded.planMemory
     this.#session = loaded.session
     this.#used = loaded.inputs
     this.#overwritten = loaded.overwritten

@@ -180,6 +180,7 @@ export type {
   MemoryUse,
   OperatorTime,
   ProfiledExecutable,
+  RunMemory,
 } from './backend/backend.js'
 export { checkHostTensor, checkInputs } from './backend/check.js'
 export { BufferLedger, type Loan, type MemoryRules } from './backend/ledger.js'

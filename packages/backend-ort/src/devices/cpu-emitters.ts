@@ -38,7 +38,7 @@ const sum: Emitter<'sum'> = (model, application) => {
   }
   const ones = model.small('float32', [1, rows], new Array<number>(rows).fill(1))
   const total = model.add('Gemm', [ones, asMatrix(model, inputs[0]!, inputTypes[0]!)])
-  model.add('Reshape', [total, model.indices(outputTypes[0]!.shape)], { allowzero: 1 }, outputs)
+  model.add('Reshape', [total, model.shape(outputTypes[0]!.shape)], { allowzero: 1 }, outputs)
 }
 
 /** Number of elements below which the extra Reshape costs what the product saves. */

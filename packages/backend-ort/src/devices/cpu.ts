@@ -6,6 +6,7 @@ import { nodeRuntime } from '../runtime.js'
 import { cpuEmitters } from './cpu-emitters.js'
 import { commonOptions, type Device } from './device.js'
 import { hostMemory } from './host-memory.js'
+import { planSession } from '../memory/plan-session.js'
 
 export const cpu: Device = {
   name: 'cpu',
@@ -22,7 +23,10 @@ export const cpu: Device = {
   emitters: cpuEmitters,
   // Gemm and FusedMatMul have their alpha.
   absorbs: ({ op }) => hasTrait(op, 'product'),
-  sessionOptions: { ...commonOptions, executionProviders: ['cpu'] },
+  // Only errors are logged, since the runtime warns of every hidden shape.
+  sessionOptions: { ...commonOptions, executionProviders: ['cpu'], logSeverityLevel: 3 },
+  hidesShapes: true,
+  planMemory: planSession,
   profile: (graph) => new Profile(graph),
   writesOver: true,
   probe: async () => ({ available: true }),

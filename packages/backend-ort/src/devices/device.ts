@@ -1,10 +1,10 @@
 // The form of a device: its runtime, capabilities, session options and emitters, and how tensors get to it and back. Each
 // device has a file beside this one.
-import type { Availability, Capabilities, Graph, HostTensor } from '@embed-kd/core'
+import type { Availability, Capabilities, Graph, HostTensor, RunMemory } from '@embed-kd/core'
 import type * as OrtModule from 'onnxruntime-common'
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import type { Emitters } from '../onnx/emitter.js'
-import type { Planned } from '../plan.js'
+import type { Plan, Planned } from '../plan.js'
 import type { Profile } from '../profile.js'
 
 /** The interface that onnxruntime-node and onnxruntime-web share. */
@@ -27,12 +27,32 @@ export interface Device extends Planned {
   readonly capabilities: Omit<Capabilities, 'excuses'>
   readonly emitters: Emitters
   readonly sessionOptions: InferenceSession.SessionOptions
+  /**
+   * Whether models hide the shapes of large results (default: false), for a runtime that allocates and frees each tensor by itself;
+   * see `ModelBuilder.shape`.
+   */
+  readonly hidesShapes?: boolean
+  /** Plans the memory of a run of a model. Absent if the runtime's management of memory is not known. */
+  planMemory?(
+    ort: Ort,
+    plan: Plan,
+    model: Uint8Array,
+    options: InferenceSession.SessionOptions,
+  ): Promise<RunMemory | undefined>
   /** Makes the profile of a graph. Absent if the runtime's profiler measures until operators are queued, not until they finish. */
   profile?(graph: Graph): Profile
   /** Never throws. */
   probe(ort: Ort): Promise<Availability>
   open(ort: Ort): Promise<Memory>
 }
+
+/** Graph optimizers of the runtime that need more memory than they save time. */
+const harmfulOptimizers = [
+  // Undoes the recomputation of activations; core has removed all other duplicates.
+  'CommonSubexpressionElimination',
+  // Copies the parts of all of a teacher's weights before the first operator that needs one.
+  'GatherSliceToSplitFusion',
+]
 
 /** Session options of every device. */
 export const commonOptions = {
@@ -43,8 +63,7 @@ export const commonOptions = {
   extra: {
     // Threads spin while a graph runs, never between runs: idle sessions must not slow the others.
     session: { force_spinning_stop: '1' },
-    // Keeps the recomputation of activations, which this optimizer would undo; core has removed all other duplicates.
-    optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
+    optimization: { disable_specified_optimizers: harmfulOptimizers.join(';') },
   },
 } as const satisfies InferenceSession.SessionOptions
 

@@ -37,7 +37,7 @@ const reshapeTo = (
   x: string,
   shape: readonly number[],
   outputs?: readonly string[],
-) => model.add('Reshape', [x, model.indices(shape)], { allowzero: 1 }, outputs)
+) => model.add('Reshape', [x, model.shape(shape)], { allowzero: 1 }, outputs)
 
 /** Copies a tensor: unlike Identity, Reshape takes every type on every device. */
 const copy: Emitter = (model, { inputs, outputs, outputTypes }) => {
@@ -196,7 +196,7 @@ export const emitters: Emitters = {
     model.add('Transpose', inputs, { perm: permutation }, outputs)
   },
   broadcastTo: (model, { inputs, outputs, attrs: { shape } }) => {
-    model.add('Expand', [inputs[0]!, model.indices(shape)], {}, outputs)
+    model.add('Expand', [inputs[0]!, model.shape(shape)], {}, outputs)
   },
   slice: (model, application) => {
     const { inputs, inputTypes, outputs, attrs } = application

@@ -1,6 +1,6 @@
 // Builds one ONNX ModelProto: nodes, initializers, typed inputs and outputs. It knows ONNX's schema
 // (onnx/onnx.proto: field numbers, element types) and nothing of our graph; emitters.ts speaks both languages.
-import { toFloat16, type DType, type Shape } from '@embed-kd/core'
+import { sizeOf, toFloat16, type DType, type Shape } from '@embed-kd/core'
 import { Message } from './protobuf.js'
 
 /** Element types of initializers; models may use more than graphs do, for indices and random bits. */
@@ -17,7 +17,7 @@ const elementTypes: Record<ElementType, number> = {
 
 /** Type of an input or output. An axis with a name may have any size; without a shape, any rank is allowed. */
 export interface ValueType {
-  readonly dtype: DType
+  readonly dtype: ElementType
   readonly shape?: readonly (number | string)[]
 }
 
@@ -51,11 +51,14 @@ const microsoft = 'com.microsoft'
 export class ModelBuilder {
   readonly #graph = new Message()
   readonly #made = new Map<string, string>()
+  readonly #hidesShapes: boolean
   #fresh = 0
   #scope = ''
 
-  constructor(name: string) {
+  /** @param hidesShapes whether `shape` hides the shapes of large results. */
+  constructor(name: string, hidesShapes = false) {
     this.#graph.string(2, name)
+    this.#hidesShapes = hidesShapes
   }
 
   /** Nodes added from here on are named after `scope`, as profiles and error messages show them. */
@@ -131,9 +134,23 @@ export class ModelBuilder {
     return this.small(type, [], [value])
   }
 
-  /** Adds an int64 vector, as shapes, axes and starts are given. */
+  /** Adds an int64 vector, as axes and starts are given. */
   indices(values: readonly number[]): string {
     return this.small('int64', [values.length], values)
+  }
+
+  /**
+   * Adds the shape of a result. The shape of a large result may be hidden: ONNX Runtime keeps each tensor of known shape after its
+   * last use, for a later tensor of the same shape, and the kept tensors add up to half of a training step's peak. A hidden shape is
+   * the default value of an input, which the runtime cannot rely on in advance, so that it frees the tensor instead.
+   */
+  shape(values: Shape): string {
+    if (!this.#hidesShapes || sizeOf(values) < LARGE) return this.indices(values)
+    return this.once(`shape ${values.join()}`, () => {
+      const name = this.tensor('int64', [values.length], arrayOf.int64(values))
+      this.#graph.message(11, valueInfo(name, { dtype: 'int64', shape: [values.length] }))
+      return name
+    })
   }
 
   encode(): Uint8Array {
@@ -147,6 +164,9 @@ export class ModelBuilder {
     return model.finish()
   }
 }
+
+/** Number of elements of a large result. */
+const LARGE = 2 ** 14
 
 const arrayOf: Record<ElementType, (values: readonly number[]) => ArrayBufferView> = {
   float32: (values) => Float32Array.from(values),

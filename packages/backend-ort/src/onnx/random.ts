@@ -78,7 +78,7 @@ function wordsOf(
 }
 
 /**
- * Emits 32 random bits for each element of a shape, as a matrix: the square of an odd sum of a row's word and a column's. Squares of
+ * Emits 32 random bits for each element of a shape: the square of an odd sum of a row's word and a column's. Squares of
  * odd words are uniform but for their last three bits. Being quadratic in both words they leave no pattern between rows or columns,
  * as a product would. Each stream multiplies the words by factors of its own.
  */
@@ -98,12 +98,10 @@ function emitBits(
   }
   const row = model.add('Mul', [typed(words.rows), constant(3)])
   const column = model.add('Mul', [typed(words.columns), constant(4)])
-  const odd = model.add('Add', [row, model.add('Add', [column, constant(5)])])
+  const matrix = model.add('Add', [row, model.add('Add', [column, constant(5)])])
+  const odd = model.add('Reshape', [matrix, model.shape(shape)], { allowzero: 1 })
   return model.add('Mul', [odd, odd])
 }
-
-const reshaped = (model: ModelBuilder, x: string, shape: Shape, outputs: readonly string[]) =>
-  model.add('Reshape', [x, model.indices(shape)], { allowzero: 1 }, outputs)
 
 export function emitRandomUniform(
   model: ModelBuilder,
@@ -112,8 +110,7 @@ export function emitRandomUniform(
   const bits = emitBits(model, inputs[0]!, shape, stream, 'uint32')
   // Just under 2^-32: the largest word, which rounds to 2^32, must stay below 1.
   const scale = model.scalar('float32', 2 ** -32 * (1 - 2 ** -24))
-  const uniform = model.add('Mul', [model.cast(bits, 'float32'), scale])
-  reshaped(model, uniform, shape, outputs)
+  model.add('Mul', [model.cast(bits, 'float32'), scale], {}, outputs)
 }
 
 /** Emits draws as a step of slope 1: the bits as a signed number are above the threshold, or not, by whole numbers. */
@@ -123,9 +120,6 @@ export function emitBernoulli(
 ): void {
   const bits = emitBits(model, inputs[0]!, shape, stream, 'int32')
   const threshold = Math.round(2 ** 31 - probability * 2 ** 32)
-  const drawn = model.add('HardSigmoid', [model.cast(bits, 'float32')], {
-    alpha: new OnnxFloat(1),
-    beta: new OnnxFloat(-threshold),
-  })
-  reshaped(model, drawn, shape, outputs)
+  const step = { alpha: new OnnxFloat(1), beta: new OnnxFloat(-threshold) }
+  model.add('HardSigmoid', [model.cast(bits, 'float32')], step, outputs)
 }

@@ -29,9 +29,11 @@ export interface Interface {
   inputName(name: string): string
   outputName(name: string): string
   typeOf(type: TensorType): ValueType
+  /** Whether `ModelBuilder.shape` hides the shapes of large results (default: false). */
+  readonly hidesShapes?: boolean
 }
 
-const ownInterface: Interface = { inputName, outputName, typeOf: (type) => type }
+export const ownInterface: Interface = { inputName, outputName, typeOf: (type) => type }
 
 const noFactors: Factors = { product: 1, bias: 1 }
 
@@ -44,9 +46,9 @@ const isEmpty = ({ shape }: TensorType) => sizeOf(shape) === 0
 export function translate(
   { graph, factors }: FactoredGraph,
   emitters: Emitters,
-  { inputName, outputName, typeOf }: Interface = ownInterface,
+  { inputName, outputName, typeOf, hidesShapes }: Interface = ownInterface,
 ): Translation {
-  const model = new ModelBuilder(graph.name)
+  const model = new ModelBuilder(graph.name, hidesShapes)
   const read = new Set<ValueId>([
     ...graph.nodes.flatMap((node) => node.inputs),
     ...graph.outputs.map((output) => output.value),

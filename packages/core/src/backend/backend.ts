@@ -10,6 +10,14 @@ export interface DeviceBuffer extends TensorType {
   dispose(): void
 }
 
+/** Memory of one run as the runtime manages it, in bytes. `planMemory` has the ideal that it is compared with. */
+export interface RunMemory {
+  /** Memory that the executable keeps between runs, such as constants. */
+  readonly residentBytes: number
+  /** Greatest sum of all tensors at any time of a run: inputs, outputs, temporaries and `residentBytes`. */
+  readonly peakBytes: number
+}
+
 /** A compiled graph. */
 export interface Executable {
   /**
@@ -24,6 +32,11 @@ export interface Executable {
    * @throws if an input is missing, unknown, disposed, from another backend, or of the wrong type.
    */
   run(inputs: Readonly<Record<string, DeviceBuffer>>): Promise<Record<string, DeviceBuffer>>
+  /**
+   * Plans the memory of a run as the runtime manages it: its order of operators, the buffers that it keeps or reuses, and its
+   * temporaries. Absent if the backend does not know; undefined if a part of this graph is unknown.
+   */
+  planMemory?(): Promise<RunMemory | undefined>
   /** Frees the memory of compilation. Buffers from earlier runs stay alive. */
   dispose(): Promise<void>
 }
