@@ -181,7 +181,7 @@ describe("the README's way", () => {
       const [bytes] = /\d+(?= bytes)/.exec(printed[1]!)!
       expect(Number(bytes)).toBe(statSync(at('runs', 'centroids.safetensors')).size)
       expect(printed[2]).toMatch(/accuracy on 60 test images: [\d.]+ %/)
-      expect(printed[2]).toMatch(/the ONNX file in ONNX Runtime: [\d.]+ % of 60 of them/)
+      expect(printed[2]).toMatch(/the exported model in ONNX Runtime: [\d.]+ % on 60 of them/)
     },
   )
 })

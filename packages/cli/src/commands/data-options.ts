@@ -40,6 +40,16 @@ export const addDataOptions = (command: Command): Command =>
       bytes,
     )
 
+/** Returns the options that make another command work on the same images. */
+export function dataWords({
+  dataset,
+  dataSize,
+  skipCorrupt,
+}: Pick<DataOptions, 'dataset' | 'dataSize' | 'skipCorrupt'>): string {
+  const size = dataSize === undefined ? '' : ` --data-size ${dataSize}`
+  return `--dataset ${dataset}${size}${skipCorrupt ? ' --skip-corrupt' : ''}`
+}
+
 /** Opens the data set of a command, with progress on the terminal. */
 export function openDataset(
   { dataset, dataSize, skipCorrupt, ...rest }: DataOptions,

@@ -90,7 +90,7 @@ function describe({ summary, onnxFile, classNames }: Distilled, out: string): st
   return [
     formatConfusion(test, classNames),
     `accuracy on ${test.images} test images: ${formatShare(test_accuracy)} (epoch ${best_epoch}; chance ${formatShare(chance_accuracy)}${teacher})`,
-    `the ONNX file in ONNX Runtime: ${formatShare(onnx.accuracy)} of ${onnx.images} of them`,
+    `the exported model in ONNX Runtime: ${formatShare(onnx.accuracy)} on ${onnx.images} of them`,
     `ONNX model: ${onnxFile}`,
     `curves: tensorboard --logdir ${join(out, 'tensorboard')}`,
     `to go on training: the same command with --resume and more --epochs`,

@@ -1,10 +1,11 @@
 // `embed-kd embed`: a teacher and a data set become a file of embeddings, all that embed-kd and cached-kd need of a teacher.
 import { ownMemory } from '@embed-kd/bench'
-import { embed, type EmbedOptions } from '@embed-kd/distill/node'
+import { embed, type Embedded, type EmbedOptions } from '@embed-kd/distill/node'
 import { formatBytes, formatDuration } from '@embed-kd/records/terminal'
 import { Command, Option } from 'commander'
 
 import { addEncoderOptions, count, shard, whole } from './options.js'
+import { dataWords } from './data-options.js'
 import { addDataOptions, augmentation, openDataset } from './training-options.js'
 import { ProgressDisplay } from '../progress.js'
 
@@ -79,10 +80,34 @@ async function run(
   }).finally(() => display.end())
   const { peakRssBytes } = ownMemory()
   const { file, bytes, images, seconds, width } = made
+  const result = { file, bytes, images, seconds, width, peakRssBytes }
   process.stdout.write(
     options.json
-      ? `${JSON.stringify({ file, bytes, images, seconds, width, peakRssBytes })}\n`
-      : `${file}: ${bytes} bytes (${formatBytes(bytes)}), ${images} images in ${formatDuration(seconds)}, ` +
-          `embeddings of width ${width}, peak memory ${formatBytes(peakRssBytes)}\n`,
+      ? `${JSON.stringify(result)}\n`
+      : `${describe(result, options, dataset.classes).join('\n')}\n`,
   )
+}
+
+/** Returns the lines that a finished embedding prints. */
+function describe(
+  { file, bytes, images, seconds, width, peakRssBytes }: Embedded & { peakRssBytes: number },
+  options: EmbedOptions & { readonly dataset: string },
+  classes: number,
+): string[] {
+  const { kind, perClass, shard } = options
+  const isCentroids = kind === 'centroids'
+  const each = perClass === 'all' ? 'all' : `at most ${perClass}`
+  const what = isCentroids
+    ? `centroids of ${classes} classes from ${images} training images (${each} of each class)`
+    : `embeddings of ${images} training images`
+  const method = isCentroids ? '' : '--method cached-kd '
+  return [
+    `${file}: ${what}, width ${width}, ${formatBytes(bytes)}`,
+    `${formatDuration(seconds)}, peak memory ${formatBytes(peakRssBytes)}`,
+    ...(shard
+      ? []
+      : [
+          `next: embed-kd distill ${method}--embeddings ${file} ${dataWords(options)} --out runs/student`,
+        ]),
+  ]
 }

@@ -5,6 +5,7 @@ import { teacherNames, trainTeacher, type TrainTeacherOptions } from '@embed-kd/
 import { formatShare } from '@embed-kd/records/terminal'
 import { Command } from 'commander'
 
+import { dataWords } from './data-options.js'
 import { interruptible } from './interrupt.js'
 import { count } from './options.js'
 import { addDataOptions, addTrainingOptions, openDataset } from './training-options.js'
@@ -64,7 +65,7 @@ async function run(
           `accuracy on ${test.images} test images: ${formatShare(accuracy)} (epoch ${best_epoch}; chance ${formatShare(chance_accuracy)})`,
           `teacher: ${teacher}`,
           `curves: tensorboard --logdir ${join(options.out, 'tensorboard')}`,
-          `next: embed-kd embed --teacher ${options.out} --dataset ${options.dataset} --out centroids.safetensors`,
+          `next: embed-kd embed --teacher ${options.out} ${dataWords(options)} --out centroids.safetensors`,
           '',
         ].join('\n'),
   )
