@@ -21,7 +21,7 @@ export const profiles: Readonly<Record<string, Profile>> = {
         teacher: ['trained-m'],
         labels: ['1%'],
         centroidImages: 50,
-        imagesSeen: 16_000,
+        imagesSeen: 20_000,
         learningRate: 3e-3,
         dropout: 0,
         seeds: 5,
