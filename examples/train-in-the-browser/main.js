@@ -1,5 +1,6 @@
 // Shows training in a page: images drawn on a canvas, centroids as the teacher, WebGPU if there is one. Nothing leaves the computer.
-// Run it with: npx vite examples/train-in-the-browser
+// Run it with: npx vite examples/train-in-the-browser (?backend=ort:wasm in the address chooses a backend)
+import { backend as ort } from '@embed-kd/backend-ort'
 import { backend as tfjs } from '@embed-kd/backend-tfjs'
 import { arrayBatches, centroidsOf, Trainer } from '@embed-kd/distill'
 
@@ -14,12 +15,7 @@ function draw(label) {
   pad.beginPath()
   if (label === 0) pad.arc(x, y, r, 0, 7)
   else if (label === 1) pad.rect(x - r, y - r, 2 * r, 2 * r)
-  else
-    [
-      [0, -r],
-      [r, r],
-      [-r, r],
-    ].forEach(([dx, dy]) => pad.lineTo(x + dx, y + dy))
+  else for (const i of [-1, 0, 1]) pad.lineTo(x + i * r, y + (i === 0 ? -r : r))
   pad.fill()
   return Uint8Array.from(
     { length: size * size },
@@ -33,13 +29,17 @@ const images = Uint8Array.from(drawn.flatMap((image) => [...image]))
 // Means of the images themselves stand for a teacher; or: readCentroids(await fetch('centroids.safetensors')).
 const centroids = centroidsOf(drawn, labels, { normalise: true, classNames: names })
 
-const asked = new URLSearchParams(location.search).get('device')
-const devices = asked ? [asked] : ['webgpu', 'wasm', 'cpu']
-const probes = await Promise.all(devices.map((device) => tfjs.probe(device)))
-const device = devices[probes.findIndex(({ available }) => available)]
-log(`training on ${device}`)
+/** Opens the first backend that this browser can use. */
+async function open([name, ...others]) {
+  const [library, device] = name.split(':')
+  const factory = { ort, tfjs }[library]
+  return (await factory.probe(device)).available ? factory.create(device) : open(others)
+}
+const asked = new URLSearchParams(location.search).getAll('backend')
+const backend = await open([...asked, 'tfjs:webgpu', 'tfjs:wasm', 'tfjs:cpu'])
+log(`training on ${backend.name}, threads: ${backend.versions.threads ?? 1}`)
 const trainer = await Trainer.create({
-  backend: await tfjs.create(device),
+  backend,
   student: 'vit:width=32,layers=2,heads=4,patch=4,image=16',
   classes: 3,
   images: { channels: 1, size },

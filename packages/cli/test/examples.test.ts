@@ -1,25 +1,16 @@
 // The programs in examples/ run as their first lines say, on data so small that each takes seconds.
 import { execFile, execFileSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { formatSafetensors, hostTensor } from '@embed-kd/core'
 import { loadDataset } from '@embed-kd/distill/node'
-import { chromium } from 'playwright-core'
-import { build, preview } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { runCli } from './cli.js'
+import { buildSite, hasChromium } from '../../conformance/test/browser/site.js'
 import { writeTinyDataset } from '../../distill/test/tiny.js'
 
 const examples = new URL('../../../examples/', import.meta.url).pathname
@@ -114,32 +105,45 @@ describe('examples', { timeout: 120_000 }, () => {
     expect(records).toHaveLength(4)
   })
 
-  const browser = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-  it.skipIf(!existsSync(browser))('train-in-the-browser', async () => {
-    const outDir = join(directory, 'page')
-    mkdirSync(outDir)
-    const config = {
-      configFile: false,
-      logLevel: 'error',
-      root: join(examples, 'train-in-the-browser'),
-      build: { outDir, emptyOutDir: true, target: 'esnext' },
-      preview: { host: '127.0.0.1', port: 0 },
-    } as const
-    await build(config)
-    const server = await preview(config)
-    const chrome = await chromium.launch({ executablePath: browser, args: ['--no-sandbox'] })
-    try {
-      const page = await chrome.newPage()
-      const problems: string[] = []
-      page.on('pageerror', (error) => problems.push(error.message))
-      await page.goto(`${server.resolvedUrls!.local[0]!}?device=cpu`)
-      const log = page.locator('#log')
-      await log.filter({ hasText: 'this is a' }).waitFor({ timeout: 90_000 })
-      expect(problems).toEqual([])
-      expect(await log.textContent()).toMatch(/training on cpu\nepoch 1: loss .*\n(.*\n)+this is a/)
-    } finally {
-      await chrome.close()
-      await server.close()
+  it('custom-backend: it conforms, and trains as ort:cpu does', async () => {
+    const mine = join(examples, 'custom-backend.mjs')
+    const checked = await runCli('conform', '--backend', mine, '--json')
+    expect(checked.code, checked.stderr).toBe(0)
+    const losses = async (backend: string): Promise<number[]> => {
+      const student = 'vit:width=16,layers=1,heads=2,patch=4,image=8'
+      const options = `--method supervised --student ${student} --dropout 0 --batch 30 --epochs 2 --json`
+      const out = join(directory, backend === mine ? 'on-mine' : 'on-ort')
+      const places = ['--dataset', dataset, '--backend', backend, '--out', out]
+      const { code, stdout, stderr } = await runCli('distill', ...places, ...options.split(' '))
+      expect(code, stderr).toBe(0)
+      const { epochs } = JSON.parse(stdout) as { epochs: { trainLoss: number }[] }
+      return epochs.map(({ trainLoss }) => trainLoss)
     }
+    const expected = await losses('ort:cpu')
+    const got = await losses(mine)
+    expect(got).toHaveLength(2)
+    got.forEach((loss, epoch) => expect(loss).toBeCloseTo(expected[epoch]!, 4))
   })
+
+  it.skipIf(!hasChromium).each(['tfjs:wasm', 'ort:wasm'])(
+    'train-in-the-browser on %s, with threads',
+    async (backend) => {
+      const site = await buildSite(join(examples, 'train-in-the-browser'), 'built')
+      try {
+        const page = await site.open({ isolated: true, query: `?backend=${backend}` })
+        const log = page.page.locator('#log')
+        await log.filter({ hasText: 'this is a' }).waitFor({ timeout: 240_000 })
+        const threads = backend === 'ort:wasm' ? page.cores : `up to ${page.cores}`
+        const text = await log.textContent()
+        expect(text).toContain(`training on ${backend}, threads: ${threads}\n`)
+        const losses = [...text!.matchAll(/epoch \d+: loss ([\d.]+)/g)].map(([, x]) => Number(x))
+        expect(losses).toHaveLength(15)
+        expect(losses.at(-1)!).toBeLessThan(losses[0]!)
+        expect(page.errors).toEqual([])
+      } finally {
+        await site.close()
+      }
+    },
+    300_000,
+  )
 })

@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium, type Browser } from 'playwright-core'
+import { chromium, type Browser, type Page } from 'playwright-core'
 import { build, preview, type InlineConfig, type PreviewServer } from 'vite'
 import type { OnPage } from './page.js'
 
@@ -22,6 +22,8 @@ const FLAGS = [
   '--use-webgpu-adapter=swiftshader',
 ]
 
+const CONDITIONS = ['browser', 'module', 'import', 'default']
+
 /** With these headers a page is cross-origin isolated, and threads may share memory. */
 const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -36,6 +38,9 @@ export interface OpenPage<Functions> {
     ...args: Arguments<Functions[K]>
   ): Promise<Answer<Functions[K]>>
   readonly cores: number
+  readonly page: Page
+  /** Messages of the errors that nothing on the page has caught. */
+  readonly errors: readonly string[]
 }
 type Arguments<F> = F extends (...args: infer A) => unknown ? A : never
 type Answer<F> = F extends (...args: never[]) => Promise<infer T> ? T : never
@@ -45,23 +50,30 @@ export interface Site<Functions> {
   readonly modules: readonly string[]
   /** Specifiers that the bundle still imports. */
   readonly imports: readonly string[]
-  open(options?: { readonly isolated: boolean }): Promise<OpenPage<Functions>>
+  /**
+   * Opens the page.
+   * @param isolated whether it is cross-origin isolated, as threads require.
+   * @param query part of the address from the question mark on.
+   */
+  open(options?: { isolated?: boolean; query?: string }): Promise<OpenPage<Functions>>
   close(): Promise<void>
 }
 
 /**
  * Builds the page of a directory, minified.
- * @param root directory of index.html, whose script calls `offer`.
+ * @param root directory of index.html, whose script calls `offer` if tests call functions of the page.
+ * @param from sources of the packages, or what a user gets: their built files.
  */
 export async function buildSite<Functions extends OnPage = OnPage>(
   root: string,
+  from: 'sources' | 'built' = 'sources',
 ): Promise<Site<Functions>> {
   const outDir = mkdtempSync(join(tmpdir(), 'embed-kd-browser-'))
   const config: InlineConfig = {
     configFile: false,
     logLevel: 'error',
     root,
-    resolve: { conditions: ['@embed-kd/source', 'browser', 'module', 'import', 'default'] },
+    ...(from === 'sources' && { resolve: { conditions: ['@embed-kd/source', ...CONDITIONS] } }),
     build: { outDir, emptyOutDir: true, target: 'esnext' },
   }
   const result = await build(config)
@@ -72,7 +84,7 @@ export async function buildSite<Functions extends OnPage = OnPage>(
   return {
     modules: chunks.flatMap((chunk) => chunk.moduleIds),
     imports: chunks.flatMap((chunk) => [...chunk.imports, ...chunk.dynamicImports]),
-    async open({ isolated } = { isolated: false }) {
+    async open({ isolated = false, query = '' } = {}) {
       const headers = isolated ? ISOLATION : {}
       const server = await preview({ ...config, preview: { host: '127.0.0.1', port: 0, headers } })
       servers.push(server)
@@ -80,8 +92,10 @@ export async function buildSite<Functions extends OnPage = OnPage>(
       const page = await browser.newPage()
       const errors: string[] = []
       page.on('pageerror', (error) => errors.push(error.message))
-      await page.goto(server.resolvedUrls!.local[0]!)
+      await page.goto(server.resolvedUrls!.local[0]! + query)
       return {
+        page,
+        errors,
         cores: await page.evaluate<number>('navigator.hardwareConcurrency'),
         async call(name, ...args) {
           const answer = await page.evaluate(
