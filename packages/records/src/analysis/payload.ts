@@ -1,5 +1,5 @@
 // How records travel from Node into the page. What many records share (trial, environment, cost) travels once, and what
-// only single figures need (every step's time, curves, graphs) travels in chunks that are parsed when they are read.
+// only single figures need (every step's time, curves, graphs, results of test images) travels in chunks that are parsed when they are read.
 // Nothing is changed and nothing computed: the page has exactly the records that Node had.
 import type { BenchRecord, Environment } from '../schema.js'
 import type { Trial } from '../axes.js'
@@ -19,11 +19,12 @@ interface Details {
   readonly stepSeconds?: Time['stepSeconds']
   readonly curves?: NonNullable<BenchRecord['curves']>
   readonly graph?: NonNullable<BenchRecord['graph']>
+  readonly testResults?: NonNullable<BenchRecord['testResults']>
 }
 
 interface PackedRecord extends Omit<
   BenchRecord,
-  'schemaVersion' | 'trial' | 'environment' | 'cost' | 'time' | 'curves' | 'graph'
+  'schemaVersion' | 'trial' | 'environment' | 'cost' | 'time' | 'curves' | 'graph' | 'testResults'
 > {
   /** Positions in the payload's lists; the trial there has no seed. */
   readonly trial: number
@@ -69,6 +70,7 @@ export function pack({ title, records, before = [] }: Content): Packed {
       time,
       curves,
       graph,
+      testResults,
       ...rest
     } = record
     const { seed, ...template } = trial
@@ -77,6 +79,7 @@ export function pack({ title, records, before = [] }: Content): Packed {
       ...(stepSeconds && { stepSeconds }),
       ...(curves && { curves }),
       ...(graph && { graph }),
+      ...(testResults && { testResults }),
     }
     details.push(own)
     return {
@@ -150,8 +153,9 @@ export function unpack(payload: Payload, chunkAt: (index: number) => string): Co
         lazily(figures, 'stepSeconds', () => detailsOf(position).stepSeconds)
       whole['time'] = figures
     }
-    if (has.includes('curves')) lazily(whole, 'curves', () => detailsOf(position).curves)
-    if (has.includes('graph')) lazily(whole, 'graph', () => detailsOf(position).graph)
+    for (const name of ['curves', 'graph', 'testResults'] as const) {
+      if (has.includes(name)) lazily(whole, name, () => detailsOf(position)[name])
+    }
     return whole as unknown as BenchRecord
   }
   return {
