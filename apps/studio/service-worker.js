@@ -35,7 +35,9 @@ async function dropOthers() {
 // The page comes from the network if there is one, so that it is never older than its server's. All other files are named by
 // their contents.
 async function answer(request) {
-  const kept = () => caches.match(request, { cacheName: CACHE, ignoreSearch: true })
+  // Hosts name headers in Vary that a page's own files do not depend on.
+  const kept = () =>
+    caches.match(request, { cacheName: CACHE, ignoreSearch: true, ignoreVary: true })
   if (request.mode !== 'navigate') return (await kept()) ?? fetch(request)
   const response = await fetch(request).catch(() => undefined)
   if (response?.ok) return isolated(response)

@@ -2,7 +2,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { hasChromium, launch, serve, Studio } from './page.js'
+import { hasChromium, launch, serve, stop, Studio } from './page.js'
 
 describe.skipIf(!hasChromium)('the studio', { timeout: 420_000 }, () => {
   let browser: Browser
@@ -24,7 +24,8 @@ describe.skipIf(!hasChromium)('the studio', { timeout: 420_000 }, () => {
     expect(await trains(studio)).toBe(
       'WebAssembly, 1 thread: this page was served without the headers that allow more',
     )
-    await server.close()
+    await studio.page.context().close()
+    await stop(server)
   })
 
   it('opens and trains without its server, then with threads', async () => {
@@ -33,7 +34,7 @@ describe.skipIf(!hasChromium)('the studio', { timeout: 420_000 }, () => {
     await studio.page.waitForFunction(() =>
       /offline/.test(document.querySelector('#offline')!.textContent!),
     )
-    await server.close()
+    await stop(server)
     await studio.page.reload()
     await studio.says(/Ready/)
     expect(await studio.page.evaluate(() => crossOriginIsolated)).toBe(true)

@@ -1,5 +1,6 @@
 // Opens the built studio in a real headless Chromium, and reads what it shows. Whatever a page throws or asks of other hosts is kept.
 import { existsSync, readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { join } from 'node:path'
 
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
@@ -33,6 +34,13 @@ export const serve = (isolated = true, port = 0): Promise<PreviewServer> =>
     ...(isolated ? {} : { configFile: false }),
     preview: { host: '127.0.0.1', port },
   })
+
+/** Stops a server, though a browser keeps connections open. */
+export async function stop(server: PreviewServer): Promise<void> {
+  const closed = server.close()
+  ;(server.httpServer as Server).closeAllConnections()
+  await closed
+}
 
 export class Studio {
   readonly page: Page
