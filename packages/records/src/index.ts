@@ -114,6 +114,7 @@ export {
   significant,
   statusName,
 } from './analysis/format.js'
+export { unexplainedBytes, unexplainedSentence } from './unexplained.js'
 export {
   accuracy,
   devicePeakBytes,

@@ -90,6 +90,11 @@ const cost = z
       .strictObject({
         residentBytes: bytes.describe('what stays between two steps'),
         peakBytes: bytes.describe('the most that lives at one time'),
+        runtimePeakBytes: bytes
+          .optional()
+          .describe(
+            'the most that lives at one time as the runtime orders operators and reuses memory; absent if that is not known',
+          ),
         peakSplit: z
           .strictObject({
             parametersBytes: bytes,
@@ -115,6 +120,11 @@ const memory = z
     baselineRssBytes: bytes.describe('with runtime and data loaded, before the step is compiled'),
     residentRssBytes: bytes.optional().describe('between two steps'),
     peakRssBytes: bytes.describe("median over steps of the process's own high-water mark"),
+    unexplainedBytes: bytes
+      .optional()
+      .describe(
+        'the part of the peak over the baseline that exceeds 1.15 times planned.runtimePeakBytes and 10 MiB; absent if none does',
+      ),
     peakSamplesRssBytes: z
       .array(bytes)
       .min(1)

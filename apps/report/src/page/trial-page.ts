@@ -13,6 +13,7 @@ import {
   precisionName,
   statusName,
   teacherName,
+  unexplainedSentence,
 } from '@embed-kd/records'
 import { button, type Child, element } from './dom.js'
 import { downloadRecords } from './download.js'
@@ -44,7 +45,9 @@ export function trialPage(app: App, record: BenchRecord): HTMLElement {
     related('Other runs', app, siblings.seeds, seedName(siblings.seeds)),
     related('Other methods', app, siblings.methods, (item) => methodName(item.trial.method)),
     ...(status === 'ok' ? [] : [failure(record)]),
-    ...(record.warnings ?? []).map((warning) => element('p', { class: 'notice' }, warning)),
+    ...[...(record.warnings ?? []), unexplainedSentence(record) ?? []]
+      .flat()
+      .map((warning) => element('p', { class: 'notice' }, warning)),
     measured(record),
     trialFigures(record),
     section('To run it again', ...rerun(record)),
@@ -142,6 +145,12 @@ function measured(record: BenchRecord): HTMLElement | undefined {
     [
       'FLOPs of a step spent on recomputing',
       cost?.recomputedFlops === undefined ? undefined : formatFlops(cost.recomputedFlops),
+    ],
+    [
+      'Planned peak memory, for this runtime',
+      cost?.planned?.runtimePeakBytes === undefined
+        ? undefined
+        : formatBytes(cost.planned.runtimePeakBytes),
     ],
     ['Baseline of the process', memory && formatBytes(memory.baselineRssBytes)],
     ['Peak of the process, baseline included', memory && formatBytes(memory.peakRssBytes)],

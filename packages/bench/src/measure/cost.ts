@@ -1,5 +1,6 @@
 // The cost part of a record: FLOPs, bytes and planned memory of a training step, read off its graphs.
 import {
+  bytesOf,
   cost,
   countOperators,
   lower,
@@ -23,6 +24,7 @@ export interface ExecutedPart extends StepPart {
 export function costOf(
   parts: readonly ExecutedPart[],
   { composites, reusesDonated }: Pick<Capabilities, 'composites' | 'reusesDonated'>,
+  runtimePeakBytes?: number,
 ): NonNullable<BenchRecord['cost']> {
   const lowered = ({ graph, times }: StepPart) => ({ graph: lower(graph, { composites }), times })
   const executed = parts.map(({ executable: { graph }, times }) => ({ graph, times }))
@@ -52,6 +54,7 @@ export function costOf(
     planned: {
       residentBytes,
       peakBytes,
+      ...(runtimePeakBytes === undefined ? {} : { runtimePeakBytes }),
       peakSplit: {
         parametersBytes,
         optimizerBytes: state - parametersBytes,
@@ -61,6 +64,32 @@ export function costOf(
       },
     },
   }
+}
+
+/**
+ * Returns the greatest sum of all tensors in a step as the runtime manages its memory; undefined if the backend does not know. While
+ * one graph runs, what only the others read stays.
+ */
+export async function planRuntimePeak(
+  executables: readonly Pick<Executable, 'graph' | 'planMemory'>[],
+): Promise<number | undefined> {
+  const plans = await Promise.all(executables.map((executable) => executable.planMemory?.()))
+  const kept = new Map<string, number>()
+  for (const { graph } of executables)
+    for (const { name, value, role } of graph.inputs)
+      if (role !== 'batch') kept.set(name, bytesOf(graph.types[value]!))
+  let resident = 0
+  for (const plan of plans) {
+    if (!plan) return undefined
+    resident += plan.residentBytes
+  }
+  const peaks = executables.map(({ graph: { inputs } }, i) => {
+    const own = new Set(inputs.map(({ name }) => name))
+    const others = [...kept].reduce((sum, [name, bytes]) => sum + (own.has(name) ? 0 : bytes), 0)
+    const { peakBytes, residentBytes } = plans[i]!
+    return peakBytes - residentBytes + others
+  })
+  return resident + Math.max(...peaks)
 }
 
 /** Adds up the operators of graphs that a step runs so many times. */

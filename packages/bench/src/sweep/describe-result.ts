@@ -19,6 +19,7 @@ export function describeResult(record: BenchRecord): string {
         ]
       : []),
     ...(added === undefined ? [] : [`peak ${added} over the runtime's`]),
+    ...(memory?.unexplainedBytes === undefined ? [] : ['more than the plan explains']),
     ...(costOnly ? ['cost only'] : []),
   ].join(', ')
 }

@@ -13,7 +13,7 @@ import {
 } from '@embed-kd/distill/node'
 import { median, summarizeTimes, type StepTimes } from '@embed-kd/records'
 
-import { costOf } from '../measure/cost.js'
+import { costOf, planRuntimePeak } from '../measure/cost.js'
 import { countEnergy } from '../measure/energy.js'
 import { collectGarbage } from '../measure/memory.js'
 import { gemmRoofline, isNoisy, warmUp, type Roofline } from '../measure/roofline.js'
@@ -90,6 +90,7 @@ export async function runTrial(
   }
   const lossScale = await trainer.lossScale()
   const { parts } = trainer
+  const runtimePeakBytes = await planRuntimePeak(parts.map(({ executable }) => executable))
   await trainer.dispose()
   await signal.dispose()
   report({ phase: 'roofline', done: 0, total: 1 })
@@ -97,7 +98,7 @@ export async function runTrial(
   const { versions } = backend
   await backend.dispose()
 
-  const stepCost = costOf(parts, backend.capabilities)
+  const stepCost = costOf(parts, backend.capabilities, runtimePeakBytes)
   const withoutTeacher = runsBeside(config)
   const digest = createHash('sha256')
   for (const { graph } of parts) digest.update(print(graph))

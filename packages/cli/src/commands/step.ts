@@ -181,6 +181,13 @@ function describe({ time, roofline, cost, memory, lossScale }: BenchRecord): str
     ['  activations', formatBytes(split.activationsBytes)],
     ['  teacher', formatBytes(split.teacherBytes)],
     ['  batch', formatBytes(split.dataBytes)],
+    ...(planned!.runtimePeakBytes === undefined
+      ? []
+      : [['peak, planned for this runtime', formatBytes(planned!.runtimePeakBytes)]]),
+    ['peak, measured', formatBytes(memory!.peakRssBytes - memory!.baselineRssBytes)],
+    ...(memory!.unexplainedBytes === undefined
+      ? []
+      : [['  not explained by the plan', formatBytes(memory!.unexplainedBytes)]]),
     ['peak resident', formatBytes(memory!.peakRssBytes)],
     ['  before the trial', formatBytes(memory!.baselineRssBytes)],
   ]
