@@ -166,6 +166,16 @@ describe('a run of train-teacher', { timeout: 120_000 }, () => {
       teacher_accuracy: summary.test.accuracy,
     })
 
+    const file = at('centroids.safetensors')
+    const embedded = await runCli('embed', '--teacher', at('teacher'), ...data, '--out', file)
+    expect(embedded.stdout).toContain('centroids of 3 classes from 120 training images')
+    expect(embedded.stdout).toContain(
+      `next: embed-kd distill --embeddings ${file} ${data.join(' ')}`,
+    )
+    const fromFile = ['--method', 'embed-kd', '--embeddings', file, ...words('--epochs 1 --json')]
+    const { stdout: printed } = await runCli(...distill('from-file', ...fromFile))
+    expect(JSON.parse(printed)).toMatchObject({ teacher_accuracy: summary.test.accuracy })
+
     const start = ['--init', at('teacher'), ...words('--init-size 12 --epochs 1 --json')]
     const pretrained = await runCli(...distill('pretrained', ...start))
     expect(pretrained.stderr).toMatch(

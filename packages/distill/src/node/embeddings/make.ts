@@ -28,6 +28,8 @@ export interface MakeOptions {
   /** Number of images read and embedded at a time. */
   readonly batch: number
   readonly seed: number
+  /** Test accuracy of the teacher on the data set, if it is known. */
+  readonly teacherAccuracy?: number | undefined
   /** Images of the training split to embed (default: all). */
   readonly subset?: Subset
   readonly progress: (done: number, total: number) => void
@@ -61,7 +63,7 @@ export async function makeCentroids(options: CentroidOptions): Promise<Made> {
   }
   const tensor = centroids.finish()
   const metadata = formatMetadata({
-    ...originOf(encoder, dataset, centroids.counts, seed),
+    ...originOf(encoder, dataset, centroids.counts, seed, options.teacherAccuracy),
     kind: 'centroids',
     normalisation: normalise ? 'l2' : 'none',
     per_class: perClass ?? null,
@@ -90,7 +92,7 @@ export async function makeSamples(options: SampleOptions): Promise<Made> {
   const subset = partOf(options.subset ?? wholeSplit(dataset, 'train'), shard, shards)
   const images = subset.indices.length
   const metadata = formatMetadata({
-    ...originOf(encoder, dataset, countsOf(subset, dataset.classes), seed),
+    ...originOf(encoder, dataset, countsOf(subset, dataset.classes), seed, options.teacherAccuracy),
     kind: 'samples',
     augmentation,
     views,

@@ -6,6 +6,7 @@ import type { Augmentation } from '../../images/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import type { ModelInput } from '../data/input.js'
 import { UserError } from '@embed-kd/core'
+import { SafetensorsReader } from '../files/safetensors-file.js'
 import type { Encoder } from '../teachers/encoder.js'
 
 const json = <T extends z.ZodType>(schema: T) =>
@@ -40,8 +41,12 @@ const origin = {
   seed: json(whole).optional(),
 }
 
+/** Test accuracy of the teacher on the data set, if the teacher was trained on it. */
+const teacherAccuracy = { teacher_accuracy: json(z.number().min(0).max(1)).optional() }
+
 export const centroidMetadata = z.object({
   ...origin,
+  ...teacherAccuracy,
   kind: z.literal('centroids'),
   /** `none`: means of embeddings as they are; `l2`: means of embeddings scaled to length 1. */
   normalisation: z.enum(['none', 'l2']).optional(),
@@ -53,6 +58,7 @@ export type CentroidMetadata = z.output<typeof centroidMetadata>
 
 export const sampleMetadata = z.object({
   ...z.object(origin).required().shape,
+  ...teacherAccuracy,
   kind: z.literal('samples'),
   augmentation: json(z.object({ flip: z.boolean(), cropPadding: whole })),
   /** Number of embeddings of each image, each with an augmentation of its own. */
@@ -103,6 +109,7 @@ export const originOf = (
   dataset: Dataset,
   counts: readonly number[],
   seed: number,
+  accuracy: number | undefined,
 ) => ({
   format: 'embed-kd 1' as const,
   teacher: encoder.name,
@@ -114,7 +121,25 @@ export const originOf = (
   class_names: [...(dataset.classNames ?? [])],
   counts: [...counts],
   seed,
+  ...(accuracy === undefined ? {} : { teacher_accuracy: accuracy }),
 })
+
+/** Returns the teacher's test accuracy on a data set, as a file of its embeddings tells; undefined if it does not. */
+export function storedTeacherAccuracy(file: string, datasetDigest: string): number | undefined {
+  let reader: SafetensorsReader | undefined
+  try {
+    reader = new SafetensorsReader(file)
+    const { teacher_accuracy, dataset_digest } = reader.metadata
+    return dataset_digest === datasetDigest && teacher_accuracy
+      ? Number(teacher_accuracy)
+      : undefined
+  } catch {
+    // Shards have other names than the one they are given by.
+    return undefined
+  } finally {
+    reader?.close()
+  }
+}
 
 export const describeAugmentation = ({ flip, cropPadding }: Augmentation): string =>
   [flip ? 'flip' : '', cropPadding > 0 ? `crop with ${cropPadding} pixels of padding` : '']

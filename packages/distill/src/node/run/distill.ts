@@ -22,6 +22,7 @@ import { evaluationBatches } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { createInputWriter, type ModelInput } from '../data/input.js'
 import { wholeSplit } from '../data/subsets.js'
+import { storedTeacherAccuracy } from '../embeddings/metadata.js'
 import { writeJson } from '../files/output-file.js'
 import type { ModuleReference } from '../files/user-module.js'
 import type { Encoder } from '../teachers/encoder.js'
@@ -160,13 +161,12 @@ export function distill(options: DistillOptions): Promise<Distilled> {
     }
     exportSafetensors(join(out, 'student'), trained, origin)
     const onnxFile = exportOnnxModel(join(out, 'student-onnx'), trained, normaliseInside)
-    const known =
-      options.teacher && teacherAccuracy(findCheckpoint(options.teacher), dataset.digest)
+    const known = knownAccuracy(options, dataset)
     const summary: DistillSummary = {
       ...origin,
       ...(module ? { method_module: module } : {}),
       chance_accuracy: chanceAccuracy(test),
-      ...(known === undefined || known === '' ? {} : { teacher_accuracy: known }),
+      ...(known === undefined ? {} : { teacher_accuracy: known }),
       steps,
       ...(lossScale
         ? { loss_scale: { last: lossScale.last, skipped_steps: lossScale.skippedSteps } }
@@ -179,6 +179,15 @@ export function distill(options: DistillOptions): Promise<Distilled> {
     writeJson(join(out, 'summary.json'), summary)
     return { summary, onnxFile, classNames: trained.classNames }
   })
+}
+
+/** Returns the teacher's test accuracy on the data set, if its directory or the file of its embeddings tells. */
+function knownAccuracy(
+  { teacher, embeddings }: DistillOptions,
+  { digest }: Dataset,
+): number | undefined {
+  if (teacher !== undefined) return teacherAccuracy(findCheckpoint(teacher), digest)
+  return embeddings === undefined ? undefined : storedTeacherAccuracy(embeddings, digest)
 }
 
 /** Opens the live teacher of a distillation; undefined if there is none. */

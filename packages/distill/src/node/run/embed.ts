@@ -5,7 +5,7 @@ import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import { makeCentroids, makeSamples, type Made } from '../embeddings/make.js'
 import { openEncoder } from '../teachers/open.js'
 import { openDataset, withBackend, type DataOptions, type RunOptions } from './options.js'
-import { findCheckpoint } from './teacher-directory.js'
+import { findCheckpoint, teacherAccuracy } from './teacher-directory.js'
 
 export interface EmbedOptions extends DataOptions, Pick<RunOptions, 'backend' | 'report' | 'tell'> {
   /** Directory of a checkpoint, ONNX file or name on the hub. */
@@ -60,7 +60,8 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
     const { tell = silent, report = silent, kind = 'centroids', batch = 32, seed = 0 } = options
     const { imageSize, output, pooling, perClass = 100, shard } = options
     const dataset = await openDataset(options, tell)
-    const encoder = await openEncoder(findCheckpoint(options.teacher), {
+    const teacher = findCheckpoint(options.teacher)
+    const encoder = await openEncoder(teacher, {
       backend,
       source: dataset,
       batch,
@@ -76,6 +77,7 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
       file: options.out,
       batch,
       seed,
+      teacherAccuracy: teacherAccuracy(teacher, dataset.digest),
       progress: (done: number, total: number) => report({ phase: 'embedding', done, total }),
     }
     try {
