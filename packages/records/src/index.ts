@@ -55,6 +55,7 @@ export {
   type Calculator,
   calculatorOf,
   type CheckedTrial,
+  type OwnTeacher,
   type Predicted,
   TEACHER_SHAPES,
   type WhatIf,

@@ -8,7 +8,6 @@ import {
   formatBytes,
   formatSeconds,
   methodName,
-  type Predicted,
   scopeName,
   significant,
   teacherName,
@@ -20,6 +19,7 @@ import type { Part } from './app.js'
 import { button, element, fill, textTable } from './dom.js'
 
 const FIRST_CHOICE = 'vit-base-16'
+const OWN = 'another teacher'
 
 export function createWhatIf(): Part {
   const teacher = element(
@@ -28,36 +28,49 @@ export function createWhatIf(): Part {
     ...TEACHER_SHAPES.map((name) =>
       element('option', { value: name, selected: name === FIRST_CHOICE }, name),
     ),
+    element('option', { value: OWN }, OWN),
   )
-  const field = (name: string, value: number) =>
+  const field = (name: string, value: number, step = '1') =>
     element('input', {
       type: 'number',
       name,
-      min: '1',
-      step: '1',
+      min: step === 'any' ? '0.001' : '1',
+      step,
       required: true,
       value: String(value),
     })
   const batch = field('batch', 64)
   const images = field('images', 50_000)
   const epochs = field('epochs', 10)
+  const speed = field('speed', 1, 'any')
+  const parameters = field('parameters', 86, 'any')
+  const flops = field('flops', 35, 'any')
   const answer = element('div', { class: 'prediction', role: 'status' })
   const errors = element('div')
   const where = element('p', { class: 'lede' })
   const label = (text: string, input: HTMLElement) => element('label', {}, text, input)
+  const own = element(
+    'span',
+    { class: 'own', hidden: true },
+    label('Parameters (million) ', parameters),
+    label('GFLOPs an image ', flops),
+  )
+  teacher.addEventListener('change', () => (own.hidden = teacher.value !== OWN))
   const form = element(
     'form',
     { class: 'what-if' },
     label('Teacher ', teacher),
+    own,
     label('Batch ', batch),
     label('Training images ', images),
     label('Epochs ', epochs),
+    label('Device, times as fast ', speed),
     button('Predict', () => form.requestSubmit(), { class: 'submit' }),
   )
   const node = element(
     'section',
     { id: 'what-if', tabindex: '-1', 'aria-labelledby': 'what-if-title' },
-    element('h2', { id: 'what-if-title' }, 'What if: your teacher, your data, this machine'),
+    element('h2', { id: 'what-if-title' }, 'What if: your teacher, your data, your device'),
     where,
     form,
     answer,
@@ -91,14 +104,21 @@ export function createWhatIf(): Part {
     if (typeof calculator === 'string') return
     const known = calculator
     const question: WhatIf = {
-      teacher: teacher.value,
+      teacher:
+        teacher.value === OWN
+          ? {
+              parameters: parameters.valueAsNumber * 1e6,
+              flopsPerImage: flops.valueAsNumber * 1e9,
+            }
+          : teacher.value,
+      speed: speed.valueAsNumber,
       batch: batch.valueAsNumber,
       images: images.valueAsNumber,
       epochs: epochs.valueAsNumber,
     }
     fill(answer, 'Counting the graphs of the training steps …')
     // Large graphs take seconds: the words above are painted first.
-    setTimeout(() => fill(answer, ...prediction(known, known.predict(question))), 30)
+    setTimeout(() => fill(answer, ...prediction(known, question)), 30)
   })
   return {
     node,
@@ -126,7 +146,8 @@ function errorText({ checked, timeError, memoryError }: Calculator): string {
   )
 }
 
-function prediction(calculator: Calculator, predicted: Predicted): HTMLElement[] {
+function prediction(calculator: Calculator, question: WhatIf): HTMLElement[] {
+  const predicted = calculator.predict(question)
   const rows = CALCULATED.map((method) => {
     const { stepSeconds, epochSeconds, totalSeconds, peakBytes } = predicted.methods[method]
     return [
@@ -151,6 +172,9 @@ function prediction(calculator: Calculator, predicted: Predicted): HTMLElement[]
         (breakEvenEpochs === undefined
           ? ' and do not pay. '
           : ` and pay after ${significant(breakEvenEpochs, 2)} epochs. `) +
+        (typeof question.teacher === 'string'
+          ? ''
+          : 'The activations of a teacher without a known shape are not counted in its peak memory. ') +
         `Predicted, not measured. ${errorText(calculator)}`,
     ),
   ]

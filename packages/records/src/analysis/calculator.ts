@@ -33,8 +33,18 @@ export const TEACHER_SHAPES: readonly string[] = Object.keys(vitShapes).flatMap(
 export const CALCULATED = [PAPER_METHODS.replaced, PAPER_METHODS.proposed] as const
 type Calculated = (typeof CALCULATED)[number]
 
+/** A teacher of which only its size is known. */
+export interface OwnTeacher {
+  readonly parameters: number
+  /** Floating-point operations of one image's forward pass; a multiply-add counts as two. */
+  readonly flopsPerImage: number
+}
+
 export interface WhatIf {
-  readonly teacher: string
+  /** Name of a published shape, or the size of another teacher. */
+  readonly teacher: string | OwnTeacher
+  /** Speed of the reader's device, in multiples of the machine that the records come from (default: 1). */
+  readonly speed?: number
   readonly batch: number
   readonly epochs: number
   /** Images of the training split. */
@@ -231,14 +241,14 @@ const factors = (items: readonly number[]): ErrorFactors => ({
 })
 
 function predict(question: WhatIf, trial: Trial, { time, memory }: Calibration): Predicted {
-  const { epochs, images, batch } = question
+  const { epochs, images, batch, speed = 1 } = question
   const steps = Math.ceil(images / batch)
-  const perFlop = dot(time, [0, 0, 1])
+  const perFlop = dot(time, [0, 0, 1]) / speed
   const embeddingImages = (trial.centroidImages ?? 100) * trial.dataset.classes
   const embeddingSeconds = (embeddingImages / batch) * teacherCost(question, trial) * perFlop
   const of = (method: Calculated): Prediction => {
     const { studentFlops, teacherFlops, peakBytes } = workOf(method, question, trial)
-    const stepSeconds = dot(time, [1, studentFlops, teacherFlops])
+    const stepSeconds = dot(time, [1, studentFlops, teacherFlops]) / speed
     const once = isLive(method) ? 0 : embeddingSeconds
     return {
       stepSeconds,
@@ -264,7 +274,23 @@ const imagesOf = ({ student }: Trial) => ({ channels: 3, size: student.imageSize
 
 const isLive = (method: Calculated): boolean => methods[method].teacher === 'live'
 
-function workOf(method: Calculated, question: WhatIf, trial: Trial) {
+interface Work {
+  readonly studentFlops: number
+  readonly teacherFlops: number
+  readonly peakBytes: number
+}
+
+function workOf(method: Calculated, question: WhatIf, trial: Trial): Work {
+  const { teacher, batch } = question
+  if (typeof teacher !== 'string' && isLive(method)) {
+    // No graph is known: the student's part is that of stored embeddings, and the teacher keeps its weights in memory.
+    const student = workOf(PAPER_METHODS.proposed, question, trial)
+    return {
+      studentFlops: student.studentFlops,
+      teacherFlops: teacher.flopsPerImage * batch,
+      peakBytes: student.peakBytes + 4 * teacher.parameters,
+    }
+  }
   const parts = stepGraphs(configOf(method, question, trial)).map(({ graph, times }) => ({
     graph: whole(graph),
     times,
@@ -277,13 +303,13 @@ function workOf(method: Calculated, question: WhatIf, trial: Trial) {
 }
 
 function teacherCost({ teacher, batch }: WhatIf, trial: Trial): number {
+  if (typeof teacher !== 'string') return teacher.flopsPerImage * batch
   return cost(whole(embedGraph(publishedViT(teacher)!, batch, imagesOf(trial)))).flops
 }
 
 function configOf(method: Calculated, { teacher, batch }: WhatIf, trial: Trial): TrainConfig {
   const { student, dataset, preset, learningRate, weightDecay, dropout } = trial
   const { imageSize, patch, width, layers, heads } = student
-  const model = publishedViT(teacher)!
   const images = imagesOf(trial)
   return {
     method,
@@ -302,11 +328,21 @@ function configOf(method: Calculated, { teacher, batch }: WhatIf, trial: Trial):
     },
     batch,
     images,
-    teacher: isLive(method)
-      ? { kind: 'live', model }
-      : { kind: 'stored', width: embeddingWidth(model) },
+    teacher: teacherOf(method, teacher),
     settings: presets[preset],
     optimizer: { learningRate, weightDecay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     schedule: scheduleOf(presets[preset], 1),
   }
+}
+
+/** Width of the embeddings of a teacher whose shape is unknown: that of ViT-B, which hardly changes the cost. */
+const UNKNOWN_WIDTH = 768
+
+function teacherOf(
+  method: Calculated,
+  teacher: WhatIf['teacher'],
+): NonNullable<TrainConfig['teacher']> {
+  if (typeof teacher !== 'string') return { kind: 'stored', width: UNKNOWN_WIDTH }
+  const model = publishedViT(teacher)!
+  return isLive(method) ? { kind: 'live', model } : { kind: 'stored', width: embeddingWidth(model) }
 }
