@@ -72,6 +72,39 @@ describe('ONNX encoders', () => {
     await encoder.dispose()
   })
 
+  it('scores classes if it has logits, under the names that config.json gives', async () => {
+    const directory = temporaryDirectory()
+    for (const name of ['scores.onnx', 'preprocessor_config.json'])
+      copyFileSync(join(folder, name), join(directory, name))
+    const id2label = { 0: 'red', 1: 'green', 2: 'blue' }
+    const open2 = async (temperature: number) => {
+      const encoder = await open(join(directory, 'scores.onnx'), { temperature })
+      const { probabilities } = await encoder.embed(images, 3)
+      await encoder.dispose()
+      return { encoder, probabilities: probabilities! }
+    }
+    expect((await open2(1)).encoder.classNames).toBeUndefined()
+    writeFileSync(join(directory, 'config.json'), JSON.stringify({ id2label }))
+    const { encoder, probabilities } = await open2(1)
+    expect(encoder).toMatchObject({ width: 5, classes: 3, classNames: Object.values(id2label) })
+    // The kernel has 5 x 3 x 3 x 3 weights, and one number scales the scores.
+    expect(encoder.parameterCount).toBe(136)
+    const warmer = (await open2(4)).probabilities
+    for (let image = 0; image < 3; image++) {
+      const means = [0, 1, 2].map((channel) => {
+        const begin = (image * 3 + channel) * 64
+        const sum = images.subarray(begin, begin + 64).reduce((a, b) => a + b, 0)
+        return (sum / 64 / 255 - 0.5) / 0.5
+      })
+      const softmax = (temperature: number) => {
+        const powers = means.map((mean) => Math.exp((10 * mean) / temperature))
+        return powers.map((power) => power / powers.reduce((a, b) => a + b))
+      }
+      softmax(1).forEach((p, c) => expect(probabilities[image * 3 + c]).toBeCloseTo(p, 5))
+      softmax(4).forEach((p, c) => expect(warmer[image * 3 + c]).toBeCloseTo(p, 5))
+    }
+  })
+
   it('has a digest of its weights, wherever they lie', async () => {
     const directory = temporaryDirectory()
     cpSync(folder, directory, { recursive: true })

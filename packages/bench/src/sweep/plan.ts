@@ -78,13 +78,13 @@ export async function planTrials(
   const datasets = await openData(configs, options)
   const teachers = new Map<string, TeacherFacts>()
   for (const config of configs) {
-    const { method, teacher, augment = 'none', prototypes, labels } = config
+    const { method, teacher, augment = 'none', prototypes, anchors, labels } = config
     if (teacher === undefined) continue
     const key = teacherKey(config)
     const dataset = datasets.get(dataKey(config))!
     const facts = teachers.get(key) ?? (await factsOf(teacher, dataset, tell))
     teachers.set(key, facts)
-    const use = { augmentation: parseAugmentation(augment), prototypes, labels }
+    const use = { augmentation: parseAugmentation(augment), prototypes, anchors, labels }
     checkTeacher(methodOf(method), facts, dataset, use)
   }
   // Tracing large graphs takes a while.

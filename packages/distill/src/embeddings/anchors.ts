@@ -23,22 +23,29 @@ const controls: Readonly<
   'one-hot': (centroids) => scaledRows(centroids, unitRows(centroids)),
 }
 
+/** Checks that a control fits. @throws UserError if there are more orthogonal vectors than dimensions. */
+export function checkAnchors(
+  { classes, prototypes, width }: Pick<Centroids, 'classes' | 'prototypes' | 'width'>,
+  control: AnchorControl,
+): void {
+  if (control !== 'shuffled' && classes * prototypes > width)
+    throw new UserError(
+      `${classes * prototypes} ${control} anchors do not fit into embeddings of width ${width}`,
+      'choose fewer prototypes, or shuffled anchors',
+    )
+}
+
 /**
  * Returns anchors in place of a teacher's centroids.
- * @param seed seed of what is random about the control.
- * @throws UserError if there are more centroids than dimensions for vectors that are orthogonal to each other.
+ * @param seed seed of the control's random choices.
+ * @throws UserError as `checkAnchors`.
  */
 export function controlAnchors(
   centroids: Centroids,
   control: AnchorControl,
   seed: number,
 ): Centroids {
-  const { classes, prototypes, width } = centroids
-  if (control !== 'shuffled' && classes * prototypes > width)
-    throw new UserError(
-      `${classes * prototypes} ${control} anchors do not fit into embeddings of width ${width}`,
-      'choose fewer prototypes, or shuffled anchors',
-    )
+  checkAnchors(centroids, control)
   const vectors = controls[control](centroids, new Random(seed, randomStream.anchors))
   return { ...centroids, vectors }
 }

@@ -11,6 +11,7 @@ import {
   type ViTConfig,
 } from '@embed-kd/core'
 
+import { checkAnchors, type AnchorControl } from '../../embeddings/anchors.js'
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import type { MethodChoice } from '../../training/teacher.js'
 import { squareImages } from '../data/feed.js'
@@ -125,11 +126,13 @@ const modelFacts = (model: ViTConfig | ClassifierConfig) => ({
   parameterCount: parameterCount(vitParameters(model)),
 })
 
-/** The settings of a trial that a file of embeddings may not suit. */
+/** The settings of a trial that a teacher may not suit. */
 export interface TeacherUse {
   readonly augmentation: Augmentation
   /** Vectors of each class, if others than one are asked for. */
   readonly prototypes?: number | undefined
+  /** Control in place of the teacher's centroids. */
+  readonly anchors?: AnchorControl | undefined
   /** Share of the training images whose labels the student may see; all if absent. */
   readonly labels?: number | undefined
 }
@@ -137,7 +140,7 @@ export interface TeacherUse {
 /** Checks that a method can learn from a teacher. @throws UserError that names what was found. */
 export function checkTeacher(
   method: MethodChoice,
-  { name, classes, classNames, stored }: TeacherFacts,
+  { name, width, classes, classNames, stored }: TeacherFacts,
   dataset: Pick<Dataset, 'classes' | 'classNames'>,
   use: TeacherUse,
 ): void {
@@ -150,6 +153,10 @@ export function checkTeacher(
         `${who} needs ${problem.needs}, but ${name} ${problem.has}`,
         problem.remedy,
       )
+  }
+  if (need === 'centroids' && use.anchors) {
+    const prototypes = stored?.prototypes ?? use.prototypes ?? 1
+    checkAnchors({ classes: dataset.classes, prototypes, width }, use.anchors)
   }
   if (takes !== 'probabilities') return
   if (classes !== dataset.classes)

@@ -1,0 +1,290 @@
+// Encoders and files of embeddings as teachers of sweeps and steps: an ONNX model with scores, a checkpoint that crops, a repository on
+// the hub, and files that a method cannot use.
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { methodNames } from '@embed-kd/core'
+import { parseRecords, recordSchema, type BenchRecord } from '@embed-kd/records'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { newHub, startHub, stopHub } from '../../distill/test/hub.js'
+import { runCli, temporaryDirectory } from './cli.js'
+
+const fixtures = fileURLToPath(new URL('../../distill/test/fixtures/onnx', import.meta.url))
+const golden = (name: string) => fileURLToPath(new URL(`../../../golden/${name}`, import.meta.url))
+const directory = temporaryDirectory()
+const at = (...path: string[]) => join(directory, ...path)
+const teacher = at('encoder', 'scores.onnx')
+const dataset = `images:${at('colours')}`
+const student = 'vit:width=8,layers=1,heads=2,patch=4,image=8'
+
+/** Squares of three colours, each a little different, in folders whose order is not that of the teacher's scores. */
+async function writeColours(): Promise<void> {
+  for (const [channel, name] of ['red', 'green', 'blue'].entries())
+    for (const split of ['train', 'test']) {
+      mkdirSync(at('colours', split, name), { recursive: true })
+      for (let i = 0; i < (split === 'train' ? 16 : 6); i++) {
+        const value = (own: number) => (own === channel ? 200 : 20) + 3 * ((i * (own + 1)) % 16)
+        const background = { r: value(0), g: value(1), b: value(2) }
+        const image = sharp({ create: { width: 8, height: 8, channels: 3, background } })
+        await image.png().toFile(at('colours', split, name, `${i}.png`))
+      }
+    }
+}
+
+beforeAll(async () => {
+  process.env.XDG_CACHE_HOME = at('cache')
+  mkdirSync(at('encoder'))
+  for (const name of ['scores.onnx', 'preprocessor_config.json'])
+    copyFileSync(join(fixtures, name), at('encoder', name))
+  const id2label = { 0: 'red', 1: 'green', 2: 'blue' }
+  writeFileSync(at('encoder', 'config.json'), JSON.stringify({ id2label }))
+  await writeColours()
+})
+afterAll(() => {
+  delete process.env.XDG_CACHE_HOME
+})
+
+let outs = 0
+async function bench(...args: string[]) {
+  const out = at(`out-${outs++}`)
+  const small = ['--dataset', dataset, '--student', student, '--batch', '8', '--out', out]
+  const { code, stdout, stderr } = await runCli('bench', ...small, ...args)
+  if (code !== 0) throw new Error(`${args.join(' ')}: ${stdout}${stderr}`)
+  const text = readFileSync(join(out, 'records.jsonl'), 'utf8')
+  return { records: parseRecords(text).records, text, stderr, out }
+}
+const byMethod = (records: readonly BenchRecord[]) =>
+  Object.fromEntries(records.map((record) => [record.trial.method, record]))
+
+describe('an ONNX encoder', () => {
+  it(
+    'teaches with every method, and its embeddings are made once',
+    { timeout: 240_000 },
+    async () => {
+      const args = ['--teacher', teacher, '--method', methodNames.join(','), '--epochs', '1']
+      const { records, text, stderr, out } = await bench(...args, '--augment', 'flip')
+      expect(records.map(({ status, reason }) => [status, reason])).toEqual(
+        methodNames.map(() => ['ok', undefined]),
+      )
+      expect(stderr).toContain('scores.onnx: preprocessing: to 8x8 (bilinear), mean 0.5')
+      // One line for each piece of work: the test of the teacher, centroids, samples.
+      expect(stderr.match(/^(testing teacher|embedding) .*$/gm)).toHaveLength(3)
+      for (const record of records) expect(recordSchema.safeParse(record).error).toBeUndefined()
+      const of = byMethod(records)
+      expect(of['supervised']!.trial.teacher).toBeUndefined()
+      for (const method of methodNames.slice(1))
+        expect(of[method]!.trial.teacher).toEqual({
+          name: 'scores.onnx',
+          kind: 'pretrained',
+          parameterCount: 136,
+          imageSize: 8,
+          embeddingWidth: 5,
+          digest: expect.stringMatching(/^\w{64}$/),
+          // By position of the scores nothing would be right: the folders are blue, green, red.
+          accuracy: 1,
+          ...(method.endsWith('t-kd') || method === 'teacher-kd' ? { place: 'beside' } : {}),
+        })
+      for (const method of ['logit-kd', 'teacher-kd']) {
+        expect(of[method]!.cost).toMatchObject({ withoutTeacher: true })
+        expect(of[method]!.cost!.teacherFlops).toBeUndefined()
+        expect(of[method]!.roofline!.share).toBeUndefined()
+        expect(of[method]!.embeddings).toBeUndefined()
+      }
+      expect(of['embed-kd']!.embeddings).toMatchObject({ images: 48, bytes: 4 * 3 * 5 })
+      expect(of['cached-kd']!.embeddings).toMatchObject({ images: 48, bytes: 4 * 48 * 5 })
+      expect(of['cosine-kd']!.embeddings).toEqual(of['cached-kd']!.embeddings)
+      // Paths are in the command that runs a trial again, and nowhere else.
+      const paths = text.replaceAll(/"(rerunCommand|commandLine)":("[^"]*"|\[[^\]]*\])/g, '')
+      expect(paths).not.toContain(directory)
+
+      const embed = records.find(({ trial }) => trial.method === 'embed-kd')!
+      const verified = await runCli('verify', out, '--id', embed.id, '--json')
+      expect(JSON.parse(verified.stdout)).toMatchObject({ agrees: true })
+    },
+  )
+
+  it('has controls, prototypes and fewer views than epochs', { timeout: 240_000 }, async () => {
+    const args = ['--teacher', teacher, '--epochs', '2']
+    const controls = await bench(
+      ...args,
+      '--method',
+      'embed-kd',
+      '--anchors',
+      'teacher,shuffled,orthogonal,one-hot',
+    )
+    expect(controls.records.map(({ trial }) => trial.anchors)).toEqual([
+      undefined,
+      'shuffled',
+      'orthogonal',
+      'one-hot',
+    ])
+    const losses = controls.records.map(({ curves }) => curves!.epochs[1]!.trainLoss)
+    expect(new Set(losses).size).toBe(4)
+    expect(controls.stderr.match(/^embedding .*$/gm)).toHaveLength(1)
+
+    const views = await bench(
+      ...args,
+      '--method',
+      'embed-kd,cached-kd',
+      '--prototypes',
+      '2',
+      '--augment',
+      'flip',
+      '--views',
+      '1',
+    )
+    const of = byMethod(views.records)
+    expect(of['embed-kd']).toMatchObject({ status: 'ok', trial: { prototypes: 2 } })
+    expect(of['embed-kd']!.embeddings!.bytes).toBe(4 * 2 * 3 * 5)
+    expect(of['cached-kd']).toMatchObject({ status: 'ok', trial: { views: 1 } })
+    expect(of['cached-kd']!.embeddings!.images).toBe(48)
+  })
+
+  it('is measured beside the graph by step', { timeout: 120_000 }, async () => {
+    const step = [
+      'step',
+      '--dataset',
+      dataset,
+      '--student',
+      student,
+      '--batch',
+      '8',
+      '--samples',
+      '2',
+    ]
+    for (const method of ['teacher-kd', 'embed-kd', 'cached-kd']) {
+      const args = [...step, '--method', method, '--teacher', teacher, '--json']
+      const { code, stdout } = await runCli(...args)
+      expect(code).toBe(0)
+      expect(JSON.parse(stdout)).toMatchObject({
+        status: 'ok',
+        trial: { teacher: { name: 'scores.onnx', embeddingWidth: 5 } },
+      })
+    }
+    const { stdout } = await runCli(...step, '--method', 'teacher-kd', '--teacher', teacher)
+    expect(stdout).toContain('work of a step without the teacher')
+  })
+})
+
+describe('other teachers of a sweep', () => {
+  it('are checkpoints that crop, beside the graph', { timeout: 240_000 }, async () => {
+    const clip = golden('hf-clip-vision')
+    const args = ['--teacher', clip, '--method', 'teacher-kd,cached-kd,embed-kd', '--epochs', '1']
+    const { records } = await bench(...args)
+    const of = byMethod(records)
+    expect(of['teacher-kd']).toMatchObject({
+      status: 'ok',
+      trial: { teacher: { name: 'hf-clip-vision', kind: 'pretrained', place: 'beside' } },
+    })
+    expect(of['cached-kd']).toMatchObject({ status: 'ok' })
+    expect(of['embed-kd']).toMatchObject({ status: 'ok' })
+  })
+
+  it('are ONNX repositories on the hub, downloaded once', { timeout: 240_000 }, async () => {
+    const files = ['scores.onnx', 'config.json', 'preprocessor_config.json'].map(
+      (name) => [name.replace('scores', 'onnx/model'), readFileSync(at('encoder', name))] as const,
+    )
+    const hub = newHub(new Map(files))
+    const { server, address } = await startHub(hub)
+    const variables = { HF_ENDPOINT: address, HF_HUB_CACHE: at('hub'), HF_TOKEN: '' }
+    Object.assign(process.env, variables)
+    try {
+      const args = ['--teacher', 'us/tiny', '--epochs', '1', '--method']
+      const { records, stderr } = await bench(...args, 'logit-kd,embed-kd')
+      expect(stderr.match(/^downloading us\/tiny\/onnx\/model\.onnx/gm)).toHaveLength(1)
+      for (const { status, trial } of records)
+        expect([status, trial.teacher!.name, trial.teacher!.accuracy]).toEqual(['ok', 'us/tiny', 1])
+    } finally {
+      await stopHub(server)
+      for (const name of Object.keys(variables)) delete process.env[name]
+    }
+  })
+
+  it('are files of embeddings, where a method takes them', { timeout: 240_000 }, async () => {
+    const embed = ['embed', '--teacher', teacher, '--dataset', dataset, '--out']
+    for (const kind of ['centroids', 'samples'])
+      expect((await runCli(...embed, at(`${kind}.safetensors`), '--kind', kind)).code).toBe(0)
+    const teachers = `${at('centroids.safetensors')},${at('samples.safetensors')}`
+    const args = ['--epochs', '1', '--teacher']
+    const { records, stderr } = await bench(...args, teachers, '--method', 'embed-kd')
+    expect(records.map(({ status, reason }) => [status, reason])).toEqual([
+      ['ok', undefined],
+      ['ok', undefined],
+    ])
+    expect(stderr).not.toContain('embedding ')
+    expect(records[0]!.trial.teacher).toEqual({
+      name: 'centroids.safetensors',
+      kind: 'embeddings',
+      embeddingWidth: 5,
+      digest: expect.any(String),
+    })
+    // The same centroids, whether they are read or computed from the embeddings of the images.
+    expect(records[0]!.curves!.loss).toEqual(records[1]!.curves!.loss)
+
+    const stored = await bench(
+      ...args,
+      at('samples.safetensors'),
+      '--method',
+      'cached-kd,cosine-kd',
+    )
+    expect(stored.records.map(({ status }) => status)).toEqual(['ok', 'ok'])
+  })
+
+  it.each<[string, () => string[], RegExp]>([
+    [
+      'a file of embeddings for teacher-kd',
+      () => ['--teacher', at('samples.safetensors'), '--method', 'embed-kd,teacher-kd'],
+      /teacher-kd needs a teacher that sees each batch, but samples\.safetensors is a file of embeddings; give the teacher itself/,
+    ],
+    [
+      'centroids for cached-kd',
+      () => ['--teacher', at('centroids.safetensors'), '--method', 'cached-kd'],
+      /cached-kd needs an embedding for each image, but centroids\.safetensors has one for each class/,
+    ],
+    [
+      'embeddings of plain images for augmented ones',
+      () => ['--teacher', at('samples.safetensors'), '--method', 'cached-kd', '--augment', 'flip'],
+      /cached-kd needs embeddings of images with flip, but samples\.safetensors has them of images with no augmentation/,
+    ],
+    [
+      'centroids of more images than have labels',
+      () => ['--teacher', at('centroids.safetensors'), '--method', 'embed-kd', '--labels', '50%'],
+      /embed-kd needs centroids of the labelled images alone, but centroids\.safetensors has centroids of more/,
+    ],
+    [
+      'an encoder without scores for logit-kd',
+      () => ['--teacher', join(fixtures, 'plain.onnx'), '--method', 'logit-kd'],
+      /logit-kd needs a teacher that scores the 3 classes of the data, plain\.onnx scores none/,
+    ],
+    [
+      'a model that is no image encoder',
+      () => ['--teacher', join(fixtures, 'two-towers.onnx'), '--method', 'embed-kd'],
+      /two-towers\.onnx encodes images and texts together/,
+    ],
+    [
+      'more anchors than dimensions',
+      () => [
+        '--teacher',
+        teacher,
+        '--method',
+        'embed-kd',
+        '--anchors',
+        'one-hot',
+        '--prototypes',
+        '2',
+      ],
+      /6 one-hot anchors do not fit into embeddings of width 5/,
+    ],
+  ])('are refused before any work: %s', async (_, args, message) => {
+    const out = at(`out-${outs++}`)
+    const small = ['--dataset', dataset, '--student', student, '--batch', '8', '--epochs', '1']
+    const { code, stderr } = await runCli('bench', ...small, '--out', out, ...args())
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect(code).toBe(1)
+    expect(() => readdirSync(out)).toThrow()
+  })
+})
