@@ -103,6 +103,13 @@ describe('an ONNX encoder', () => {
       const embed = records.find(({ trial }) => trial.method === 'embed-kd')!
       const verified = await runCli('verify', out, '--id', embed.id, '--json')
       expect(JSON.parse(verified.stdout)).toMatchObject({ agrees: true })
+      const elsewhere = join(temporaryDirectory(), 'records.jsonl')
+      writeFileSync(elsewhere, text.replaceAll(teacher, '/nowhere/scores.onnx'))
+      const verify = ['verify', elsewhere, '--id', embed.id]
+      expect((await runCli(...verify)).stderr).toContain(
+        `the record needs the teacher scores.onnx (SHA-256 ${embed.trial.teacher!.digest}), and there is no /nowhere/scores.onnx; give its file or directory with --teacher`,
+      )
+      expect((await runCli(...verify, '--teacher', teacher)).stdout).toMatch(/^reproduced$/m)
     },
   )
 

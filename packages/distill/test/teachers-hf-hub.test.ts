@@ -10,7 +10,7 @@ import { goldenDirectory } from '@embed-kd/conformance/golden'
 import { fetchModel, parseHubId, type FetchOptions } from '../src/node/teachers/hf-hub.js'
 import { loadHfTeacher } from '../src/node/teachers/hf.js'
 import { resolveTeacher } from '../src/node/teachers/resolve.js'
-import { commit, gitDigest, newHub, sha256, startHub, stopHub, type Hub } from './hub.js'
+import { commit, newHub, sha256, startHub, stopHub, type Hub } from './hub.js'
 
 const fetchCheckpoint = (id: string, options: FetchOptions = {}) =>
   fetchModel(parseHubId(id)!, options)

@@ -127,6 +127,8 @@ Examples:
   embed-kd bench --method embed-kd,teacher-kd --teacher vit-base-16 --batch 16,64 --steps 10 --out results/base
   embed-kd bench --dataset cifar10:data/cifar-10-batches-bin --student paper --teacher trained-m --epochs 20 --seeds 3
   embed-kd bench --labels 1%,10%,100% --images-seen 100k --seeds 5 --search learning-rate=3e-4,1e-3,3e-3 --search kd-weight=1,5
+  embed-kd bench --dataset images:photos --data-size 64 --student paper-64 --teacher encoder.onnx --method embed-kd,teacher-kd --epochs 20
+  embed-kd bench --method embed-kd --teacher facebook/dinov2-small --anchors teacher,shuffled,orthogonal,one-hot --epochs 20 --seeds 3
   embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
   embed-kd bench --method embed-kd,./my-method.js --epochs 5
   embed-kd bench --profile cost --out results/cost --shard 2/8 --resume
@@ -145,7 +147,11 @@ async function bench(options: BenchOptions): Promise<void> {
   const display = new ProgressDisplay()
   const configs = expandGrids(await gridsOf(options))
   const all = await observeData(display, 'reading data', (data) =>
-    planTrials(configs, { assumeMissing: options.dryRun ?? false, data }),
+    planTrials(configs, {
+      assumeMissing: options.dryRun ?? false,
+      data,
+      tell: (line) => display.line(line),
+    }),
   )
   const trials = options.shard ? shardOf(all, options.shard) : all
   if (options.dryRun)

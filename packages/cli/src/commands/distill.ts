@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { methodNames } from '@embed-kd/core'
 import { optionOf } from '@embed-kd/bench'
 import { formatConfusion } from '@embed-kd/distill'
-import { distill, type Distilled, type DistillOptions } from '@embed-kd/distill/node'
+import { distill, encoderKinds, type Distilled, type DistillOptions } from '@embed-kd/distill/node'
 import { formatShare } from '@embed-kd/records/terminal'
 import { Command } from 'commander'
 
@@ -27,7 +27,7 @@ export function distillCommand(): Command {
     )
     .option(
       '--teacher <model>',
-      'live teacher, for teacher-kd and logit-kd: directory of train-teacher or of a checkpoint, .onnx file, or name on the hub',
+      `live teacher, for teacher-kd and logit-kd: ${encoderKinds}; a file of embeddings is taken as --embeddings`,
     )
     .option('--student <name>', optionOf('student').help, 'paper')
     .option(

@@ -1,6 +1,12 @@
 // `embed-kd embed`: a teacher and a data set become a file of embeddings, all that embed-kd and cached-kd need of a teacher.
 import { ownMemory } from '@embed-kd/bench'
-import { embed, type Embedded, type EmbedOptions } from '@embed-kd/distill/node'
+import { anchorControls } from '@embed-kd/distill'
+import {
+  embed,
+  encoderKinds,
+  type Embedded,
+  type EmbedOptions,
+} from '@embed-kd/distill/node'
 import { formatBytes, formatDuration } from '@embed-kd/records/terminal'
 import { Command, Option } from 'commander'
 
@@ -13,10 +19,7 @@ export const embedCommand = (): Command =>
   addEncoderOptions(
     addDataOptions(
       new Command('embed')
-        .requiredOption(
-          '--teacher <model>',
-          'directory of train-teacher or of a checkpoint, .onnx file, or namespace/name on the hub (or its address)',
-        )
+        .requiredOption('--teacher <model>', `teacher that sees the images: ${encoderKinds}`)
         .requiredOption('--out <file>', 'safetensors file to write'),
     )
       .addOption(
@@ -40,6 +43,12 @@ export const embedCommand = (): Command =>
     )
     .option('--normalise', 'centroids: scale each embedding to length 1 before the mean')
     .option('--prototypes <k>', 'centroids: vectors of each class instead of the mean', count, 1)
+    .addOption(
+      new Option(
+        '--anchors <control>',
+        "centroids: write a control in place of the teacher's: those of other classes, random orthogonal vectors, or unit vectors",
+      ).choices(anchorControls),
+    )
     .option(
       '--augment <how>',
       'samples: flip, crop:PIXELS of padding, or both with a comma (default: none)',
@@ -48,7 +57,7 @@ export const embedCommand = (): Command =>
     .option('--views <n>', 'samples: embeddings of each image, augmented differently', count, 1)
     .option('--float16', 'samples: store numbers as float16, in half the bytes')
     .option('--shard <i/n>', 'samples: make only part I of N, in a file of its own', shard)
-    .option('--seed <n>', 'seed of augmentation and prototypes', whole, 0)
+    .option('--seed <n>', 'seed of augmentation, prototypes and controls', whole, 0)
     .option('--json', 'print the result as JSON')
     .addHelpText('after', HELP)
     .action(run)

@@ -90,7 +90,7 @@ async function step(options: StepOptions): Promise<void> {
   const configs = expandGrids(parseGrids({ grids: [grid] }, 'the command line'))
   const display = new ProgressDisplay()
   const [trial] = await observeData(display, 'reading data', (data) =>
-    planTrials(configs, { data }),
+    planTrials(configs, { data, tell: (line) => display.line(line) }),
   )
   const name = describeTrial(trial!.description)
   const job = { config: trial!.config, ...widthOf(trial!) }

@@ -1,5 +1,5 @@
 // `embed-kd verify`: runs one trial of a set of records again and tells whether the result is the same.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -9,7 +9,7 @@ import { Command } from 'commander'
 import { UserError } from '@embed-kd/core'
 import { formatTable } from '@embed-kd/records/terminal'
 import { compareRecords } from '@embed-kd/bench'
-import { planTrials } from '@embed-kd/bench'
+import { planTrials, type TrialConfig } from '@embed-kd/bench'
 import { loadMethods } from '@embed-kd/bench'
 import { parseRerun } from '@embed-kd/bench'
 import { runSweep } from '@embed-kd/bench'
@@ -21,6 +21,7 @@ import { ProgressDisplay } from '../progress.js'
 interface VerifyOptions extends LimitOptions {
   readonly id?: string
   readonly cache?: string
+  readonly teacher?: string
   readonly json?: boolean
 }
 
@@ -33,6 +34,10 @@ export const verifyCommand = (): Command =>
         'beginning of the id of the trial to run (default: the first trial that is ok)',
       )
       .option('--cache <dir>', 'directory with trained teachers (default: train them again)')
+      .option(
+        '--teacher <path>',
+        "path of the record's teacher on this machine (default: as in the record)",
+      )
       .option('--json', 'print both records and the comparison as JSON'),
   )
     .addHelpText(
@@ -58,10 +63,12 @@ async function verify(path: string, options: VerifyOptions): Promise<void> {
   const { methodModule } = before.trial
   if (methodModule) await loadMethods([methodModule.specifier])
   const { search, purpose } = before.trial
-  const config = parseRerun(before.rerunCommand)
+  const config = withTeacher(parseRerun(before.rerunCommand), before, options.teacher)
   const configs = [{ ...config, ...(search ? { search } : {}), ...(purpose ? { purpose } : {}) }]
   const display = new ProgressDisplay()
-  const trials = await observeData(display, 'reading data', (data) => planTrials(configs, { data }))
+  const trials = await observeData(display, 'reading data', (data) =>
+    planTrials(configs, { data, tell: (line) => display.line(line) }),
+  )
   const directory = mkdtempSync(join(tmpdir(), 'embed-kd-verify-'))
   const store = RecordStore.open(directory, { resume: false })
   try {
@@ -78,6 +85,24 @@ async function verify(path: string, options: VerifyOptions): Promise<void> {
     store.close()
     rmSync(directory, { recursive: true })
   }
+}
+
+/** Returns the trial with the teacher where it lies here. @throws UserError if a teacher that was brought along is not there. */
+function withTeacher(
+  config: TrialConfig,
+  { trial }: BenchRecord,
+  given: string | undefined,
+): TrialConfig {
+  if (trial.teacher === undefined || config.teacher === undefined) return config
+  const { name, kind, digest } = trial.teacher
+  const teacher = given ?? config.teacher
+  const isPath = kind === 'embeddings' || (kind === 'pretrained' && name !== teacher)
+  if (isPath && !existsSync(teacher.replace(/^hf:/, '')))
+    throw new UserError(
+      `the record needs the teacher ${name} (SHA-256 ${digest}), and there is no ${teacher}`,
+      'give its file or directory with --teacher',
+    )
+  return { ...config, teacher }
 }
 
 function choose(

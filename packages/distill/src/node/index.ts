@@ -65,6 +65,7 @@ export {
   resolveLocalTeacher,
   resolveTeacher,
   shortTeacherName,
+  encoderKinds,
   teacherKinds,
   type ResolvedTeacher,
 } from './teachers/resolve.js'

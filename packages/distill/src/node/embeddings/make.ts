@@ -1,6 +1,9 @@
 // Runs a teacher over training images and writes centroids, or an embedding for each image. One batch is in memory at a time.
 import { statSync } from 'node:fs'
 
+import { hostTensor, type HostTensor } from '@embed-kd/core'
+
+import { controlAnchors, type AnchorControl } from '../../embeddings/anchors.js'
 import type { Augmentation } from '../../images/augment.js'
 import { evaluationBatches, type Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
@@ -40,6 +43,8 @@ export interface CentroidOptions extends MakeOptions {
   readonly perClass: number | undefined
   readonly normalise: boolean
   readonly prototypes: number
+  /** Control to write in place of the teacher's centroids; its seed is `seed`. */
+  readonly anchors?: AnchorControl | undefined
 }
 
 export async function makeCentroids(options: CentroidOptions): Promise<Made> {
@@ -61,16 +66,29 @@ export async function makeCentroids(options: CentroidOptions): Promise<Made> {
     centroids.add(embeddings, labels.subarray(0, count))
     progress((done += count), subset.indices.length)
   }
-  const tensor = centroids.finish()
+  const rows = centroids.finish()
+  const tensor = options.anchors ? controlled(rows, options.anchors, options) : rows
   const metadata = formatMetadata({
     ...originOf(encoder, dataset, centroids.counts, seed, options.teacherAccuracy),
     kind: 'centroids',
     normalisation: normalise ? 'l2' : 'none',
     per_class: perClass ?? null,
     prototypes,
+    ...(options.anchors ? { anchors: options.anchors } : {}),
   })
   writeTensors(file, new Map([['centroids', tensor]]), metadata)
   return madeOf(file, done, start)
+}
+
+/** Returns the vectors of a control in place of centroids. */
+function controlled(
+  { shape, data }: HostTensor,
+  anchors: AnchorControl,
+  { dataset: { classes }, prototypes, seed }: CentroidOptions,
+): HostTensor {
+  const vectors = data as Float32Array
+  const centroids = { kind: 'centroids', vectors, width: shape[1]!, classes, prototypes } as const
+  return hostTensor('float32', shape, controlAnchors(centroids, anchors, seed).vectors)
 }
 
 export interface SampleOptions extends MakeOptions {

@@ -2,6 +2,7 @@
 // not belong to its data. The file has strings; here they are values.
 import { z } from 'zod'
 
+import { anchorControls } from '../../embeddings/anchors.js'
 import type { Augmentation } from '../../images/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import type { ModelInput } from '../data/input.js'
@@ -53,6 +54,8 @@ export const centroidMetadata = z.object({
   /** Number of images of each class, the first ones; null for all. */
   per_class: json(whole.nullable()).optional(),
   prototypes: json(z.int().positive()),
+  /** Control that stands in for the teacher's centroids; absent if nothing does. */
+  anchors: z.enum(anchorControls).optional(),
 })
 export type CentroidMetadata = z.output<typeof centroidMetadata>
 

@@ -10,6 +10,7 @@ import {
   methodName,
   presets,
   sizeOf,
+  UserError,
   type Backend,
   type ClassifierConfig,
 } from '@embed-kd/core'
@@ -27,6 +28,7 @@ import { writeJson } from '../files/output-file.js'
 import type { ModuleReference } from '../files/user-module.js'
 import type { Encoder } from '../teachers/encoder.js'
 import { openEncoder } from '../teachers/open.js'
+import { resolveLocalTeacher } from '../teachers/resolve.js'
 import { exportOnnxModel, exportSafetensors, runOnnx, type TrainedModel } from './export.js'
 import { loadInitialWeights } from './initial-weights.js'
 import { loadMethod } from './method.js'
@@ -40,7 +42,7 @@ export interface DistillOptions extends RunOptions {
   readonly method?: string | MethodChoice | undefined
   /** Path of a file of embeddings, for methods that take centroids or samples. */
   readonly embeddings?: string | undefined
-  /** Directory of a checkpoint, ONNX file or name on the hub, for methods with a live teacher. */
+  /** Directory of a checkpoint, ONNX file or name on the hub, for methods with a live teacher; or a file of embeddings. */
   readonly teacher?: string | undefined
   /** Name or description of the student (default: `paper`). */
   readonly student?: string | undefined
@@ -121,12 +123,14 @@ export function distill(options: DistillOptions): Promise<Distilled> {
       init === undefined
         ? { model: studentModel(found, dataset, dropout) }
         : await loadInitialWeights(init, { dataset, size: initSize, dropout, tell })
-    const encoder = await encoderOf(options, backend, dataset)
+    const embeddings = embeddingsOf(options)
+    const encoder =
+      embeddings === undefined ? await encoderOf(options, backend, dataset) : undefined
     const signal = await openSignal({
       method,
       dataset,
       augmentation: options.augment,
-      embeddings: options.embeddings,
+      embeddings,
       encoder,
     })
     let result: RunResult
@@ -182,12 +186,22 @@ export function distill(options: DistillOptions): Promise<Distilled> {
 }
 
 /** Returns the teacher's test accuracy on the data set, if its directory or the file of its embeddings tells. */
-function knownAccuracy(
-  { teacher, embeddings }: DistillOptions,
-  { digest }: Dataset,
-): number | undefined {
-  if (teacher !== undefined) return teacherAccuracy(findCheckpoint(teacher), digest)
-  return embeddings === undefined ? undefined : storedTeacherAccuracy(embeddings, digest)
+function knownAccuracy(options: DistillOptions, { digest }: Dataset): number | undefined {
+  const embeddings = embeddingsOf(options)
+  if (embeddings !== undefined) return storedTeacherAccuracy(embeddings, digest)
+  const { teacher } = options
+  return teacher === undefined ? undefined : teacherAccuracy(findCheckpoint(teacher), digest)
+}
+
+/** Returns the file of embeddings of a distillation, which `teacher` may name too. @throws UserError if both are given. */
+function embeddingsOf({ embeddings, teacher }: DistillOptions): string | undefined {
+  if (teacher === undefined || resolveLocalTeacher(teacher)?.kind !== 'embeddings')
+    return embeddings
+  if (embeddings === undefined) return teacher
+  throw new UserError(
+    `${teacher} and ${embeddings} are both files of embeddings`,
+    'give one of them',
+  )
 }
 
 /** Opens the live teacher of a distillation; undefined if there is none. */

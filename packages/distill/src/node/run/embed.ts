@@ -1,6 +1,7 @@
 // Embeds the training images with a teacher: into centroids, or one vector for each image.
 import { UserError } from '@embed-kd/core'
 
+import type { AnchorControl } from '../../embeddings/anchors.js'
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import { makeCentroids, makeSamples, type Made } from '../embeddings/make.js'
 import { openEncoder } from '../teachers/open.js'
@@ -32,6 +33,8 @@ export interface EmbedOptions extends DataOptions, Pick<RunOptions, 'backend' | 
   readonly normalise?: boolean | undefined
   /** Centroids: number of vectors of each class (default: 1, the mean). */
   readonly prototypes?: number | undefined
+  /** Centroids: control to write in place of the teacher's centroids (default: none). */
+  readonly anchors?: AnchorControl | undefined
   /** Samples: augmentation of the images (default: none). */
   readonly augment?: Augmentation | undefined
   /** Samples: number of embeddings of each image, augmented differently (default: 1). */
@@ -88,6 +91,7 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
               perClass: perClass === 'all' ? undefined : perClass,
               normalise: options.normalise ?? false,
               prototypes: options.prototypes ?? 1,
+              anchors: options.anchors,
             })
           : await makeSamples({
               ...common,
@@ -106,11 +110,11 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
 
 /** @throws UserError if an option does not belong to the kind. */
 function checkOptions({ kind = 'centroids', ...options }: EmbedOptions): void {
-  const { views = 1, augment, float16, shard, prototypes = 1, normalise } = options
+  const { views = 1, augment, float16, shard, prototypes = 1, normalise, anchors } = options
   const wrong =
     kind === 'centroids'
       ? { '--augment': augment, '--views': views > 1, '--float16': float16, '--shard': shard }
-      : { '--prototypes': prototypes > 1, '--normalise': normalise }
+      : { '--prototypes': prototypes > 1, '--normalise': normalise, '--anchors': anchors }
   const given = Object.entries(wrong).find(([, value]) => value)
   if (given)
     throw new UserError(

@@ -10,7 +10,13 @@ import {
 
 import { parseHubId } from './hf-hub.js'
 import { describeHfTeacher } from './hf.js'
-import { resolveKnownTeacher, shapeNames, teacherPaths, type ResolvedTeacher } from './resolve.js'
+import {
+  resolveKnownTeacher,
+  shapeNames,
+  teacherPaths,
+  trainedNames,
+  type ResolvedTeacher,
+} from './resolve.js'
 
 /** How a teacher is trained: supervised, with AdamW, warm-up and cosine. */
 export interface TeacherTraining {
@@ -101,10 +107,11 @@ const trained = (name: string, shape: TeacherShape): TrainedTeacher => ({
   },
 })
 
-const trainedTeachers: readonly TrainedTeacher[] = [
-  trained('trained-s', { patch: 14, width: 64, layers: 4, heads: 4 }),
-  trained('trained-m', { patch: 14, width: 128, layers: 4, heads: 4 }),
-]
+const trainedShapes: Readonly<Record<(typeof trainedNames)[number], TeacherShape>> = {
+  'trained-s': { patch: 14, width: 64, layers: 4, heads: 4 },
+  'trained-m': { patch: 14, width: 128, layers: 4, heads: 4 },
+}
+const trainedTeachers = trainedNames.map((name) => trained(name, trainedShapes[name]))
 
 const publishedTeachers: readonly GraphModel[] = shapeNames.map((name) => ({
   name,

@@ -78,6 +78,9 @@ export interface ChosenOutput {
   readonly description: string
 }
 
+/** Name of the output with the scores of classes before any softmax, as transformers and this project call it. */
+const SCORES = 'logits'
+
 /** Outputs that are the embedding by the names of transformers and of this project. */
 const embeddingNames = ['image_embeds', 'embeddings', 'pooler_output']
 
@@ -122,9 +125,6 @@ export function chooseOutput(
   )
 }
 
-/** Name of the output with the scores of classes before any softmax, as transformers and this project call it. */
-const SCORES = 'logits'
-
 /** Returns the name of the output with the scores of classes [batch, classes]; undefined if the file has none. */
 export function findScores(session: InferenceSession): string | undefined {
   const isScores = ({ name, type, shape }: Value) =>
@@ -148,6 +148,9 @@ function preferred(usable: readonly Value[], pooling: OnnxPooling | undefined): 
     const named = vectors.find((value) => value.name === name)
     if (named) return named
   }
+  // Beside scores of classes, the only other vector is the embedding.
+  const embeddings = vectors.filter(({ name }) => name !== SCORES)
+  if (embeddings.length === 1) return embeddings[0]
   if (vectors.length > 0) return vectors.length === 1 ? vectors[0] : undefined
   return others.length === 1 ? others[0] : undefined
 }

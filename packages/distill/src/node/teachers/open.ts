@@ -2,7 +2,7 @@
 import { UserError } from '@embed-kd/core'
 
 import type { Encoder, EncoderOptions } from './encoder.js'
-import { resolveTeacher } from './resolve.js'
+import { encoderKinds, resolveTeacher } from './resolve.js'
 
 /**
  * Opens a teacher.
@@ -23,12 +23,17 @@ export async function openEncoder(teacher: string, options: EncoderOptions): Pro
     case 'embeddings':
       throw new UserError(
         `${teacher} is a file of embeddings, but a teacher that sees images is needed`,
-        'give the directory of a checkpoint, an .onnx file, or namespace/name on the Hugging Face Hub',
+        `give ${encoderKinds}`,
+      )
+    case 'trained':
+      throw new UserError(
+        `${teacher} is a teacher that a sweep trains for itself`,
+        `train it with embed-kd train-teacher --shape ${teacher}, and give its directory`,
       )
     case 'shape':
       throw new UserError(
         `${teacher} is a published shape, whose random weights teach nothing`,
-        'give the directory of a checkpoint, an .onnx file, or namespace/name on the Hugging Face Hub',
+        `give ${encoderKinds}`,
       )
   }
 }

@@ -13,23 +13,32 @@ import { chooseModelFiles } from './model-files.js'
 export type ResolvedTeacher =
   /** A published shape, with random weights. */
   | { readonly kind: 'shape'; readonly name: string }
+  /** A teacher that a sweep trains. */
+  | { readonly kind: 'trained'; readonly name: string }
   /** A directory with config.json and safetensors, downloaded if need be: also a student exported here. */
   | { readonly kind: 'checkpoint'; readonly directory: string }
   | { readonly kind: 'onnx'; readonly file: string }
   /** A file of embeddings, such as `embed-kd embed` writes, or the name of its shards. */
   | { readonly kind: 'embeddings'; readonly file: string }
 
+/** Teachers that a sweep trains on the data set itself. */
+export const trainedNames = ['trained-s', 'trained-m'] as const
+
 export const shapeNames = Object.keys(vitShapes).flatMap((shape) => [`${shape}-16`, `${shape}-32`])
 
 /** What can be given beside the names of teachers, for help texts and remedies. */
 export const teacherPaths = [
-  'the directory of a checkpoint',
+  'the directory of a checkpoint or of a run',
   'an .onnx file',
   'a file of embeddings (.safetensors)',
   'namespace/name on the Hugging Face Hub',
 ] as const
 
-/** The same in a sentence. */
+/** Teachers that see images, in a sentence. */
+export const encoderKinds =
+  'the directory of a checkpoint or of a run of train-teacher or distill, an .onnx file, or namespace/name on the Hugging Face Hub'
+
+/** Everything that can be given, in a sentence. */
 export const teacherKinds = `a published shape such as vit-base-16, ${teacherPaths.slice(0, -1).join(', ')}, or ${teacherPaths.at(-1)}`
 
 /**
@@ -87,6 +96,7 @@ export function resolveLocalTeacher(
   if (path.endsWith('.safetensors') && shardsOf(path).length > 0)
     return { kind: 'embeddings', file: path }
   if (publishedViT(path)) return { kind: 'shape', name: path }
+  if (trainedNames.some((name) => name === path)) return { kind: 'trained', name: path }
   if (
     /^[./~]|\\|\.(onnx|safetensors)$|\/.*\/(?!.*huggingface)/.test(path) &&
     !/^https?:/.test(path)
