@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { methodNames } from '@embed-kd/core'
+import { methodNames, parseSafetensors } from '@embed-kd/core'
 import { parseRecords, recordSchema, type BenchRecord } from '@embed-kd/records'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -174,6 +174,44 @@ describe('an ONNX encoder', () => {
     const { stdout } = await runCli(...step, '--method', 'teacher-kd', '--teacher', teacher)
     expect(stdout).toContain('work of a step without the teacher')
   })
+})
+
+describe('embed and distill', () => {
+  it('write controls, take a file of embeddings as a teacher, and name what they refuse', async () => {
+    const file = at('images.safetensors')
+    const embed = (...args: string[]) =>
+      runCli('embed', '--teacher', teacher, '--dataset', dataset, ...args)
+    expect((await embed('--kind', 'samples', '--out', file)).code).toBe(0)
+    for (const name of ['shuffled', 'one-hot'])
+      expect((await embed('--anchors', name, '--out', at(`${name}.safetensors`))).code).toBe(0)
+    const read = (name: string) => parseSafetensors(readFileSync(at(`${name}.safetensors`)))
+    expect(read('shuffled').metadata['anchors']).toBe('shuffled')
+    const { data } = read('one-hot').tensors.get('centroids')!
+    expect([...data].filter((value) => value !== 0)).toHaveLength(3)
+
+    const distill = (teacher: string, method: string) => {
+      const args = ['distill', '--dataset', dataset, '--student', student, '--batch', '8']
+      const out = at(`out-${outs++}`)
+      return runCli(
+        ...args,
+        '--epochs',
+        '1',
+        '--out',
+        out,
+        '--teacher',
+        teacher,
+        '--method',
+        method,
+      )
+    }
+    expect((await distill(file, 'embed-kd')).stderr).toContain(`teacher: ${file}`)
+    expect((await distill(file, 'teacher-kd')).stderr).toMatch(
+      /teacher-kd needs a teacher that sees each batch, but .*images\.safetensors is a file of embeddings/,
+    )
+    expect((await distill('trained-s', 'teacher-kd')).stderr).toMatch(
+      /trained-s is a teacher that a sweep trains for itself; train it with embed-kd train-teacher/,
+    )
+  }, 120_000)
 })
 
 describe('other teachers of a sweep', () => {

@@ -1,12 +1,7 @@
 // `embed-kd embed`: a teacher and a data set become a file of embeddings, all that embed-kd and cached-kd need of a teacher.
 import { ownMemory } from '@embed-kd/bench'
 import { anchorControls } from '@embed-kd/distill'
-import {
-  embed,
-  encoderKinds,
-  type Embedded,
-  type EmbedOptions,
-} from '@embed-kd/distill/node'
+import { embed, encoderKinds, type Embedded, type EmbedOptions } from '@embed-kd/distill/node'
 import { formatBytes, formatDuration } from '@embed-kd/records/terminal'
 import { Command, Option } from 'commander'
 

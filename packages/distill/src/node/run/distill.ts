@@ -35,6 +35,7 @@ import { loadMethod } from './method.js'
 import { namesOf, openDataset, runSettings, withBackend, type RunOptions } from './options.js'
 import { runTraining, type RunResult } from './run.js'
 import { openSignal } from './signal.js'
+import { splitRun } from './splits.js'
 import { findCheckpoint, teacherAccuracy } from './teacher-directory.js'
 
 export interface DistillOptions extends RunOptions {
@@ -131,6 +132,10 @@ export function distill(options: DistillOptions): Promise<Distilled> {
       dataset,
       augmentation: options.augment,
       embeddings,
+      // Centroids of the file know no labels that the student may not see.
+      ...(options.labels === undefined
+        ? {}
+        : { subset: splitRun(dataset, settings, silent).training }),
       encoder,
     })
     let result: RunResult

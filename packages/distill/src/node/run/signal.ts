@@ -85,6 +85,11 @@ export async function openSignal(options: SignalOptions): Promise<Signal> {
   const { teacher: need } = methodDefinition(method)
   const name = methodName(method)
   const wanted = need === 'none' ? undefined : flags[need].flag
+  if (embeddings !== undefined && need === 'live')
+    throw new UserError(
+      `${name} needs a teacher that sees each batch, but ${embeddings} is a file of embeddings`,
+      'give the teacher itself, or choose a method that takes embeddings, such as embed-kd or cached-kd',
+    )
   if (embeddings !== undefined && wanted !== '--embeddings')
     throw new UserError(
       `${name} takes no --embeddings`,
