@@ -125,11 +125,11 @@ export function augmentedOf(
 }
 
 /** Returns the number of full batches of an epoch. @throws UserError if the training split does not fill one batch. */
-export function stepsPerEpoch({ batch }: TrialConfig, trainImages: number): number {
+export function stepsPerEpoch({ batch, labels }: TrialConfig, trainImages: number): number {
   if (batch > trainImages)
     throw new UserError(
       `a batch of ${batch} needs as many images, but the student trains on ${trainImages}`,
-      'choose a smaller --batch',
+      `choose a smaller --batch${labels === undefined ? '' : ', or more --labels'}`,
     )
   return Math.floor(trainImages / batch)
 }
