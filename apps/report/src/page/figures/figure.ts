@@ -56,7 +56,8 @@ export function compareMethods(a: Method, b: Method): number {
   return place(a) - place(b) || compareText(a, b)
 }
 
-const OTHER_SYMBOLS: readonly Plot.SymbolType[] = ['wye', 'asterisk', 'plus', 'hexagon', 'times']
+// Symbols that have an area: dots are filled, and an asterisk would not be seen.
+const OTHER_SYMBOLS: readonly Plot.SymbolType[] = ['wye', 'hexagon', 'diamond2']
 const OTHER_DASHES = ['1 3', '5 2 1 2', '8 2', '3 2', '6 2 2 2 2 2']
 
 /** Returns the look of a method. That of a method from a module follows from its name. */
