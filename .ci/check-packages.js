@@ -79,11 +79,12 @@ function install(name, dependencies) {
 function checkTypes(project, entries) {
   const imports = entries.map((entry, i) => `export * as m${i} from '${entry}'\n`)
   writeFileSync(join(project, 'index.ts'), imports.join(''))
-  for (const [module, moduleResolution] of [
-    ['NodeNext', 'NodeNext'],
-    ['ESNext', 'Bundler'],
+  for (const [module, moduleResolution, customConditions] of [
+    ['NodeNext', 'NodeNext', []],
+    ['ESNext', 'Bundler', []],
+    ['ESNext', 'Bundler', ['browser']],
   ]) {
-    const options = { module, moduleResolution, target: 'ES2023' }
+    const options = { module, moduleResolution, customConditions, target: 'ES2023' }
     const compilerOptions = { ...options, strict: true, noEmit: true, skipLibCheck: false }
     const types = { types: ['node'], typeRoots: [join(root, 'node_modules/@types')] }
     writeFileSync(
@@ -91,7 +92,8 @@ function checkTypes(project, entries) {
       JSON.stringify({ compilerOptions: { ...compilerOptions, ...types }, files: ['index.ts'] }),
     )
     run(bin('tsc'), ['-p', project])
-    console.log(`types compile with module resolution ${moduleResolution}, skipLibCheck off`)
+    const resolution = [moduleResolution, ...customConditions].join(' for ')
+    console.log(`types compile with module resolution ${resolution}, skipLibCheck off`)
   }
 }
 

@@ -19,6 +19,20 @@ test('without onnxruntime-web, the error says what to install', async () => {
   )
 })
 
+test('a runtime that cannot load its module says how to serve it', async () => {
+  const runtime = webRuntime(
+    async () => {
+      const ort = await import('onnxruntime-web')
+      const create = () => Promise.reject(new Error('no available backend found'))
+      return { ...ort, InferenceSession: { create } }
+    },
+    () => 1,
+  )
+  await expect(ortFactory([wasmOn(runtime)]).create('wasm')).rejects.toThrow(
+    /ort:wasm: onnxruntime-web could not load its WebAssembly module \(no available.*\); bundle the page with Vite/,
+  )
+})
+
 test('it has a thread for each core, and the process ends by itself', () => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
