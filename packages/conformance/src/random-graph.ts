@@ -130,6 +130,10 @@ const steps: readonly Step[] = [
     const axes = axesOf(x, choices).filter((axis) => x.shape[axis] !== 0)
     return op.max(x, { axes, keepDims: choices.below(2) === 1 })
   }),
+  onFloat((x, choices) => {
+    const axes = axesOf(x, choices).filter((axis) => x.shape[axis] !== 0)
+    return op.mean(x, { axes, keepDims: choices.below(2) === 1 })
+  }),
   (pool, choices) => {
     const x = pick(typed(pool, 'float32'), choices, ({ shape }) => (shape.at(-1) ?? 0) > 1)
     const width = x?.shape.at(-1) ?? 0

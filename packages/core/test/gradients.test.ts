@@ -82,6 +82,7 @@ const steps: Record<string, Step> = {
     return op.concat([op.sin(rest), first], 0)
   },
   sum: (x) => op.mul(x, op.sum(x, { axes: [lastAxis(x)], keepDims: true })),
+  mean: (x) => op.mul(x, op.mean(x, { axes: [0], keepDims: true })),
   max: (x) => op.add(x, op.max(x, { axes: [0], keepDims: true })),
   matmul: (x) => op.matmul(x, x, { transposeB: true }),
   matmulTransposed: (x) => op.matmul(x, op.sin(x), { transposeA: true }),

@@ -68,20 +68,16 @@ describe('trace', () => {
         %6: f32[4,1] = sum %5 {axes=[1], keepDims}
         %7: f32[4,2] = div %5 %6
         %8: f32[] = sum %7 {axes=[0,1]}
-        # top
-        %9: f32[] = constant {1}
         # model/grad
-        %10: f32[1,1] = reshape %9 {shape=[1,1]}
-        %11: f32[4,2] = mul %10 %7
-        %12: f32[4,1] = sum %11 {axes=[1], keepDims}
-        %13: f32[4,2] = mul %7 %12
-        %14: f32[4,2] = sub %11 %13
-        %15: f32[2,3] = matmul %14 %1 {transposeA}
+        %9: f32[4,1] = sum %7 {axes=[1], keepDims}
+        %10: f32[4,2] = mul %7 %9
+        %11: f32[4,2] = sub %7 %10
+        %12: f32[2,3] = matmul %11 %1 {transposeA}
         # top
-        %16: f32[] = constant {0.1}
-        %17: f32[2,3] = mul %15 %16
-        %18: f32[2,3] = sub %0 %17
-        output w = %18
+        %13: f32[] = constant {0.1}
+        %14: f32[2,3] = mul %12 %13
+        %15: f32[2,3] = sub %0 %14
+        output w = %15
         output loss = %8"
     `)
   })

@@ -74,6 +74,7 @@ const composites: Record<CompositeName, (x: readonly Tensor[]) => Tensor[]> = {
     return [op.bernoulli(key, [2, 3], 1, 0.4)]
   },
   split: ([x]) => op.split(x!, 1, [1, 2]),
+  mean: ([x]) => [op.mean(x!), op.mean(x!, { axes: [1], keepDims: true })],
   softmax: ([x]) => [op.softmax(x!, 0)],
   logSoftmax: ([x]) => [op.logSoftmax(x!)],
   layerNorm: ([x, row, other]) =>

@@ -87,6 +87,7 @@ const table: readonly [OpName, HostTensor[], object, ...number[][]][] = [
   ['split', [f32([2, 3], [1, 2, 3, 4, 5, 6])], { axis: 1, sizes: [1, 2] }, [1, 4], [2, 3, 5, 6]],
   ['sum', [f32([2, 3], [1, 2, 3, 4, 5, 6])], { axes: [0], keepDims: false }, [5, 7, 9]],
   ['sum', [f32([2, 0], [])], { axes: [1], keepDims: false }, [0, 0]],
+  ['mean', [f32([2, 3], [1, 2, 3, 4, 5, 6])], { axes: [1], keepDims: true }, [2, 5]],
   ['max', [f32([2, 2], [1, nan, -inf, -5])], { axes: [1], keepDims: true }, [nan, -5]],
   ['argmax', [f32([3, 3], [1, 3, 3, nan, inf, nan, -inf, -inf, -1])], { axis: 1 }, [1, 0, 2]],
   [

@@ -7,6 +7,7 @@ import type { ModelBuilder } from './model.js'
 export const nativeComposites = [
   'bernoulli',
   'split',
+  'mean',
   'softmax',
   'logSoftmax',
   'layerNorm',

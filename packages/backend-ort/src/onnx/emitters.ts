@@ -44,11 +44,11 @@ const copy: Emitter = (model, { inputs, outputs, outputTypes }) => {
   reshapeTo(model, inputs[0]!, outputTypes[0]!.shape, outputs)
 }
 
-type Reduction = Emitter<'sum' | 'max'>
+type Reduction = Emitter<'sum' | 'max' | 'mean'>
 
 /** Emits a reduction. Without axes, ONNX would reduce over all of them, but here the result is the tensor itself. */
 const reduce =
-  (op: 'ReduceSum' | 'ReduceMax'): Reduction =>
+  (op: 'ReduceSum' | 'ReduceMax' | 'ReduceMean'): Reduction =>
   (model, application) => {
     const { inputs, outputs, attrs } = application
     if (attrs.axes.length === 0) copy(model, application)
@@ -230,6 +230,7 @@ export const emitters: Emitters = {
   },
 
   sum: reduce('ReduceSum'),
+  mean: reduce('ReduceMean'),
   max,
   argmax: (model, { inputs, outputs, attrs: { axis } }) => {
     model.cast(model.add('ArgMax', inputs, { axis, keepdims: 0 }), 'int32', outputs)

@@ -179,7 +179,33 @@ const attention = numeric(
   ({ q, k, v }) => op.matmul(op.softmax(op.mul(op.matmul(q, k, { transposeB: true }), 0.5)), v),
 )
 
+const means = (
+  [
+    [[], []],
+    [[5], [0]],
+    [[3, 4], [1]],
+    [[3, 4], [0]],
+    [[3, 4], []],
+    [
+      [2, 3, 4],
+      [0, 2],
+    ],
+    [[2, 3, 700], [2]],
+    [[0, 3], [1]],
+  ] as [Shape, number[]][]
+).flatMap(([shape, axes]) =>
+  [true, false].map((keepDims) =>
+    emit(
+      'mean',
+      `${label(shape)} over ${label(axes)}${keepDims ? ', kept' : ''}`,
+      { x: floats(shape) },
+      { axes, keepDims },
+    ),
+  ),
+)
+
 export const compositeCases = (): NumericDefinition[] => [
+  ...means,
   ...softmaxes,
   ...norms,
   ...activations,

@@ -196,6 +196,7 @@ export const breaches: Breaches = {
     [3, [f(3)], { axis: 0, sizes: [1, 1] }],
   ],
   sum: reduction,
+  mean: [...reduction, [3, [f(2, 0)], { axes: [1], keepDims: false }]],
   max: [...reduction, [3, [f(2, 0)], { axes: [1], keepDims: false }]],
   argmax: alongAxis,
   matmul: [

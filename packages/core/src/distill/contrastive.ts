@@ -34,11 +34,13 @@ function contrast(inputs: Inputs, targets: (inputs: Inputs) => Tensor) {
   const projected = op.linear(anchors, teacher_proj.weight, teacher_proj.bias)
   const wanted = targets(inputs)
   const cosine = op.matmul(l2Normalize(embedding), l2Normalize(projected), { transposeB: true })
-  const scores = logit_scale
-    ? op.mul(cosine, op.minimum(op.exp(logit_scale), MAX_LOGIT_SCALE))
-    : cosine
+  const scores = logit_scale ? op.mul(cosine, bounded(op.exp(logit_scale))) : cosine
   return { loss: crossEntropy(scores, wanted), cosine }
 }
+
+/** Clips a logit scale as torch.clamp does: beyond the bound its gradient is zero. */
+const bounded = (scale: Tensor): Tensor =>
+  op.select(op.lessEqual(scale, MAX_LOGIT_SCALE), scale, MAX_LOGIT_SCALE)
 
 /** Targets [rows, B] of images contrasted with all of a batch: each image with itself, or with every image of its class. */
 function sampleTargets({ labels, anchors, anchorLabels, anchorRows, settings }: Inputs): Tensor {

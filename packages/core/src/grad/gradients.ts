@@ -93,5 +93,6 @@ function unbroadcast(gradient: Tensor, input: Tensor): Tensor {
   )
   // A gradient smaller than its input (a scalar seed, say) is spread over it.
   if (axes.length === 0) return op.broadcastTo(gradient, input.shape)
-  return op.broadcastTo(op.reshape(op.sum(gradient, { axes }), input.shape), input.shape)
+  const sum = op.sum(gradient, { axes, keepDims: lead === 0 })
+  return op.broadcastTo(op.reshape(sum, input.shape), input.shape)
 }

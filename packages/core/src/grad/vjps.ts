@@ -132,6 +132,10 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
       : op.matmul(a!, g, { transposeA: !transposeA }),
   ],
 
+  mean: ({ inputs: [x], outputs: [y], attrs: { axes }, g }) => {
+    const share = op.mul(restored(x!, g, axes), sizeOf(y!.shape) / sizeOf(x!.shape))
+    return [op.broadcastTo(share, x!.shape)]
+  },
   softmax: ({ outputs: [y], attrs: { axis }, g }) => {
     const weighted = op.mul(g, y!)
     return [op.sub(weighted, op.mul(y!, op.sum(weighted, { axes: [axis], keepDims: true })))]
@@ -178,6 +182,10 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
     return [op.mul(g, op.add(s, op.mul(op.mul(scaled, s), op.sub(1, s))))]
   },
   linear: ({ inputs: [x, weight, bias], g }) => {
+    if (x!.rank === 1) {
+      const column = op.reshape(g, [g.shape[0]!, 1])
+      return [op.sum(op.mul(column, weight!), { axes: [0] }), op.mul(column, x!), bias && g]
+    }
     const rows = asMatrix(g)
     return [
       op.reshape(op.matmul(rows, weight!), x!.shape),

@@ -1,6 +1,6 @@
 // The ops as functions on symbolic tensors, exported as `op`. A number may stand for a scalar if another operand is a tensor.
 // Each function adds one node of the op table to the graph, or a short composition that several callers share.
-import { hostScalar, sameShape, sizeOf, type DType, type Shape } from '../tensor/tensor.js'
+import { hostScalar, sameShape, type DType, type Shape } from '../tensor/tensor.js'
 import type { OpName } from './ops.js'
 import { Tensor } from './trace.js'
 
@@ -143,10 +143,8 @@ export const sum = (x: Tensor, { axes = allAxes(x), keepDims = false }: ReduceOp
 export const max = (x: Tensor, { axes = allAxes(x), keepDims = false }: ReduceOptions = {}) =>
   x.tracer.emit('max', [x], { axes, keepDims })[0]!
 
-export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => {
-  const count = sizeOf((options.axes ?? allAxes(x)).map((axis) => x.shape[axis]!))
-  return mul(sum(x, options), 1 / count)
-}
+export const mean = (x: Tensor, { axes = allAxes(x), keepDims = false }: ReduceOptions = {}) =>
+  x.tracer.emit('mean', [x], { axes, keepDims })[0]!
 
 export const argmax = (x: Tensor, axis: number): Tensor =>
   x.tracer.emit('argmax', [x], { axis })[0]!

@@ -65,6 +65,7 @@ const flops: { [K in OpName]: Flops<K> } = {
   argmax: perInput(1),
   matmul: ({ inputs, outputs, attrs }) =>
     2 * sizeOf(outputs[0]!.shape) * inputs[0]!.shape.at(attrs.transposeA ? -2 : -1)!,
+  mean: perInput(1),
   softmax: perInput(5),
   logSoftmax: perInput(5),
   layerNorm: perInput(8),

@@ -290,6 +290,7 @@ export const ops = {
       return sizes.map((size) => ({ dtype, shape: shape.with(axis, size) }))
     },
   }),
+  mean: composite(reduction('mean', false)),
   softmax: alongAxis('exp(x - max) / Σ exp(x - max)'),
   logSoftmax: alongAxis('x - max - ln Σ exp(x - max)'),
   /** As torch.nn.LayerNorm over the last axis; mean and 1/√(variance + epsilon) are kept for the gradient. */

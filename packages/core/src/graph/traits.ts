@@ -72,6 +72,7 @@ const traits: Readonly<Record<OpName, readonly Trait[]>> = {
   max: [],
   argmax: [],
   matmul: ['product'],
+  mean: [],
   softmax: ['inPlace'],
   logSoftmax: ['inPlace'],
   layerNorm: ['cheap'],

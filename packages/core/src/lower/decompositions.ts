@@ -14,7 +14,11 @@ const shifted = (x: Tensor, axis: number) => op.sub(x, op.max(x, { axes: [axis],
 /** [..., n] as [rows, n]. */
 const asMatrix = (x: Tensor) => op.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
 
+const meanOf = (x: Tensor, attrs: AttrsOf<'mean'>) =>
+  op.mul(op.sum(x, attrs), 1 / sizeOf(attrs.axes.map((axis) => x.shape[axis]!)))
+
 export const decompositions: Decompositions = {
+  mean: ([x], attrs) => [meanOf(x!, attrs)],
   bernoulli: ([key], { shape, stream, probability }) => [
     op.cast(op.less(op.randomUniform(key!, shape, stream), probability), 'float32'),
   ],
@@ -32,9 +36,9 @@ export const decompositions: Decompositions = {
   },
   layerNorm: ([x, scale, bias], { epsilon }) => {
     const over = { axes: [x!.rank - 1], keepDims: true }
-    const mean = op.mean(x!, over)
+    const mean = meanOf(x!, over)
     const centred = op.sub(x!, mean)
-    const invStd = op.rsqrt(op.add(op.mean(op.mul(centred, centred), over), epsilon))
+    const invStd = op.rsqrt(op.add(meanOf(op.mul(centred, centred), over), epsilon))
     return [op.add(op.mul(op.mul(centred, invStd), scale!), bias!), mean, invStd]
   },
   gelu: ([x], { approximate }) => {

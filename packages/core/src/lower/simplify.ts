@@ -125,6 +125,12 @@ const swapsLastTwo = (permutation: readonly number[]) => {
   )
 }
 
+/** A reduction over axes of size 1 is the tensor itself. */
+const ofOne: Rule<'sum' | 'mean'> = ([x], { axes, keepDims }) =>
+  axes.every((axis) => x!.shape[axis] === 1)
+    ? op.reshape(x!, keepDims ? x!.shape : x!.shape.filter((_, axis) => !axes.includes(axis)))
+    : undefined
+
 const rules: { [K in OpName]?: Rule<K> } = {
   ...Object.fromEntries(opsWith('elementwise').map((name) => [name, unbroadcast(name)])),
   add: arithmetic('add', -0, true),
@@ -136,8 +142,10 @@ const rules: { [K in OpName]?: Rule<K> } = {
     const inner = madeBy(x!, 'neg')
     return inner && sourceOf(x!, inner)
   },
-  reshape: ([x], { shape }) => {
+  reshape: ([x], { shape }, tracer) => {
     if (sameShape(x!.shape, shape)) return x!
+    const value = madeBy(x!, 'constant')?.attrs.value
+    if (value) return tracer.constant({ ...value, shape })
     const inner = madeBy(x!, 'reshape')
     return inner && op.reshape(sourceOf(x!, inner), shape)
   },
@@ -176,10 +184,8 @@ const rules: { [K in OpName]?: Rule<K> } = {
     const whole = tracer.tensor(source!)
     return next === whole.shape[axis] ? whole : undefined
   },
-  sum: ([x], { axes, keepDims }) =>
-    axes.every((axis) => x!.shape[axis] === 1)
-      ? op.reshape(x!, keepDims ? x!.shape : x!.shape.filter((_, axis) => !axes.includes(axis)))
-      : undefined,
+  sum: ofOne,
+  mean: ofOne,
   matmul: ([a, b], { transposeA, transposeB }) => {
     const untransposed = (x: Tensor) => {
       const node = madeBy(x, 'transpose')

@@ -136,10 +136,10 @@ export function patches(images: Tensor, size: number, breadth = size): Tensor {
   ])
 }
 
-/** x / ‖x‖₂ along the last axis, as torch.nn.functional.normalize (a norm below 1e-12 counts as 1e-12). */
+/** x / ‖x‖₂ along the last axis, as torch.nn.functional.normalize; zeros stay zeros. */
 export const l2Normalize = (x: Tensor): Tensor => {
   const squared = op.sum(op.mul(x, x), { axes: [x.rank - 1], keepDims: true })
-  return op.mul(x, op.rsqrt(op.maximum(squared, 1e-24)))
+  return op.mul(x, op.rsqrt(op.add(squared, 1e-24)))
 }
 
 /**

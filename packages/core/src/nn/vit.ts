@@ -167,6 +167,10 @@ export function vitEmbedding(
   function asTokens(rows: Tensor): Tensor {
     return op.reshape(rows, [batch, rows.shape[0]! / batch, width])
   }
+  function firstTokens(rows: Tensor): Tensor {
+    const images = op.reshape(rows, [batch, (rows.shape[0]! / batch) * width])
+    return op.sliceAxis(images, 1, 0, width)
+  }
   function asRows(tokens: Tensor): Tensor {
     return op.reshape(tokens, [batch * tokens.shape[1]!, width])
   }
@@ -200,8 +204,7 @@ export function vitEmbedding(
         }
         // If only the class token leaves the last block, only the class token asks there.
         const last = index === blocks.length - 1 && pooling === 'class'
-        const first = (rows: Tensor) =>
-          last ? asRows(op.sliceAxis(asTokens(rows), 1, 0, 1)) : rows
+        const first = (rows: Tensor) => (last ? firstTokens(rows) : rows)
         const { dropout } = training ?? {}
         const options = { batch, heads, dropout, rotation, bias: attention_bias }
         const attended = op.add(

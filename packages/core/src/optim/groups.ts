@@ -50,18 +50,34 @@ export function groupParameters(
   }))
 }
 
-/** Shape of a group's tensors: that of its only member, or a vector. */
-export const groupShape = ({ members }: ParameterGroup): Shape =>
-  members.length > 1
-    ? [members.reduce((total, { shape }) => total + sizeOf(shape), 0)]
-    : members[0]!.shape
+/**
+ * Shapes of members as parts of their group's tensor: rows as long as those of most matrices, which then need no reshape, if all
+ * members are made of such rows; else vectors. The only member of a group keeps its shape.
+ */
+function partShapes({ members }: ParameterGroup): Shape[] {
+  if (members.length === 1) return [members[0]!.shape]
+  const lengths = members.flatMap(({ shape }) => (shape.length === 2 ? [shape[1]!] : []))
+  const votes = (length: number) => lengths.filter((other) => other === length).length
+  const [columns] = lengths.toSorted((a, b) => votes(b) - votes(a))
+  const sizes = members.map(({ shape }) => sizeOf(shape))
+  return columns !== undefined && sizes.every((size) => size % columns === 0)
+    ? sizes.map((size) => [size / columns, columns])
+    : sizes.map((size) => [size])
+}
+
+/** Shape of a group's tensors: its members one after another. */
+export function groupShape(group: ParameterGroup): Shape {
+  const [first, ...rest] = partShapes(group) as [Shape, ...Shape[]]
+  return rest.length === 0
+    ? first
+    : [rest.reduce((rows, [own]) => rows + own!, first[0]!), ...first.slice(1)]
+}
 
 /** Puts tensors of a group's members one after another. */
-export function join({ members }: ParameterGroup, tensorOf: (name: string) => Tensor): Tensor {
-  const tensors = members.map(({ name }) => tensorOf(name))
-  if (tensors.length === 1) return tensors[0]!
-  const flat = tensors.map((x) => op.reshape(x, [sizeOf(x.shape)]))
-  return op.concat(flat as [Tensor, ...Tensor[]], 0)
+export function join(group: ParameterGroup, tensorOf: (name: string) => Tensor): Tensor {
+  const shapes = partShapes(group)
+  const parts = group.members.map(({ name }, i) => op.reshape(tensorOf(name), shapes[i]!))
+  return op.concat(parts as [Tensor, ...Tensor[]], 0)
 }
 
 /** Returns the groups without parameters that have no gradient. */
@@ -84,14 +100,9 @@ export const joinAll = (
   new Map(groups.map((group) => [group.name, join(group, (name) => tensors.get(name)!)]))
 
 /** Cuts a group's tensor into those of its members, by their names. */
-export function cut({ members }: ParameterGroup, joined: Tensor): Map<string, Tensor> {
-  const parts =
-    members.length === 1
-      ? [joined]
-      : op.split(
-          joined,
-          0,
-          members.map(({ shape }) => sizeOf(shape)),
-        )
+export function cut(group: ParameterGroup, joined: Tensor): Map<string, Tensor> {
+  const { members } = group
+  const rows = partShapes(group).map(([own]) => own!)
+  const parts = members.length === 1 ? [joined] : op.split(joined, 0, rows)
   return new Map(members.map(({ name, shape }, i) => [name, op.reshape(parts[i]!, shape)]))
 }

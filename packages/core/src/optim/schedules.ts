@@ -30,13 +30,15 @@ export function learningRate(schedule: Schedule, base: number, step: Tensor): Te
   checkNumber('learning rate', base, { least: 0 })
   if (schedule.kind === 'constant') return step.tracer.constant(hostScalar(base))
   const { warmupSteps, totalSteps } = schedule
-  const t = op.cast(step, 'float32')
+  // The optimizer counts the step too.
+  const count = op.cast(op.add(step, 1), 'float32')
+  const quarter = Math.PI / 2
   const span = Math.max(totalSteps - warmupSteps, 1)
-  const progress = op.minimum(op.div(op.maximum(op.sub(t, warmupSteps), 0), span), 1)
+  const angle = op.mul(op.maximum(op.sub(count, warmupSteps + 1), 0), quarter / span)
   // cos²(x/2) = (1 + cos x)/2, without its cancellation near the end.
-  const half = op.cos(op.mul(progress, Math.PI / 2))
+  const half = op.cos(op.minimum(angle, quarter))
   const annealed = op.mul(op.mul(half, half), base)
   if (warmupSteps === 0) return annealed
-  const warming = op.mul(op.add(t, 1), base / (warmupSteps + 1))
+  const warming = op.mul(count, base / (warmupSteps + 1))
   return op.minimum(warming, annealed)
 }

@@ -5,6 +5,7 @@ import { sizeOf, stridesOf, type Shape } from '../tensor/tensor.js'
 import { sigmoid } from './elementwise.js'
 import { erf } from './erf.js'
 import type { Kernels } from './kernel.js'
+import { reductions } from './reductions.js'
 import { allocate, gather, type ReferenceData, type ReferenceTensor } from './tensor.js'
 import { uniform } from './threefry.js'
 
@@ -50,6 +51,11 @@ export const composites: Kernels<CompositeName> = {
       start += shape[axis]! * strides[axis]!
       return part
     })
+  },
+  mean: (inputs, attrs, outputs) => {
+    const [sum] = reductions.sum(inputs, attrs, outputs) as [ReferenceData]
+    const count = inputs[0]!.data.length / sum.length
+    return [sum.map((x: number) => x / count)]
   },
   softmax: ([x], { axis }) => {
     const y = allocate('float32', x!.data.length)
