@@ -11,8 +11,8 @@ import { opNames, type OpName } from './ops.js'
  * - `copying`: only copies or converts elements; no arithmetic.
  * - `inPlace`: memory plans may let the output take the memory of an operand of its size that nothing reads later.
  * - `product`: a product of matrices.
- * - `cheap`: recomputing it takes one pass over memory. Sums are not `cheap`, although they are elementwise: following them
- *   would recompute a residual stream from its start.
+ * - `cheap`: recomputing it takes one pass over memory, or draws its result again. Sums are not `cheap`, although they are
+ *   elementwise: following them would recompute a residual stream from its start.
  * - `followsFloat16`: in mixed precision it stays in float16 if all its operands were made in float16.
  */
 export type Trait =
@@ -36,7 +36,7 @@ const traits: Readonly<Record<OpName, readonly Trait[]>> = {
   constant: ['source', 'copying'],
   iota: ['source'],
   randomUniform: [],
-  bernoulli: [],
+  bernoulli: ['cheap'],
   neg: halfMath,
   exp: cheapMath,
   log: math,
