@@ -16,6 +16,9 @@ const BACKENDS: Readonly<Record<string, string>> = {
   tfjs: '@embed-kd/backend-tfjs',
 }
 
+/** Packages that are of use in browsers only, and as large as everything else together. */
+const FOR_BROWSERS = ['onnxruntime-web']
+
 const program = fileURLToPath(new URL('../..', import.meta.url))
 
 export const bundleCommand = (): Command =>
@@ -62,7 +65,7 @@ function bundle({ out, backend, json }: { out: string; backend: string[]; json?:
   const { bytes, packages } = makeArchive(
     program,
     'dist/cli.js',
-    new Set(leaveOut.map((name) => BACKENDS[name]!)),
+    new Set([...leaveOut.map((name) => BACKENDS[name]!), ...FOR_BROWSERS]),
     commit(),
     resolve(out),
   )
