@@ -147,6 +147,21 @@ describe('labelled images', () => {
   })
 })
 
+describe('leading images', () => {
+  it.each([
+    ['train', { trainImages: 60 }, 'the first 60 images have', 'give --labels'],
+    ['test', { testImages: 1 }, 'the first 1 images have 1 of', 'leave out --test-images'],
+  ])('of a %s split that lies class by class are refused', async (which, limits, cause, remedy) => {
+    const [config] = expandGrids(grids(tinyGrid(dataset, { epochs: 1, ...limits })))
+    const data = await loadTrialData(config!)
+    expect(() => splitsOf(data, config!)).not.toThrow()
+    const split = data[which as 'train' | 'test']
+    const sorted = { ...data, [which]: { ...split, labels: split.labels.toSorted() } }
+    expect(() => splitsOf(sorted, config!)).toThrow(cause)
+    expect(() => splitsOf(sorted, config!)).toThrow(remedy)
+  })
+})
+
 describe('the length of a trial', () => {
   const configOf = (fields: object) =>
     expandGrids(grids(tinyGrid(dataset, { batch: 10, ...fields })))[0]!

@@ -34,6 +34,8 @@ export interface Axis<Schema extends z.ZodType = z.ZodType> {
   readonly absent?: string
   /** Words for trials that leave the axis out (default: `absent`). */
   readonly absentWords?: string
+  /** Teacher's signal of the built-in methods that have the axis. Trials of other methods say nothing about it. */
+  readonly signal?: 'centroids' | 'samples'
   /** Whether the name of a trial always says the value, or only if trials listed together differ in it. */
   readonly named: 'always' | 'if it varies'
   /** Value that the name of a trial says only if trials listed together differ in it. */
@@ -334,6 +336,7 @@ export const axes = {
       .optional()
       .describe('vectors of each class, centres of k-means; one, the mean, if absent'),
     role: 'variant',
+    signal: 'centroids',
     absentWords: 'one centroid a class',
     named: 'if it varies',
     words: (vectors) => `${vectors} prototypes a class`,
@@ -347,6 +350,7 @@ export const axes = {
       ),
     role: 'variant',
     absent: 'teacher',
+    signal: 'centroids',
     absentWords: "the teacher's centroids",
     // A control must never pass for the method.
     named: 'always',
@@ -359,6 +363,7 @@ export const axes = {
       .describe('stored embeddings of each augmented image; one for each epoch if absent'),
     // Other methods see another augmentation in each epoch, so a comparison with them asks for no equal value.
     role: 'variant',
+    signal: 'samples',
     absentWords: 'a view for each epoch',
     named: 'if it varies',
     words: (views) => `${views} ${views === 1 ? 'view' : 'views'} of an image`,

@@ -1,15 +1,21 @@
 // Trials in words and as keys of groups, by the table of axes.
+import { isMethod, methods } from '@embed-kd/core'
+
 import { axes, axisNames, type Axis, type AxisName, type AxisRole, type Trial } from './axes.js'
 
 const tableOf = (name: AxisName): Axis => axes[name]
 
 /** Returns the value of an axis in words, also if the trial leaves the axis out; undefined if there is nothing to say. */
 export function axisWords(trial: Trial, name: AxisName): string | undefined {
-  const { label, absent, absentWords = absent, words } = tableOf(name)
+  const { label, absent, absentWords = absent, words, signal } = tableOf(name)
   const value = trial[name]
-  if (value === undefined) return absentWords
+  if (value === undefined)
+    return signal === undefined || signalOf(trial) === signal ? absentWords : undefined
   return words ? words(value) : `${label} ${String(value)}`
 }
+
+const signalOf = ({ method }: Trial): string | undefined =>
+  isMethod(method) ? methods[method].teacher : undefined
 
 /** Returns what tells trials apart in one axis. */
 export const axisKey = (trial: Trial, name: AxisName): string => {

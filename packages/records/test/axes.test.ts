@@ -132,6 +132,16 @@ describe('names of trials', () => {
     )
   })
 
+  test('say centroids of methods that take centroids alone', () => {
+    const control = { ...trial, anchors: 'shuffled' } as const
+    const varying = varyingAxes([trial, control])
+    expect(describeConfiguration(control, varying)).toContain('shuffled anchors')
+    expect(describeConfiguration(trial, varying)).toContain("the teacher's centroids")
+    expect(describeConfiguration({ ...trial, method: 'cached-kd' }, varying)).not.toContain(
+      'centroids',
+    )
+  })
+
   test('are made of every record', () => {
     fc.assert(
       fc.property(anyRecord, ({ trial: any }) => {

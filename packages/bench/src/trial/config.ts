@@ -83,6 +83,10 @@ export function splitsOf(dataset: Dataset, config: TrialConfig): TrialSplits {
   const { labels, seed, trainImages, testImages } = config
   const all = firstImages(wholeSplit(dataset, 'train'), trainImages)
   const test = firstImages(wholeSplit(dataset, 'test'), testImages)
+  if (config.steps === undefined) {
+    refuseMissingClasses(all, dataset, 'give --labels, such as 10%, instead of --train-images')
+    refuseMissingClasses(test, dataset, 'leave out --test-images')
+  }
   const { training, heldOut } = holdsOut(config)
     ? holdOut(all, HELD_OUT, HELD_OUT_SEED)
     : { training: all, heldOut: undefined }
@@ -93,6 +97,21 @@ export function splitsOf(dataset: Dataset, config: TrialConfig): TrialSplits {
     ...(heldOut ? { validation: heldOut } : {}),
     test,
   }
+}
+
+/**
+ * Refuses leading images that leave out whole classes, because the split lies class by class, as image folders do.
+ * @throws UserError that says how many classes are left, and what to give instead.
+ */
+function refuseMissingClasses({ split, indices }: Subset, { classes }: Dataset, remedy: string) {
+  const { labels } = split
+  if (indices.length === labels.length || labels.some((label, i) => label < labels[i - 1]!)) return
+  const found = labels[indices.at(-1)!]! + 1
+  if (found < classes)
+    throw new UserError(
+      `the first ${indices.length} images have ${found} of the ${classes} classes, since this data set lies class by class`,
+      remedy,
+    )
 }
 
 /** Returns the number of images of one evaluation of the student. */
