@@ -40,6 +40,8 @@ export interface RunSettings {
   readonly epochs: number
   readonly batch: number
   readonly learningRate: number
+  /** Probability that an attention weight is dropped in training. Each device draws its own. */
+  readonly dropout: number
   readonly seed: number
   /** `best` takes the first device that works. */
   readonly device: DeviceName | 'best'

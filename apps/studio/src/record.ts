@@ -30,9 +30,6 @@ export const metadataOf = (file: Uint8Array): Metadata => parseSafetensors(file)
 /** Steps whose times are not counted: the first ones also warm the device up. */
 const WARMUP_STEPS = 2
 
-/** Dropout of attention weights, the default of a trainer. */
-const DROPOUT = 0.1
-
 export function makeRecord(run: FinishedRun): BenchRecord {
   const trial = trialOf(run)
   const { points, epochs, stepSeconds, startedAt, wallSeconds, settings } = run
@@ -67,7 +64,7 @@ export function makeRecord(run: FinishedRun): BenchRecord {
 }
 
 function trialOf({ settings, dataset, backend, teacher, parameterCount }: FinishedRun) {
-  const { method, student, batch, epochs, learningRate, seed } = settings
+  const { method, student, batch, epochs, learningRate, dropout, seed } = settings
   const { name, digest, classNames, train, test } = dataset
   const [trainSize, testSize] = [train.labels.length, test.labels.length]
   const perClass = Number(teacher?.metadata['per_class'])
@@ -98,7 +95,7 @@ function trialOf({ settings, dataset, backend, teacher, parameterCount }: Finish
     epochs,
     learningRate,
     weightDecay: stepDefaults.weightDecay,
-    dropout: DROPOUT,
+    dropout,
     seed,
   } satisfies BenchRecord['trial']
 }

@@ -5,7 +5,7 @@ import { drawConfusion, drawLoss, drawMap } from './charts.js'
 import { create } from './dom.js'
 import type { FromWorker, LossPoint, RunSettings, Snapshot } from './messages.js'
 
-const NUMBERS = ['test accuracy', 'loss', 'images per second', 'time left'] as const
+const NUMBERS = ['test accuracy', 'loss', 'images/s', 'time left'] as const
 
 const duration = (seconds: number): string =>
   seconds < 60
@@ -86,7 +86,7 @@ export class RunView {
     this.#points.push([step, loss])
     this.#progress.value = step
     this.#set('loss', loss.toFixed(3))
-    this.#set('images per second', `${Math.round(imagesPerSecond)}`)
+    this.#set('images/s', `${Math.round(imagesPerSecond)}`)
     const left = (this.#totalSteps - step) * this.#batch
     this.#set('time left', duration(left / imagesPerSecond))
     this.#draw('loss')

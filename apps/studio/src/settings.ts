@@ -45,6 +45,7 @@ export class Settings {
       epochs: number('epochs'),
       batch: number('batch'),
       learningRate: number('rate'),
+      dropout: number('dropout'),
       seed: 0,
     }))
   }

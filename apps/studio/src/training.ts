@@ -23,7 +23,7 @@ export function createTrainer(
   settings: RunSettings,
 ): Promise<Trainer> {
   const { channels, size, classNames, train } = dataset
-  const { method, epochs, batch, seed, learningRate, student } = settings
+  const { method, epochs, batch, seed, learningRate, dropout, student } = settings
   if (!(Number.isInteger(batch) && batch >= 2 && batch <= train.labels.length))
     throw new UserError(
       `a batch of ${batch} cannot be made of ${train.labels.length} training images`,
@@ -31,6 +31,8 @@ export function createTrainer(
     )
   if (!(Number.isInteger(epochs) && epochs >= 1))
     throw new UserError(`${epochs} is no number of epochs`, 'choose a whole number from 1 on')
+  if (!(dropout >= 0 && dropout < 1))
+    throw new UserError(`a dropout of ${dropout} is no probability`, 'choose one from 0 to 0.99')
   return Trainer.create({
     backend,
     student,
@@ -41,6 +43,7 @@ export function createTrainer(
     batch,
     seed,
     learningRate,
+    dropout,
     totalSteps: epochs * stepsPerEpoch(dataset, settings),
   } as Parameters<typeof Trainer.create>[0])
 }

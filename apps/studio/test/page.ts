@@ -3,7 +3,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from 'playwright-core'
 import { preview, type PreviewServer } from 'vite'
 import { parseRecords, type BenchRecord } from '@embed-kd/records'
 
@@ -62,11 +68,10 @@ export class Studio {
     browser: Browser,
     server: PreviewServer,
     options: BrowserContextOptions = {},
+    given?: BrowserContext,
   ): Promise<Studio> {
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 900 },
-      ...options,
-    })
+    const context =
+      given ?? (await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options }))
     const studio = new Studio(await context.newPage())
     await studio.page.goto(server.resolvedUrls!.local[0]!)
     await studio.says(/Ready/)
@@ -122,6 +127,24 @@ export class Studio {
       this.page.click(`#${id}`),
     ])
     return { name: file.suggestedFilename(), path: await file.path() }
+  }
+
+  /** Returns the losses of the run that the browser keeps. */
+  keptLosses(): Promise<number[]> {
+    return this.page.evaluate(
+      () =>
+        new Promise<number[]>((resolve, reject) => {
+          const open = indexedDB.open('embed-kd-studio')
+          open.addEventListener('error', () => reject(open.error!))
+          open.addEventListener('success', () => {
+            const get = open.result.transaction('runs').objectStore('runs').get('last')
+            get.addEventListener('error', () => reject(get.error!))
+            get.addEventListener('success', () =>
+              resolve((get.result.points as [number, number][]).map(([, loss]) => loss)),
+            )
+          })
+        }),
+    )
   }
 
   async records(): Promise<BenchRecord[]> {
