@@ -102,8 +102,9 @@ async function onDevice(action: () => Promise<void>): Promise<void> {
   try {
     await action()
   } catch (error) {
-    if (!(error instanceof UserError)) await closeDevice()
-    throw error
+    if (error instanceof UserError) throw error
+    await closeDevice()
+    throw new UserError(messageOf(error), 'train again, or resume the last run')
   }
 }
 
