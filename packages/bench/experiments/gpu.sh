@@ -49,7 +49,7 @@ part() {
 if [ -d "$bundle" ]; then
   embed_kd=$bundle/embed-kd
 else
-  part unpack 120 tar -xf "$bundle" -C "$out"
+  part unpack $((TOTAL / 4)) tar -xf "$bundle" -C "$out"
   embed_kd=$out/embed-kd/embed-kd
 fi
 [ -x "$embed_kd" ] || { say "there is no $embed_kd: give an archive made by embed-kd bundle"; exit 1; }

@@ -86,12 +86,15 @@ function copyPackage(
   symlinkSync(relative(dirname(link), place(directory)), link)
 }
 
-/** onnxruntime-node carries the libraries of all systems: bin/napi-v6/linux/x64. */
+/** onnxruntime-node and webgpu carry the libraries of all systems: bin/napi-v6/linux/x64, dist/linux-x64. */
 function isForAnotherSystem(path: string): boolean {
-  const [, system, machine] = /^bin\/napi-v\d+\/([^/]+)(?:\/([^/]+))?/.exec(path) ?? []
+  const [, system, machine] =
+    /^bin\/napi-v\d+\/([^/]+)(?:\/([^/]+))?/.exec(path) ??
+    /^dist\/(darwin|linux|win32)-([^/]+)/.exec(path) ??
+    []
   return (
     (system !== undefined && system !== process.platform) ||
-    (machine !== undefined && machine !== process.arch)
+    (machine !== undefined && machine !== process.arch && machine !== 'universal')
   )
 }
 

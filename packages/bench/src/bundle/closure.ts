@@ -11,9 +11,17 @@ export interface InstalledPackage {
   readonly foundAt: string
 }
 
+/** C library that this process runs on, as npm calls it. */
+const libc = (process.report.getReport() as { header: { glibcVersionRuntime?: string } }).header
+  .glibcVersionRuntime
+  ? 'glibc'
+  : 'musl'
+
 interface Manifest {
   readonly name: string
   readonly version: string
+  /** C libraries that a package with a native library is made for; absent for all others. */
+  readonly libc?: readonly string[]
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
@@ -32,6 +40,7 @@ export function packageClosure(root: string, leaveOut: ReadonlySet<string>): Ins
     const directory = realpathSync(foundAt)
     const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest
     const { name, version, optionalDependencies = {}, peerDependenciesMeta = {} } = manifest
+    if (manifest.libc && !manifest.libc.includes(libc)) return
     found.set(foundAt, { name, version, directory, foundAt })
     const all = {
       ...manifest.dependencies,
