@@ -79,7 +79,7 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
   [
     'epochs and steps',
     ['--epochs', '1'],
-    /cannot be used; give either epochs \(to train for accuracy\) or steps/,
+    /cannot be used; give either epochs or imagesSeen \(to train for accuracy\), or steps/,
   ],
   [
     'an unwritable directory',

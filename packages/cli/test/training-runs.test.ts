@@ -105,7 +105,11 @@ describe('a run of distill', { timeout: 120_000 }, () => {
       /lacks layers, heads, patch, image/,
     ],
     ['a method that is none', ['--method', 'embed'], /there is no method "embed"/],
-    ['a module without a method', ['--method', '/dev/null.js'], /cannot be loaded/],
+    [
+      'a module that is not there',
+      ['--method', '/dev/null.js'],
+      /there is no file .*null\.js; give/,
+    ],
   ])('refuses %s', async (_, options, message) => {
     const { code, stderr } = await runCli(...distill('refused', ...options))
     expect(stderr).toMatch(message)
