@@ -1,5 +1,5 @@
 // The plan of a run's memory: the runtime's reuse of buffers, and the shapes that are hidden from it so that it frees them.
-import { op, spec, trace, type Tensor } from '@embed-kd/core'
+import { hostScalar, op, spec, trace, type Tensor } from '@embed-kd/core'
 import { expect, test } from 'vitest'
 import { cpu } from '../src/devices/cpu.js'
 import { readModel } from '../src/onnx/read.js'
@@ -43,6 +43,11 @@ test.each<[string, (x: Tensor) => Tensor, number]>([
 
 test('the binding copies outputs while the runtime still holds them', async () => {
   expect(await planOf((x) => ({ y: op.exp(x) }))).toBe(3 * KIB)
+})
+
+test('an output that the runtime folds to a constant has its size', async () => {
+  const zeros = (x: Tensor) => op.broadcastTo(x.tracer.constant(hostScalar(0)), N)
+  expect(await planOf((x) => ({ y: op.exp(x), zeros: zeros(x) }))).toBeGreaterThanOrEqual(4 * KIB)
 })
 
 /** Two tensors of one shape, one before and one after a peak of another shape. */

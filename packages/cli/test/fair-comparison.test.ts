@@ -50,7 +50,8 @@ describe('a trial', { timeout: 120_000 }, () => {
     const { curves, checkpoint, testResults, trial, accuracy, time } = record!
     expect(trial).toMatchObject({ imagesSeen: 300, labels: 0.5, dataset: { trainSize: 57 } })
     expect(curves!.epochs.map(({ steps }) => steps)).toEqual([3, 6, 9, 12, 15, 18])
-    expect(curves!.epochs.every(({ testAccuracy }) => testAccuracy !== undefined)).toBe(true)
+    // Evaluation takes at most a third of the work of training.
+    expect(curves!.epochs.filter(({ testAccuracy }) => testAccuracy !== undefined)).toHaveLength(4)
     expect(checkpoint).toMatchObject({ chosenOn: 'held-out', images: 9 })
     expect(testResults).toMatchObject({ dataset: trial.dataset.digest, images: 60 })
     const correct = unpackResults(testResults!)

@@ -24,7 +24,14 @@ export async function planSession(
   const optimized = await optimize(ort, model, options)
   const read = readModel(optimized)
   const types = await typesOf(ort, optimized, read)
-  return types && planRun(graph, read, (name) => types.get(name)!, overwritten)
+  if (!types) return undefined
+  // An output that the optimizer folded to a constant is made by no node.
+  const constant = (name: string): KnownType => ({
+    bytes: read.initializers.get(name)!,
+    isScalar: false,
+    key: undefined,
+  })
+  return planRun(graph, read, (name) => types.get(name) ?? constant(name), overwritten)
 }
 
 /** Returns the model as the runtime executes it: optimized, its nodes in the order in which they run. */
