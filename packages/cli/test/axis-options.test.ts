@@ -32,8 +32,11 @@ describe('the options of embed-kd bench', () => {
 })
 
 describe('help', () => {
-  it.each([benchCommand(), stepCommand()])('of %s gives a default for each value', (command) => {
-    for (const { flags, description, required, defaultValue } of command.options)
+  it.each([
+    ['bench', benchCommand()],
+    ['step', stepCommand()],
+  ])('of %s gives a default for each value', (_, { options }) => {
+    for (const { flags, description, required, defaultValue } of options)
       if (required && defaultValue === undefined)
         expect(`${flags} ${description}`).toMatch(/\(.*default: .*\)$/)
   })

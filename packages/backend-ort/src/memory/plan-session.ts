@@ -14,7 +14,10 @@ import { planBuffers, type KnownType } from './reuse.js'
 /** Temporaries of operators, in tensors of the size of their result. */
 const TEMPORARIES: Readonly<Record<string, number>> = { Where: 2, BiasGelu: 1 }
 
-/** Plans a run of a planned graph and its model; undefined if the runtime cannot infer the size of a tensor. */
+/**
+ * Plans a run of a planned graph and its model. Returns undefined if the runtime cannot infer the size of a tensor, or cannot write
+ * the optimized model because the disk is full.
+ */
 export async function planSession(
   ort: Ort,
   { graph, overwritten }: Plan,
@@ -22,6 +25,7 @@ export async function planSession(
   options: InferenceSession.SessionOptions,
 ): Promise<RunMemory | undefined> {
   const optimized = await optimize(ort, model, options)
+  if (!optimized) return undefined
   const read = readModel(optimized)
   const types = await typesOf(ort, optimized, read)
   if (!types) return undefined
@@ -34,18 +38,24 @@ export async function planSession(
   return planRun(graph, read, (name) => types.get(name) ?? constant(name), overwritten)
 }
 
-/** Returns the model as the runtime executes it: optimized, its nodes in the order in which they run. */
+/**
+ * Returns the model as the runtime executes it: optimized, its nodes in the order in which they run. Returns undefined if the
+ * runtime cannot write this model to a file.
+ */
 async function optimize(
   ort: Ort,
   model: Uint8Array,
   options: InferenceSession.SessionOptions,
-): Promise<Uint8Array> {
+): Promise<Uint8Array | undefined> {
   const directory = mkdtempSync(join(tmpdir(), 'embed-kd-plan-'))
   try {
     const optimizedModelFilePath = join(directory, 'model.onnx')
     const session = await ort.InferenceSession.create(model, { ...options, optimizedModelFilePath })
     await session.release()
     return readFileSync(optimizedModelFilePath)
+  } catch {
+    // The same model was compiled before, so only the file can have failed.
+    return undefined
   } finally {
     rmSync(directory, { recursive: true })
   }

@@ -58,7 +58,7 @@ export function benchCommand(): Command {
       '--profile <name>',
       `named sweep to run: ${Object.keys(profiles).join(', ')} (default: ${DEFAULT_PROFILE}, or none with --epochs, --images-seen or --steps)`,
     )
-    .option('--config <file>', 'JSON file that describes the sweep; see --schema')
+    .option('--config <file>', 'JSON file that describes the sweep; see --schema (default: none)')
     .option(
       '--out <dir>',
       'directory of records and report (default: results/PROFILE, or results/custom)',
@@ -89,7 +89,7 @@ export function benchCommand(): Command {
     .option('--first-seed <n>', 'seed of the first repetition (default: 0)', whole)
     .option(
       '--search <axis=list>',
-      `values of a hyperparameter (${searchedNames.join(', ')}) among which the best one is chosen for each method; repeatable`,
+      `values of a hyperparameter (${searchedNames.join(', ')}) among which the best one is chosen for each method; repeatable (default: none)`,
       parseSearch,
     )
   return addLimitOptions(command).addHelpText('after', HELP).action(bench)
