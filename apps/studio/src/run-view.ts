@@ -107,7 +107,7 @@ export class RunView {
     this.#set('time left', 'done')
   }
 
-  /** Brings the run into sight where the page is one narrow column. */
+  /** Brings the run into sight if the page is one narrow column. */
   scrollIntoView(): void {
     if (!matchMedia('(max-width: 40rem)').matches) return
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches

@@ -4,25 +4,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import {
-  classScores,
-  classifierParameters,
-  parameterInputs,
-  parseSafetensors,
-  spec,
-  trace,
-  vitEmbedding,
-  vitParameters,
-  type Backend,
-  type ClassifierParameters,
-  type DeviceBuffer,
-  type HostTensor,
-} from '@embed-kd/core'
+import { parseSafetensors, type Backend } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { relativeError } from '@embed-kd/conformance/golden'
 import { openBackend } from '../src/node/index.js'
-import { loadHfTeacher, type HfTeacher } from '../src/node/teachers/hf.js'
+import { loadHfTeacher } from '../src/node/teachers/hf.js'
+import { forward } from './hf-forward.js'
 
 const folder = fileURLToPath(new URL('./fixtures/teachers', import.meta.url))
 const names = readdirSync(folder).sort()
@@ -31,31 +19,6 @@ const table: Record<string, Record<string, string>> = {}
 afterAll(() => {
   if (process.env.TABLES) console.table(table)
 })
-
-/** The embedding of prepared images, or the scores of a classifier. */
-async function forward(
-  backend: Backend,
-  { model, parameters }: HfTeacher,
-  images: HostTensor,
-): Promise<HostTensor> {
-  const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
-  const inputs = {
-    teacher: parameterInputs(specs, { role: 'teacher' }),
-    images: spec(images.shape),
-  }
-  const graph = trace('teacher', inputs, ({ teacher, images: pixels }) => {
-    const embedding = vitEmbedding(model, teacher, pixels)
-    if (!('classifier' in teacher)) return { out: embedding }
-    return { out: classScores(teacher as ClassifierParameters, embedding) }
-  })
-  const executable = await backend.compile(graph)
-  const feeds: Record<string, DeviceBuffer> = { images: await backend.upload(images) }
-  for (const [name, tensor] of parameters) feeds[`teacher.${name}`] = await backend.upload(tensor)
-  const { out } = await executable.run(feeds)
-  const result = await backend.read(out!)
-  await executable.dispose()
-  return result
-}
 
 describe.each(['reference', 'ort:cpu', 'tfjs:wasm'])('families on %s', (device) => {
   let backend: Backend

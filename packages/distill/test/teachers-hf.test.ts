@@ -5,19 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import {
-  classScores,
-  classifierParameters,
   formatSafetensors,
   hostTensor,
-  parameterInputs,
   parseSafetensors,
   resizePositions,
-  spec,
-  trace,
-  vitEmbedding,
-  vitParameters,
   type Backend,
-  type ClassifierParameters,
   type HostTensor,
   type Shape,
 } from '@embed-kd/core'
@@ -30,7 +22,8 @@ import {
   type GoldenEntry,
 } from '@embed-kd/conformance/golden'
 import { openBackend } from '../src/node/index.js'
-import { loadHfTeacher, type HfTeacher } from '../src/node/teachers/hf.js'
+import { loadHfTeacher } from '../src/node/teachers/hf.js'
+import { forward } from './hf-forward.js'
 
 interface TeacherEntry extends GoldenEntry {
   readonly checkpoint: string
@@ -39,32 +32,6 @@ interface TeacherEntry extends GoldenEntry {
 }
 
 const cases = goldenCases<TeacherEntry>('hf-teacher')
-
-/** The embedding of normalised images, or a classifier's scores. */
-async function forward(
-  backend: Backend,
-  { model, parameters }: HfTeacher,
-  images: HostTensor,
-): Promise<HostTensor> {
-  const specs = 'classes' in model ? classifierParameters(model) : vitParameters(model)
-  const inputs = {
-    teacher: parameterInputs(specs, { role: 'teacher' }),
-    images: spec(images.shape),
-  }
-  const graph = trace('teacher', inputs, ({ teacher, images: pixels }) => {
-    const embedding = vitEmbedding(model, teacher, pixels)
-    const scores = () => classScores(teacher as ClassifierParameters, embedding)
-    return { out: 'classifier' in teacher ? scores() : embedding }
-  })
-  const executable = await backend.compile(graph)
-  const feeds = { images: await backend.upload(images) } as Record<
-    string,
-    Awaited<ReturnType<Backend['upload']>>
-  >
-  for (const [name, tensor] of parameters) feeds[`teacher.${name}`] = await backend.upload(tensor)
-  const { out } = await executable.run(feeds)
-  return backend.read(out!)
-}
 
 describe.each(['reference:cpu', 'ort:cpu', 'tfjs:wasm'])('hf teachers on %s', (name) => {
   let backend: Backend

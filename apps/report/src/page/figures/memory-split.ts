@@ -1,4 +1,4 @@
-// Where the memory of one run goes: the planned peak by its parts, above the measured figures.
+// Draws the memory of one run: the parts of the planned peak, above the measured figures.
 import { type BenchRecord, devicePeakBytes, formatBytes, hostPeakBytes } from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
 import { asIs, INK, type Panel } from './figure.js'
