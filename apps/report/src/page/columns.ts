@@ -1,48 +1,22 @@
 // Columns of the table of trials: which there are, and the order of rows by each of them.
 import {
-  accuracy,
   axes,
   type AxisName,
   axisNames,
   axisWords,
   type Configuration,
-  devicePeakBytes,
-  deviceResidentBytes,
-  epochSeconds,
-  extrapolatedEpochSeconds,
   finished,
-  hostPeakBytes,
-  hostResidentBytes,
-  imagesPerSecond,
-  joulesPerStep,
   lengthName,
+  MEASURES,
   methodName,
-  plannedPeakBytes,
-  plannedResidentBytes,
-  rooflineShare,
-  stepSeconds,
   summaryOf,
   teacherName,
   type Trial,
 } from '@embed-kd/records'
 import { compareMethods } from './figures/figure.js'
 
-/** Measures that have a column if any row has a value. */
-export const SHOWN = [
-  stepSeconds,
-  imagesPerSecond,
-  epochSeconds,
-  extrapolatedEpochSeconds,
-  hostPeakBytes,
-  devicePeakBytes,
-  plannedPeakBytes,
-  hostResidentBytes,
-  deviceResidentBytes,
-  plannedResidentBytes,
-  accuracy,
-  rooflineShare,
-  joulesPerStep,
-]
+/** Measures that have a column if any row has a value: all but the FLOPs of a step. */
+export const SHOWN = MEASURES.filter(({ id }) => id !== 'stepFlops')
 
 /** Whether a configuration has all words of a search in its names. */
 export function matcher(
