@@ -13,6 +13,7 @@ export {
   defaultWords,
   flagOf,
   parseAxisValue,
+  isSwitch,
   parseAxisValues,
   valueInTrial,
 } from './axes/words.js'

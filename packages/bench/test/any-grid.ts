@@ -26,6 +26,8 @@ const values = {
     path.map((name) => `idx:${name}`),
   ),
   dataSize: count,
+  skipCorrupt: fc.constant(true),
+  maxMegapixels: count,
   trainImages: count,
   testImages: count,
   batch: count.map((batch) => 8 * batch),

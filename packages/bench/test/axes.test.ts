@@ -32,9 +32,13 @@ for (const place of ['train/a', 'train/b', 'test/a', 'test/b']) {
   for (let i = 0; i < 12; i++) writeFileSync(join(folder, place, `${i}.png`), png)
 }
 
+const images = { dataset: `images:${folder}`, batch: 2 }
+
 /** What a grid needs besides for an axis to matter. */
 const needs: { readonly [Name in GivenAxis]?: object } = {
-  dataSize: { dataset: `images:${folder}`, batch: 2 },
+  dataSize: images,
+  skipCorrupt: images,
+  maxMegapixels: images,
   views: { method: 'cached-kd', augment: 'flip', epochs: 3 },
 }
 
@@ -45,6 +49,8 @@ const others: { readonly [Name in GivenAxis]: object } = {
   student: { student: { ...student, width: 16 } },
   dataset: { dataset: 'mnist' },
   dataSize: { dataSize: 4 },
+  skipCorrupt: { skipCorrupt: true },
+  maxMegapixels: { maxMegapixels: 200 },
   trainImages: { trainImages: 60 },
   testImages: { testImages: 30 },
   batch: { batch: 8 },

@@ -54,7 +54,7 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
   [
     'an image that cannot be decoded',
     ['--dataset', `images:${broken}`],
-    /a\/x\.png: it cannot be decoded \(.*\); repair, shrink or remove it: a trial skips no image/,
+    /a\/x\.png: it cannot be decoded \(.*\); repair or remove it, or have such images skipped \(--skip-corrupt\)/,
   ],
   ['an unknown teacher', ['--teacher', 'socrates'], /there is no teacher socrates; give/],
   ['an unknown student', ['--student', 'plato'], /unknown student "plato"; choose one of small/],

@@ -153,6 +153,27 @@ export const axes = {
     named: 'if it varies',
     words: (pixels) => `images of ${pixels} px`,
   }),
+  skipCorrupt: axis({
+    label: 'corrupt images',
+    schema: z
+      .literal(true, 'give true, or leave it out')
+      .optional()
+      .describe('true if images that could not be decoded were skipped; none was if absent'),
+    role: 'scope',
+    absentWords: 'no image skipped',
+    named: 'if it varies',
+    words: () => 'corrupt images skipped',
+  }),
+  maxMegapixels: axis({
+    label: 'largest image',
+    schema: count
+      .optional()
+      .describe('largest image that was decoded, in megapixels; 100 if absent'),
+    role: 'scope',
+    absentWords: 'images of at most 100 megapixels',
+    named: 'if it varies',
+    words: (megapixels) => `images of at most ${megapixels} megapixels`,
+  }),
   trainImages: axis({
     label: 'training images',
     schema: count

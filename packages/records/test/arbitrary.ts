@@ -70,6 +70,8 @@ const trial = fc
       kdWeight: amount,
       dropout: fc.double({ min: 0, max: 0.99, noNaN: true }).map((value) => value + 0),
       dataSize: count,
+      skipCorrupt: fc.constant(true as const),
+      maxMegapixels: count,
       augment: fc.constantFrom('flip', 'crop:4', 'flip+crop:2'),
       trainImages: count,
       testImages: count,

@@ -46,6 +46,8 @@ const others: { readonly [Name in AxisName]: Partial<Trial> } = {
   student: { student: { ...trial.student, name: 'paper', width: 128 } },
   dataset: { dataset: { ...trial.dataset, name: 'fashion-mnist' } },
   dataSize: { dataSize: 64 },
+  skipCorrupt: { skipCorrupt: true },
+  maxMegapixels: { maxMegapixels: 200 },
   trainImages: { trainImages: 600, dataset: { ...trial.dataset, trainSize: 600 } },
   testImages: { testImages: 100, dataset: { ...trial.dataset, testSize: 100 } },
   batch: { batch: 128 },

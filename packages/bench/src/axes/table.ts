@@ -38,8 +38,8 @@ interface Choice {
 }
 
 interface AxisOption<Value = unknown> {
-  /** Placeholder of a value in help texts. */
-  readonly placeholder: string
+  /** Placeholder of a value in help texts; absent if the flag stands alone and means true. */
+  readonly placeholder?: string
   /** Complete phrase with unit. */
   readonly help: string
   /** Values of a grid that gives none. */
@@ -124,6 +124,15 @@ export const axisOptions = {
     placeholder: 'pixels',
     help: 'side in pixels to which encoded images (images:DIR, parquet:DIR, webdataset:DIR) are resized',
     otherwise: 'the size of the first image',
+  }),
+  skipCorrupt: axis<boolean>({
+    help: 'skip encoded images that cannot be decoded, and name them',
+    otherwise: 'stop at the first one',
+  }),
+  maxMegapixels: axis<number>({
+    placeholder: 'n',
+    help: 'largest encoded image that is decoded, in megapixels',
+    otherwise: '100',
   }),
   trainImages: axis<number>({
     placeholder: 'n',

@@ -20,6 +20,9 @@ export function itemSchema(name: GivenAxis): z.ZodType {
   return item ?? (inTrial instanceof z.ZodOptional ? (inTrial.unwrap() as z.ZodType) : inTrial)
 }
 
+/** Whether the flag of an axis stands alone and means true. */
+export const isSwitch = (name: GivenAxis): boolean => optionOf(name).placeholder === undefined
+
 /**
  * Reads one value of an axis from a word.
  * @throws UserError naming the flag and saying what to give instead.

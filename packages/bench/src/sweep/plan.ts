@@ -20,6 +20,7 @@ import {
 import { methodOf } from '../axes/methods.js'
 import { givenAxes, optionOf } from '../axes/table.js'
 import {
+  dataOf,
   evaluatedImages,
   isCostOnly,
   loadTrialData,
@@ -143,7 +144,7 @@ const workKey = ({ kdWeight, search: _search, ...config }: TrialConfig): string 
     distils: kdWeight !== 0,
   })
 
-const dataKey = ({ dataset, dataSize }: TrialConfig): string => JSON.stringify([dataset, dataSize])
+const dataKey = (config: TrialConfig): string => JSON.stringify(dataOf(config))
 
 const teacherKey = (config: TrialConfig): string =>
   JSON.stringify([config.teacher, dataKey(config)])

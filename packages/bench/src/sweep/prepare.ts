@@ -9,11 +9,11 @@ import { z } from 'zod'
 
 import {
   augmentedOf,
+  dataOf,
   holdsOut,
   isCostOnly,
   storedSignalOf,
   teacherOf,
-  type DataChoice,
   type TrialConfig,
 } from '../trial/config.js'
 import { embeddingCost, TIMED_IMAGES } from '../trial/embed-teacher.js'
@@ -224,11 +224,6 @@ export class Preparations {
     return made
   }
 }
-
-const dataOf = ({ dataset, dataSize }: TrialConfig): DataChoice => ({
-  dataset,
-  ...(dataSize === undefined ? {} : { dataSize }),
-})
 
 const blame = <T extends Failure | { status: 'interrupted' }>(failure: T, what: string): T =>
   'reason' in failure ? { ...failure, reason: `${what}: ${failure.reason}` } : failure

@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { UserError } from '@embed-kd/core'
 
 import type { TrialConfig } from '../axes/config.js'
-import { flagOf, formatAxisValue, parseAxisValues } from '../axes/words.js'
+import { flagOf, formatAxisValue, isSwitch, parseAxisValues } from '../axes/words.js'
 import { expandGrids, gridAxes, parseGrids } from './grid.js'
 
 const PREFIX = 'embed-kd bench '
@@ -17,7 +17,7 @@ export function formatRerun(config: TrialConfig): string | undefined {
     if (config[name] === undefined) continue
     const word = formatAxisValue(config, name)
     if (word === undefined || (name !== 'student' && word.includes(','))) return undefined
-    words.push(flagOf(name), quote(word))
+    words.push(flagOf(name), ...(isSwitch(name) ? [] : [quote(word)]))
   }
   return `${PREFIX}${words.join(' ')} --first-seed ${seed} --seeds 1`
 }
@@ -29,11 +29,12 @@ export function parseRerun(command: string): TrialConfig {
   // Records hold no home directories.
   const words = unquote(command.slice(PREFIX.length).replaceAll('$HOME', homedir()))
   const grid: Record<string, unknown> = {}
-  for (let i = 0; i + 1 < words.length; i += 2) {
-    const [flag, word] = [words[i]!, words[i + 1]!]
+  for (let i = 0; i < words.length;) {
+    const flag = words[i++]!
     const name = gridAxes.find((axis) => flagOf(axis) === flag)
-    if (name) grid[name] = parseAxisValues(name, word)
-    else grid[fieldOf(flag)] = Number(word)
+    if (name && isSwitch(name)) grid[name] = [true]
+    else if (name) grid[name] = parseAxisValues(name, words[i++] ?? '')
+    else grid[fieldOf(flag)] = Number(words[i++])
   }
   return expandGrids(parseGrids({ grids: [grid] }, `"${command}"`))[0]!
 }

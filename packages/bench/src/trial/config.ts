@@ -15,7 +15,6 @@ import {
   holdOut,
   loadDataset,
   shareOfEachClass,
-  UndecodableError,
   wholeSplit,
   type Dataset,
   type DatasetOptions,
@@ -29,26 +28,32 @@ import { methodOf } from '../axes/methods.js'
 
 export type { TrialConfig }
 
+/** The axes that say which images a trial has, before any of them are left out. */
+const DATA_AXES = ['dataset', 'dataSize', 'skipCorrupt', 'maxMegapixels'] as const
+
 /** The data of a trial, as its configuration names it. */
-export type DataChoice = Pick<TrialConfig, 'dataset' | 'dataSize'>
+export type DataChoice = Pick<TrialConfig, (typeof DATA_AXES)[number]>
+
+/** Returns the part of a configuration that names the data. */
+export const dataOf = (config: DataChoice): DataChoice =>
+  Object.fromEntries(
+    DATA_AXES.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]])),
+  ) as DataChoice
 
 /** What is told while data are opened, and what ends the opening. */
 export type DataObserver = Pick<DatasetOptions, 'warn' | 'progress' | 'signal'>
 
 /** Opens the data of a trial. @throws DatasetError if the data cannot be read, or have no size to choose. */
-export async function loadTrialData(
-  { dataset, dataSize }: DataChoice,
+export const loadTrialData = (
+  { dataset, dataSize, skipCorrupt, maxMegapixels }: DataChoice,
   observer: DataObserver = {},
-): Promise<Dataset> {
-  const size = dataSize === undefined ? {} : { imageSize: dataSize }
-  try {
-    return await loadDataset(dataset, { ...observer, ...size })
-  } catch (error) {
-    // Trials have no options that skip images or raise limits: what they are measured on must be said by the data alone.
-    if (!(error instanceof UndecodableError)) throw error
-    throw new UserError(error.complaint, 'repair, shrink or remove it: a trial skips no image')
-  }
-}
+): Promise<Dataset> =>
+  loadDataset(dataset, {
+    ...observer,
+    ...(dataSize === undefined ? {} : { imageSize: dataSize }),
+    ...(maxMegapixels === undefined ? {} : { maxMegapixels }),
+    corrupt: skipCorrupt ? 'skip' : 'fail',
+  })
 
 /** The facts of a data set that the models and the plan of a trial depend on. */
 export interface DataFacts {

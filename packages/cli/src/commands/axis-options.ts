@@ -6,6 +6,7 @@ import {
   defaultWords,
   flagOf,
   gridAxes,
+  isSwitch,
   type GivenAxis,
   optionOf,
   parseAxisValue,
@@ -17,11 +18,12 @@ import {
 /** Adds an option with a list of values for each axis of a grid. Values that are not given are left to the grid. */
 export function addGridAxes(command: Command): Command {
   for (const name of gridAxes) {
-    const { help } = optionOf(name)
+    const help = `${optionOf(name).help} (default: ${defaultWords(name)})`
+    const parse = usage((words: string) => parseAxisValues(name, words))
     command.addOption(
-      new Option(`${flagOf(name)} <list>`, `${help} (default: ${defaultWords(name)})`).argParser(
-        usage((words) => parseAxisValues(name, words)),
-      ),
+      isSwitch(name)
+        ? new Option(flagOf(name), help)
+        : new Option(`${flagOf(name)} <list>`, help).argParser(parse),
     )
   }
   return command
@@ -68,6 +70,10 @@ export function addAxisOptions<Name extends GivenAxis>(
     const parse = (word: string) => valueInTrial(name, parseAxisValue(name, word, flag))
     const value = initial === undefined ? undefined : parse(`${initial}`)
     const help = override.help ?? option.help
+    if (isSwitch(name)) {
+      command.addOption(new Option(flag, `${help} (default: ${words})`))
+      continue
+    }
     const made = new Option(
       `${flag} <${option.placeholder}>`,
       value === undefined ? `${help} (default: ${words})` : help,

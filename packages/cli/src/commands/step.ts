@@ -38,6 +38,8 @@ const AXES = [
   'student',
   'dataset',
   'dataSize',
+  'skipCorrupt',
+  'maxMegapixels',
   'batch',
   'microBatch',
   'rematerialise',

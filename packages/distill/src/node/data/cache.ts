@@ -116,11 +116,11 @@ export async function openEncoded(
 }
 
 function keyOf(format: EncodedFormat, { root, files }: Located, options: EncodedOptions): string {
-  const { imageSize = null, corrupt = 'fail', imageColumn = null, labelColumn = null } = options
+  const { imageSize = null, corrupt = 'fail', maxMegapixels = null } = options
+  const { imageColumn = null, labelColumn = null } = options
+  const decoding = [imageSize, corrupt, maxMegapixels, imageColumn, labelColumn]
   const hash = createHash('sha256')
-  hash.update(
-    JSON.stringify([DECODING, format, resolve(root), imageSize, corrupt, imageColumn, labelColumn]),
-  )
+  hash.update(JSON.stringify([DECODING, format, resolve(root), ...decoding]))
   for (const { relative, bytes, time } of files)
     hash.update(JSON.stringify([relative, bytes, time]))
   return hash.digest('hex').slice(0, 32)
