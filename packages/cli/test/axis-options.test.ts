@@ -31,6 +31,15 @@ describe('the options of embed-kd bench', () => {
   })
 })
 
+describe('the options of embed-kd step', () => {
+  it('take switches, which stand alone', () => {
+    const command = stepCommand()
+    command.parseOptions(['--skip-corrupt', '--max-megapixels', '1'])
+    expect(command.opts()).toMatchObject({ skipCorrupt: true, maxMegapixels: 1 })
+    expect(stepCommand().opts()).not.toHaveProperty('skipCorrupt')
+  })
+})
+
 describe('help', () => {
   it.each([
     ['bench', benchCommand()],
