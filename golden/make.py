@@ -97,26 +97,53 @@ KD_LOSSES = {
 }
 
 
+def distillation_loss(model, entry, embedding, logits, batch):
+    """The loss by the only teacher, or the mean of the losses by several teachers, and their cosines by tensor name."""
+    kd = KD_LOSSES[entry["method"]]
+    if "teachers" not in entry:
+        loss, cosine = kd(model, embedding, logits, batch)
+        return loss, {} if cosine is None else {"out.cosine": cosine}
+    total, cosines_of = 0, {}
+    for teacher in entry["teachers"]:
+        # What this teacher gave goes by the names that a single teacher's outputs have.
+        name, end = teacher["name"], "." + teacher["name"]
+        own = batch | {key.removesuffix(end): x for key, x in batch.items() if key.endswith(end)}
+        loss, cosines_of[f"out.cosine.{name}"] = kd(model.teachers[name], embedding, logits, own)
+        total = total + teacher["weight"] * loss
+    return total / sum(teacher["weight"] for teacher in entry["teachers"]), cosines_of
+
+
 def student_losses(model, entry, batch):
     embedding = model(batch["batch.images"])
     scores = model.classifier(embedding)
     logits = scores.softmax(1) if entry["hardLabelScores"] == "probabilities" else scores
     out = {"out.embedding": embedding, "out.logits": scores}
     loss = F.cross_entropy(logits, labels_of(batch))
-    if kd := KD_LOSSES[entry["method"]]:
-        kd_loss, cosine = kd(model, embedding, logits, batch)
+    if KD_LOSSES[entry["method"]]:
+        kd_loss, cosine = distillation_loss(model, entry, embedding, logits, batch)
         loss = loss + entry["kdWeight"] * kd_loss
-        out |= {"out.kd_loss": kd_loss} | ({} if cosine is None else {"out.cosine": cosine})
+        out |= {"out.kd_loss": kd_loss} | cosine
     return out | {"out.loss": loss}
+
+
+def projections(entry, teacher_width):
+    """The layers that a method trains for one teacher, by name."""
+    width = entry["config"]["width"]
+    if entry["method"] == "cosine-kd":
+        return {"student_proj": torch.nn.Linear(width, teacher_width)}
+    return {"teacher_proj": torch.nn.Linear(teacher_width, width)}
 
 
 def student_step(entry, given):
     config, adamw = entry["config"], entry["adamw"]
     model = Student(config)
-    if entry["method"] == "cosine-kd":
-        model.student_proj = torch.nn.Linear(config["width"], config["teacher_dim"])
+    if "teachers" in entry:
+        model.teachers = torch.nn.ModuleDict(
+            {t["name"]: torch.nn.ModuleDict(projections(entry, t["width"])) for t in entry["teachers"]}
+        )
     else:
-        model.teacher_proj = torch.nn.Linear(config["teacher_dim"], config["width"])
+        for name, layer in projections(entry, config["teacher_dim"]).items():
+            model.add_module(name, layer)
     if given:
         model.load_state_dict({name[6:]: x for name, x in given.items() if name.startswith("param.")})
         batch = {name: x for name, x in given.items() if name.startswith("batch.")}
@@ -125,6 +152,10 @@ def student_step(entry, given):
             if "norm" in name or name.endswith("bias"):
                 parameter.data += 0.1 * torch.randn_like(parameter)
         batch = draw_batch(config)
+        for teacher in entry.get("teachers", ()):
+            name, width = teacher["name"], teacher["width"]
+            for key in ("batch.centroids", "batch.teacher_embeddings"):
+                batch[f"{key}.{name}"] = torch.randn(len(batch[key]), width)
     out = {f"param.{name}": x.clone() for name, x in model.state_dict().items()}
     result = student_losses(model, entry, batch)
     result["out.loss"].backward()

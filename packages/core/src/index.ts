@@ -12,7 +12,6 @@ export {
   studentSpecs,
   type ImageShape,
   type Precision,
-  type TeacherSource,
   type TrainConfig,
 } from './distill/config.js'
 export { defineMethod, type CustomMethod } from './distill/define-method.js'
@@ -43,6 +42,7 @@ export {
   type Preset,
   type PresetSettings,
 } from './distill/settings.js'
+export type { StoredOutput, TeacherSource, WeightedTeacher } from './distill/teachers.js'
 
 // ---- graphs: tracing, gradients, printing, checking, lowering, costs ------------------------------------------------
 export { gradients } from './grad/gradients.js'

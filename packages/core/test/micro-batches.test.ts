@@ -9,6 +9,7 @@ import {
   initialState,
   lower,
   methodNames,
+  methods,
   planMemory,
   planTogether,
   Random,
@@ -84,15 +85,30 @@ function train(config: TrainConfig): Values {
   return values
 }
 
-const cases = methodNames.flatMap((method) =>
-  (['paper', 'corrected'] as const).map((preset) => ({ method, preset })),
-)
+/** Two teachers of other widths and weights, for methods that take stored outputs. */
+const several = {
+  kind: 'several',
+  teachers: [
+    { name: 'a', width: 6 },
+    { name: 'b', width: 5, weight: 0.5 },
+  ],
+} as const
+const cases: { method: Method; preset: Preset; teachers: string; rest: Partial<TrainConfig> }[] =
+  methodNames.flatMap((method) => [
+    { method, preset: 'paper' as const, teachers: 'as usual', rest: {} },
+    { method, preset: 'corrected' as const, teachers: 'as usual', rest: {} },
+    ...(methods[method].teacher === 'none'
+      ? []
+      : [
+          { method, preset: 'corrected' as const, teachers: 'several', rest: { teacher: several } },
+        ]),
+  ])
 
-describe.each(cases)('$method, $preset', ({ method, preset }) => {
-  const whole = train(configOf(method, preset, {}))
+describe.each(cases)('$method, $preset, teachers $teachers', ({ method, preset, rest }) => {
+  const whole = train(configOf(method, preset, rest))
 
   it.each([4, 2, 1])('takes the step of the whole batch by %i images', (microBatch) => {
-    const micro = train(configOf(method, preset, { microBatch }))
+    const micro = train(configOf(method, preset, { ...rest, microBatch }))
     expect(Object.keys(whole).length).toBeGreaterThan(50)
     for (const [name, { data }] of Object.entries(whole)) {
       const scale = Math.max(...Array.from(data, Math.abs), 1e-3)

@@ -14,6 +14,7 @@ import {
   type HostTensor,
   type Method,
   type TrainConfig,
+  type WeightedTeacher,
 } from '@embed-kd/core'
 import { relativeError, type GoldenCase, type GoldenEntry } from './golden.js'
 
@@ -24,6 +25,8 @@ interface StudentEntry extends GoldenEntry {
     'image' | 'patch' | 'channels' | 'width' | 'layers' | 'heads' | 'classes' | 'teacher_dim',
     number
   >
+  /** Several teachers at once; absent if there is one, of width `teacher_dim`. */
+  readonly teachers?: readonly WeightedTeacher[]
   readonly kdWeight: number
   readonly adamw: { lr: number; weightDecay: number; beta1: number; beta2: number; eps: number }
   readonly schedule: { kind: 'cosine'; epochs: number }
@@ -52,7 +55,9 @@ function trainConfig({ entry, tensor }: StudentCase): TrainConfig {
     },
     batch: tensor('batch.images').shape[0]!,
     images: { channels: c.channels, size: c.image },
-    teacher: { kind: 'stored', width: c.teacher_dim },
+    teacher: entry.teachers
+      ? { kind: 'several', teachers: entry.teachers }
+      : { kind: 'stored', width: c.teacher_dim },
     settings: { ...presets.paper, classScores: entry.hardLabelScores, kdWeight: entry.kdWeight },
     optimizer: {
       learningRate: adamw.lr,
@@ -65,14 +70,11 @@ function trainConfig({ entry, tensor }: StudentCase): TrainConfig {
   }
 }
 
-/** Inputs of our graphs by the name of the tensor that holds them. */
-const batchTensors: Record<string, string> = {
-  'batch.images': 'batch.images',
-  'batch.labels': 'batch.labels',
-  'batch.teacher_embeddings': 'batch.teacher_embeddings',
-  'batch.teacher_probabilities': 'batch.teacher_probs',
-  'teacher.centroids': 'batch.centroids',
-}
+/** Returns the name of the tensor that holds an input `batch.*` or `teacher.*`. */
+const batchTensor = (input: string): string =>
+  input
+    .replace('batch.teacher_probabilities', 'batch.teacher_probs')
+    .replace('teacher.centroids', 'batch.centroids')
 
 /** A measured error: relative, or absolute if the exact value is zero. */
 export interface Measured {
@@ -111,7 +113,7 @@ export async function measureStudentCase(
   const tensors = new Map<string, HostTensor>()
   const parameters = new Map<string, HostTensor>()
   for (const { name } of trainGraph(config).inputs) {
-    if (batchTensors[name]) tensors.set(name, golden.tensor(batchTensors[name]))
+    if (/^(batch|teacher)\./.test(name)) tensors.set(name, golden.tensor(batchTensor(name)))
     if (!name.startsWith(PARAMETERS)) continue
     const parameter = name.slice(PARAMETERS.length)
     parameters.set(parameter, golden.tensor(`param.${parameter}`))
@@ -149,8 +151,8 @@ async function measureGradients(
   compare('loss', await read('metrics.loss'), 'out.loss')
   if (golden.names.includes('out.kd_loss'))
     compare('kd loss', await read('metrics.kd_loss'), 'out.kd_loss')
-  if (golden.names.includes('out.cosine'))
-    compare('cosine', await read('outputs.cosine'), 'out.cosine')
+  for (const name of golden.names.filter((name) => name.startsWith('out.cosine')))
+    compare(name, await read(name.replace('out.', 'outputs.')), name)
   for (const golden_name of golden.names.filter((name) => name.startsWith('grad.'))) {
     const name = golden_name.slice('grad.'.length)
     const [got, expected] = [

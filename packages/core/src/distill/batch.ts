@@ -21,25 +21,21 @@ import { adamw, type TrainingState } from '../optim/adamw.js'
 import type { ParameterGroup } from '../optim/groups.js'
 import { learningRate } from '../optim/schedules.js'
 import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
-import {
-  studentLoss,
-  type StudentParameters,
-  type StudentSpecs,
-  type TeacherSignal,
-} from './loss.js'
+import { studentLoss, type StudentParameters, type StudentSpecs } from './loss.js'
 import { methodDefinition, methodName } from './methods.js'
+import { perTeacher, teacherSignals, type PerTeacher, type TeacherSignal } from './teachers.js'
 
 /** Inputs of a training step beside the state; `T` is an input's specification, or its tensor. */
 export interface StepInputs<T> {
   readonly seed: T | undefined
-  /** Parameters of a live teacher, or `{ centroids }`. */
+  /** Parameters of a live teacher, or the `centroids` of one or several. */
   readonly teacher: object | undefined
   readonly batch: {
     readonly images: T
     /** Absent if the method takes no class labels. */
     readonly labels?: T
-    readonly teacher_embeddings?: T
-    readonly teacher_probabilities?: T
+    readonly teacher_embeddings?: PerTeacher<T>
+    readonly teacher_probabilities?: PerTeacher<T>
   }
 }
 
@@ -61,8 +57,10 @@ function teacherInputs(config: TrainConfig): Pick<StepInputs<InputSpec>, 'teache
   const role = 'teacher'
   if (method.teacher === 'centroids') {
     if (teacher.kind === 'live') throw new Error(`${name} needs a stored teacher, got live`)
-    const { width, prototypes = 1 } = teacher
-    return { teacher: { centroids: spec([student.classes * prototypes, width], { role }) } }
+    const centroids = perTeacher(teacher, ({ width, prototypes = 1 }) =>
+      spec([student.classes * prototypes, width], { role }),
+    )
+    return { teacher: { centroids } }
   }
   const { takes } = method
   if (teacher.kind === 'live') {
@@ -75,13 +73,11 @@ function teacherInputs(config: TrainConfig): Pick<StepInputs<InputSpec>, 'teache
       )
     return { teacher: parameterInputs(classifierParameters(model), { role }) }
   }
-  return {
-    teacher: undefined,
-    batch:
-      takes === 'embeddings'
-        ? { teacher_embeddings: spec([batch, teacher.width]) }
-        : { teacher_probabilities: spec([batch, student.classes]) },
-  }
+  const rows =
+    takes === 'embeddings'
+      ? { teacher_embeddings: perTeacher(teacher, ({ width }) => spec([batch, width])) }
+      : { teacher_probabilities: perTeacher(teacher, () => spec([batch, student.classes])) }
+  return { teacher: undefined, batch: rows }
 }
 
 export function stepInputs(config: TrainConfig): StepInputs<InputSpec> {
@@ -100,25 +96,27 @@ export function stepInputs(config: TrainConfig): StepInputs<InputSpec> {
   }
 }
 
-/** Returns the teacher's signal, from the inputs that `teacherInputs` declared. */
-export function teacherSignal(
+/** Returns the signal of each teacher, from the inputs that `teacherInputs` declared; an empty one if there is no teacher. */
+export function signalsOf(
   { method, teacher, settings }: TrainConfig,
   inputs: StepInputs<Tensor>,
-): TeacherSignal {
+): readonly TeacherSignal[] {
   const { images, teacher_embeddings, teacher_probabilities } = inputs.batch
   const needs = methodDefinition(method)
-  if (needs.teacher === 'none') return {}
-  if (needs.teacher === 'centroids')
-    return { anchors: (inputs.teacher as { centroids: Tensor }).centroids }
+  if (needs.teacher === 'none') return [{}]
+  if (needs.teacher === 'centroids') {
+    const { centroids } = inputs.teacher as { centroids: PerTeacher<Tensor> }
+    return teacherSignals(teacher, 'anchors', centroids)
+  }
   if (teacher?.kind !== 'live')
     return needs.takes === 'embeddings'
-      ? { anchors: teacher_embeddings! }
-      : { probabilities: teacher_probabilities! }
-  return images.tracer.part('teacher', (): TeacherSignal => {
+      ? teacherSignals(teacher, 'anchors', teacher_embeddings!)
+      : teacherSignals(teacher, 'probabilities', teacher_probabilities!)
+  return images.tracer.part('teacher', (): TeacherSignal[] => {
     const anchors = vitEmbedding(teacher.model, inputs.teacher as ViTParameters, images)
-    if (needs.takes === 'embeddings') return { anchors }
+    if (needs.takes === 'embeddings') return [{ anchors }]
     const scores = classScores(inputs.teacher as ClassifierParameters, anchors)
-    return { probabilities: op.softmax(op.mul(scores, 1 / settings.temperature)) }
+    return [{ probabilities: op.softmax(op.mul(scores, 1 / settings.temperature)) }]
   })
 }
 
@@ -136,7 +134,7 @@ export function differentiate(
   config: TrainConfig,
   { parameters, loss_scale }: DifferentiatedState,
   inputs: StepInputs<Tensor>,
-  signal: TeacherSignal,
+  signals: readonly TeacherSignal[],
   draw: Tensor,
 ) {
   const { student, settings } = config
@@ -151,7 +149,14 @@ export function differentiate(
       )
     const embedding = vitEmbedding(student, parameters, images, { dropout })
     const loss = tracer.part('loss', () =>
-      studentLoss(parameters, embedding, labels, signal, methodDefinition(config.method), settings),
+      studentLoss(
+        parameters,
+        embedding,
+        labels,
+        signals,
+        methodDefinition(config.method),
+        settings,
+      ),
     )
     return { embedding, ...loss }
   })

@@ -3,9 +3,10 @@ import { checkInteger, checkName, checkNumber, fail } from '../check.js'
 import { rematerialisations } from '../graph/graph.js'
 import { checkClassifierConfig, checkViTConfig, isClassifier, type ViTConfig } from '../nn/vit.js'
 import { checkSchedule } from '../optim/schedules.js'
-import { precisions, type ImageShape, type TeacherSource, type TrainConfig } from './config.js'
+import { precisions, type ImageShape, type TrainConfig } from './config.js'
 import { methodDefinition } from './methods.js'
 import type { PresetSettings } from './settings.js'
+import type { StoredOutput, TeacherSource, WeightedTeacher } from './teachers.js'
 
 /** @throws UserError that names the first field of a training configuration with a value that makes no sense. */
 export function checkTrainConfig(config: TrainConfig): void {
@@ -40,17 +41,35 @@ export function checkImages(batch: number, { channels, size }: ImageShape, model
 }
 
 function checkTeacher(teacher: TeacherSource, images: ImageShape): void {
-  checkName('teacher: kind', teacher.kind, ['live', 'stored'])
+  checkName('teacher: kind', teacher.kind, ['live', 'stored', 'several'])
   if (teacher.kind === 'live') {
     const { model } = teacher
     if (isClassifier(model)) checkClassifierConfig(model)
     else checkViTConfig(model)
     checkImages(1, images, model)
-  } else {
-    checkInteger('teacher: width', teacher.width)
-    if (teacher.prototypes !== undefined) checkInteger('teacher: prototypes', teacher.prototypes)
-  }
+  } else if (teacher.kind === 'stored') checkStored('teacher', teacher)
+  else checkTeachers(teacher.teachers)
 }
+
+function checkStored(name: string, { width, prototypes }: StoredOutput): void {
+  checkInteger(`${name}: width`, width)
+  if (prototypes !== undefined) checkInteger(`${name}: prototypes`, prototypes)
+}
+
+function checkTeachers(teachers: readonly WeightedTeacher[]): void {
+  if (teachers.length === 0) fail('there is no teacher in the list', 'give one teacher or more')
+  teachers.forEach((teacher, i) => {
+    const { name, weight = 1 } = teacher
+    if (!/^[\w-]+$/.test(name))
+      fail(`teacher ${JSON.stringify(name)} cannot be told apart in a graph`, NAME_REMEDY)
+    if (teachers.findIndex((other) => other.name === name) < i)
+      fail(`two teachers are called ${name}`, 'give each teacher a name of its own')
+    checkStored(`teacher ${name}`, teacher)
+    checkNumber(`teacher ${name}: weight`, weight, { least: 0, open: 'least' })
+  })
+}
+
+const NAME_REMEDY = 'name it with letters, digits, dashes and underscores'
 
 function checkSettings(settings: PresetSettings): void {
   checkName('settings: classScores', settings.classScores, ['logits', 'probabilities'])

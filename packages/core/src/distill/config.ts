@@ -1,7 +1,7 @@
 // The configuration of a training run, and the student's parameters that follow from it. The graphs of a step are in graphs.ts
 // and micro-batches.ts, the checks in check-config.ts.
 import type { Rematerialise } from '../graph/graph.js'
-import { embeddingWidth, type ClassifierConfig, type ViTConfig } from '../nn/vit.js'
+import type { ClassifierConfig } from '../nn/vit.js'
 import type { AdamWOptions } from '../optim/adamw.js'
 import { groupParameters, type ParameterGroup } from '../optim/groups.js'
 import type { Schedule } from '../optim/schedules.js'
@@ -9,6 +9,7 @@ import { studentParameters } from './loss.js'
 import type { MethodDefinition } from './method.js'
 import { methodDefinition, type Method } from './methods.js'
 import type { PresetSettings } from './settings.js'
+import { teacherWidths, type TeacherSource } from './teachers.js'
 
 /** Images as the data set has them; models resize them in the graph. */
 export interface ImageShape {
@@ -18,22 +19,6 @@ export interface ImageShape {
   /** Pixels along the width (default: size). */
   readonly width?: number
 }
-
-/**
- * Where a teacher's output comes from:
- * - `live`: the graph runs the teacher's model on each batch; its weights are inputs of the graph.
- * - `stored`: the output is an input of the graph (`teacherInput`), whether it was computed before training or is computed for
- *   each batch by an encoder outside the graph.
- */
-export type TeacherSource =
-  | { readonly kind: 'live'; readonly model: ViTConfig | ClassifierConfig }
-  | {
-      readonly kind: 'stored'
-      /** Width of the teacher's embeddings. */
-      readonly width: number
-      /** Number of centroids of each class, for methods that take centroids. Default: 1. */
-      readonly prototypes?: number
-    }
 
 /** `mixed-float16`: matrix products in float16, with float32 parameters and loss scaling (`mixedPrecision`). */
 export const precisions = ['float32', 'mixed-float16'] as const
@@ -45,7 +30,7 @@ export interface TrainConfig {
   readonly student: ClassifierConfig
   readonly batch: number
   readonly images: ImageShape
-  /** Absent for methods without a teacher. Centroids are always `stored`; other methods take either kind. */
+  /** Absent for methods without a teacher. Centroids are never `live`; other methods take any kind. */
   readonly teacher?: TeacherSource
   readonly settings: PresetSettings
   readonly optimizer: AdamWOptions
@@ -58,14 +43,10 @@ export interface TrainConfig {
   readonly rematerialise?: Rematerialise
 }
 
-/** Width of a teacher's embeddings. */
-const teacherWidth = (teacher: TeacherSource): number =>
-  teacher.kind === 'live' ? embeddingWidth(teacher.model) : teacher.width
-
 /** Returns the groups in which the optimizer takes a configuration's parameters. */
 export const parameterGroups = (config: TrainConfig): ParameterGroup[] =>
   groupParameters(studentSpecs(config), ({ decay }) => config.settings.decay === 'all' || decay)
 
 /** Returns the specifications of a configuration's student parameters, the method's own included. */
 export const studentSpecs = ({ student, method, teacher, settings }: TrainConfig) =>
-  studentParameters(student, methodDefinition(method), teacher && teacherWidth(teacher), settings)
+  studentParameters(student, methodDefinition(method), teacherWidths(teacher), settings)

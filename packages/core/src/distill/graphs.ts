@@ -28,8 +28,8 @@ import {
   lossScaleInput,
   optimize,
   scalesLoss,
+  signalsOf,
   stepInputs,
-  teacherSignal,
   type StepInputs,
 } from './batch.js'
 import { checkImages, checkTemperature, checkTrainConfig } from './check-config.js'
@@ -45,7 +45,8 @@ import { methodName } from './methods.js'
  * - `seed` int32[], if the student has dropout;
  * - `teacher.*`: parameters of a live teacher, or `teacher.centroids` [classes · prototypes, width], class by class;
  * - `batch.images` [B,C,H,W] normalised, `batch.labels` int32[B] (unless the method needs no labels), and with stored outputs of
- *   a teacher `batch.teacher_embeddings` [B, width] or `batch.teacher_probabilities` [B, classes].
+ *   a teacher `batch.teacher_embeddings` [B, width] or `batch.teacher_probabilities` [B, classes]. With several teachers, each
+ *   has its own, such as `teacher.centroids.NAME` and `batch.teacher_embeddings.NAME`.
  *
  * Outputs: `state.*`, and the float scalars `metrics.loss`, `metrics.class_loss` and `metrics.correct` (images of the batch
  * scored right) with labels, `metrics.kd_loss` with a teacher, and `metrics.learning_rate`.
@@ -62,8 +63,8 @@ export function trainGraph(config: TrainConfig): Graph {
   }
   const graph = trace(`train ${methodName(config.method)}`, inputs, ({ state, ...rest }) => {
     const step = rest as StepInputs<Tensor>
-    const signal = teacherSignal(config, step)
-    const { gradients, metrics } = differentiate(config, state, step, signal, state.step)
+    const signals = signalsOf(config, step)
+    const { gradients, metrics } = differentiate(config, state, step, signals, state.step)
     const groups = trainedGroups(parameterGroups(config), gradients)
     return state.step.tracer.part('optimizer', () =>
       optimize(config, state, groups, joinAll(groups, gradients), metrics),
@@ -75,7 +76,7 @@ export function trainGraph(config: TrainConfig): Graph {
 /**
  * Traces the forward and backward pass alone, to compare backends and frameworks. The graph takes `state.parameters.*`,
  * `state.step`, and the inputs of `trainGraph` beside the state. It gives `metrics.*`, `outputs.embedding`, `outputs.scores`,
- * `outputs.cosine` (if the method reports it), and `gradients.*` of the parameters that have one.
+ * `outputs.cosine` (if the method reports it; `outputs.cosine.NAME` with several teachers), and `gradients.*` of the parameters that have one.
  * @throws UserError if a field of the configuration makes no sense.
  */
 export function gradientGraph(config: TrainConfig): Graph {
@@ -92,9 +93,9 @@ export function gradientGraph(config: TrainConfig): Graph {
     (symbols) => {
       const { state, ...rest } = symbols
       const step = rest as StepInputs<Tensor>
-      const signal = teacherSignal(config, step)
+      const signals = signalsOf(config, step)
       const { loss_scale } = state
-      const found = differentiate(config, state, step, signal, state.step)
+      const found = differentiate(config, state, step, signals, state.step)
       const { gradients } = loss_scale ? unscale(found.gradients, loss_scale) : found
       return { ...found, gradients: Object.fromEntries(gradients) }
     },

@@ -12,38 +12,40 @@ import {
   type ClassifierConfig,
 } from '../nn/vit.js'
 import { formatType, sameType, type TensorType } from '../tensor/tensor.js'
-import type { LossInputs, MethodDefinition } from './method.js'
+import type { LossInputs, MethodDefinition, MethodParameters } from './method.js'
 import { methodName } from './methods.js'
 import type { LossSettings } from './settings.js'
+import type { PerTeacher, TeacherSignal } from './teachers.js'
 
-/** A teacher's output for a batch; the fields are those of LossInputs. */
-export interface TeacherSignal {
-  readonly anchors?: Tensor
-  readonly probabilities?: Tensor
-  /** Given if the loss is of some images of the batch only. Default: the images are the whole batch. */
-  readonly among?: { readonly labels: Tensor | undefined; readonly rows: Tensor }
-}
+/** Name under which the parameters of several teachers are, by the teacher's name. */
+const TEACHERS = 'teachers'
 
 /**
- * Returns the specifications of a student's parameters: its vision transformer's, its classifier's, then the method's own.
- * @param teacherWidth width of the teacher's embeddings, if there is a teacher.
+ * Returns the specifications of a student's parameters: its vision transformer's, its classifier's, then the method's own, of
+ * which each of several teachers has a set.
+ * @param teachers name and width of the embeddings of each teacher; one without either if the method has no teacher.
  */
 export function studentParameters(
   student: ClassifierConfig,
   method: MethodDefinition,
-  teacherWidth: number | undefined,
+  teachers: readonly { readonly name?: string; readonly width?: number }[],
   settings: LossSettings,
 ) {
-  const own = method.parameters?.({
-    studentWidth: embeddingWidth(student),
-    settings,
-    get teacherWidth() {
-      if (teacherWidth !== undefined) return teacherWidth
-      throw new Error(
-        `${methodName(method)} needs a teacher: the width of its embeddings is missing`,
-      )
-    },
-  })
+  const ownOf = (width: number | undefined) =>
+    method.parameters?.({
+      studentWidth: embeddingWidth(student),
+      settings,
+      get teacherWidth() {
+        if (width !== undefined) return width
+        throw new Error(
+          `${methodName(method)} needs a teacher: the width of its embeddings is missing`,
+        )
+      },
+    })
+  const own: MethodParameters | undefined =
+    teachers[0]?.name === undefined
+      ? ownOf(teachers[0]?.width)
+      : { [TEACHERS]: Object.fromEntries(teachers.map(({ name, width }) => [name, ownOf(width)])) }
   const specs = classifierParameters(student)
   const taken = Object.keys(own ?? {}).find((name) => name in specs)
   if (taken !== undefined)
@@ -65,24 +67,25 @@ export interface StudentLoss {
   readonly loss: Tensor
   /** Absent if the method takes no class labels. */
   readonly classLoss: Tensor | undefined
-  /** Unweighted; absent if the method has no loss of its own. */
+  /** Mean of the teachers' losses by their weights; absent if the method has no loss of its own. */
   readonly kdLoss: Tensor | undefined
   /** Class scores before any softmax. */
   readonly scores: Tensor
   /** Cosine similarities of student embeddings and anchors, [B, anchors], if the method reports them. */
-  readonly cosine: Tensor | undefined
+  readonly cosine: PerTeacher<Tensor | undefined>
 }
 
 /**
  * Returns the loss of a batch.
  * @param embedding student embeddings [B, D].
  * @param labels int32[B]; absent if the method takes no class labels.
+ * @param signals one of each teacher; an empty one if there is no teacher.
  */
 export function studentLoss(
   parameters: StudentParameters,
   embedding: Tensor,
   labels: Tensor | undefined,
-  signal: TeacherSignal,
+  signals: readonly TeacherSignal[],
   method: MethodDefinition,
   settings: LossSettings,
 ): StudentLoss {
@@ -91,21 +94,52 @@ export function studentLoss(
   const targets = labels && op.oneHot(labels, scores.shape[1]!)
   const logits = settings.classScores === 'probabilities' ? op.softmax(scores) : scores
   const classLoss = targets && crossEntropy(logits, targets)
-  const found = method.loss?.(
-    lossInputs(method, { embedding, scores, logits, labels, parameters, settings }, signal),
-  )
-  const { loss: kdLoss, cosine } = isTensor(found) ? { loss: found } : (found ?? {})
-  if (method.loss && !(isTensor(kdLoss) && sameType(kdLoss.type, scalar)))
-    throw new UserError(
-      `${methodName(method)}: the loss must be a float32 scalar, got ${isTensor(kdLoss) ? formatType(kdLoss.type) : String(found)}`,
-      'reduce it to its mean over the images, with op.mean',
-    )
+  const student = { embedding, scores, logits, labels, parameters, settings }
+  const { kdLoss, cosine } = distillationLoss(method, student, signals)
   const loss =
     classLoss && kdLoss
       ? op.add(classLoss, op.mul(kdLoss, settings.kdWeight))
       : (classLoss ?? kdLoss)
   if (!loss) throw new Error(`${methodName(method)} has neither a class loss nor a loss of its own`)
   return { loss, classLoss, kdLoss, scores, cosine }
+}
+
+/** Returns the mean of the teachers' losses by their weights, and the cosine similarities that the method reports. */
+function distillationLoss(
+  method: MethodDefinition,
+  student: OwnInputs,
+  signals: readonly TeacherSignal[],
+): Pick<StudentLoss, 'kdLoss' | 'cosine'> {
+  const { parameters } = student
+  const ofTeachers = (parameters as { [TEACHERS]?: Readonly<Record<string, object>> })[TEACHERS]
+  const found = signals.map(({ name, weight = 1, ...signal }) => {
+    const own = name === undefined ? parameters : (ofTeachers?.[name] ?? {})
+    return { name, weight, ...methodLoss(method, { ...student, parameters: own }, signal) }
+  })
+  const [first] = found
+  if (first?.name === undefined) return { kdLoss: first?.loss, cosine: first?.cosine }
+  const total = found.reduce((sum, { weight }) => sum + weight, 0)
+  const parts = found.flatMap(({ loss, weight }) => (loss ? [op.mul(loss, weight / total)] : []))
+  return {
+    kdLoss: parts.length === 0 ? undefined : parts.reduce((sum, part) => op.add(sum, part)),
+    cosine: Object.fromEntries(found.map(({ name, cosine }) => [name, cosine])),
+  }
+}
+
+/** Returns a method's loss by one teacher. @throws UserError if the loss is no scalar. */
+function methodLoss(
+  method: MethodDefinition,
+  student: OwnInputs,
+  signal: TeacherSignal,
+): { readonly loss?: Tensor | undefined; readonly cosine?: Tensor | undefined } {
+  const found = method.loss?.(lossInputs(method, student, signal))
+  const { loss, cosine } = isTensor(found) ? { loss: found } : (found ?? {})
+  if (method.loss && !(isTensor(loss) && sameType(loss.type, scalar)))
+    throw new UserError(
+      `${methodName(method)}: the loss must be a float32 scalar, got ${isTensor(loss) ? formatType(loss.type) : String(found)}`,
+      'reduce it to its mean over the images, with op.mean',
+    )
+  return { loss, cosine }
 }
 
 interface OwnInputs {

@@ -18,8 +18,8 @@ import {
   lossScaleInput,
   optimize,
   scalesLoss,
+  signalsOf,
   stepInputs,
-  teacherSignal,
   type StepInputs,
 } from './batch.js'
 import { checkLabel } from './centroids.js'
@@ -27,7 +27,7 @@ import { checkTrainConfig } from './check-config.js'
 import { parameterGroups, studentSpecs, type TrainConfig } from './config.js'
 import { gradientGraph, trainGraph } from './graphs.js'
 import { methodDefinition, methodName } from './methods.js'
-import type { TeacherSignal } from './loss.js'
+import { perTeacher, teacherSignals, type TeacherSignal } from './teachers.js'
 
 /** One of the graphs that a training step is made of. */
 export interface StepPart {
@@ -82,7 +82,8 @@ export function batchInputs(
   const classes = classesOf({ inputs, types })
   const found = new Map<string, HostTensor>()
   for (const { name, value } of inputs) {
-    const [group, key] = name.split('.')
+    const [group] = name.split('.', 1)
+    const key = name.slice(group!.length + 1)
     const tensor = batch.get(`batch.${key}`)
     if (name === 'micro_batch') found.set(name, hostScalar(index, 'int32'))
     else if (tensor && group === 'whole') found.set(name, tensor)
@@ -181,7 +182,8 @@ function accumulateGraph(
   const { batch, method } = config
   const { wholeBatch, needsLabels } = methodDefinition(method)
   const { seed, teacher, batch: own } = stepInputs({ ...config, batch: rows })
-  const { teacher_embeddings: embeddings, ...ownRows } = own
+  const { teacher_embeddings: _ofTheWholeBatch, ...ownRows } = own
+  const { teacher: source } = config
   const inputs = {
     state: {
       parameters: parameterInputs(studentSpecs(config), { role: 'parameter' }),
@@ -194,7 +196,10 @@ function accumulateGraph(
     whole: wholeBatch
       ? {
           labels: needsLabels ? labelsInput(batch) : undefined,
-          teacher_embeddings: embeddings && spec([batch, embeddings.shape[1]!]),
+          teacher_embeddings:
+            source && source.kind !== 'live'
+              ? perTeacher(source, ({ width }) => spec([batch, width]))
+              : undefined,
         }
       : undefined,
     micro_batch: microBatchInput,
@@ -204,13 +209,16 @@ function accumulateGraph(
     const { state, whole, micro_batch, sum, ...rest } = symbols
     const step = rest as StepInputs<Tensor>
     const anchors = sum.anchors ?? whole?.teacher_embeddings
-    const signal: TeacherSignal =
+    const signals: readonly TeacherSignal[] =
       whole && anchors
-        ? { anchors, among: { labels: whole.labels, rows: indicesOf(micro_batch, rows) } }
-        : teacherSignal(config, step)
+        ? teacherSignals(source, 'anchors', anchors).map((signal) => ({
+            ...signal,
+            among: { labels: whole.labels, rows: indicesOf(micro_batch, rows) },
+          }))
+        : signalsOf(config, step)
     // Every micro-batch of every step draws its own dropout masks.
     const draw = op.add(op.mul(state.step, batch / rows), micro_batch)
-    const found = differentiate(config, state, step, signal, draw)
+    const found = differentiate(config, state, step, signals, draw)
     const metrics = new Map(Object.entries(found.metrics))
     const adding =
       (values: ReadonlyMap<string, Tensor | undefined>) => (total: Tensor, name: string) =>
