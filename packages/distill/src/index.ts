@@ -16,6 +16,29 @@ export {
   readEmbeddings,
   writeEmbeddings,
 } from './embeddings/file.js'
+export { linearCka, meanCosine } from './evaluation/alignment.js'
+export {
+  classifyRows,
+  fitLinearProbe,
+  fitLogisticRegression,
+  type LinearClassifier,
+  type LinearProbe,
+  linearProbeAccuracy,
+  type LogisticOptions,
+  PROBE_GRID,
+  type ProbeOptions,
+} from './evaluation/linear-probe.js'
+export {
+  knnAccuracy,
+  meanAveragePrecision,
+  nearestRows,
+  type Neighbours,
+  recallAt,
+  voteClasses,
+} from './evaluation/neighbours.js'
+export { calibrationError, highestColumns, nearestAnchors } from './evaluation/probabilities.js'
+export { type LabelledRows, type Rows, shareRight } from './evaluation/rows.js'
+export { type SearchOptions, visitSimilarities } from './evaluation/similarities.js'
 export { arrayBatches, type ArrayBatchOptions, type ImageArrays } from './training/array-batches.js'
 export {
   type Augmentation,
