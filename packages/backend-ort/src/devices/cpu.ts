@@ -1,4 +1,5 @@
 // ONNX Runtime's CPU execution provider, on onnxruntime-node.
+import { availableParallelism, cpus } from 'node:os'
 import { hasTrait } from '@embed-kd/core'
 import { nativeComposites } from '../onnx/emitter.js'
 import { Profile } from '../profile.js'
@@ -7,6 +8,13 @@ import { cpuEmitters } from './cpu-emitters.js'
 import { commonOptions, type Device } from './device.js'
 import { hostMemory } from './host-memory.js'
 import { planSession } from '../memory/plan-session.js'
+
+/**
+ * By default the runtime starts a thread for each of the machine's cores, also for cores that a scheduler or `taskset` keeps from
+ * this process. Its threads would then wait for each other.
+ */
+const allowed = availableParallelism()
+const threads = allowed < cpus().length ? { intraOpNumThreads: allowed } : {}
 
 export const cpu: Device = {
   name: 'cpu',
@@ -24,7 +32,12 @@ export const cpu: Device = {
   // Gemm and FusedMatMul have their alpha.
   absorbs: ({ op }) => hasTrait(op, 'product'),
   // Only errors are logged, since the runtime warns of every hidden shape.
-  sessionOptions: { ...commonOptions, executionProviders: ['cpu'], logSeverityLevel: 3 },
+  sessionOptions: {
+    ...commonOptions,
+    ...threads,
+    executionProviders: ['cpu'],
+    logSeverityLevel: 3,
+  },
   hidesShapes: true,
   planMemory: planSession,
   profile: (graph) => new Profile(graph),
