@@ -88,6 +88,32 @@ describe('embed-kd train-teacher, embed, distill', () => {
     expect(statSync(centroids).size).toBeLessThan(2 * 64 * 4 + 2500)
   })
 
+  it('learns from several teachers, and exports the student without their projections', async () => {
+    const args = (weight: string) => [
+      ...distill('two', '--method', 'cached-kd', '--embeddings', `${samples},${samples}@${weight}`),
+      '--resume',
+      '--epochs',
+      '1',
+    ]
+    expect(await run(...args('0.5'))).toMatchObject({
+      teachers: [
+        { name: 'samples', weight: 1 },
+        { name: 'samples-2', weight: 0.5 },
+      ],
+    })
+    const ofTeachers = (...path: string[]) => {
+      const { tensors } = parseSafetensors(readFileSync(at('two', ...path)))
+      return [...tensors.keys()].filter((name) => name.includes('teachers.samples-2.teacher_proj'))
+    }
+    expect(ofTeachers('last.safetensors')).not.toEqual([])
+    expect(ofTeachers('student', 'model.safetensors')).toEqual([])
+    const { code, stdout } = await runCli(...args('0.7'))
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringContaining('--embeddings or --teacher differs'),
+    ])
+  })
+
   it.each([
     ['cached-kd', ['--embeddings', samples]],
     ['teacher-kd', ['--teacher', teacher]],

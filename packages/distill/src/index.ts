@@ -53,7 +53,13 @@ export {
   studentModel,
   students,
 } from './models/students.js'
-export type { Batches, BatchSource, ImageBatch, ImageFormat } from './training/batch.js'
+export type {
+  Batches,
+  BatchSource,
+  ImageBatch,
+  ImageFormat,
+  TeacherRows,
+} from './training/batch.js'
 export { type Classification, formatConfusion } from './training/classification.js'
 export {
   microBatchOf,
@@ -68,11 +74,14 @@ export type { ExportFormat, ExportOptions } from './training/export.js'
 export type { Progress, Report } from './training/progress.js'
 export type {
   BatchEmbeddings,
+  CentroidTeacher,
   EncoderTeacher,
   GraphTeacher,
   MethodChoice,
   NamedTensors,
+  SampleTeacher,
   Teacher,
+  TeacherPart,
 } from './training/teacher.js'
 export { Trainer } from './training/trainer.js'
 export type {

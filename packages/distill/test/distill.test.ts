@@ -145,6 +145,16 @@ describe('runTraining', () => {
     ['cached-kd', async () => ({ embeddings: await samplesFile() })],
     ['cached-kd', async () => ({ embeddings: await samplesFile() }), { microBatch: 5 }],
     [
+      'cached-kd',
+      async () => ({
+        embeddings: [
+          { name: 'a', file: await samplesFile() },
+          { name: 'b', file: await samplesFile(), weight: 0.5 },
+        ],
+      }),
+      { microBatch: 5 },
+    ],
+    [
       'embed-kd',
       async () => ({ embeddings: await centroidsFile() }),
       { precision: 'mixed-float16' },

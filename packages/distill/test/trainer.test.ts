@@ -1,6 +1,6 @@
 // The trainer as a program uses it, on plain arrays: it learns, resumes to the bit, is observed, is stopped, and refuses batches,
 // teachers and schedules that do not fit.
-import { defineMethod, Random, type Backend } from '@embed-kd/core'
+import { defineMethod, parseSafetensors, Random, type Backend } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import {
@@ -227,6 +227,53 @@ describe('Trainer', () => {
     expect(live.parts[0]!.graph.name).toBe('train teacher-kd')
   })
 
+  it('learns from several teachers, resumes to the bit, and exports the student alone', async () => {
+    const others = embeddings.map(([left, top]) => [left! + top!, left! - top!, 1])
+    const options = {
+      ...common(),
+      method: 'cached-kd',
+      teacher: [
+        { name: 'sides', samples: sampleEmbeddings(embeddings, train.labels) },
+        { name: 'sums', samples: { width: 3 }, weight: 0.5 },
+      ],
+      totalSteps: 6,
+    } as const
+    const withRows = (step: number): ImageBatch => {
+      const indices = Int32Array.from({ length: 16 }, (_, i) => 16 * step + i)
+      return {
+        images: train.images.slice(16 * step * size * size, 16 * (step + 1) * size * size),
+        labels: train.labels.slice(16 * step, 16 * (step + 1)),
+        indices,
+        embeddings: { sums: Float32Array.from(Array.from(indices).flatMap((i) => others[i]!)) },
+      }
+    }
+    await using trainer = await Trainer.create(options)
+    for (const step of [0, 1, 2]) await trainer.step(withRows(step))
+    const checkpoint = await trainer.export('checkpoint')
+    const own = [...(await trainer.parameters()).keys()].filter((name) => name.includes('teacher'))
+    expect(own.toSorted()).toEqual(
+      ['sides', 'sums'].flatMap((name) =>
+        ['logit_scale', 'teacher_proj.bias', 'teacher_proj.weight'].map(
+          (parameter) => `teachers.${name}.${parameter}`,
+        ),
+      ),
+    )
+    await trainer.step(withRows(3))
+    await using again = await Trainer.create(options)
+    await again.restore(checkpoint)
+    await again.step(withRows(3))
+    expect(await again.metrics()).toEqual(await trainer.metrics())
+    expect((await again.metrics()).kdLoss).toBeGreaterThan(0)
+    const exported = parseSafetensors(await trainer.export('safetensors')).tensors
+    expect([...exported.keys()].filter((name) => name.includes('teacher'))).toEqual([])
+    expect(exported.has('classifier.weight')).toBe(true)
+
+    const { embeddings: _left, ...without } = withRows(0)
+    await expect(trainer.step(without)).rejects.toThrow(
+      'a batch of 16 images has no embeddings of sums, but 16 x 3 are needed',
+    )
+  })
+
   it('trains with a method of your own', async () => {
     const method = defineMethod({
       label: 'Squared',
@@ -300,6 +347,64 @@ describe('Trainer refuses', () => {
       totalSteps: 3,
     })
     await expect(trainer.step(batch())).rejects.toThrow('has no embeddings, but 16 x 2 are needed')
+  })
+
+  it('teachers that do not speak of the same classes or images', async () => {
+    const centroids = (classNames: string[]) =>
+      centroidsOf(embeddings, train.labels, { classNames })
+    const rows = (count: number, shift = 0) =>
+      sampleEmbeddings(
+        embeddings.slice(0, count),
+        train.labels.slice(0, count).map((label) => (label + shift) % classes),
+      )
+    const a = centroids(['dark', 'left', 'top'])
+    const embedKd = { ...common(), method: 'embed-kd' } as const
+    const cachedKd = { ...common(), method: 'cached-kd' } as const
+    const cases: [Promise<Trainer>, string][] = [
+      [
+        Trainer.create({
+          ...embedKd,
+          teacher: [
+            { name: 'clip', centroids: a },
+            { name: 'dino', centroids: centroids(['dark', 'top', 'left']) },
+          ],
+        }),
+        'clip calls class 1 "left", dino "top"; compute the embeddings of both teachers',
+      ],
+      [
+        Trainer.create({
+          ...cachedKd,
+          teacher: [
+            { name: 'clip', samples: rows(90) },
+            { name: 'dino', samples: rows(96) },
+          ],
+        }),
+        'clip has embeddings of 90 images, dino of 96; give embeddings of the same images',
+      ],
+      [
+        Trainer.create({
+          ...cachedKd,
+          teacher: [
+            { name: 'clip', samples: rows(96) },
+            { name: 'dino', samples: rows(96, 1) },
+          ],
+        }),
+        'clip labels image 0 0, dino labels it 1',
+      ],
+      [Trainer.create({ ...cachedKd, teacher: [] }), 'cached-kd needs an embedding of each image'],
+      [
+        Trainer.create({
+          ...embedKd,
+          teacher: [
+            { name: 'clip', centroids: a },
+            { name: 'clip', centroids: a },
+          ],
+          totalSteps: 1,
+        }),
+        'two teachers are called clip',
+      ],
+    ]
+    for (const [made, message] of cases) await expect(made).rejects.toThrow(message)
   })
 
   it('a state of another student', async () => {

@@ -22,8 +22,8 @@ export function distillCommand(): Command {
       'embed-kd',
     )
     .option(
-      '--embeddings <file>',
-      'file of embeddings, for methods that take centroids or samples (embed-kd, cached-kd)',
+      '--embeddings <files>',
+      'file of embeddings, for methods that take centroids or samples (embed-kd, cached-kd); or the files of several teachers with commas between them, each with the weight of its loss after an @ if it is not 1',
     )
     .option(
       '--teacher <model>',
@@ -58,6 +58,7 @@ with config.json) and student-onnx/ (an image classifier for ONNX Runtime, optim
 Examples:
   embed-kd distill --embeddings centroids.safetensors --dataset mnist --student small --epochs 5 --learning-rate 1e-3 --out runs/a
   embed-kd distill --method cached-kd --embeddings samples.safetensors --dataset cifar10:DIR --out runs/b
+  embed-kd distill --method cached-kd --embeddings clip.safetensors,dino.safetensors@0.5 --dataset cifar10:DIR --out runs/ab
   embed-kd distill --method teacher-kd --teacher runs/teacher --dataset images:photos --data-size 64 --student paper-64 --out runs/c
   embed-kd distill --method supervised --dataset mnist --augment crop:2 --ema 0.999 --patience 5 --out runs/d --resume
 `
@@ -85,11 +86,18 @@ async function run(
 /** Returns the lines that a finished distillation prints. */
 function describe({ summary, onnxFile, classNames }: Distilled, out: string): string[] {
   const { test, test_accuracy, chance_accuracy, teacher_accuracy, best_epoch, onnx } = summary
+  const { teachers = [] } = summary
   const teacher =
     teacher_accuracy === undefined ? '' : `, the teacher ${formatShare(teacher_accuracy)}`
+  const several = teachers.map(
+    ({ name, weight, accuracy }) =>
+      `teacher ${name}: weight ${weight}` +
+      (accuracy === undefined ? '' : `, accuracy ${formatShare(accuracy)}`),
+  )
   return [
     formatConfusion(test, classNames),
     `accuracy on ${test.images} test images: ${formatShare(test_accuracy)} (epoch ${best_epoch}; chance ${formatShare(chance_accuracy)}${teacher})`,
+    ...several,
     `the exported model in ONNX Runtime: ${formatShare(onnx.accuracy)} on ${onnx.images} of them`,
     `ONNX model: ${onnxFile}`,
     `curves: tensorboard --logdir ${join(out, 'tensorboard')}`,

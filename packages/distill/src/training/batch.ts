@@ -11,9 +11,12 @@ export interface ImageBatch {
   readonly indices?: ArrayLike<number> | undefined
   /** The images as bytes, for a teacher that runs on each batch with a preprocessing of its own. */
   readonly pixels?: Uint8Array | undefined
-  /** Teacher embeddings of these images, `[count, width]`, if the batch brings its own. */
-  readonly embeddings?: Float32Array | undefined
+  /** Teacher embeddings of these images, `[count, width]`, if the batch brings its own; by name if there are several teachers. */
+  readonly embeddings?: TeacherRows | undefined
 }
+
+/** Embeddings `[count, width]` of a batch by one teacher, or by each of several by name. */
+export type TeacherRows = Float32Array | Readonly<Record<string, Float32Array>>
 
 /** Batches of one epoch. */
 export type Batches = (AsyncIterable<ImageBatch> | Iterable<ImageBatch>) & {

@@ -9,12 +9,14 @@ import {
   type Method,
   type MethodDefinition,
   type methods,
+  type StoredOutput,
   type TeacherNeed,
   type TeacherSource,
   type ViTConfig,
 } from '@embed-kd/core'
 
 import type { Centroids, SampleEmbeddings } from '../embeddings/embeddings.js'
+import { requireAgreement } from './agreement.js'
 import type { ImageBatch } from './batch.js'
 
 /** Weights by name, possibly drawn one by one as they are asked for. */
@@ -45,14 +47,31 @@ export interface BatchEmbeddings {
   readonly width: number
 }
 
-/** The teacher that a user gives, by the method's need. */
+export interface CentroidTeacher {
+  readonly centroids: Centroids
+}
+
+export interface SampleTeacher {
+  readonly samples: SampleEmbeddings | BatchEmbeddings
+}
+
+/** The part of one of several teachers, each of which has a projection and a loss of its own. */
+export interface TeacherPart {
+  /** Name in the parameters that training adds: letters, digits, dashes and underscores. */
+  readonly name: string
+  /** Weight of the teacher's loss among those of all teachers; only ratios count (default: 1). */
+  readonly weight?: number | undefined
+}
+
+/** The teacher that a user gives, by the method's need; a list if the student learns from several at once. */
 export interface Teachers {
   none: undefined
   live: GraphTeacher | EncoderTeacher
-  centroids: { readonly centroids: Centroids }
-  samples: { readonly samples: SampleEmbeddings | BatchEmbeddings }
+  centroids: CentroidTeacher | readonly (TeacherPart & CentroidTeacher)[]
+  samples: SampleTeacher | readonly (TeacherPart & SampleTeacher)[]
 }
 export type Teacher = Teachers[TeacherNeed]
+type StoredTeacher = CentroidTeacher | SampleTeacher
 
 /** A method's name, or a definition made with `defineMethod`. */
 export type MethodChoice = Method | MethodDefinition
@@ -81,13 +100,15 @@ export interface TeacherInputs {
 }
 
 /**
- * Returns what a teacher contributes to the training graph.
+ * Returns what a teacher, or several, contribute to the training graph.
+ * @param whose words that name one of several teachers in messages.
  * @throws UserError if the teacher is not one that the method takes, or does not fit the classes.
  */
 export function teacherInputs(
   method: MethodChoice,
   teacher: Teacher,
   classes: number,
+  whose = '',
 ): TeacherInputs {
   const { teacher: need, takes } = methodDefinition(method)
   const name = methodName(method)
@@ -95,9 +116,19 @@ export function teacherInputs(
     if (!teacher) return { held: () => [] }
     throw new UserError(`${name} takes no teacher`, 'leave out `teacher`, or choose another method')
   }
+  const list = listOf(teacher)
+  if (list.length > 0) {
+    requireAgreement(list)
+    const partOf = ({ name, weight, ...rest }: TeacherPart & StoredTeacher) => {
+      const inputs = teacherInputs(method, rest as CentroidTeacher, classes, ` of ${name}`)
+      return { name, weight, inputs }
+    }
+    return severalInputs(list.map(partOf))
+  }
   if (need === 'centroids' && teacher && 'centroids' in teacher)
-    return centroidInputs(teacher.centroids, classes)
-  if (need === 'samples' && teacher && 'samples' in teacher) return sampleInputs(teacher.samples)
+    return centroidInputs(teacher.centroids, classes, whose)
+  if (need === 'samples' && teacher && 'samples' in teacher)
+    return sampleInputs(teacher.samples, whose)
   if (need === 'live' && teacher && ('model' in teacher || 'embed' in teacher)) {
     const scored =
       'embed' in teacher
@@ -115,6 +146,10 @@ export function teacherInputs(
   throw new UserError(`${name} ${needs[need]}`, 'give it as `teacher`')
 }
 
+/** Returns several teachers; none if there is one or none. */
+const listOf = (teacher: Teacher): readonly (TeacherPart & StoredTeacher)[] =>
+  Array.isArray(teacher) ? teacher : []
+
 const needs: Readonly<Record<Exclude<TeacherNeed, 'none'>, string>> = {
   live: 'needs a teacher that runs on each batch: { model, parameters } or { width, embed }',
   centroids: 'needs an embedding of each class: { centroids }, from centroidsOf or readEmbeddings',
@@ -124,10 +159,11 @@ const needs: Readonly<Record<Exclude<TeacherNeed, 'none'>, string>> = {
 function centroidInputs(
   { vectors, width, classes: found, prototypes }: Centroids,
   classes: number,
+  whose: string,
 ): TeacherInputs {
   if (found !== classes)
     throw new UserError(
-      `there are centroids of ${found} classes, but the data has ${classes}`,
+      `there are centroids${whose} of ${found} classes, but the data has ${classes}`,
       'use centroids of the same classes',
     )
   const centroids = hostTensor('float32', [classes * prototypes, width], vectors)
@@ -137,17 +173,17 @@ function centroidInputs(
   }
 }
 
-function sampleInputs(samples: SampleEmbeddings | BatchEmbeddings): TeacherInputs {
+function sampleInputs(samples: SampleEmbeddings | BatchEmbeddings, whose: string): TeacherInputs {
   const { width } = samples
   return {
     source: { kind: 'stored', width },
     held: () => [],
     batch({ embeddings, indices }, count) {
-      const rows =
-        embeddings ?? ('vectors' in samples ? rowsOf(samples, indices, count) : undefined)
+      const given = embeddings instanceof Float32Array ? embeddings : undefined
+      const rows = given ?? ('vectors' in samples ? rowsOf(samples, indices, count) : undefined)
       if (rows?.length !== count * width)
         throw new UserError(
-          `a batch of ${count} images has ${rows ? `${rows.length} values of embeddings` : 'no embeddings'}, but ${count} x ${width} are needed`,
+          `a batch of ${count} images has ${rows ? `${rows.length} values of embeddings` : 'no embeddings'}${whose}, but ${count} x ${width} are needed`,
           'give `embeddings` with each batch, or the embeddings of all images and `indices` with each batch',
         )
       return [['batch.teacher_embeddings', hostTensor('float32', [count, width], rows)]]
@@ -177,6 +213,33 @@ function rowsOf(
     rows.set(vectors.subarray(begin, begin + width), i * width)
   }
   return rows
+}
+
+/** Returns what several teachers contribute: the inputs of each, called by its name after a dot. */
+function severalInputs(
+  teachers: readonly (TeacherPart & { readonly inputs: TeacherInputs })[],
+): TeacherInputs {
+  const called = (name: string, tensors: NamedTensors) =>
+    Array.from(tensors, ([input, tensor]) => [`${input}.${name}`, tensor] as const)
+  return {
+    source: {
+      kind: 'several',
+      teachers: teachers.map(({ name, weight = 1, inputs }) => {
+        const { width, prototypes = 1 } = inputs.source as StoredOutput
+        return { name, weight, width, prototypes }
+      }),
+    },
+    held: () => teachers.flatMap(({ name, inputs }) => called(name, inputs.held())),
+    async batch({ embeddings, ...batch }, count) {
+      const byName = embeddings instanceof Float32Array ? undefined : embeddings
+      const tensors: (readonly [string, HostTensor])[] = []
+      for (const { name, inputs } of teachers) {
+        const own = { ...batch, embeddings: byName?.[name] }
+        tensors.push(...called(name, (await inputs.batch?.(own, count)) ?? []))
+      }
+      return tensors
+    },
+  }
 }
 
 const graphInputs = ({ model, parameters }: GraphTeacher): TeacherInputs => ({

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 
 import { UserError } from '@embed-kd/core'
 import type { Augmentation } from '../../images/augment.js'
+import type { StorePaths } from '../embeddings/stores.js'
 import type { Batch } from './batches.js'
 import type { ModelInput } from './input.js'
 import type { Subset } from './subsets.js'
@@ -19,8 +20,8 @@ export interface Loading {
   readonly augmentationSeed?: number
   /** What the model sees; each batch has it as `input`. */
   readonly input: ModelInput
-  /** A store of embeddings (embeddings/samples.ts), whose views are trained on; each batch has its own as `embeddings`. */
-  readonly store?: string
+  /** Stores of embeddings (embeddings/stores.ts), whose views are trained on; each batch has its own as `embeddings`. */
+  readonly store?: StorePaths
 }
 
 export interface BatchRequest {

@@ -2,21 +2,21 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 
-import { SampleStore } from '../embeddings/samples.js'
+import { SampleStores } from '../embeddings/stores.js'
 import { isForUser, messageOf } from '@embed-kd/core'
 import type { BatchReply, BatchRequest, Loading } from './background.js'
-import { createBatch, trainingBatches, type Batches } from './batches.js'
+import { createBatch, trainingBatches, type Batch, type Batches } from './batches.js'
 import { createInputWriter } from './input.js'
 
 const loading = workerData as Loading
-const { subset, size, seed, augmentation, augmentationSeed = seed, input, store: path } = loading
+const { subset, size, seed, augmentation, augmentationSeed = seed, input, store: paths } = loading
 const write = createInputWriter(subset.shape, input)
 
-let opened: SampleStore | undefined
-const openStore = (): SampleStore | undefined =>
-  path === undefined ? undefined : (opened ??= SampleStore.open(path))
+let opened: SampleStores | undefined
+const openStores = (): SampleStores | undefined =>
+  paths === undefined ? undefined : (opened ??= SampleStores.open(paths))
 
-const viewOf = (epoch: number) => openStore()?.viewOf(epoch) ?? { seed: augmentationSeed, epoch }
+const viewOf = (epoch: number) => openStores()?.viewOf(epoch) ?? { seed: augmentationSeed, epoch }
 
 /** Of the epoch asked for last: its order is drawn once. */
 let current: { readonly epoch: number; readonly batches: Batches } | undefined
@@ -34,7 +34,7 @@ async function make({ id, epoch, step }: BatchRequest): Promise<BatchReply> {
     const batch = await batchesOf(epoch).read(step, createBatch(subset.shape, size))
     const images = new Float32Array(size * input.channels * input.height * input.width)
     write(batch.pixels, batch.count, images)
-    const embeddings = openStore()?.read(batch, viewOf(epoch)).data as Float32Array | undefined
+    const embeddings = openStores()?.read(batch, viewOf(epoch))
     return { id, batch: { ...batch, input: images, ...(embeddings ? { embeddings } : {}) } }
   } catch (error) {
     return { id, error: messageOf(error), forUser: isForUser(error) }
@@ -43,9 +43,9 @@ async function make({ id, epoch, step }: BatchRequest): Promise<BatchReply> {
 
 parentPort!.on('message', async (request: BatchRequest) => {
   const reply = await make(request)
-  const arrays = 'batch' in reply ? Object.values(reply.batch).filter(ArrayBuffer.isView) : []
-  parentPort!.postMessage(
-    reply,
-    arrays.map(({ buffer }) => buffer as ArrayBuffer),
-  )
+  const { embeddings = {}, ...rest } = 'batch' in reply ? reply.batch : ({} as Partial<Batch>)
+  const rows = embeddings instanceof Float32Array ? [embeddings] : Object.values(embeddings)
+  const values: readonly unknown[] = [...rows, ...Object.values(rest)]
+  const buffers = values.filter(ArrayBuffer.isView).map(({ buffer }) => buffer as ArrayBuffer)
+  parentPort!.postMessage(reply, buffers)
 })

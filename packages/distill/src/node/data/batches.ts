@@ -3,6 +3,7 @@
 
 import { augmentImage, drawAugmentation, noAugmentation } from '../../images/augment.js'
 import type { Augmentation } from '../../images/augment.js'
+import type { TeacherRows } from '../../training/batch.js'
 import type { ImageShape } from './dataset.js'
 import { readImages } from './pixels.js'
 import { shuffled } from './subsets.js'
@@ -22,8 +23,8 @@ export interface Batch {
   readonly indices: Int32Array
   /** What the model sees of the pixels, where that was made ahead (background.ts). */
   readonly input?: Float32Array
-  /** `[size, width]`: what a teacher gave of these very pixels, where that was read ahead. */
-  readonly embeddings?: Float32Array
+  /** Teacher embeddings `[size, width]` of these very pixels, by name if there are several teachers; if they were read ahead. */
+  readonly embeddings?: TeacherRows
 }
 
 export function createBatch({ channels, height, width }: ImageShape, size: number): Batch {

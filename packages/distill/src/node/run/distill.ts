@@ -29,19 +29,23 @@ import type { ModuleReference } from '../files/user-module.js'
 import type { Encoder } from '../teachers/encoder.js'
 import { openEncoder } from '../teachers/open.js'
 import { resolveLocalTeacher } from '../teachers/resolve.js'
+import { parseTeacherSet } from '../teachers/teacher-set.js'
 import { exportOnnxModel, exportSafetensors, runOnnx, type TrainedModel } from './export.js'
 import { loadInitialWeights } from './initial-weights.js'
 import { loadMethod } from './method.js'
 import { namesOf, openDataset, runSettings, withBackend, type RunOptions } from './options.js'
 import { runTraining, type RunResult } from './run.js'
-import { openSignal } from './signal.js'
+import { openSignal, type TeacherFile } from './signal.js'
 import { splitRun } from './splits.js'
 import { findCheckpoint, teacherAccuracy } from './teacher-directory.js'
 
 export interface DistillOptions extends RunOptions {
   /** Name of a method, the path of a module that exports one, or a definition (default: `embed-kd`). */
   readonly method?: string | MethodChoice | undefined
-  /** Path of a file of embeddings, for methods that take centroids or samples. */
+  /**
+   * Path of a file of embeddings, for methods that take centroids or samples. Several teachers have commas between their files,
+   * each with a weight after an @ if it is not 1: `clip.safetensors,dino.safetensors@0.5`.
+   */
   readonly embeddings?: string | undefined
   /** Directory of a checkpoint, ONNX file or name on the hub, for methods with a live teacher; or a file of embeddings. */
   readonly teacher?: string | undefined
@@ -79,6 +83,12 @@ export interface DistillSummary {
   readonly chance_accuracy: number
   /** Test accuracy of the teacher, if known. */
   readonly teacher_accuracy?: number
+  /** The teachers, if there are several, each with the weight of its loss and its test accuracy if known. */
+  readonly teachers?: readonly {
+    readonly name: string
+    readonly weight: number
+    readonly accuracy?: number
+  }[]
   readonly steps: number
   readonly loss_scale?: { readonly last: number; readonly skipped_steps: number }
   readonly best_epoch: number
@@ -170,12 +180,11 @@ export function distill(options: DistillOptions): Promise<Distilled> {
     }
     exportSafetensors(join(out, 'student'), trained, origin)
     const onnxFile = exportOnnxModel(join(out, 'student-onnx'), trained, normaliseInside)
-    const known = knownAccuracy(options, dataset)
     const summary: DistillSummary = {
       ...origin,
       ...(module ? { method_module: module } : {}),
       chance_accuracy: chanceAccuracy(test),
-      ...(known === undefined ? {} : { teacher_accuracy: known }),
+      ...describeTeachers(options, embeddings, dataset),
       steps,
       ...(lossScale
         ? { loss_scale: { last: lossScale.last, skipped_steps: lossScale.skippedSteps } }
@@ -190,22 +199,58 @@ export function distill(options: DistillOptions): Promise<Distilled> {
   })
 }
 
-/** Returns the teacher's test accuracy on the data set, if its directory or the file of its embeddings tells. */
-function knownAccuracy(options: DistillOptions, { digest }: Dataset): number | undefined {
-  const embeddings = embeddingsOf(options)
-  if (embeddings !== undefined) return storedTeacherAccuracy(embeddings, digest)
-  const { teacher } = options
-  return teacher === undefined ? undefined : teacherAccuracy(findCheckpoint(teacher), digest)
+/** Describes the teacher, or several, with the test accuracy on the data set that a directory or a file of embeddings tells. */
+function describeTeachers(
+  { teacher }: DistillOptions,
+  embeddings: string | readonly TeacherFile[] | undefined,
+  { digest }: Dataset,
+): Pick<DistillSummary, 'teacher_accuracy' | 'teachers'> {
+  if (typeof embeddings === 'object')
+    return {
+      teachers: embeddings.map(({ name, weight = 1, file }) => {
+        const accuracy = storedTeacherAccuracy(file, digest)
+        return { name, weight, ...(accuracy === undefined ? {} : { accuracy }) }
+      }),
+    }
+  const known =
+    embeddings === undefined
+      ? teacher && teacherAccuracy(findCheckpoint(teacher), digest)
+      : storedTeacherAccuracy(embeddings, digest)
+  return typeof known === 'number' ? { teacher_accuracy: known } : {}
 }
 
-/** Returns the file of embeddings of a distillation, which `teacher` may name too. @throws UserError if both are given. */
-function embeddingsOf({ embeddings, teacher }: DistillOptions): string | undefined {
-  if (teacher === undefined || resolveLocalTeacher(teacher)?.kind !== 'embeddings')
-    return embeddings
-  if (embeddings === undefined) return teacher
+/**
+ * Returns the file of embeddings of a distillation, which `teacher` may name too, or the files of several teachers.
+ * @throws UserError if `embeddings` and `teacher` both name one.
+ */
+function embeddingsOf({
+  embeddings,
+  teacher,
+}: DistillOptions): string | readonly TeacherFile[] | undefined {
+  const ofTeacher = teacher === undefined ? undefined : filesNamedBy(teacher)
+  if (ofTeacher === undefined) return embeddings === undefined ? undefined : filesIn(embeddings)
+  if (embeddings === undefined) return ofTeacher
   throw new UserError(
     `${teacher} and ${embeddings} are both files of embeddings`,
     'give one of them',
+  )
+}
+
+/** Returns the file, or the files of several teachers, that `--embeddings` says. */
+function filesIn(embeddings: string): string | readonly TeacherFile[] {
+  const set = parseTeacherSet(embeddings, ',')
+  return set.length === 0 ? embeddings : set.map(({ word, ...part }) => ({ ...part, file: word }))
+}
+
+/** Returns the files that `--teacher` says; undefined if the teacher is a model. */
+function filesNamedBy(teacher: string): string | readonly TeacherFile[] | undefined {
+  const files = filesIn(teacher)
+  const [first] = typeof files === 'string' ? [teacher] : files.map(({ file }) => file)
+  if (resolveLocalTeacher(first!)?.kind === 'embeddings') return files
+  if (typeof files === 'string') return undefined
+  throw new UserError(
+    `${first} is one of several teachers, but no file of embeddings`,
+    'make files of embeddings with embed-kd embed, and give them with --embeddings',
   )
 }
 

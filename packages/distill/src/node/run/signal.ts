@@ -4,7 +4,15 @@ import { methodDefinition, methodName, Random, UserError, type TeacherNeed } fro
 
 import { controlAnchors, type AnchorControl } from '../../embeddings/anchors.js'
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
-import type { GraphTeacher, MethodChoice, Teacher } from '../../training/teacher.js'
+import type { TeacherRows } from '../../training/batch.js'
+import type {
+  CentroidTeacher,
+  GraphTeacher,
+  MethodChoice,
+  SampleTeacher,
+  Teacher,
+  TeacherPart,
+} from '../../training/teacher.js'
 import type { Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { wholeSplit, type Subset } from '../data/subsets.js'
@@ -12,7 +20,9 @@ import { centroidsOfSamples } from '../embeddings/centroids-of-samples.js'
 import { holdsSamples } from '../embeddings/describe.js'
 import { loadCentroids } from '../embeddings/load-centroids.js'
 import { describeAugmentation } from '../embeddings/metadata.js'
-import { embeddingFiles, SampleStore } from '../embeddings/samples.js'
+import { requireSameOrigin } from '../embeddings/same-origin.js'
+import { embeddingFiles, type SampleStore } from '../embeddings/samples.js'
+import { SampleStores, type StorePaths } from '../embeddings/stores.js'
 import type { Encoder } from '../teachers/encoder.js'
 import { digestFiles } from '../teachers/checkpoint.js'
 import { classOrder, reorderColumns } from '../teachers/classes.js'
@@ -23,13 +33,18 @@ export interface Signal {
   readonly teacher: Teacher
   /** Augmentation of the training images. */
   readonly augmentation: Augmentation
-  /** Path of a store of embeddings, from which each batch made in the background is given its own. */
-  readonly store?: string
+  /** Stores of embeddings, from which each batch made in the background is given its own. */
+  readonly store?: StorePaths
   /** Returns the embeddings of a batch that was not made in the background. */
-  readonly embeddingsOf?: (batch: Batch) => Float32Array
+  readonly embeddingsOf?: (batch: Batch) => TeacherRows
   /** Text that differs if the teacher differs: a run is not resumed with another teacher. */
   readonly identity: string
   dispose(): Promise<void>
+}
+
+/** The file of embeddings of one of several teachers. */
+export interface TeacherFile extends TeacherPart {
+  readonly file: string
 }
 
 export interface SignalOptions {
@@ -37,8 +52,8 @@ export interface SignalOptions {
   readonly dataset: Dataset
   /** Default: that of the embeddings, or none. */
   readonly augmentation?: Augmentation | undefined
-  /** Path of a file of embeddings, for methods that take centroids or samples. */
-  readonly embeddings?: string | undefined
+  /** Path of a file of embeddings, or the files of several teachers, for methods that take centroids or samples. */
+  readonly embeddings?: string | readonly TeacherFile[] | undefined
   /** Training images of which centroids are computed, if the file has an embedding for each image (default: all). */
   readonly subset?: Subset | undefined
   /** Vectors of each class of such centroids (default: 1, the mean). */
@@ -87,7 +102,7 @@ export async function openSignal(options: SignalOptions): Promise<Signal> {
   const wanted = need === 'none' ? undefined : flags[need].flag
   if (embeddings !== undefined && need === 'live')
     throw new UserError(
-      `${name} needs a teacher that sees each batch, but ${embeddings} is a file of embeddings`,
+      `${name} needs a teacher that sees each batch, but ${filesOf(embeddings).join(' and ')} ${typeof embeddings === 'string' ? 'is a file' : 'are files'} of embeddings`,
       'give the teacher itself, or choose a method that takes embeddings, such as embed-kd or cached-kd',
     )
   if (embeddings !== undefined && wanted !== '--embeddings')
@@ -111,50 +126,92 @@ function required<T>(value: T | undefined, name: string, need: Exclude<TeacherNe
   throw new UserError(`${name} needs ${flags[need].flag}`, flags[need].remedy)
 }
 
+/** Returns the paths of one file or several. */
+const filesOf = (embeddings: string | readonly TeacherFile[]): readonly string[] =>
+  typeof embeddings === 'string' ? [embeddings] : embeddings.map(({ file }) => file)
+
 async function centroidSignal(options: SignalOptions, name: string): Promise<Signal> {
-  const { method, dataset, embeddings, anchors, subset, prototypes } = options
-  const { augmentation = noAugmentation } = options
-  const path = required(embeddings, name, 'centroids')
+  const { method, augmentation = noAugmentation } = options
+  const embeddings = required(options.embeddings, name, 'centroids')
+  const rest = { method, augmentation, dispose: async () => {} }
+  if (typeof embeddings === 'string') {
+    const { identity, ...teacher } = await centroidTeacher(embeddings, options)
+    return { ...rest, teacher, identity }
+  }
+  requireSameOrigin(filesOf(embeddings))
+  const teachers = []
+  const identities = []
+  for (const { file, ...part } of embeddings) {
+    const { identity, ...teacher } = await centroidTeacher(file, options)
+    teachers.push({ ...part, ...teacher })
+    identities.push({ ...part, identity })
+  }
+  return { ...rest, teacher: teachers, identity: JSON.stringify(identities) }
+}
+
+/** Loads the centroids of one teacher, or their control. */
+async function centroidTeacher(
+  path: string,
+  { dataset, anchors, subset, prototypes }: SignalOptions,
+): Promise<CentroidTeacher & Pick<Signal, 'identity'>> {
   const centroids = holdsSamples(path)
     ? centroidsOfSamples(path, dataset, subset ?? wholeSplit(dataset, 'train'), prototypes)
     : loadCentroids(path, dataset)
   const digest = await digestFiles(embeddingFiles(path))
-  return {
-    method,
-    teacher: {
-      centroids: anchors ? controlAnchors(centroids, anchors.control, anchors.seed) : centroids,
-    },
-    augmentation,
-    identity: anchors ? JSON.stringify({ digest, ...anchors }) : digest,
-    dispose: async () => {},
-  }
+  return anchors
+    ? {
+        centroids: controlAnchors(centroids, anchors.control, anchors.seed),
+        identity: JSON.stringify({ digest, ...anchors }),
+      }
+    : { centroids, identity: digest }
 }
 
 async function sampleSignal(
-  { method, dataset, embeddings, augmentation }: SignalOptions,
+  { method, dataset, embeddings: given, augmentation }: SignalOptions,
   name: string,
 ): Promise<Signal> {
-  const path = required(embeddings, name, 'samples')
-  const store = SampleStore.open(path)
-  store.requireDataset(dataset)
-  const { metadata, width } = store
-  if (augmentation && JSON.stringify(augmentation) !== JSON.stringify(metadata.augmentation))
+  const embeddings = required(given, name, 'samples')
+  const paths: StorePaths =
+    typeof embeddings === 'string'
+      ? embeddings
+      : Object.fromEntries(embeddings.map(({ name, file }) => [name, file]))
+  const stores = SampleStores.open(paths)
+  for (const store of stores.named.values()) store.requireDataset(dataset)
+  const { augmentation: seen } = stores
+  if (augmentation && JSON.stringify(augmentation) !== JSON.stringify(seen))
     throw new UserError(
-      `${path} has embeddings of images with ${describeAugmentation(metadata.augmentation)}, but training asks for ${describeAugmentation(augmentation)}`,
+      `${filesOf(embeddings).join(' and ')} ${typeof embeddings === 'string' ? 'has' : 'have'} embeddings of images with ${describeAugmentation(seen)}, but training asks for ${describeAugmentation(augmentation)}`,
       'leave out --augment to train on the images the teacher saw, or make other embeddings with embed-kd embed --augment',
     )
-  return {
+  const teacherOf = (name: string): SampleTeacher => ({
+    samples: { width: stores.named.get(name)!.width },
+  })
+  const rest = {
     method,
-    teacher: { samples: { width } },
-    augmentation: metadata.augmentation,
-    store: path,
-    embeddingsOf: (batch) => store.read(batch, store.viewOf(0)).data as Float32Array,
-    identity: store.plain
-      ? await digestFiles([path])
-      : JSON.stringify({ ...metadata, shard: '', counts: [] }),
-    dispose: async () => store.close(),
+    augmentation: seen,
+    store: paths,
+    embeddingsOf: (batch: Batch) => stores.read(batch, stores.viewOf(0)),
+    dispose: async () => stores.close(),
+  }
+  if (typeof embeddings === 'string')
+    return {
+      ...rest,
+      teacher: teacherOf(''),
+      identity: await storeIdentity(embeddings, stores.named.get('')!),
+    }
+  const identities = []
+  for (const { file, ...part } of embeddings)
+    identities.push({ ...part, identity: await storeIdentity(file, stores.named.get(part.name)!) })
+  return {
+    ...rest,
+    teacher: embeddings.map(({ file: _file, ...part }) => ({ ...part, ...teacherOf(part.name) })),
+    identity: JSON.stringify(identities),
   }
 }
+
+/** Returns text that differs if the embeddings of a store differ. */
+const storeIdentity = async (path: string, { plain, metadata }: SampleStore): Promise<string> =>
+  plain ? digestFiles([path]) : JSON.stringify({ ...metadata, shard: '', counts: [] })
 
 function liveSignal(options: SignalOptions, name: string): Signal {
   const { method, dataset, encoder, model, augmentation = noAugmentation } = options
@@ -198,8 +255,8 @@ function liveSignal(options: SignalOptions, name: string): Signal {
 
 /** Embeddings without a meaning, for steps whose cost alone is measured. */
 export interface RandomSignal {
-  /** Width of the embeddings. */
-  readonly width: number
+  /** Width of the embeddings; of those of each teacher by name if there are several. */
+  readonly width: number | Readonly<Record<string, number>>
   /** Number of classes of the data. */
   readonly classes: number
   /** Images a step. */
@@ -210,17 +267,24 @@ export interface RandomSignal {
 
 /** Returns a method with random centroids, or with random embeddings that are the same in each batch. */
 export function randomSignal(method: MethodChoice, options: RandomSignal): Signal {
-  const { width, classes, batch, prototypes = 1 } = options
+  const { width: widths, classes, batch, prototypes = 1 } = options
   const rest = { method, augmentation: noAugmentation, identity: 'random', dispose: async () => {} }
-  if (methodDefinition(method).teacher === 'centroids') {
+  const takesCentroids = methodDefinition(method).teacher === 'centroids'
+  const centroidsOf = (width: number): CentroidTeacher => {
     const vectors = randomRows(classes * prototypes, width)
-    return {
-      ...rest,
-      teacher: { centroids: { kind: 'centroids', vectors, width, classes, prototypes } },
-    }
+    return { centroids: { kind: 'centroids', vectors, width, classes, prototypes } }
   }
-  const rows = randomRows(batch, width)
-  return { ...rest, teacher: { samples: { width } }, embeddingsOf: () => rows }
+  if (typeof widths === 'number') {
+    if (takesCentroids) return { ...rest, teacher: centroidsOf(widths) }
+    const rows = randomRows(batch, widths)
+    return { ...rest, teacher: { samples: { width: widths } }, embeddingsOf: () => rows }
+  }
+  const named = Object.entries(widths)
+  if (takesCentroids)
+    return { ...rest, teacher: named.map(([name, width]) => ({ name, ...centroidsOf(width) })) }
+  const rows = Object.fromEntries(named.map(([name, width]) => [name, randomRows(batch, width)]))
+  const teacher = named.map(([name, width]) => ({ name, samples: { width } }))
+  return { ...rest, teacher, embeddingsOf: () => rows }
 }
 
 function randomRows(rows: number, width: number): Float32Array {
