@@ -117,7 +117,7 @@ export const axisOptions = {
   }),
   dataset: axis<string>({
     placeholder: 'spec',
-    help: `data set: ${datasetSpecs.join(', ')}`,
+    help: `data set: ${datasetSpecs.join(', ')}; DIR may be s3://BUCKET/DIR`,
     default: ['mnist'],
   }),
   dataSize: axis<number>({

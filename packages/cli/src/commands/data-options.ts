@@ -23,7 +23,10 @@ export interface DataOptions {
 
 export const addDataOptions = (command: Command): Command =>
   command
-    .requiredOption('--dataset <spec>', `data set, one of ${datasetSpecs.join(', ')}`)
+    .requiredOption(
+      '--dataset <spec>',
+      `data set, one of ${datasetSpecs.join(', ')}; DIR may be s3://BUCKET/DIR`,
+    )
     .option('--data-size <pixels>', 'side in pixels to which encoded images are resized', count)
     .option('--skip-corrupt', 'skip images that cannot be decoded, and name them')
     .option(

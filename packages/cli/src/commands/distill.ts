@@ -23,7 +23,7 @@ export function distillCommand(): Command {
     )
     .option(
       '--embeddings <files>',
-      'file of embeddings, for methods that take centroids or samples (embed-kd, cached-kd); or the files of several teachers with commas between them, each with the weight of its loss after an @ if it is not 1',
+      'file of embeddings, also s3://BUCKET/FILE, for methods that take centroids or samples (embed-kd, cached-kd); or the files of several teachers with commas between them, each with the weight of its loss after an @ if it is not 1',
     )
     .option(
       '--teacher <model>',

@@ -15,7 +15,7 @@ export const embedCommand = (): Command =>
     addDataOptions(
       new Command('embed')
         .requiredOption('--teacher <model>', `teacher that sees the images: ${encoderKinds}`)
-        .requiredOption('--out <file>', 'safetensors file to write'),
+        .requiredOption('--out <file>', 'safetensors file to write, or s3://BUCKET/FILE'),
     )
       .addOption(
         new Option('--kind <kind>', 'one vector for each class, or for each image')
@@ -62,9 +62,14 @@ The file names its teacher and data, and distill refuses it for other data. If m
 command to go on. With --augment each row keeps the key of its augmentation, so that cached-kd trains on the very pixels
 the teacher saw; epoch E then uses view E modulo --views.
 
+An object in a store (s3://) appears when it is complete. A shard that is there already, of the same teacher, data and
+settings, is not made again. Endpoint, region and credentials are those of the AWS variables and files; the client is a
+package of its own: npm install @aws-sdk/client-s3
+
 Examples:
   embed-kd embed --teacher google/vit-base-patch16-224 --dataset images:photos --data-size 224 --out photos.safetensors
   embed-kd embed --teacher runs/teacher --dataset mnist --kind samples --augment flip,crop:2 --views 4 --float16 --out m.safetensors
+  embed-kd embed --teacher facebook/dinov2-small --dataset webdataset:s3://data/photos --data-size 224 --kind samples --shard 3/8 --out s3://runs/photos.safetensors
   embed-kd embed --teacher encoder.onnx --output last_hidden_state --pooling cls --dataset cifar10:DIR --out c.safetensors
 `
 
@@ -105,6 +110,8 @@ function describe(
     ? `centroids of ${classes} classes from ${images} training images (${each} of each class)`
     : `embeddings of ${images} training images`
   const method = isCentroids ? '' : '--method cached-kd '
+  if (images === 0)
+    return [`${file}: complete already, made with the same teacher, data and settings`]
   return [
     `${file}: ${what}, width ${width}, ${formatBytes(bytes)}`,
     `${formatDuration(seconds)}, peak memory ${formatBytes(peakRssBytes)}`,

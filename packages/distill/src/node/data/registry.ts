@@ -15,6 +15,8 @@ import type { Dataset } from './dataset.js'
 import { isDirectory } from './files.js'
 import { loadIdx } from './idx.js'
 import { fetchIdxFiles, mnistSources } from './mnist-download.js'
+import { isObjectAddress } from '../objects/address.js'
+import { mirrorDirectory } from '../objects/mirror.js'
 
 /** Where the Debian package dataset-fashion-mnist puts it. */
 const fashionMnistDirectory = '/usr/share/datasets/fashion-mnist'
@@ -107,7 +109,7 @@ const formats: Record<string, Format> = {
   },
 }
 
-/** What `loadDataset` understands, for help texts. */
+/** What `loadDataset` understands, for help texts. A directory may be an address in an object store. */
 export const datasetSpecs: readonly string[] = [
   ...Object.keys(named),
   ...Object.keys(formats).map((format) => `${format}:DIR`),
@@ -128,7 +130,9 @@ export async function loadDataset(spec: string, options: DatasetOptions = {}): P
   if (directory && Object.hasOwn(formats, name)) {
     const format = formats[name]!
     checkOptions(spec, options, format.options)
-    return format.open(trimSlashes(directory), options)
+    if (!isObjectAddress(directory)) return format.open(trimSlashes(directory), options)
+    const dataset = await format.open(await mirrorDirectory(directory, options), options)
+    return { ...dataset, name: `${name}:${trimSlashes(directory)}` }
   }
   throw new DatasetError(
     `data set ${JSON.stringify(spec)}`,

@@ -99,6 +99,10 @@ export interface SampleOptions extends MakeOptions {
   /** Part `shard` of `shards`, from 1. */
   readonly shard: number
   readonly shards: number
+  /** Whether a complete file of this size, which begins with `header`, is there already: then nothing is computed. */
+  readonly isMade?:
+    | ((file: string, header: Uint8Array, bytes: number) => Promise<boolean>)
+    | undefined
 }
 
 /** Writes an embedding of each image. If the call is interrupted, the same call goes on from there. */
@@ -118,7 +122,11 @@ export async function makeSamples(options: SampleOptions): Promise<Made> {
     shard: `${shard}/${shards}`,
   })
   const total = images * views
-  const writer = new RowWriter(file, total, sampleColumns(encoder.width, half), metadata)
+  const columns = sampleColumns(encoder.width, half)
+  const header = RowWriter.header(total, columns, metadata)
+  if (await options.isMade?.(file, header.bytes, header.fileBytes))
+    return { file, bytes: header.fileBytes, images: 0, seconds: secondsSince(start) }
+  const writer = new RowWriter(file, total, columns, metadata)
   const resumed = writer.done
   try {
     while (writer.done < total) {
@@ -149,8 +157,10 @@ const madeOf = (file: string, images: number, start: number): Made => ({
   file,
   bytes: statSync(file).size,
   images,
-  seconds: (performance.now() - start) / 1000,
+  seconds: secondsSince(start),
 })
+
+const secondsSince = (start: number): number => (performance.now() - start) / 1000
 
 /** Consecutive images, so that each shard reads its part of the data once. */
 function partOf(subset: Subset, shard: number, shards: number): Subset {

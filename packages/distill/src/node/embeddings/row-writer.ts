@@ -54,10 +54,7 @@ export class RowWriter {
   ) {
     this.#path = path
     this.#rows = rows
-    const tensors = [...columns].map(
-      ([name, { storage, shape }]) => [name, { storage, shape: [rows, ...shape] }] as const,
-    )
-    const header = formatSafetensorsHeader(new Map(tensors), metadata)
+    const header = RowWriter.header(rows, columns, metadata)
     this.#entries = header.entries
     mkdirSync(dirname(path), { recursive: true })
     const noted = this.#readNote()
@@ -78,6 +75,18 @@ export class RowWriter {
         `remove it and ${this.#progress} to begin anew, or repeat the command it was begun with`,
       )
     this.#done = this.#noted = noted
+  }
+
+  /** Returns the header of a file of rows, by which the file is known before it is written. */
+  static header(
+    rows: number,
+    columns: ReadonlyMap<string, Column>,
+    metadata: Readonly<Record<string, string>>,
+  ): ReturnType<typeof formatSafetensorsHeader> {
+    const tensors = [...columns].map(
+      ([name, { storage, shape }]) => [name, { storage, shape: [rows, ...shape] }] as const,
+    )
+    return formatSafetensorsHeader(new Map(tensors), metadata)
   }
 
   /** Rows written so far: the next to append. */

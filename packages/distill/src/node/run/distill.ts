@@ -27,6 +27,7 @@ import { storedTeacherAccuracy } from '../embeddings/metadata.js'
 import { writeJson } from '../files/output-file.js'
 import type { ModuleReference } from '../files/user-module.js'
 import type { Encoder } from '../teachers/encoder.js'
+import { mirrorEmbeddings } from '../objects/mirror.js'
 import { openEncoder } from '../teachers/open.js'
 import { resolveLocalTeacher } from '../teachers/resolve.js'
 import { parseTeacherSet } from '../teachers/teacher-set.js'
@@ -111,7 +112,8 @@ const silent = () => {}
  * Distils a student: trains it into `out`, and writes `student/`, `student-onnx/` and `summary.json` there.
  * @throws UserError if options do not go together; InterruptedError if the signal is aborted.
  */
-export function distill(options: DistillOptions): Promise<Distilled> {
+export async function distill(given: DistillOptions): Promise<Distilled> {
+  const options = await withLocalEmbeddings(given)
   return withBackend(options, async (backend) => {
     const { tell = silent, report = silent, signal: abort } = options
     const {
@@ -218,6 +220,21 @@ function describeTeachers(
       : storedTeacherAccuracy(embeddings, digest)
   return typeof known === 'number' ? { teacher_accuracy: known } : {}
 }
+
+/** Replaces the addresses of embeddings in an object store by the paths of their copies. */
+async function withLocalEmbeddings(options: DistillOptions): Promise<DistillOptions> {
+  const local = async (words: string | undefined) => {
+    let text = words
+    for (const [address] of words?.matchAll(ADDRESSES) ?? [])
+      text = text!.replace(address, await mirrorEmbeddings(address, { warn: options.tell }))
+    return text
+  }
+  const { embeddings, teacher } = options
+  return { ...options, embeddings: await local(embeddings), teacher: await local(teacher) }
+}
+
+/** Addresses among files that have commas between them, and may have a weight after an @. */
+const ADDRESSES = /(?<=^|,)s3:\/\/[^,@]+/g
 
 /**
  * Returns the file of embeddings of a distillation, which `teacher` may name too, or the files of several teachers.

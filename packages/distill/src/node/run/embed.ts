@@ -5,13 +5,14 @@ import type { AnchorControl } from '../../embeddings/anchors.js'
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import { makeCentroids, makeSamples, type Made } from '../embeddings/make.js'
 import { openEncoder } from '../teachers/open.js'
+import { openOutput } from '../objects/output.js'
 import { openDataset, withBackend, type DataOptions, type RunOptions } from './options.js'
 import { findCheckpoint, teacherAccuracy } from './teacher-directory.js'
 
 export interface EmbedOptions extends DataOptions, Pick<RunOptions, 'backend' | 'report' | 'tell'> {
   /** Directory of a checkpoint, ONNX file or name on the hub. */
   readonly teacher: string
-  /** The safetensors file to write. */
+  /** The safetensors file to write, or the address of an object (`s3://bucket/x.safetensors`). */
   readonly out: string
   /** One vector for each class (default), or for each image. */
   readonly kind?: 'centroids' | 'samples' | undefined
@@ -60,8 +61,9 @@ const silent = () => {}
 export function embed(options: EmbedOptions): Promise<Embedded> {
   checkOptions(options)
   return withBackend(options, async (backend) => {
+    const output = openOutput(options.out)
     const { tell = silent, report = silent, kind = 'centroids', batch = 32, seed = 0 } = options
-    const { imageSize, output, pooling, perClass = 100, shard } = options
+    const { imageSize, pooling, perClass = 100, shard } = options
     const dataset = await openDataset(options, tell)
     const teacher = findCheckpoint(options.teacher)
     const encoder = await openEncoder(teacher, {
@@ -70,14 +72,14 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
       batch,
       tell,
       ...(imageSize === undefined ? {} : { imageSize }),
-      ...(output === undefined ? {} : { output }),
+      ...(options.output === undefined ? {} : { output: options.output }),
       ...(options.onnxFile === undefined ? {} : { onnxFile: options.onnxFile }),
       ...(pooling === undefined ? {} : { pooling }),
     })
     const common = {
       encoder,
       dataset,
-      file: options.out,
+      file: output.file,
       batch,
       seed,
       teacherAccuracy: teacherAccuracy(teacher, dataset.digest),
@@ -100,8 +102,9 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
               half: options.float16 ?? false,
               shard: shard?.index ?? 1,
               shards: shard?.count ?? 1,
+              isMade: output.isMade,
             })
-      return { ...made, width: encoder.width }
+      return { ...made, file: await output.finish(made.file), width: encoder.width }
     } finally {
       await encoder.dispose()
     }

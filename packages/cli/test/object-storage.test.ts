@@ -1,0 +1,68 @@
+// Embeddings from a store and to it, by the real command: a command that is killed while it writes leaves no object, the same command
+// again completes it, and a student learns from it.
+import { readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+import { S3Server } from '../../distill/test/s3-server.js'
+import { writeTinyDataset } from '../../distill/test/tiny.js'
+import { runCli, startCli, temporaryDirectory } from './cli.js'
+
+const server = new S3Server()
+const environment = { ...process.env }
+const directory = temporaryDirectory()
+const teacher = fileURLToPath(
+  new URL('../../distill/test/fixtures/onnx/plain.onnx', import.meta.url),
+)
+
+beforeAll(async () => {
+  process.env.XDG_CACHE_HOME = join(directory, 'cache')
+  await server.start(['data', 'runs'])
+  const local = join(directory, 'tiny')
+  writeTinyDataset(local)
+  for (const split of ['train', 't10k'])
+    for (const what of ['images-idx3', 'labels-idx1']) {
+      const name = `${split}-${what}-ubyte`
+      server.put(`data/tiny/${name}`, readFileSync(join(local, name)))
+    }
+})
+afterAll(() => {
+  server.stop()
+  process.env = environment
+})
+
+it('embeds from a store into it, and learns from it', { timeout: 120_000 }, async () => {
+  const data = ['--dataset', 'idx:s3://data/tiny']
+  const embed = (out: string) =>
+    startCli(['embed', '--teacher', teacher, ...data, '--kind', 'samples', '--out', out])
+  const out = 's3://runs/e.safetensors'
+
+  const killed = embed(out)
+  server.before = (request) => {
+    if (!request.startsWith('PUT')) return undefined
+    killed.child.kill('SIGKILL')
+    return new Promise(() => {})
+  }
+  expect(await killed.result).toMatchObject({ code: null })
+  expect(server.requests.filter((request) => request.startsWith('PUT'))).toHaveLength(1)
+  expect([...server.objects.keys()].filter((name) => name.startsWith('runs/'))).toEqual([])
+
+  server.before = () => {}
+  expect((await embed(out).result).code).toBe(0)
+  const again = await embed(out).result
+  expect(again.stdout).toContain('complete already, made with the same teacher, data and settings')
+  expect(server.requests.filter((request) => request.startsWith('PUT'))).toHaveLength(2)
+
+  const file = join(directory, basename(out))
+  expect((await embed(file).result).code).toBe(0)
+  expect(server.objects.get('runs/e.safetensors')!.bytes.equals(readFileSync(file))).toBe(true)
+
+  const student = 'vit:width=8,layers=1,heads=2,patch=4,image=8'
+  const learn = ['--method', 'cached-kd', '--student', student, '--epochs', '1', '--batch', '16']
+  const learnt = await runCli(
+    ...['distill', ...data, ...learn, '--embeddings', out, '--out', join(directory, 'student')],
+  )
+  expect(learnt).toMatchObject({ code: 0 })
+})
