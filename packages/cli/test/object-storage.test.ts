@@ -60,9 +60,18 @@ it('embeds from a store into it, and learns from it', { timeout: 120_000 }, asyn
   expect(server.objects.get('runs/e.safetensors')!.bytes.equals(readFileSync(file))).toBe(true)
 
   const student = 'vit:width=8,layers=1,heads=2,patch=4,image=8'
-  const learn = ['--method', 'cached-kd', '--student', student, '--epochs', '1', '--batch', '16']
-  const learnt = await runCli(
-    ...['distill', ...data, ...learn, '--embeddings', out, '--out', join(directory, 'student')],
-  )
-  expect(learnt).toMatchObject({ code: 0 })
+  const learn = [
+    'distill',
+    ...data,
+    '--method',
+    'cached-kd',
+    '--student',
+    student,
+    '--epochs',
+    '1',
+    '--batch',
+    '16',
+  ]
+  const learnt = runCli(...learn, '--embeddings', out, '--out', join(directory, 'student'))
+  expect(await learnt).toMatchObject({ code: 0 })
 })
