@@ -83,6 +83,50 @@ def cosine_distance(model, embedding, logits, batch):
     return (1 - cosine).mean(), cosine
 
 
+def relations(rows):
+    """Relative distances of all pairs, and cosines of the angles of all triplets (Park 2019)."""
+    differences = rows.unsqueeze(0) - rows.unsqueeze(1)
+    # The root of zero has no finite gradient; an image has the distance zero to itself.
+    distances = (differences.pow(2).sum(2) + 1e-24).sqrt()
+    others = ~torch.eye(len(rows), dtype=torch.bool)
+    directions = F.normalize(differences, dim=2)
+    return distances * others / distances[others].mean(), torch.bmm(directions, directions.transpose(1, 2))
+
+
+def relate(model, embedding, logits, batch):
+    pairs = zip(relations(embedding), relations(batch["batch.teacher_embeddings"]))
+    distance, angle = (F.smooth_l1_loss(student, teacher) for student, teacher in pairs)
+    return 25 * distance + 50 * angle, None
+
+
+def preserve_similarities(model, embedding, logits, batch):
+    student, teacher = (F.normalize(x @ x.T) for x in (embedding, batch["batch.teacher_embeddings"]))
+    return 3000 * F.mse_loss(student, teacher), None
+
+
+def match_standardised(model, embedding, logits, batch):
+    target = F.linear(batch["batch.teacher_embeddings"] - batch["batch.mean"], batch["batch.rotation"])
+    return F.mse_loss(model.student_proj(embedding), target), None
+
+
+def pick_among_queue(model, embedding, logits, batch):
+    """InfoNCE over the batch and a queue, without rows of zeros and without copies of an image's own embedding."""
+    own, queue = batch["batch.teacher_embeddings"], batch["batch.teacher_queue"]
+    keys = torch.cat([own, queue])
+    scores = cosines(model.student_proj(embedding), keys)
+    copies = cosines(own, keys) > 0.999
+    copies.fill_diagonal_(False)
+    left_out = copies | (keys == 0).all(1)
+    return F.cross_entropy(scores.masked_fill(left_out, -torch.inf), torch.arange(len(own))), None
+
+
+def pick_cluster(model, embedding, logits, batch):
+    prototypes = batch["batch.prototypes"]
+    clusters = cosines(batch["batch.teacher_embeddings"], prototypes).argmax(1)
+    cosine = cosines(embedding, model.teacher_proj(prototypes))
+    return F.cross_entropy(cosine, clusters), cosine
+
+
 def labels_of(batch):
     return batch["batch.labels"].long()
 
@@ -94,7 +138,15 @@ KD_LOSSES = {
     "teacher-kd": contrast("batch.teacher_embeddings", lambda batch: torch.arange(len(batch["batch.labels"]))),
     "embed-kd": contrast("batch.centroids", labels_of),
     "cosine-kd": cosine_distance,
+    "rkd": relate,
+    "sp": preserve_similarities,
+    "phi-s": match_standardised,
+    "queue-kd": pick_among_queue,
+    "cluster-kd": pick_cluster,
 }
+
+# What a method trains beside the student: a projection of its embeddings, one of the teacher's (the default), or nothing.
+PROJECTIONS = {method: "student_proj" for method in ("cosine-kd", "phi-s", "queue-kd")} | {"rkd": None, "sp": None}
 
 
 def distillation_loss(model, entry, embedding, logits, batch):
@@ -115,28 +167,33 @@ def distillation_loss(model, entry, embedding, logits, batch):
 
 def student_losses(model, entry, batch):
     embedding = model(batch["batch.images"])
-    scores = model.classifier(embedding)
-    logits = scores.softmax(1) if entry["hardLabelScores"] == "probabilities" else scores
-    out = {"out.embedding": embedding, "out.logits": scores}
-    loss = F.cross_entropy(logits, labels_of(batch))
+    out, logits, loss = {"out.embedding": embedding}, None, 0
+    if entry["hardLabelScores"] != "none":
+        scores = model.classifier(embedding)
+        logits = scores.softmax(1) if entry["hardLabelScores"] == "probabilities" else scores
+        out["out.logits"] = scores
+        loss = F.cross_entropy(logits, labels_of(batch))
     if KD_LOSSES[entry["method"]]:
         kd_loss, cosine = distillation_loss(model, entry, embedding, logits, batch)
-        loss = loss + entry["kdWeight"] * kd_loss
+        loss = kd_loss if logits is None else loss + entry["kdWeight"] * kd_loss
         out |= {"out.kd_loss": kd_loss} | cosine
     return out | {"out.loss": loss}
 
 
 def projections(entry, teacher_width):
     """The layers that a method trains for one teacher, by name."""
-    width = entry["config"]["width"]
-    if entry["method"] == "cosine-kd":
-        return {"student_proj": torch.nn.Linear(width, teacher_width)}
-    return {"teacher_proj": torch.nn.Linear(teacher_width, width)}
+    width, projection = entry["config"]["width"], PROJECTIONS.get(entry["method"], "teacher_proj")
+    if projection is None:
+        return {}
+    sizes = (width, teacher_width) if projection == "student_proj" else (teacher_width, width)
+    return {projection: torch.nn.Linear(*sizes)}
 
 
 def student_step(entry, given):
     config, adamw = entry["config"], entry["adamw"]
     model = Student(config)
+    if entry["hardLabelScores"] == "none":
+        del model.classifier
     if "teachers" in entry:
         model.teachers = torch.nn.ModuleDict(
             {t["name"]: torch.nn.ModuleDict(projections(entry, t["width"])) for t in entry["teachers"]}
@@ -156,6 +213,7 @@ def student_step(entry, given):
             name, width = teacher["name"], teacher["width"]
             for key in ("batch.centroids", "batch.teacher_embeddings"):
                 batch[f"{key}.{name}"] = torch.randn(len(batch[key]), width)
+        batch |= draw_signal(entry, batch)
     out = {f"param.{name}": x.clone() for name, x in model.state_dict().items()}
     result = student_losses(model, entry, batch)
     result["out.loss"].backward()
@@ -190,6 +248,61 @@ def draw_batch(config, size=6):
         "batch.teacher_embeddings": torch.randn(size, width),
         "batch.teacher_probs": torch.randn(size, classes).softmax(1),
     }
+
+
+def draw_signal(entry, batch):
+    """What methods take beside the embeddings of the batch: statistics of all embeddings, or a queue of earlier ones."""
+    method, width = entry["method"], entry["config"]["teacher_dim"]
+    if method == "phi-s":
+        return {"batch.mean": torch.randn(width), "batch.rotation": torch.linalg.qr(torch.randn(width, width))[0] / 3}
+    if method == "cluster-kd":
+        return {"batch.prototypes": F.normalize(torch.randn(64, width))}
+    if method == "queue-kd":
+        # A queue also has empty rows, and the embedding that an image had an epoch ago.
+        queue = torch.randn(entry["queue"], width)
+        queue[3:5] = 0
+        queue[9] = 2 * batch["batch.teacher_embeddings"][1]
+        return {"batch.teacher_queue": queue}
+    return {}
+
+
+# ---- statistics of embeddings ----------------------------------------------------------------------------------------
+
+
+def hadamard(size):
+    """Paley's matrix of size q + 1 for a prime q = 4n + 3."""
+    q = size - 1
+    squares = {x * x % q for x in range(1, q)}
+    sign = lambda x: 1.0 if x % q in squares or x % q == 0 else -1.0
+    rows = [[1.0] * size] + [[-1.0] + [sign(i - j) for j in range(q)] for i in range(q)]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def phi_standardisation(entry, given):
+    """Embeddings after PHI-S have this covariance, whatever the signs of the principal components."""
+    width = entry["width"]
+    embeddings = given["embeddings"] if given else torch.randn(40, width) @ torch.randn(width, width) + torch.randn(width)
+    values, vectors = torch.linalg.eigh(torch.cov(embeddings.double().T, correction=0))
+    values, vectors = values.flip(0), vectors.flip(1)
+    rotation = hadamard(width) / math.sqrt(width) @ vectors.T / values.mean().sqrt()
+    standardised = (embeddings.double() - embeddings.double().mean(0)) @ rotation.T
+    return {
+        "embeddings": embeddings,
+        "mean": embeddings.mean(0),
+        "eigenvalues": values.float(),
+        "covariance": torch.cov(standardised.T, correction=0).float(),
+    }
+
+
+def clusters(entry, given):
+    """Spherical k-means from given rows as centres: the centres after some rounds."""
+    embeddings = given["embeddings"] if given else torch.randn(60, entry["width"])
+    rows = F.normalize(embeddings)
+    centres = rows[: entry["clusters"]]
+    for _ in range(entry["rounds"]):
+        nearest = (rows @ centres.T).argmax(1)
+        centres = F.normalize(torch.stack([rows[nearest == c].sum(0) for c in range(entry["clusters"])]))
+    return {"embeddings": embeddings, "centres": centres}
 
 
 # ---- teachers: small checkpoints in Hugging Face's format, and what transformers makes of them -----------------------
@@ -285,7 +398,14 @@ def centroids(entry, given):
 
 # ---- all cases -------------------------------------------------------------------------------------------------------
 
-MAKERS = {"student-step": student_step, "operator": operator, "resize": resize, "centroids": centroids}
+MAKERS = {
+    "student-step": student_step,
+    "operator": operator,
+    "resize": resize,
+    "centroids": centroids,
+    "phi-s": phi_standardisation,
+    "clusters": clusters,
+}
 
 
 def without_key_bias(name, x):

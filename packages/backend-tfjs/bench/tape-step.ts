@@ -1,6 +1,6 @@
 // The same training step as a user of TensorFlow.js would write it: tf ops in a function, tf.variableGrads, and AdamW on
 // variables, all under tf.tidy. Dense kernels are [in, out], as in tf.layers, so that forward products are plain ones.
-import type { HostTensor } from '@embed-kd/core'
+import type { ClassifierConfig, HostTensor } from '@embed-kd/core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Workload } from './workload.js'
 
@@ -15,7 +15,8 @@ const fromHost = ({ data, shape, dtype }: HostTensor) =>
 
 export function tapeStep({ config, parameters, inputs }: Workload): TapeStep {
   const { student, batch, optimizer, settings } = config
-  const { width, heads, layers, patchSize, imageSize, channels, classes, epsilon } = student
+  const { width, heads, layers, patchSize, imageSize, channels, epsilon } = student
+  const { classes } = student as ClassifierConfig
   const rows = imageSize / patchSize
   const tokens = rows ** 2 + 1
   const headWidth = width / heads

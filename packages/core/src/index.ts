@@ -17,6 +17,7 @@ export {
 export { defineMethod, type CustomMethod } from './distill/define-method.js'
 export { embedGraph, evalGraph, gradientGraph, trainGraph } from './distill/graphs.js'
 export type {
+  EmbeddingStatistics,
   LossInputs,
   MethodDefinition,
   MethodLoss,
@@ -32,6 +33,7 @@ export {
   methodNames,
   methods,
   teacherInput,
+  unlabelledMethods,
   type Method,
 } from './distill/methods.js'
 export { batchInputs, stepGraphs, type StepPart } from './distill/micro-batches.js'

@@ -21,6 +21,7 @@ import {
   studentSpecs,
   teacherInput,
   trainGraph,
+  unlabelledMethods,
   verify,
   type Graph,
   type HostTensor,
@@ -28,6 +29,9 @@ import {
   type TrainConfig,
 } from '../src/index.js'
 import { configOf, student, teacher } from '@embed-kd/conformance/small-models'
+
+/** The small student without its classifier. */
+const { classes: _classes, ...encoder } = student
 
 describe('the table', () => {
   it.each(methodNames)('has a label for %s from which its name follows', (name) => {
@@ -54,9 +58,12 @@ describe('the table', () => {
       const inputs = graph.inputs
         .map((input) => input.name)
         .filter((input) => /teacher[_.]/.test(input))
-      expect(inputs.filter((input) => !input.startsWith('state.'))).toEqual(
-        stored ? [teacherInput(name)] : [],
-      )
+      const { statistics, queue } = methodDefinition(name)
+      expect(inputs.filter((input) => !input.startsWith('state.'))).toEqual([
+        ...Object.keys(statistics?.shapes(teacher.width) ?? {}).map((key) => `teacher.${key}`),
+        ...(stored ? [teacherInput(name)] : []),
+        ...(queue ? ['batch.teacher_queue'] : []),
+      ])
     },
   )
 
@@ -181,10 +188,11 @@ describe('a method without class labels', () => {
   const config = {
     ...configOf('cached-kd', 'corrected'),
     method,
+    student: encoder,
     teacher: { kind: 'stored', width: student.width },
   } as const
 
-  it('takes no labels, and leaves the classifier as it is', () => {
+  it('trains a student without a classifier on its loss alone', () => {
     const graph = verify(trainGraph(config))
     expect(graph.inputs.map(({ name }) => name)).not.toContain('batch.labels')
     const given = values(graph, config)
@@ -196,12 +204,35 @@ describe('a method without class labels', () => {
     ])
     const changed = (name: string) =>
       after[name]!.data.some((x, i) => Math.abs(x - given[name]!.data[i]!) > 1e-6)
-    expect(changed('state.parameters.classifier.weight')).toBe(false)
+    expect(after).not.toHaveProperty('state.parameters.classifier.weight')
     expect(changed('state.parameters.class_token')).toBe(true)
   })
 
   it('can be trained by micro-batches', () => {
     for (const { graph } of stepGraphs({ ...config, microBatch: 2 })) verify(graph)
+  })
+
+  it.each(unlabelledMethods)('is %s, with or without a class loss', (name) => {
+    const { relational = false } = methodDefinition(name)
+    for (const microBatch of relational ? [4] : [4, 2]) {
+      const labelled = configOf(name, 'corrected', { microBatch })
+      for (const config of [labelled, { ...labelled, student: encoder }]) {
+        const graphs = stepGraphs(config).map(({ graph }) => verify(graph))
+        const names = graphs.flatMap(({ inputs, outputs }) =>
+          [...inputs, ...outputs].map((value) => value.name),
+        )
+        const ofLabels = names.filter((value) =>
+          /labels|class_loss|correct$|classifier/.test(value),
+        )
+        expect(ofLabels.length > 0).toBe(config === labelled)
+      }
+    }
+  })
+
+  it.each(methodNames.filter((name) => methods[name].needsLabels))('is not %s', (name) => {
+    expect(() => trainGraph({ ...configOf(name, 'corrected'), student: encoder })).toThrow(
+      `${name} needs class labels, but the student has no classifier; give the student`,
+    )
   })
 })
 
@@ -239,9 +270,10 @@ describe('defineMethod refuses', () => {
 })
 
 describe('a loss is told', () => {
-  const graphOf = (rest: object) =>
+  const graphOf = ({ unlabelled = false, ...rest }: { unlabelled?: boolean }) =>
     gradientGraph({
       ...configOf('cached-kd', 'paper'),
+      ...(unlabelled ? { student: encoder } : {}),
       method: defineMethod({
         label: 'Mine',
         description: 'for tests',
@@ -258,7 +290,11 @@ describe('a loss is told', () => {
     ],
     [
       'that it has no labels',
-      { needsLabels: false, loss: ({ labels }: { labels: never }) => labels },
+      {
+        unlabelled: true,
+        needsLabels: false,
+        loss: ({ labels }: { labels: never }) => labels,
+      },
       'mine: its loss reads labels, which only methods with needsLabels are given',
     ],
     [

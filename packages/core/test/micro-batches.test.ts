@@ -1,5 +1,5 @@
 // Gradient accumulation: the step of the whole batch, from micro-batches, in float64 on the reference.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import {
   batchInputs,
   evaluate,
@@ -8,6 +8,7 @@ import {
   initialParameters,
   initialState,
   lower,
+  methodDefinition,
   methodNames,
   methods,
   planMemory,
@@ -85,6 +86,8 @@ function train(config: TrainConfig): Values {
   return values
 }
 
+const isRelational = (method: Method): boolean => methodDefinition(method).relational ?? false
+
 /** Two teachers of other widths and weights, for methods that take stored outputs. */
 const several = {
   kind: 'several',
@@ -94,15 +97,31 @@ const several = {
   ],
 } as const
 const cases: { method: Method; preset: Preset; teachers: string; rest: Partial<TrainConfig> }[] =
-  methodNames.flatMap((method) => [
-    { method, preset: 'paper' as const, teachers: 'as usual', rest: {} },
-    { method, preset: 'corrected' as const, teachers: 'as usual', rest: {} },
-    ...(methods[method].teacher === 'none'
-      ? []
-      : [
-          { method, preset: 'corrected' as const, teachers: 'several', rest: { teacher: several } },
-        ]),
-  ])
+  methodNames
+    .filter((method) => !isRelational(method))
+    .flatMap((method) => [
+      { method, preset: 'paper' as const, teachers: 'as usual', rest: {} },
+      { method, preset: 'corrected' as const, teachers: 'as usual', rest: {} },
+      ...(methods[method].teacher === 'none'
+        ? []
+        : [
+            {
+              method,
+              preset: 'corrected' as const,
+              teachers: 'several',
+              rest: { teacher: several },
+            },
+          ]),
+    ])
+
+test.each(methodNames.filter(isRelational))('%s cannot be computed by micro-batches', (method) => {
+  expect(() => stepGraphs(configOf(method, 'paper', { microBatch: 2 }))).toThrow(
+    `${method} compares all 8 images of a batch, which micro-batches of 2 cannot; leave out microBatch`,
+  )
+  expect(() => stepGraphs(configOf(method, 'paper', { batch: 1 }))).toThrow(
+    `${method} compares the images of a batch, but a batch has 1; choose a batch of at least 2`,
+  )
+})
 
 describe.each(cases)('$method, $preset, teachers $teachers', ({ method, preset, rest }) => {
   const whole = train(configOf(method, preset, rest))

@@ -11,6 +11,7 @@ import {
   initialParameters,
   initialState,
   lower,
+  methodDefinition,
   methodNames,
   mixedPrecision,
   op,
@@ -44,6 +45,8 @@ function valuesFor(config: TrainConfig, { inputs, types }: Graph): Values {
   const values: Values = Object.fromEntries(
     initialState(initialParameters(studentSpecs(config), new Random(1)), true),
   )
+  // The published weights of relational losses overflow at the first scale, which training then halves.
+  if (methodDefinition(config.method).relational) values['state.loss_scale.factor'] = hostScalar(8)
   for (const { name, value } of inputs) {
     if (values[name]) continue
     const { dtype, shape } = types[value]!
@@ -76,7 +79,8 @@ describe('mixedPrecision', () => {
   it.each(methodNames)(
     'has the products of models in float16, and nothing else of %s',
     (method) => {
-      for (const { graph } of stepGraphs(configOf(method, { microBatch: 2 }))) {
+      const microBatch = methodDefinition(method).relational ? 4 : 2
+      for (const { graph } of stepGraphs(configOf(method, { microBatch }))) {
         verify(lower(verify(graph)))
         const halves = graph.nodes.filter(({ outputs }) =>
           outputs.some((value) => graph.types[value]!.dtype === 'float16'),

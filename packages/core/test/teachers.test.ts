@@ -5,6 +5,7 @@ import {
   gradientGraph,
   hostTensor,
   initialParameters,
+  methodDefinition,
   methodNames,
   methods,
   Random,
@@ -65,7 +66,13 @@ describe.each(taught)('%s', (method) => {
     const config = configFor(method, several(A, B))
     const names = trainGraph(config).inputs.map(({ name }) => name)
     const given = names.filter((name) => !name.startsWith('state.') && name.includes('teacher'))
-    expect(given).toEqual([`${teacherInput(method)}.a`, `${teacherInput(method)}.b`])
+    const { statistics, queue } = methodDefinition(method)
+    const inputs = [
+      ...Object.keys(statistics?.shapes(6) ?? {}).map((name) => `teacher.${name}`),
+      teacherInput(method),
+      ...(queue ? ['batch.teacher_queue'] : []),
+    ]
+    expect(given).toEqual(inputs.flatMap((name) => [`${name}.a`, `${name}.b`]))
     const own = [...initialParameters(studentSpecs(config), new Random(0)).keys()]
     const count = own.filter((name) => name.startsWith('teachers.a.')).length
     expect(own.filter((name) => name.startsWith('teachers.b.'))).toHaveLength(count)

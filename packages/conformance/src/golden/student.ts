@@ -5,6 +5,7 @@ import {
   hostTensor,
   initialState,
   gradientGraph,
+  methodDefinition,
   presets,
   stepGraphs,
   trainGraph,
@@ -20,7 +21,10 @@ import { relativeError, type GoldenCase, type GoldenEntry } from './golden.js'
 
 interface StudentEntry extends GoldenEntry {
   readonly method: Method
-  readonly hardLabelScores: 'logits' | 'probabilities'
+  /** `none`: the student has no classifier, and learns without labels. */
+  readonly hardLabelScores: 'logits' | 'probabilities' | 'none'
+  /** Number of embeddings in the queue of a method that has one. */
+  readonly queue?: number
   readonly config: Record<
     'image' | 'patch' | 'channels' | 'width' | 'layers' | 'heads' | 'classes' | 'teacher_dim',
     number
@@ -37,9 +41,10 @@ export type StudentCase = GoldenCase<StudentEntry>
 
 /** Returns the configuration of a case. The output of PyTorch's teacher is stored, whatever the method. */
 function trainConfig({ entry, tensor }: StudentCase): TrainConfig {
-  const { config: c, adamw, schedule } = entry
+  const { config: c, adamw, schedule, queue, hardLabelScores: scores } = entry
+  const definition = methodDefinition(entry.method)
   return {
-    method: entry.method,
+    method: queue === undefined ? entry.method : { ...definition, queue },
     student: {
       imageSize: c.image,
       patchSize: c.patch,
@@ -47,7 +52,7 @@ function trainConfig({ entry, tensor }: StudentCase): TrainConfig {
       width: c.width,
       layers: c.layers,
       heads: c.heads,
-      classes: c.classes,
+      ...(scores === 'none' ? {} : { classes: c.classes }),
       activation: 'quickGelu',
       preNorm: true,
       epsilon: 1e-5,
@@ -58,7 +63,11 @@ function trainConfig({ entry, tensor }: StudentCase): TrainConfig {
     teacher: entry.teachers
       ? { kind: 'several', teachers: entry.teachers }
       : { kind: 'stored', width: c.teacher_dim },
-    settings: { ...presets.paper, classScores: entry.hardLabelScores, kdWeight: entry.kdWeight },
+    settings: {
+      ...presets.paper,
+      ...(scores === 'none' ? {} : { classScores: scores }),
+      kdWeight: entry.kdWeight,
+    },
     optimizer: {
       learningRate: adamw.lr,
       weightDecay: adamw.weightDecay,
@@ -74,7 +83,7 @@ function trainConfig({ entry, tensor }: StudentCase): TrainConfig {
 const batchTensor = (input: string): string =>
   input
     .replace('batch.teacher_probabilities', 'batch.teacher_probs')
-    .replace('teacher.centroids', 'batch.centroids')
+    .replace(/^teacher\./, 'batch.')
 
 /** A measured error: relative, or absolute if the exact value is zero. */
 export interface Measured {
@@ -120,7 +129,9 @@ export async function measureStudentCase(
   }
   for (const [name, tensor] of initialState(parameters)) tensors.set(name, tensor)
   const measured = await measureGradients(backend, golden, config, tensors)
-  for (const times of [1, 2, 3, 4].filter((n) => config.batch % n === 0)) {
+  const { relational = false } = methodDefinition(config.method)
+  const counts = relational ? [1] : [1, 2, 3, 4].filter((n) => config.batch % n === 0)
+  for (const times of counts) {
     const inParts = { ...config, microBatch: config.batch / times }
     const errors = await measureTraining(backend, golden, inParts, tensors)
     measured.push(...errors.map(({ what, error }) => ({ what: `${what}, by ${times}`, error })))
@@ -147,7 +158,8 @@ async function measureGradients(
   const first = await gradients.run(inputs)
   const read = async (name: string) => backend.read(first[name]!)
   compare('embedding', await read('outputs.embedding'), 'out.embedding')
-  compare('scores', await read('outputs.scores'), 'out.logits')
+  if (golden.names.includes('out.logits'))
+    compare('scores', await read('outputs.scores'), 'out.logits')
   compare('loss', await read('metrics.loss'), 'out.loss')
   if (golden.names.includes('out.kd_loss'))
     compare('kd loss', await read('metrics.kd_loss'), 'out.kd_loss')

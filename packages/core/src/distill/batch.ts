@@ -22,8 +22,16 @@ import type { ParameterGroup } from '../optim/groups.js'
 import { learningRate } from '../optim/schedules.js'
 import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
 import { studentLoss, type StudentParameters, type StudentSpecs } from './loss.js'
+import type { EmbeddingStatistics, MethodDefinition } from './method.js'
 import { methodDefinition, methodName } from './methods.js'
-import { perTeacher, teacherSignals, type PerTeacher, type TeacherSignal } from './teachers.js'
+import {
+  perTeacher,
+  teacherSignals,
+  teacherWidths,
+  type PerTeacher,
+  type StoredSource,
+  type TeacherSignal,
+} from './teachers.js'
 
 /** Inputs of a training step beside the state; `T` is an input's specification, or its tensor. */
 export interface StepInputs<T> {
@@ -32,9 +40,10 @@ export interface StepInputs<T> {
   readonly teacher: object | undefined
   readonly batch: {
     readonly images: T
-    /** Absent if the method takes no class labels. */
+    /** Absent if the student has no classifier. */
     readonly labels?: T
     readonly teacher_embeddings?: PerTeacher<T>
+    readonly teacher_queue?: PerTeacher<T>
     readonly teacher_probabilities?: PerTeacher<T>
   }
 }
@@ -49,48 +58,76 @@ export const labelsInput = (batch: number): InputSpec => spec([batch], { dtype: 
 function teacherInputs(config: TrainConfig): Pick<StepInputs<InputSpec>, 'teacher'> & {
   batch?: Partial<StepInputs<InputSpec>['batch']>
 } {
-  const { teacher, batch, student } = config
+  const { teacher, batch } = config
   const method = methodDefinition(config.method)
   const name = methodName(config.method)
   if (method.teacher === 'none') return { teacher: undefined }
   if (!teacher) throw new Error(`${name} needs a teacher, got none`)
   const role = 'teacher'
-  if (method.teacher === 'centroids') {
-    if (teacher.kind === 'live') throw new Error(`${name} needs a stored teacher, got live`)
-    const centroids = perTeacher(teacher, ({ width, prototypes = 1 }) =>
-      spec([student.classes * prototypes, width], { role }),
-    )
-    return { teacher: { centroids } }
-  }
-  const { takes } = method
+  const { takes, statistics, queue } = method
+  if (teacher.kind === 'live' && (method.teacher === 'centroids' || statistics || queue))
+    throw new Error(`${name} needs a stored teacher, got live`)
   if (teacher.kind === 'live') {
     const { model } = teacher
     if (takes === 'embeddings') return { teacher: parameterInputs(vitParameters(model), { role }) }
-    if (!isClassifier(model) || model.classes !== student.classes)
+    const classes = classesOf(config)
+    if (!isClassifier(model) || model.classes !== classes)
       throw new Error(
-        `${name} needs a teacher that scores the student's ${student.classes} classes, ` +
+        `${name} needs a teacher that scores the student's ${classes} classes, ` +
           (isClassifier(model) ? `this one scores ${model.classes}` : 'this one has no classifier'),
       )
     return { teacher: parameterInputs(classifierParameters(model), { role }) }
   }
-  const rows =
-    takes === 'embeddings'
-      ? { teacher_embeddings: perTeacher(teacher, ({ width }) => spec([batch, width])) }
-      : { teacher_probabilities: perTeacher(teacher, () => spec([batch, student.classes])) }
-  return { teacher: undefined, batch: rows }
+  if (method.teacher === 'centroids') {
+    const centroids = perTeacher(teacher, ({ width, prototypes = 1 }) =>
+      spec([classesOf(config) * prototypes, width], { role }),
+    )
+    return { teacher: { centroids } }
+  }
+  if (takes === 'probabilities') {
+    const probabilities = perTeacher(teacher, () => spec([batch, classesOf(config)]))
+    return { teacher: undefined, batch: { teacher_probabilities: probabilities } }
+  }
+  return {
+    teacher: statistics && statisticsInputs(teacher, statistics),
+    batch: embeddingsInputs(teacher, method, batch),
+  }
+}
+
+const statisticsInputs = (teacher: StoredSource, { shapes }: EmbeddingStatistics) =>
+  Object.fromEntries(
+    Object.keys(shapes(teacherWidths(teacher)[0]!.width!)).map((name) => [
+      name,
+      perTeacher(teacher, ({ width }) => spec(shapes(width)[name]!, { role: 'teacher' })),
+    ]),
+  )
+
+/** Inputs of the embeddings of `rows` images, and of the queue if the method has one. */
+export const embeddingsInputs = (
+  teacher: StoredSource,
+  { queue }: MethodDefinition,
+  rows: number,
+) => ({
+  teacher_embeddings: perTeacher(teacher, ({ width }) => spec([rows, width])),
+  ...(queue ? { teacher_queue: perTeacher(teacher, ({ width }) => spec([queue, width])) } : {}),
+})
+
+/** Returns the number of classes that the student scores. @throws if it has no classifier. */
+function classesOf({ student, method }: TrainConfig): number {
+  if (isClassifier(student)) return student.classes
+  throw new Error(`${methodName(method)} needs a student with a classifier`)
 }
 
 export function stepInputs(config: TrainConfig): StepInputs<InputSpec> {
-  const { batch, images, student, method } = config
+  const { batch, images, student } = config
   const { teacher, batch: signals } = teacherInputs(config)
-  const { needsLabels } = methodDefinition(method)
   return {
     seed:
       student.attentionDropout > 0 ? spec([], { dtype: 'int32', role: 'optimizer' }) : undefined,
     teacher,
     batch: {
       images: imagesInput(batch, images),
-      ...(needsLabels ? { labels: labelsInput(batch) } : {}),
+      ...(isClassifier(student) ? { labels: labelsInput(batch) } : {}),
       ...signals,
     },
   }
@@ -101,17 +138,17 @@ export function signalsOf(
   { method, teacher, settings }: TrainConfig,
   inputs: StepInputs<Tensor>,
 ): readonly TeacherSignal[] {
-  const { images, teacher_embeddings, teacher_probabilities } = inputs.batch
+  const { images, teacher_probabilities } = inputs.batch
   const needs = methodDefinition(method)
   if (needs.teacher === 'none') return [{}]
   if (needs.teacher === 'centroids') {
     const { centroids } = inputs.teacher as { centroids: PerTeacher<Tensor> }
-    return teacherSignals(teacher, 'anchors', centroids)
+    return teacherSignals(teacher, { anchors: centroids })
   }
   if (teacher?.kind !== 'live')
     return needs.takes === 'embeddings'
-      ? teacherSignals(teacher, 'anchors', teacher_embeddings!)
-      : teacherSignals(teacher, 'probabilities', teacher_probabilities!)
+      ? embeddingSignals(teacher, needs, inputs, inputs.batch)
+      : teacherSignals(teacher, { probabilities: teacher_probabilities! })
   return images.tracer.part('teacher', (): TeacherSignal[] => {
     const anchors = vitEmbedding(teacher.model, inputs.teacher as ViTParameters, images)
     if (needs.takes === 'embeddings') return [{ anchors }]
@@ -119,6 +156,21 @@ export function signalsOf(
     return [{ probabilities: op.softmax(op.mul(scores, 1 / settings.temperature)) }]
   })
 }
+
+/** Returns the signals of stored embeddings: those of the images, their statistics, and the queue. */
+export const embeddingSignals = (
+  source: TrainConfig['teacher'],
+  { statistics, queue }: MethodDefinition,
+  { teacher }: Pick<StepInputs<Tensor>, 'teacher'>,
+  { teacher_embeddings, teacher_queue }: Pick<StepInputs<Tensor>['batch'], EmbeddingInput>,
+): TeacherSignal[] =>
+  teacherSignals(source, {
+    anchors: teacher_embeddings!,
+    ...(queue ? { queue: teacher_queue! } : {}),
+    ...(statistics ? { statistics: teacher as Readonly<Record<string, PerTeacher<Tensor>>> } : {}),
+  })
+
+type EmbeddingInput = 'teacher_embeddings' | 'teacher_queue'
 
 /** The part of a training state that gradients depend on. */
 interface DifferentiatedState {
@@ -169,7 +221,7 @@ export function differentiate(
       loss,
       class_loss: classLoss,
       kd_loss: kdLoss,
-      correct: labels && tracer.part('metrics', () => countCorrect(scores, labels)),
+      correct: labels && scores && tracer.part('metrics', () => countCorrect(scores, labels)),
     },
   }
 }

@@ -1,10 +1,10 @@
 // Checks of what training and inference graphs are configured by, before anything is traced.
 import { checkInteger, checkName, checkNumber, fail } from '../check.js'
 import { rematerialisations } from '../graph/graph.js'
-import { checkClassifierConfig, checkViTConfig, isClassifier, type ViTConfig } from '../nn/vit.js'
+import { checkModel, isClassifier, type ViTConfig } from '../nn/vit.js'
 import { checkSchedule } from '../optim/schedules.js'
 import { precisions, type ImageShape, type TrainConfig } from './config.js'
-import { methodDefinition } from './methods.js'
+import { methodDefinition, methodName, unlabelledMethods } from './methods.js'
 import type { PresetSettings } from './settings.js'
 import type { StoredOutput, TeacherSource, WeightedTeacher } from './teachers.js'
 
@@ -12,10 +12,26 @@ import type { StoredOutput, TeacherSource, WeightedTeacher } from './teachers.js
 export function checkTrainConfig(config: TrainConfig): void {
   const { student, batch, microBatch, images, teacher, settings, optimizer } = config
   const { precision = 'float32', rematerialise } = config
-  methodDefinition(config.method)
-  checkClassifierConfig(student)
+  const { needsLabels, relational = false } = methodDefinition(config.method)
+  const name = methodName(config.method)
+  checkModel(student)
+  if (needsLabels && !isClassifier(student))
+    fail(
+      `${name} needs class labels, but the student has no classifier`,
+      `give the student \`classes\`, or choose a method that needs no labels: ${unlabelledMethods.join(', ')}`,
+    )
   checkImages(batch, images, student)
   if (microBatch !== undefined) checkInteger('microBatch', microBatch, 1, batch)
+  if (relational && batch < 2)
+    fail(
+      `${name} compares the images of a batch, but a batch has ${batch}`,
+      'choose a batch of at least 2',
+    )
+  if (relational && microBatch !== undefined && microBatch < batch)
+    fail(
+      `${name} compares all ${batch} images of a batch, which micro-batches of ${microBatch} cannot`,
+      'leave out microBatch (--micro-batch), or choose a method that judges each image by itself, such as cosine-kd',
+    )
   if (teacher) checkTeacher(teacher, images)
   checkSettings(settings)
   checkNumber('optimizer: learningRate', optimizer.learningRate, { least: 0 })
@@ -44,8 +60,7 @@ function checkTeacher(teacher: TeacherSource, images: ImageShape): void {
   checkName('teacher: kind', teacher.kind, ['live', 'stored', 'several'])
   if (teacher.kind === 'live') {
     const { model } = teacher
-    if (isClassifier(model)) checkClassifierConfig(model)
-    else checkViTConfig(model)
+    checkModel(model)
     checkImages(1, images, model)
   } else if (teacher.kind === 'stored') checkStored('teacher', teacher)
   else checkTeachers(teacher.teachers)

@@ -1,7 +1,7 @@
 // The configuration of a training run, and the student's parameters that follow from it. The graphs of a step are in graphs.ts
 // and micro-batches.ts, the checks in check-config.ts.
 import type { Rematerialise } from '../graph/graph.js'
-import type { ClassifierConfig } from '../nn/vit.js'
+import type { ClassifierConfig, ViTConfig } from '../nn/vit.js'
 import type { AdamWOptions } from '../optim/adamw.js'
 import { groupParameters, type ParameterGroup } from '../optim/groups.js'
 import type { Schedule } from '../optim/schedules.js'
@@ -27,7 +27,8 @@ export type Precision = (typeof precisions)[number]
 export interface TrainConfig {
   /** Name of a method, or a definition of your own (`defineMethod`). */
   readonly method: Method | MethodDefinition
-  readonly student: ClassifierConfig
+  /** A classifier, which learns from class labels too; or an encoder, which learns from the teacher alone. */
+  readonly student: ViTConfig | ClassifierConfig
   readonly batch: number
   readonly images: ImageShape
   /** Absent for methods without a teacher. Centroids are never `live`; other methods take any kind. */

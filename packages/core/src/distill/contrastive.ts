@@ -11,41 +11,58 @@ const INITIAL_LOGIT_SCALE = Math.log(1 / 0.07)
 const MAX_LOGIT_SCALE = 100
 
 /** A projection of teacher embeddings to the student's width and, if learned, the logarithm of the logit scale. */
-export const contrastiveParameters = ({ studentWidth, teacherWidth, settings }: MethodShape) => ({
-  teacher_proj: linearParameters(teacherWidth, studentWidth),
-  logit_scale: settings.logitScale === 'learned' ? undecayed([], INITIAL_LOGIT_SCALE) : undefined,
+export const contrastiveParameters = (shape: MethodShape) => ({
+  teacher_proj: linearParameters(shape.teacherWidth, shape.studentWidth),
+  logit_scale: logitScaleParameter(shape),
 })
 
-type Inputs = LossInputs<ReturnType<typeof contrastiveParameters>>
+/** The logarithm of the logit scale, if the settings have it learned. */
+export const logitScaleParameter = ({ settings }: MethodShape) =>
+  settings.logitScale === 'learned' ? undecayed([], INITIAL_LOGIT_SCALE) : undefined
+
+export type ContrastiveInputs = LossInputs<ReturnType<typeof contrastiveParameters>>
 
 /** Contrasts each image with the teacher's embeddings of all images in its batch. */
-export const contrastSamples = (inputs: Inputs) => contrast(inputs, sampleTargets)
+export const contrastSamples = (inputs: ContrastiveInputs) =>
+  contrast(inputs, inputs.anchors, () => sampleTargets(inputs))
 
 /** Contrasts each image with the centroids of all classes. */
-export const contrastCentroids = (inputs: Inputs) => contrast(inputs, centroidTargets)
+export const contrastCentroids = (inputs: ContrastiveInputs) =>
+  contrast(inputs, inputs.anchors, () => centroidTargets(inputs))
 
 /**
  * Returns the cross entropy over the anchors of the scaled cosine similarities [B, anchors] with `targets` [B, anchors], whose
  * rows sum to 1; and the cosine similarities.
  */
-function contrast(inputs: Inputs, targets: (inputs: Inputs) => Tensor) {
-  const { embedding, anchors, parameters } = inputs
-  const { teacher_proj, logit_scale } = parameters
+export function contrast(
+  { embedding, parameters: { teacher_proj, logit_scale } }: ContrastiveInputs,
+  anchors: Tensor,
+  targets: () => Tensor,
+) {
   const projected = op.linear(anchors, teacher_proj.weight, teacher_proj.bias)
-  const wanted = targets(inputs)
+  const wanted = targets()
   const cosine = op.matmul(l2Normalize(embedding), l2Normalize(projected), { transposeB: true })
-  const scores = logit_scale ? op.mul(cosine, bounded(op.exp(logit_scale))) : cosine
-  return { loss: crossEntropy(scores, wanted), cosine }
+  return { loss: crossEntropy(scaleLogits(cosine, logit_scale), wanted), cosine }
 }
+
+/** Multiplies cosine similarities by the logit scale, if there is one. @param logitScale its logarithm. */
+export const scaleLogits = (cosine: Tensor, logitScale: Tensor | undefined): Tensor =>
+  logitScale ? op.mul(cosine, bounded(op.exp(logitScale))) : cosine
 
 /** Clips a logit scale as torch.clamp does: beyond the bound its gradient is zero. */
 const bounded = (scale: Tensor): Tensor =>
   op.select(op.lessEqual(scale, MAX_LOGIT_SCALE), scale, MAX_LOGIT_SCALE)
 
-/** Targets [rows, B] of images contrasted with all of a batch: each image with itself, or with every image of its class. */
-function sampleTargets({ labels, anchors, anchorLabels, anchorRows, settings }: Inputs): Tensor {
-  const [rows, batch] = [labels.shape[0]!, anchors.shape[0]!]
-  if (settings.sameClass === 'negative') return op.oneHot(anchorRows, batch)
+/**
+ * Targets [rows, B] of images contrasted with all of a batch: each image with itself, or with every image of its class. Without
+ * labels, each image is a class of its own.
+ */
+function sampleTargets(inputs: ContrastiveInputs): Tensor {
+  const { embedding, anchors, settings } = inputs
+  const [rows, batch] = [embedding.shape[0]!, anchors.shape[0]!]
+  if (settings.sameClass === 'negative' || !inputs.labelled)
+    return op.oneHot(inputs.anchorRows, batch)
+  const { labels, anchorLabels } = inputs
   const matches = op.cast(
     op.equal(op.reshape(labels, [rows, 1]), op.reshape(anchorLabels, [1, batch])),
     'float32',
@@ -54,7 +71,7 @@ function sampleTargets({ labels, anchors, anchorLabels, anchorRows, settings }: 
 }
 
 /** Targets [B, anchors] of images contrasted with centroids: all centroids of an image's class share the target equally. */
-function centroidTargets({ labels, scores, anchors }: Inputs): Tensor {
+function centroidTargets({ labels, scores, anchors }: ContrastiveInputs): Tensor {
   const [batch, classes] = scores.shape as [number, number]
   const targets = op.oneHot(labels, classes)
   const prototypes = anchors.shape[0]! / classes

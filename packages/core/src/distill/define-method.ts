@@ -8,7 +8,12 @@ export type CustomMethod<T extends TeacherNeed, P extends MethodParameters> = Pi
   MethodDefinition<T, P>,
   'label' | 'description' | 'teacher' | 'parameters'
 > &
-  Partial<Pick<MethodDefinition<T, P>, 'takes' | 'needsLabels' | 'wholeBatch'>> &
+  Partial<
+    Pick<
+      MethodDefinition<T, P>,
+      'takes' | 'needsLabels' | 'wholeBatch' | 'relational' | 'statistics' | 'queue'
+    >
+  > &
   Required<Pick<MethodDefinition<T, P>, 'loss'>>
 
 /**
@@ -82,6 +87,18 @@ const kinds: Readonly<Record<keyof MethodDefinition, Kind>> = {
   takes: oneOf('none', 'embeddings', 'probabilities'),
   needsLabels: flag,
   wholeBatch: flag,
+  relational: flag,
+  statistics: {
+    expected: 'an object with rows, shapes and compute',
+    accepts: (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      ['rows', 'shapes', 'compute'].every((field) => field in value),
+  },
+  queue: {
+    expected: 'a whole number from 1 on',
+    accepts: (value) => Number.isInteger(value) && (value as number) > 0,
+  },
   parameters: func,
   loss: func,
 }
@@ -127,5 +144,23 @@ const rules: readonly Rule[] = [
       wholeBatch && (takes !== 'embeddings' || teacher === 'centroids'),
     message: () => 'wholeBatch needs an embedding of each image',
     remedy: "use teacher 'live' or 'samples' with takes 'embeddings'",
+  },
+  {
+    broken: ({ relational = false, wholeBatch }) => relational && !wholeBatch,
+    message: () => 'a relational loss needs the whole batch',
+    remedy: 'set wholeBatch to true',
+  },
+  {
+    broken: ({ statistics, queue, teacher, takes }) =>
+      (statistics !== undefined || queue !== undefined) &&
+      (teacher !== 'samples' || takes !== 'embeddings'),
+    message: ({ queue }) =>
+      `${queue === undefined ? 'statistics need' : 'a queue needs'} an embedding of each image`,
+    remedy: "use teacher 'samples' with takes 'embeddings'",
+  },
+  {
+    broken: ({ queue, wholeBatch }) => queue !== undefined && !wholeBatch,
+    message: () => 'a queue needs the embeddings of the whole batch',
+    remedy: 'set wholeBatch to true',
   },
 ]

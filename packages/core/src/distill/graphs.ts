@@ -6,14 +6,12 @@ import { spec, trace, type Tensor } from '../graph/trace.js'
 import { parameterInputs } from '../nn/parameters.js'
 import {
   checkClassifierConfig,
-  checkViTConfig,
+  checkModel,
   classifierParameters,
   classScores,
-  isClassifier,
+  modelParameters,
   vitEmbedding,
-  vitParameters,
   type ClassifierConfig,
-  type ClassifierParameters,
   type ViTConfig,
 } from '../nn/vit.js'
 import { stateInputs } from '../optim/adamw.js'
@@ -43,10 +41,12 @@ import { methodName } from './methods.js'
  * - `state.parameters.*`, `state.m.*`, `state.v.*`, `state.step`, `state.correction1`, `state.correction2`, all donated (see
  *   `initialState`);
  * - `seed` int32[], if the student has dropout;
- * - `teacher.*`: parameters of a live teacher, or `teacher.centroids` [classes · prototypes, width], class by class;
- * - `batch.images` [B,C,H,W] normalised, `batch.labels` int32[B] (unless the method needs no labels), and with stored outputs of
- *   a teacher `batch.teacher_embeddings` [B, width] or `batch.teacher_probabilities` [B, classes]. With several teachers, each
- *   has its own, such as `teacher.centroids.NAME` and `batch.teacher_embeddings.NAME`.
+ * - `teacher.*`: parameters of a live teacher, `teacher.centroids` [classes · prototypes, width], class by class, or the
+ *   method's statistics of the embeddings;
+ * - `batch.images` [B,C,H,W] normalised, `batch.labels` int32[B] (if the student has a classifier), and with stored outputs of
+ *   a teacher `batch.teacher_embeddings` [B, width] or `batch.teacher_probabilities` [B, classes], and `batch.teacher_queue`
+ *   [queue, width] if the method has a queue. With several teachers, each has its own, such as `teacher.centroids.NAME`,
+ *   `teacher.mean.NAME` and `batch.teacher_embeddings.NAME`.
  *
  * Outputs: `state.*`, and the float scalars `metrics.loss`, `metrics.class_loss` and `metrics.correct` (images of the batch
  * scored right) with labels, `metrics.kd_loss` with a teacher, and `metrics.learning_rate`.
@@ -75,8 +75,9 @@ export function trainGraph(config: TrainConfig): Graph {
 
 /**
  * Traces the forward and backward pass alone, to compare backends and frameworks. The graph takes `state.parameters.*`,
- * `state.step`, and the inputs of `trainGraph` beside the state. It gives `metrics.*`, `outputs.embedding`, `outputs.scores`,
- * `outputs.cosine` (if the method reports it; `outputs.cosine.NAME` with several teachers), and `gradients.*` of the parameters that have one.
+ * `state.step`, and the inputs of `trainGraph` beside the state. It gives `metrics.*`, `outputs.embedding`, `outputs.scores`
+ * (if the student has a classifier), `outputs.cosine` (if the method reports it; `outputs.cosine.NAME` with several teachers), and
+ * `gradients.*` of the parameters that have one.
  * @throws UserError if a field of the configuration makes no sense.
  */
 export function gradientGraph(config: TrainConfig): Graph {
@@ -154,19 +155,19 @@ export function embedGraph(
   images: ImageShape,
   temperature = 1,
 ): Graph {
-  checkViTConfig(model)
+  checkModel(model)
   checkImages(batch, images, model)
   checkTemperature(temperature)
-  const specs = isClassifier(model) ? classifierParameters(model) : vitParameters(model)
   const inputs = {
-    teacher: parameterInputs(specs as ReturnType<typeof vitParameters>, { role: 'teacher' }),
+    teacher: parameterInputs(modelParameters(model), { role: 'teacher' }),
     batch: { images: imagesInput(batch, images) },
   }
   return trace('embed', inputs, ({ teacher, batch }, tracer) =>
     tracer.part('teacher', () => {
       const embeddings = vitEmbedding(model, teacher, batch.images)
-      if (!isClassifier(model)) return { embeddings }
-      const scores = classScores(teacher as ClassifierParameters, embeddings)
+      const { classifier } = teacher
+      if (!classifier) return { embeddings }
+      const scores = classScores({ classifier }, embeddings)
       return { embeddings, probabilities: op.softmax(op.mul(scores, 1 / temperature)) }
     }),
   )

@@ -6,10 +6,11 @@ import { isTensor } from '../graph/trace.js'
 import { crossEntropy } from '../nn/layers.js'
 import type { Parameters } from '../nn/parameters.js'
 import {
-  classifierParameters,
   classScores,
   embeddingWidth,
+  modelParameters,
   type ClassifierConfig,
+  type ViTConfig,
 } from '../nn/vit.js'
 import { formatType, sameType, type TensorType } from '../tensor/tensor.js'
 import type { LossInputs, MethodDefinition, MethodParameters } from './method.js'
@@ -21,12 +22,12 @@ import type { PerTeacher, TeacherSignal } from './teachers.js'
 const TEACHERS = 'teachers'
 
 /**
- * Returns the specifications of a student's parameters: its vision transformer's, its classifier's, then the method's own, of
- * which each of several teachers has a set.
+ * Returns the specifications of a student's parameters: its vision transformer's, its classifier's if it has one, then the
+ * method's own, of which each of several teachers has a set.
  * @param teachers name and width of the embeddings of each teacher; one without either if the method has no teacher.
  */
 export function studentParameters(
-  student: ClassifierConfig,
+  student: ViTConfig | ClassifierConfig,
   method: MethodDefinition,
   teachers: readonly { readonly name?: string; readonly width?: number }[],
   settings: LossSettings,
@@ -46,7 +47,7 @@ export function studentParameters(
     teachers[0]?.name === undefined
       ? ownOf(teachers[0]?.width)
       : { [TEACHERS]: Object.fromEntries(teachers.map(({ name, width }) => [name, ownOf(width)])) }
-  const specs = classifierParameters(student)
+  const specs = modelParameters(student)
   const taken = Object.keys(own ?? {}).find((name) => name in specs)
   if (taken !== undefined)
     throw new UserError(
@@ -63,14 +64,14 @@ const scalar: TensorType = { dtype: 'float32', shape: [] }
 
 /** Tensors of a student on a batch: class scores [B, classes], and float scalars of the loss. */
 export interface StudentLoss {
-  /** classLoss + kdWeight · kdLoss, or kdLoss alone if the method takes no class labels. */
+  /** classLoss + kdWeight · kdLoss, or kdLoss alone if the student has no classifier. */
   readonly loss: Tensor
-  /** Absent if the method takes no class labels. */
+  /** Absent if the student has no classifier. */
   readonly classLoss: Tensor | undefined
   /** Mean of the teachers' losses by their weights; absent if the method has no loss of its own. */
   readonly kdLoss: Tensor | undefined
-  /** Class scores before any softmax. */
-  readonly scores: Tensor
+  /** Class scores before any softmax; absent if the student has no classifier. */
+  readonly scores: Tensor | undefined
   /** Cosine similarities of student embeddings and anchors, [B, anchors], if the method reports them. */
   readonly cosine: PerTeacher<Tensor | undefined>
 }
@@ -78,7 +79,7 @@ export interface StudentLoss {
 /**
  * Returns the loss of a batch.
  * @param embedding student embeddings [B, D].
- * @param labels int32[B]; absent if the method takes no class labels.
+ * @param labels int32[B]; absent if the student has no classifier.
  * @param signals one of each teacher; an empty one if there is no teacher.
  */
 export function studentLoss(
@@ -89,11 +90,12 @@ export function studentLoss(
   method: MethodDefinition,
   settings: LossSettings,
 ): StudentLoss {
-  const scores = classScores(parameters, embedding)
+  const { classifier } = parameters
+  const scores = classifier && classScores({ classifier }, embedding)
   // Traced before the softmax, which the class loss and the method may share.
-  const targets = labels && op.oneHot(labels, scores.shape[1]!)
-  const logits = settings.classScores === 'probabilities' ? op.softmax(scores) : scores
-  const classLoss = targets && crossEntropy(logits, targets)
+  const targets = labels && scores && op.oneHot(labels, scores.shape[1]!)
+  const logits = scores && settings.classScores === 'probabilities' ? op.softmax(scores) : scores
+  const classLoss = logits && targets && crossEntropy(logits, targets)
   const student = { embedding, scores, logits, labels, parameters, settings }
   const { kdLoss, cosine } = distillationLoss(method, student, signals)
   const loss =
@@ -144,8 +146,8 @@ function methodLoss(
 
 interface OwnInputs {
   readonly embedding: Tensor
-  readonly scores: Tensor
-  readonly logits: Tensor
+  readonly scores: Tensor | undefined
+  readonly logits: Tensor | undefined
   readonly labels: Tensor | undefined
   readonly parameters: object
   readonly settings: LossSettings
@@ -154,10 +156,10 @@ interface OwnInputs {
 /** Inputs of a method's loss; those that the method said it does not need throw when they are read. */
 function lossInputs(
   method: MethodDefinition,
-  { labels, parameters, ...own }: OwnInputs,
-  { anchors, probabilities, among }: TeacherSignal,
+  { labels, scores, logits, parameters, ...own }: OwnInputs,
+  { anchors, probabilities, queue, statistics, among }: TeacherSignal,
 ): LossInputs {
-  const given = (value: Tensor | undefined, name: keyof LossInputs, needs: string): Tensor => {
+  const given = <T>(value: T | undefined, name: keyof LossInputs, needs: string): T => {
     if (value) return value
     throw new UserError(
       `${methodName(method)}: its loss reads ${name}, which only methods with ${needs} are given`,
@@ -168,8 +170,21 @@ function lossInputs(
     ...own,
     op,
     parameters: parameters as LossInputs['parameters'],
+    labelled: labels !== undefined,
+    get scores() {
+      return given(scores, 'scores', 'needsLabels')
+    },
+    get logits() {
+      return given(logits, 'logits', 'needsLabels')
+    },
     get labels() {
       return given(labels, 'labels', 'needsLabels')
+    },
+    get queue() {
+      return given(queue, 'queue', 'a queue')
+    },
+    get statistics() {
+      return given(statistics, 'statistics', 'statistics')
     },
     get anchors() {
       return given(anchors, 'anchors', "takes: 'embeddings'")

@@ -36,6 +36,8 @@ export interface MethodShape {
 export interface LossInputs<P = Readonly<Record<string, never>>> {
   /** The student's embeddings [B, student width]. */
   readonly embedding: Tensor
+  /** Whether the images have class labels. Without them, `scores`, `logits`, `labels` and `anchorLabels` cannot be read. */
+  readonly labelled: boolean
   /** The student's class scores before any softmax, [B, classes]. */
   readonly scores: Tensor
   /** The input of the class loss's softmax: `scores`, or in preset `paper` the softmax of `scores`; [B, classes]. */
@@ -53,6 +55,10 @@ export interface LossInputs<P = Readonly<Record<string, never>>> {
   readonly anchorLabels: Tensor
   /** Rows of `anchors` that belong to the images, int32[B]; for methods that take `wholeBatch`. */
   readonly anchorRows: Tensor
+  /** Embeddings of other images from the teacher, [rows, teacher width], for methods with a `queue`; rows of zeros are empty. */
+  readonly queue: Tensor
+  /** Tensors computed from all of the teacher's embeddings before training, by the names in the method's `statistics`. */
+  readonly statistics: Readonly<Record<string, Tensor>>
   /** The method's own parameters. */
   readonly parameters: MapLeaves<P, ParameterSpec, Tensor>
   readonly settings: LossSettings
@@ -62,6 +68,22 @@ export interface LossInputs<P = Readonly<Record<string, never>>> {
 
 /** A distillation loss, a float scalar that is a mean over images, and cosine similarities to report beside it, if any. */
 export type MethodLoss = Tensor | { readonly loss: Tensor; readonly cosine: Tensor }
+
+/**
+ * Tensors that describe the distribution of a teacher's embeddings. They are computed once from the file, and are inputs
+ * `teacher.*` of the graph.
+ */
+export interface EmbeddingStatistics {
+  /** Number of embeddings that are enough to compute them from; more are not read. */
+  readonly rows: number
+  /** Shapes of the tensors by name. @throws UserError if there are none for embeddings of this width. */
+  shapes(teacherWidth: number): Readonly<Record<string, readonly number[]>>
+  /**
+   * Computes the float32 tensors from embeddings [rows, teacherWidth].
+   * @throws UserError if the embeddings do not suffice.
+   */
+  compute(embeddings: Float32Array, teacherWidth: number): Readonly<Record<string, Float32Array>>
+}
 
 /** A distillation method, as data and one function. */
 export interface MethodDefinition<
@@ -74,10 +96,19 @@ export interface MethodDefinition<
   readonly description: string
   readonly teacher: T
   readonly takes: T extends 'none' ? 'none' : Exclude<TeacherOutput, 'none'>
-  /** Whether training needs class labels. With them the loss is the class loss plus `kdWeight` times the method's loss. */
+  /**
+   * Whether the method needs class labels. A student with a classifier learns from labels whatever the method: its loss is the
+   * class loss plus `kdWeight` times the method's loss. A student without one learns from the method's loss alone.
+   */
   readonly needsLabels: boolean
   /** Whether the loss of an image needs the embeddings of every image in the batch, so that micro-batches are given them all. */
   readonly wholeBatch: boolean
+  /** Whether the loss compares the student's embeddings of a batch with each other, which micro-batches cannot. Default: false. */
+  readonly relational?: boolean
+  /** What the loss takes of the distribution of all embeddings; for methods with teacher `samples`. Default: nothing. */
+  readonly statistics?: EmbeddingStatistics
+  /** Number of embeddings of earlier images that the loss is given; for methods with teacher `samples`. Default: 0. */
+  readonly queue?: number
   /** Specifications of the parameters that the method trains beside the student's. Default: none. */
   parameters?(shape: MethodShape): P
   /** The distillation loss. Absent if the class loss is the only one. */

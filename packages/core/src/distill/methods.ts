@@ -4,7 +4,11 @@ import * as op from '../graph/api.js'
 import { UserError } from '../errors.js'
 import { crossEntropy } from '../nn/layers.js'
 import { contrastCentroids, contrastiveParameters, contrastSamples } from './contrastive.js'
+import { clusterStatistics, contrastClusters } from './clusters.js'
 import { cosineDistance, cosineParameters } from './cosine.js'
+import { phiStatistics, standardisedError } from './phi-s.js'
+import { contrastQueue, queueParameters } from './queue.js'
+import { preserveSimilarities, relateDistancesAndAngles } from './relational.js'
 import type { MethodDefinition } from './method.js'
 
 export const methods = {
@@ -32,7 +36,7 @@ export const methods = {
     description: "contrasts images with a live teacher's embeddings of the batch (CLIP-Teacher-KD)",
     teacher: 'live',
     takes: 'embeddings',
-    needsLabels: true,
+    needsLabels: false,
     wholeBatch: true,
     parameters: contrastiveParameters,
     loss: contrastSamples,
@@ -52,7 +56,7 @@ export const methods = {
     description: "contrasts images with the teacher's pre-computed embeddings of the batch",
     teacher: 'samples',
     takes: 'embeddings',
-    needsLabels: true,
+    needsLabels: false,
     wholeBatch: true,
     parameters: contrastiveParameters,
     loss: contrastSamples,
@@ -62,10 +66,63 @@ export const methods = {
     description: "turns each embedding towards the teacher's pre-computed embedding of the image",
     teacher: 'samples',
     takes: 'embeddings',
-    needsLabels: true,
+    needsLabels: false,
     wholeBatch: false,
     parameters: cosineParameters,
     loss: cosineDistance,
+  },
+  rkd: {
+    label: 'RKD',
+    description: "keeps the distances and angles between the teacher's embeddings (Park 2019)",
+    teacher: 'samples',
+    takes: 'embeddings',
+    needsLabels: false,
+    wholeBatch: true,
+    relational: true,
+    loss: relateDistancesAndAngles,
+  },
+  sp: {
+    label: 'SP',
+    description: "keeps the similarities of the teacher's embeddings (Tung & Mori 2019)",
+    teacher: 'samples',
+    takes: 'embeddings',
+    needsLabels: false,
+    wholeBatch: true,
+    relational: true,
+    loss: preserveSimilarities,
+  },
+  'phi-s': {
+    label: 'PHI-S',
+    description: 'matches embeddings standardised to equal variances (Ranzinger 2024)',
+    teacher: 'samples',
+    takes: 'embeddings',
+    needsLabels: false,
+    wholeBatch: false,
+    statistics: phiStatistics,
+    parameters: cosineParameters,
+    loss: standardisedError,
+  },
+  'queue-kd': {
+    label: 'Queue-KD',
+    description: "contrasts images with the teacher's embeddings of the batch and of a queue",
+    teacher: 'samples',
+    takes: 'embeddings',
+    needsLabels: false,
+    wholeBatch: true,
+    queue: 4096,
+    parameters: queueParameters,
+    loss: contrastQueue,
+  },
+  'cluster-kd': {
+    label: 'Cluster-KD',
+    description: "contrasts images with centres of clusters of the teacher's embeddings",
+    teacher: 'samples',
+    takes: 'embeddings',
+    needsLabels: false,
+    wholeBatch: false,
+    statistics: clusterStatistics,
+    parameters: contrastiveParameters,
+    loss: contrastClusters,
   },
 } as const satisfies Record<string, MethodDefinition>
 
@@ -74,6 +131,11 @@ export type Method = keyof typeof methods
 
 /** The names of all methods, in the order in which commands list them. */
 export const methodNames = Object.keys(methods) as [Method, ...Method[]]
+
+/** The names of the methods that need no class labels. */
+export const unlabelledMethods: readonly Method[] = methodNames.filter(
+  (name) => !methods[name].needsLabels,
+)
 
 /** Whether a name is that of a method that comes with the library. */
 export const isMethod = (name: string): name is Method => Object.hasOwn(methods, name)

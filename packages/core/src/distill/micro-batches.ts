@@ -6,7 +6,13 @@ import type { Graph } from '../graph/graph.js'
 import { isTensor, spec, trace, type InputSpec, type Tensor } from '../graph/trace.js'
 import { flattenTree, mapTree } from '../graph/tree.js'
 import { parameterInputs } from '../nn/parameters.js'
-import { embeddingWidth, vitEmbedding, vitParameters, type ViTConfig } from '../nn/vit.js'
+import {
+  embeddingWidth,
+  isClassifier,
+  vitEmbedding,
+  vitParameters,
+  type ViTConfig,
+} from '../nn/vit.js'
 import { stateInputs } from '../optim/adamw.js'
 import { groupShape, joinAll, trainedGroups, type ParameterGroup } from '../optim/groups.js'
 import { hostScalar, type HostTensor } from '../tensor/tensor.js'
@@ -18,6 +24,8 @@ import {
   lossScaleInput,
   optimize,
   scalesLoss,
+  embeddingsInputs,
+  embeddingSignals,
   signalsOf,
   stepInputs,
   type StepInputs,
@@ -27,7 +35,7 @@ import { checkTrainConfig } from './check-config.js'
 import { parameterGroups, studentSpecs, type TrainConfig } from './config.js'
 import { gradientGraph, trainGraph } from './graphs.js'
 import { methodDefinition, methodName } from './methods.js'
-import { perTeacher, teacherSignals, type TeacherSignal } from './teachers.js'
+import type { TeacherSignal } from './teachers.js'
 
 /** One of the graphs that a training step is made of. */
 export interface StepPart {
@@ -156,7 +164,8 @@ function groupsOf(config: TrainConfig): ParameterGroup[] {
 
 /** Specifies the sums over the micro-batches: gradients by group, and metrics. */
 function sumInputs(config: TrainConfig, groups: readonly ParameterGroup[]) {
-  const { needsLabels, loss } = methodDefinition(config.method)
+  const { loss } = methodDefinition(config.method)
+  const labelled = isClassifier(config.student)
   const rest = { role: 'optimizer', donated: true } as const
   const metric = spec([], rest)
   return {
@@ -165,9 +174,9 @@ function sumInputs(config: TrainConfig, groups: readonly ParameterGroup[]) {
     ),
     metrics: {
       loss: metric,
-      class_loss: needsLabels ? metric : undefined,
+      class_loss: labelled ? metric : undefined,
       kd_loss: loss && metric,
-      correct: needsLabels ? metric : undefined,
+      correct: labelled ? metric : undefined,
     },
   }
 }
@@ -180,9 +189,10 @@ function accumulateGraph(
   model?: ViTConfig,
 ): Graph {
   const { batch, method } = config
-  const { wholeBatch, needsLabels } = methodDefinition(method)
+  const definition = methodDefinition(method)
+  const { wholeBatch } = definition
   const { seed, teacher, batch: own } = stepInputs({ ...config, batch: rows })
-  const { teacher_embeddings: _ofTheWholeBatch, ...ownRows } = own
+  const { teacher_embeddings: _embeddings, teacher_queue: _queue, ...ownRows } = own
   const { teacher: source } = config
   const inputs = {
     state: {
@@ -195,11 +205,8 @@ function accumulateGraph(
     batch: wholeBatch ? ownRows : own,
     whole: wholeBatch
       ? {
-          labels: needsLabels ? labelsInput(batch) : undefined,
-          teacher_embeddings:
-            source && source.kind !== 'live'
-              ? perTeacher(source, ({ width }) => spec([batch, width]))
-              : undefined,
+          labels: isClassifier(config.student) ? labelsInput(batch) : undefined,
+          ...(source && source.kind !== 'live' ? embeddingsInputs(source, definition, batch) : {}),
         }
       : undefined,
     micro_batch: microBatchInput,
@@ -211,10 +218,12 @@ function accumulateGraph(
     const anchors = sum.anchors ?? whole?.teacher_embeddings
     const signals: readonly TeacherSignal[] =
       whole && anchors
-        ? teacherSignals(source, 'anchors', anchors).map((signal) => ({
-            ...signal,
-            among: { labels: whole.labels, rows: indicesOf(micro_batch, rows) },
-          }))
+        ? embeddingSignals(source, definition, step, { ...whole, teacher_embeddings: anchors }).map(
+            (signal) => ({
+              ...signal,
+              among: { labels: whole.labels, rows: indicesOf(micro_batch, rows) },
+            }),
+          )
         : signalsOf(config, step)
     // Every micro-batch of every step draws its own dropout masks.
     const draw = op.add(op.mul(state.step, batch / rows), micro_batch)

@@ -32,13 +32,18 @@ export type TeacherSource =
   | ({ readonly kind: 'stored' } & StoredOutput)
   | { readonly kind: 'several'; readonly teachers: readonly WeightedTeacher[] }
 
-/** A teacher's output for a batch; `anchors` and `probabilities` are those of LossInputs. */
+/** Stored outputs of one teacher or several. */
+export type StoredSource = Exclude<TeacherSource, { kind: 'live' }>
+
+/** A teacher's output for a batch; the fields are those of LossInputs. */
 export interface TeacherSignal {
   /** Name and weight of one of several teachers; absent for a single one. */
   readonly name?: string
   readonly weight?: number
   readonly anchors?: Tensor
   readonly probabilities?: Tensor
+  readonly queue?: Tensor
+  readonly statistics?: Readonly<Record<string, Tensor>>
   /** Given if the loss is of some images of the batch only. Default: the images are the whole batch. */
   readonly among?: { readonly labels: Tensor | undefined; readonly rows: Tensor }
 }
@@ -48,27 +53,40 @@ export type PerTeacher<T> = T | { readonly [name: string]: T }
 
 /** Returns a value for a single teacher, or one for each of several. */
 export const perTeacher = <T>(
-  source: Exclude<TeacherSource, { kind: 'live' }>,
+  source: StoredSource,
   valueOf: (teacher: StoredOutput) => T,
 ): PerTeacher<T> =>
   source.kind === 'stored'
     ? valueOf(source)
     : Object.fromEntries(source.teachers.map((teacher) => [teacher.name, valueOf(teacher)]))
 
-/** Returns the signals of the teachers from one of their outputs. */
+/** Outputs of one teacher or several. */
+interface Outputs {
+  readonly anchors?: PerTeacher<Tensor>
+  readonly probabilities?: PerTeacher<Tensor>
+  readonly queue?: PerTeacher<Tensor>
+  readonly statistics?: Readonly<Record<string, PerTeacher<Tensor>>>
+}
+
+/** Returns the signals of the teachers from their outputs. */
 export function teacherSignals(
   source: TeacherSource | undefined,
-  output: 'anchors' | 'probabilities',
-  tensors: PerTeacher<Tensor>,
+  { statistics, ...outputs }: Outputs,
 ): TeacherSignal[] {
-  if (source?.kind !== 'several') return [{ [output]: tensors as Tensor }]
-  const byName = tensors as Readonly<Record<string, Tensor>>
+  const signalOf = (own: (tensors: PerTeacher<Tensor>) => Tensor): TeacherSignal => ({
+    ...mapValues(outputs, own),
+    ...(statistics ? { statistics: mapValues(statistics, own) } : {}),
+  })
+  if (source?.kind !== 'several') return [signalOf((tensors) => tensors as Tensor)]
   return source.teachers.map(({ name, weight = 1 }) => ({
     name,
     weight,
-    [output]: byName[name]!,
+    ...signalOf((tensors) => (tensors as Readonly<Record<string, Tensor>>)[name]!),
   }))
 }
+
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U) =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
 
 /** Returns the name and the width of the embeddings of each teacher; a single teacher has no name. */
 export const teacherWidths = (

@@ -118,6 +118,18 @@ export function checkClassifierConfig(config: ClassifierConfig): void {
   checkInteger('classifier: classes', config.classes)
 }
 
+/** @throws UserError as `checkClassifierConfig` does for a classifier, and as `checkViTConfig` does for an encoder. */
+export const checkModel = (model: ViTConfig | ClassifierConfig): void =>
+  isClassifier(model) ? checkClassifierConfig(model) : void checkViTConfig(model)
+
+/** Returns the specifications of a model's parameters, of its classifier too if it has one. */
+export const modelParameters = (model: ViTConfig | ClassifierConfig): ModelSpecs =>
+  isClassifier(model) ? classifierParameters(model) : vitParameters(model)
+
+type ModelSpecs = ReturnType<typeof vitParameters> & {
+  readonly classifier?: ReturnType<typeof linearParameters>
+}
+
 /** Returns the specifications of the parameters of an encoder and its classifier. */
 export const classifierParameters = (config: ClassifierConfig) => ({
   ...vitParameters(config),

@@ -1,7 +1,7 @@
 // What every figure shares: its form, the look of the methods, and the frame that draws it at its width.
 import * as Plot from '@observablehq/plot'
 import type { Method as BuiltInMethod } from '@embed-kd/core'
-import { compareText, type Method, methodName } from '@embed-kd/records'
+import { compareText, METHODS, type Method, methodName } from '@embed-kd/records'
 import type { View } from '../../model/view.js'
 
 export interface Figure {
@@ -38,7 +38,8 @@ interface Look {
 
 // Colours are CSS variables (style.css), so that light, dark and print need no redrawing; symbol and dash say the same
 // again for those who do not see the colour.
-const LOOKS: Readonly<Record<BuiltInMethod, Look>> = {
+// More colours than these could not be told apart: the other methods differ in symbol and dash above all.
+const LOOKS: Readonly<Partial<Record<BuiltInMethod, Look>>> = {
   'embed-kd': { color: 'var(--embed-kd)', symbol: 'circle', dash: 'none' },
   'teacher-kd': { color: 'var(--teacher-kd)', symbol: 'triangle', dash: '7 3' },
   'cached-kd': { color: 'var(--cached-kd)', symbol: 'diamond', dash: '2 3' },
@@ -47,7 +48,7 @@ const LOOKS: Readonly<Record<BuiltInMethod, Look>> = {
   supervised: { color: 'var(--supervised)', symbol: 'cross', dash: '4 4' },
 }
 /** Built-in methods in the order of figures and tables. */
-const METHOD_ORDER: readonly Method[] = Object.keys(LOOKS)
+const METHOD_ORDER: readonly Method[] = [...new Set([...Object.keys(LOOKS), ...METHODS])]
 
 /** Returns the place of a method in figures and tables: built-in methods come first, others by their names. */
 export function compareMethods(a: Method, b: Method): number {
@@ -60,7 +61,7 @@ export function compareMethods(a: Method, b: Method): number {
 const OTHER_SYMBOLS: readonly Plot.SymbolType[] = ['wye', 'hexagon', 'diamond2']
 const OTHER_DASHES = ['1 3', '5 2 1 2', '8 2', '3 2', '6 2 2 2 2 2']
 
-/** Returns the look of a method. That of a method from a module follows from its name. */
+/** Returns the look of a method. If it has none of its own, the look follows from its name. */
 export function lookOf(method: string): Look {
   return (LOOKS as Readonly<Record<string, Look>>)[method] ?? generatedLook(method)
 }
