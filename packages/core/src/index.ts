@@ -116,6 +116,8 @@ export {
   classScores,
   embeddingWidth,
   publishedViT,
+  isClassifier,
+  modelParameters,
   vitEmbedding,
   vitParameters,
   vitShapes,

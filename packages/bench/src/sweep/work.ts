@@ -10,6 +10,8 @@ import {
   planTogether,
   stepGraphs,
   type Graph,
+  type ImageShape,
+  type TrainConfig,
 } from '@embed-kd/core'
 
 import {
@@ -64,7 +66,7 @@ export function trialWork(config: TrialConfig, data: DataFacts, evaluated: numbe
   const steps = trained + (config.steps === undefined ? TIMED_STEPS : 0)
   const parts = graphs.map(({ graph, times }) => ({ work: workOf(graph), times: times * steps }))
   if (config.steps === undefined) {
-    const work = workOf(evalGraph(trainConfig.student, FORWARD_BATCH, data.images))
+    const work = workOf(evaluationGraph(trainConfig.student, data.images))
     const evaluations = evaluatedEpochs(config, data.trainImages, evaluated).length
     parts.push({ work, times: (evaluations * evaluated) / FORWARD_BATCH })
   }
@@ -78,6 +80,12 @@ export function trialWork(config: TrialConfig, data: DataFacts, evaluated: numbe
     ).peakBytes,
   }
 }
+
+/** Returns the graph that evaluates a student: as a classifier, or its embeddings if it has no classifier. */
+const evaluationGraph = (student: TrainConfig['student'], images: ImageShape): Graph =>
+  'classes' in student
+    ? evalGraph(student, FORWARD_BATCH, images)
+    : embedGraph(student, FORWARD_BATCH, images)
 
 /** Returns the work of training a teacher on the whole training split. */
 export function teacherWork(

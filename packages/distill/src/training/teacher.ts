@@ -5,6 +5,7 @@ import {
   methodName,
   UserError,
   type ClassifierConfig,
+  type EmbeddingStatistics,
   type HostTensor,
   type Method,
   type MethodDefinition,
@@ -17,6 +18,7 @@ import {
 
 import type { Centroids, SampleEmbeddings } from '../embeddings/embeddings.js'
 import { requireAgreement } from './agreement.js'
+import { EmbeddingQueue } from './embedding-queue.js'
 import type { ImageBatch } from './batch.js'
 
 /** Weights by name, possibly drawn one by one as they are asked for. */
@@ -45,6 +47,8 @@ export interface EncoderTeacher {
 /** Sample embeddings that each batch brings with it, as `embeddings`. */
 export interface BatchEmbeddings {
   readonly width: number
+  /** Returns up to `count` embeddings `[rows, width]`, of images spread over all; needed for methods that compute statistics. */
+  spread?(count: number): Float32Array
 }
 
 export interface CentroidTeacher {
@@ -97,6 +101,8 @@ export interface TeacherInputs {
   held(): NamedTensors
   /** Inputs `batch.teacher_*` of one batch. */
   batch?(batch: ImageBatch, count: number): Promise<NamedTensors> | NamedTensors
+  /** Embeddings of earlier batches, if the method takes them; part of the training's state. */
+  readonly queue?: Pick<EmbeddingQueue, 'read' | 'restore' | 'reset'>
 }
 
 /**
@@ -128,7 +134,7 @@ export function teacherInputs(
   if (need === 'centroids' && teacher && 'centroids' in teacher)
     return centroidInputs(teacher.centroids, classes, whose)
   if (need === 'samples' && teacher && 'samples' in teacher)
-    return sampleInputs(teacher.samples, whose)
+    return sampleInputs(method, teacher.samples, whose)
   if (need === 'live' && teacher && ('model' in teacher || 'embed' in teacher)) {
     const scored =
       'embed' in teacher
@@ -173,11 +179,18 @@ function centroidInputs(
   }
 }
 
-function sampleInputs(samples: SampleEmbeddings | BatchEmbeddings, whose: string): TeacherInputs {
+function sampleInputs(
+  method: MethodChoice,
+  samples: SampleEmbeddings | BatchEmbeddings,
+  whose: string,
+): TeacherInputs {
   const { width } = samples
+  const { statistics, queue: size } = methodDefinition(method)
+  const queue = size === undefined ? undefined : new EmbeddingQueue(size, width)
   return {
     source: { kind: 'stored', width },
-    held: () => [],
+    held: () => (statistics ? statisticsOf(methodName(method), statistics, samples) : []),
+    ...(queue ? { queue } : {}),
     batch({ embeddings, indices }, count) {
       const given = embeddings instanceof Float32Array ? embeddings : undefined
       const rows = given ?? ('vectors' in samples ? rowsOf(samples, indices, count) : undefined)
@@ -186,9 +199,45 @@ function sampleInputs(samples: SampleEmbeddings | BatchEmbeddings, whose: string
           `a batch of ${count} images has ${rows ? `${rows.length} values of embeddings` : 'no embeddings'}${whose}, but ${count} x ${width} are needed`,
           'give `embeddings` with each batch, or the embeddings of all images and `indices` with each batch',
         )
-      return [['batch.teacher_embeddings', hostTensor('float32', [count, width], rows)]]
+      return [
+        ['batch.teacher_embeddings', hostTensor('float32', [count, width], rows)],
+        ...(queue ? [['batch.teacher_queue', queue.next(rows)] as const] : []),
+      ]
     },
   }
+}
+
+/** Computes the inputs `teacher.*` that describe all embeddings. @throws UserError if there are no embeddings to compute them from. */
+function statisticsOf(
+  name: string,
+  { rows, shapes, compute }: EmbeddingStatistics,
+  samples: SampleEmbeddings | BatchEmbeddings,
+): NamedTensors {
+  const { width } = samples
+  const embeddings =
+    'vectors' in samples ? spreadRows(samples.vectors, width, rows) : samples.spread?.(rows)
+  if (!embeddings)
+    throw new UserError(
+      `${name} computes statistics of all embeddings, but each batch brings its own`,
+      'give the embeddings of all images as `samples`, or a function `spread` beside `width`',
+    )
+  const computed = compute(embeddings, width)
+  return Object.entries(shapes(width)).map(([key, shape]) => [
+    `teacher.${key}`,
+    hostTensor('float32', shape, computed[key]!),
+  ])
+}
+
+/** Returns up to `count` rows at equal distances. */
+export function spreadRows(vectors: Float32Array, width: number, count: number): Float32Array {
+  const rows = vectors.length / width
+  if (rows <= count) return vectors
+  const out = new Float32Array(count * width)
+  for (let i = 0; i < count; i++) {
+    const begin = Math.floor((i * rows) / count) * width
+    out.set(vectors.subarray(begin, begin + width), i * width)
+  }
+  return out
 }
 
 /** Gathers the rows of a batch's images. @throws UserError if there is no index for each image, or no such row. */
@@ -230,6 +279,7 @@ function severalInputs(
       }),
     },
     held: () => teachers.flatMap(({ name, inputs }) => called(name, inputs.held())),
+    ...(teachers.some(({ inputs }) => inputs.queue) ? { queue: severalQueues(teachers) } : {}),
     async batch({ embeddings, ...batch }, count) {
       const byName = embeddings instanceof Float32Array ? undefined : embeddings
       const tensors: (readonly [string, HostTensor])[] = []
@@ -241,6 +291,27 @@ function severalInputs(
     },
   }
 }
+
+/** The queues of several teachers, with the teacher's name after a dot in a state. */
+const severalQueues = (
+  teachers: readonly { readonly name: string; readonly inputs: TeacherInputs }[],
+): NonNullable<TeacherInputs['queue']> => ({
+  read: () =>
+    teachers.flatMap(({ name, inputs }) =>
+      (inputs.queue?.read() ?? []).map(([key, tensor]) => [`${key}.${name}`, tensor] as const),
+    ),
+  restore(state) {
+    for (const { name, inputs } of teachers) {
+      const own = [...state].flatMap(([key, tensor]) =>
+        key.endsWith(`.${name}`) ? [[key.slice(0, -name.length - 1), tensor] as const] : [],
+      )
+      inputs.queue?.restore(new Map(own))
+    }
+  },
+  reset() {
+    for (const { inputs } of teachers) inputs.queue?.reset()
+  },
+})
 
 const graphInputs = ({ model, parameters }: GraphTeacher): TeacherInputs => ({
   source: { kind: 'live', model },

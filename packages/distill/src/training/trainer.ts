@@ -5,8 +5,8 @@ import {
   flattenTree,
   hostTensor,
   initialParameters,
+  isClassifier,
   isParameterSpec,
-  methodDefinition,
   packTensors,
   parameterGroups,
   Random,
@@ -211,6 +211,7 @@ export class Trainer implements AsyncDisposable {
     if (this.#ema)
       for (const [name, tensor] of parametersOf(await this.#ema.read(), training.groups))
         state.set(`${AVERAGE}${PARAMETERS}${name}`, tensor)
+    for (const [name, tensor] of this.#teacher.queue?.read() ?? []) state.set(name, tensor)
     return state
   }
 
@@ -230,11 +231,11 @@ export class Trainer implements AsyncDisposable {
           'restore into a trainer with the same student, method, teacher width and options',
         )
     }
-    const isAverage = (name: string) => name.startsWith(AVERAGE)
     const entries = [...state]
-    await training.restore(new Map(entries.filter(([name]) => !isAverage(name))))
+    await training.restore(new Map(entries.filter(([name]) => name.startsWith('state.'))))
+    this.#teacher.queue?.restore(state)
     const averages = entries.flatMap(([name, tensor]) =>
-      isAverage(name) ? [[name.slice(AVERAGE.length), tensor] as const] : [],
+      name.startsWith(AVERAGE) ? [[name.slice(AVERAGE.length), tensor] as const] : [],
     )
     await this.#ema?.restore(packTensors(new Map(averages), training.groups))
   }
@@ -243,6 +244,7 @@ export class Trainer implements AsyncDisposable {
   async reset(): Promise<void> {
     const training = await this.#ready()
     await training.reset(this.#initial())
+    this.#teacher.queue?.reset()
     await this.#ema?.restore(await readInputs(training))
   }
 
@@ -335,7 +337,7 @@ export class Trainer implements AsyncDisposable {
 
   /** Makes the graph inputs of a batch. @throws UserError if the batch does not fit. */
   async #tensorsOf(batch: ImageBatch): Promise<Map<string, HostTensor>> {
-    const { images: format, classes, method } = this.#options
+    const { images: format, classes } = this.#options
     const { channels, size } = format
     const count = countImages(batch.images, format)
     if (count !== this.batch)
@@ -347,7 +349,7 @@ export class Trainer implements AsyncDisposable {
     const tensors = new Map<string, HostTensor>([
       ['batch.images', hostTensor('float32', [count, channels, size, size], images)],
     ])
-    if (methodDefinition(method).needsLabels)
+    if (isClassifier(this.model))
       tensors.set('batch.labels', labelTensor(batch.labels, count, classes))
     for (const [name, tensor] of (await this.#teacher.batch?.(batch, count)) ?? [])
       tensors.set(name, tensor)

@@ -162,6 +162,16 @@ export class SampleStore {
     return out
   }
 
+  /** Reads up to `count` embeddings [rows, width] in the first view, of images spread over all that have one. */
+  spread(count: number): Float32Array {
+    const { images } = this.metadata
+    const embedded = Array.from({ length: images }, (_, i) => i).filter((i) => this.#home[i]! >= 0)
+    const rows = Math.min(count, embedded.length)
+    return this.vectorsOf(
+      Array.from({ length: rows }, (_, i) => embedded[Math.floor((i * embedded.length) / rows)]!),
+    )
+  }
+
   /**
    * Reads the embeddings [size, width] of a batch in a view.
    * @throws UserError if an image has no embedding, or the batch's pixels are not those the teacher saw.

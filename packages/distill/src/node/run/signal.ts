@@ -184,7 +184,10 @@ async function sampleSignal(
       'leave out --augment to train on the images the teacher saw, or make other embeddings with embed-kd embed --augment',
     )
   const teacherOf = (name: string): SampleTeacher => ({
-    samples: { width: stores.named.get(name)!.width },
+    samples: {
+      width: stores.named.get(name)!.width,
+      spread: (count) => stores.named.get(name)!.spread(count),
+    },
   })
   const rest = {
     method,
@@ -277,15 +280,19 @@ export function randomSignal(method: MethodChoice, options: RandomSignal): Signa
   if (typeof widths === 'number') {
     if (takesCentroids) return { ...rest, teacher: centroidsOf(widths) }
     const rows = randomRows(batch, widths)
-    return { ...rest, teacher: { samples: { width: widths } }, embeddingsOf: () => rows }
+    return { ...rest, teacher: randomSamples(widths), embeddingsOf: () => rows }
   }
   const named = Object.entries(widths)
   if (takesCentroids)
     return { ...rest, teacher: named.map(([name, width]) => ({ name, ...centroidsOf(width) })) }
   const rows = Object.fromEntries(named.map(([name, width]) => [name, randomRows(batch, width)]))
-  const teacher = named.map(([name, width]) => ({ name, samples: { width } }))
+  const teacher = named.map(([name, width]) => ({ name, ...randomSamples(width) }))
   return { ...rest, teacher, embeddingsOf: () => rows }
 }
+
+const randomSamples = (width: number): SampleTeacher => ({
+  samples: { width, spread: (count) => randomRows(count, width) },
+})
 
 function randomRows(rows: number, width: number): Float32Array {
   const random = new Random(0)

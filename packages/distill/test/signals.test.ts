@@ -1,0 +1,85 @@
+// Methods that learn from a file of sample embeddings: each lowers its loss, and a run goes on to the bit, the queue included.
+import { methodDefinition, methods, Random, type Backend, type Method } from '@embed-kd/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { arrayBatches, Trainer, type Batches, type ImageBatch } from '../src/index.js'
+import { openBackend } from '../src/node/index.js'
+
+const size = 8
+const count = 96
+const width = 12
+const random = new Random(1)
+const images = Uint8Array.from({ length: count * size * size }, () => random.int(256))
+const labels = Int32Array.from({ length: count }, (_, i) => i % 3)
+/** A teacher whose embedding is some of the pixels. */
+const vectors = Float32Array.from(
+  { length: count * width },
+  (_, i) => images[Math.floor(i / width) * size * size + 5 * (i % width)]! / 128 - 1,
+)
+
+let backend: Backend
+beforeAll(async () => {
+  backend = await openBackend('ort:cpu')
+})
+afterAll(() => backend.dispose())
+
+const ofSamples = (Object.keys(methods) as Method[]).filter(
+  (name) => methods[name].teacher === 'samples',
+)
+/** Fewer embeddings than the queue of the library, so that a test fills it. */
+const definitionOf = (name: Method) => {
+  const definition = methodDefinition(name)
+  return definition.queue ? { ...definition, queue: 40 } : definition
+}
+const source = arrayBatches({ images, labels }, { batch: 16 })
+/** The batches of the first epoch. */
+async function firstBatches(): Promise<ImageBatch[]> {
+  const found: ImageBatch[] = []
+  for await (const batch of (source as (epoch: number) => Batches)(0)) found.push(batch)
+  return found
+}
+const create = (name: Method, samples: object = { kind: 'samples', vectors, width, labels }) =>
+  Trainer.create({
+    backend,
+    student: 'vit:width=16,layers=1,heads=2,patch=4,image=8',
+    classes: 3,
+    images: { channels: 1, size },
+    batch: 16,
+    learningRate: 3e-3,
+    totalSteps: 24,
+    method: definitionOf(name) as never,
+    teacher: { samples } as never,
+  })
+
+describe.each(ofSamples)('%s', (name) => {
+  it('lowers its loss, and goes on from a state to the bit', async () => {
+    await using whole = await create(name)
+    const losses: number[] = []
+    for await (const { trainLoss } of whole.fit(source, { epochs: 4 })) losses.push(trainLoss)
+    expect(losses.at(-1)).toBeLessThan(losses[0]!)
+
+    await using half = await create(name)
+    const batches = await firstBatches()
+    const stepsOf = async (trainer: Trainer, from: number, to: number) => {
+      for (const batch of batches.slice(from, to)) await trainer.step(batch)
+    }
+    await stepsOf(half, 0, 4)
+    await using other = await create(name)
+    await other.restore(await half.export('checkpoint'))
+    await stepsOf(half, 4, 6)
+    await stepsOf(other, 4, 6)
+    expect(await other.state()).toEqual(await half.state())
+  })
+})
+
+it('asks for all embeddings if each batch brings its own, and the method computes statistics', async () => {
+  await expect(create('phi-s', { width })).rejects.toThrow(
+    'phi-s computes statistics of all embeddings, but each batch brings its own; give the embeddings of all',
+  )
+  await using trainer = await create('phi-s', { width, spread: () => vectors })
+  await trainer.step({
+    ...(await firstBatches())[0]!,
+    embeddings: vectors.slice(0, 16 * width),
+  })
+  expect((await trainer.metrics()).kdLoss).toBeGreaterThan(0)
+})
