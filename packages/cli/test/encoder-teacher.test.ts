@@ -4,7 +4,13 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { methodNames, parseSafetensors } from '@embed-kd/core'
+import {
+  formatSafetensors,
+  hostTensor,
+  methodNames,
+  parseSafetensors,
+  type HostTensor,
+} from '@embed-kd/core'
 import { parseRecords, recordSchema, type BenchRecord } from '@embed-kd/records'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -148,6 +154,71 @@ describe('an ONNX encoder', () => {
     expect(of['embed-kd']!.embeddings!.bytes).toBe(4 * 2 * 3 * 5)
     expect(of['cached-kd']).toMatchObject({ status: 'ok', trial: { views: 1 } })
     expect(of['cached-kd']!.embeddings!.images).toBe(48)
+  })
+
+  it('teaches together with a file of embeddings', { timeout: 120_000 }, async () => {
+    const other = at('stored.safetensors')
+    const rows = hostTensor('float32', [48, 3], new Float32Array(144).fill(1))
+    const labels = hostTensor(
+      'int32',
+      [48],
+      Int32Array.from({ length: 48 }, (_, i) => i / 16),
+    )
+    writeFileSync(
+      other,
+      formatSafetensors(
+        new Map<string, HostTensor>([
+          ['embeddings', rows],
+          ['labels', labels],
+        ]),
+      ),
+    )
+    const both = `${teacher}+${other}@0.5`
+    const { records, stderr } = await bench(
+      '--teacher',
+      both,
+      '--method',
+      'cached-kd',
+      '--epochs',
+      '1',
+    )
+    expect(stderr.match(/^(testing teacher|embedding) .*$/gm)).toHaveLength(2)
+    const [{ status, trial, embeddings, ...record }] = records as [BenchRecord]
+    expect(recordSchema.safeParse(records[0]).error).toBeUndefined()
+    expect([status, embeddings]).toMatchObject(['ok', { images: 48, bytes: 4 * 48 * 5 }])
+    expect(record.rerunCommand).toContain('scores.onnx+')
+    expect(trial.teacher).toEqual({
+      name: 'scores.onnx + stored.safetensors@0.5',
+      kind: 'several',
+      embeddingWidth: 8,
+      members: [
+        {
+          name: 'scores.onnx',
+          kind: 'pretrained',
+          parameterCount: 136,
+          imageSize: 8,
+          embeddingWidth: 5,
+          digest: expect.stringMatching(/^\w{64}$/),
+          accuracy: 1,
+          weight: 1,
+        },
+        {
+          name: 'stored.safetensors',
+          kind: 'embeddings',
+          embeddingWidth: 3,
+          digest: expect.stringMatching(/^\w{64}$/),
+          weight: 0.5,
+        },
+      ],
+    })
+    const step = ['step', '--dataset', dataset, '--student', student, '--batch', '8']
+    const live = await runCli(...step, '--method', 'logit-kd', '--teacher', both)
+    expect([live.code, live.stderr]).toEqual([
+      1,
+      expect.stringContaining(
+        'logit-kd learns from one teacher that sees each batch, but scores.onnx + stored.safetensors@0.5 are several',
+      ),
+    ])
   })
 
   it('is measured beside the graph by step', { timeout: 120_000 }, async () => {

@@ -88,7 +88,10 @@ const probability = z
   .max(0.99, 'give a number from 0 to 0.99')
 
 /** Digest of what a user brought along; a sweep makes its own teachers anew. */
-const givenDigest = ({ kind, digest }: z.output<typeof teacherSchema>) =>
+const givenDigest = ({
+  kind,
+  digest,
+}: Pick<z.output<typeof teacherSchema>, 'kind' | 'digest'>): string | undefined =>
   kind === 'pretrained' || kind === 'embeddings' ? digest : undefined
 
 /**
@@ -121,10 +124,16 @@ export const axes = {
     role: 'setting',
     absentWords: 'no teacher',
     named: 'always',
-    words: ({ name }) => `teacher ${name}`,
+    words: ({ name, members }) => `${members ? 'teachers' : 'teacher'} ${name}`,
     // A sweep trains its own teachers; two of one name are the same teacher with other initial values.
     key: ({ teacher }) =>
-      teacher && [teacher.name, teacher.kind, teacher.imageSize, givenDigest(teacher)],
+      teacher && [
+        teacher.name,
+        teacher.kind,
+        teacher.imageSize,
+        givenDigest(teacher),
+        ...(teacher.members?.map((member) => givenDigest(member) ?? null) ?? []),
+      ],
   }),
   student: axis({
     label: 'student',

@@ -270,7 +270,9 @@ export const recordSchema = z
         : `give one of ${METHODS.join(', ')}, or the module of a method as methodModule`
       complain(['trial', 'method'], message)
     }
-    if (record.trial.teacher?.kind === 'random' && !record.costOnly) {
+    const { teacher } = record.trial
+    const kinds = [teacher, ...(teacher?.members ?? [])].map((each) => each?.kind)
+    if (kinds.includes('random') && !record.costOnly) {
       complain(['costOnly'], 'must be true: the teacher has random weights')
     }
     if (record.costOnly && record.accuracy !== undefined) {

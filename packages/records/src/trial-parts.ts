@@ -4,29 +4,50 @@ import { z } from 'zod'
 const text = z.string().min(1)
 const count = z.int().positive()
 
+const kindsOfOne = ['trained', 'random', 'pretrained', 'embeddings'] as const
+
+/** What a record tells of a teacher, whether it is the only one or one of several. */
+const teacherFacts = {
+  name: text.describe('for example vit-base-16, or the name of a file without its path'),
+  parameterCount: count.optional().describe('absent if unknown, as of a file of embeddings'),
+  imageSize: count.optional().describe('height of the input, in pixels; absent if unknown'),
+  patch: count.optional().describe('side of a patch, in pixels; absent if it has no patches'),
+  embeddingWidth: count.describe('width of an embedding; of those of several teachers together'),
+  accuracy: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe('accuracy of the teacher alone, on the test split'),
+  digest: text.optional().describe("digest of the teacher's weights, model or embeddings"),
+}
+
 export const teacherSchema = z
   .strictObject({
-    name: text.describe('for example vit-base-16, or the name of a file without its path'),
+    ...teacherFacts,
     kind: z
-      .enum(['trained', 'random', 'pretrained', 'embeddings'])
+      .enum([...kindsOfOne, 'several'])
       .describe(
-        'trained by the sweep itself, random weights (cost only), a model that was brought along, or a file of embeddings',
+        'trained by the sweep itself, random weights (cost only), a model that was brought along, a file of embeddings, or several teachers at once',
       ),
     place: z
       .literal('beside')
       .optional()
       .describe('beside: a live teacher runs beside the training graph; in the graph if absent'),
-    parameterCount: count.optional().describe('absent if unknown, as of a file of embeddings'),
-    imageSize: count.optional().describe('height of the input, in pixels; absent if unknown'),
-    patch: count.optional().describe('side of a patch, in pixels; absent if it has no patches'),
-    embeddingWidth: count,
-    accuracy: z
-      .number()
-      .min(0)
-      .max(1)
+    members: z
+      .array(
+        z.strictObject({
+          ...teacherFacts,
+          kind: z.enum(kindsOfOne),
+          weight: z
+            .number()
+            .positive()
+            .describe('weight of the loss of this teacher; only ratios count'),
+        }),
+      )
+      .min(2)
       .optional()
-      .describe('accuracy of the teacher alone, on the test split'),
-    digest: text.optional().describe("digest of the teacher's weights, model or embeddings"),
+      .describe('each of several teachers; absent if there is one'),
   })
   .describe('absent if the method needs no teacher')
 

@@ -19,9 +19,17 @@ const KINDS = {
   random: 'random weights',
   pretrained: 'pretrained',
   embeddings: 'file of embeddings',
+  several: 'several teachers at once',
 }
 
-function teacherWords({ name, kind, ...teacher }: NonNullable<BenchRecord['trial']['teacher']>) {
+type Teacher = NonNullable<BenchRecord['trial']['teacher']>
+
+function memberWords({ name, weight, accuracy }: NonNullable<Teacher['members']>[number]): string {
+  const known = accuracy === undefined ? '' : `, accuracy ${formatPercent(accuracy)}`
+  return `${name} of weight ${weight}${known}`
+}
+
+function teacherWords({ name, kind, ...teacher }: Teacher) {
   const { parameterCount, imageSize, patch, embeddingWidth, place } = teacher
   return [
     name,
@@ -42,6 +50,7 @@ export function configurationFacts(record: BenchRecord): Facts {
   return [
     ['Method, preset', `${methodName(trial.method)}, ${trial.preset}`],
     ['Teacher', teacher && teacherWords(teacher)],
+    ['Each teacher', teacher?.members?.map(memberWords).join('; ')],
     [
       'Accuracy of the teacher',
       teacher?.accuracy === undefined ? undefined : formatPercent(teacher.accuracy),

@@ -48,6 +48,11 @@ export function redact(text: string, home = '~'): string {
     .replaceAll(HOMES, home)
 }
 
+const withoutPaths = <Named extends { readonly name: string }>(named: Named): Named => ({
+  ...named,
+  name: redact(named.name),
+})
+
 /** Returns the trial with every name in it redacted that can be a path. */
 function redactTrial(trial: Trial): Trial {
   const { teacher, dataset, methodModule, backendModule } = trial
@@ -58,7 +63,12 @@ function redactTrial(trial: Trial): Trial {
   return {
     ...trial,
     dataset: { ...dataset, name: redact(dataset.name) },
-    ...(teacher && { teacher: { ...teacher, name: redact(teacher.name) } }),
+    ...(teacher && {
+      teacher: {
+        ...withoutPaths(teacher),
+        ...(teacher.members && { members: teacher.members.map(withoutPaths) }),
+      },
+    }),
     ...(methodModule && { methodModule: withoutPath(methodModule) }),
     ...(backendModule && { backendModule: withoutPath(backendModule) }),
   }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 
 import type { Dataset } from '@embed-kd/distill/node'
-import { findTeacher } from '@embed-kd/distill/node'
+import { findTeacher, teacherWords } from '@embed-kd/distill/node'
 import type { TrialConfig } from '../trial/config.js'
 
 interface Facts {
@@ -43,6 +43,14 @@ export function assumeDataset(spec: string): Dataset | undefined {
 export function assumeTeacher(config: TrialConfig): TrialConfig {
   const { teacher } = config
   if (teacher === undefined || existsSync(teacher.replace(/^hf:/, ''))) return config
+  const words = teacherWords(teacher)
+  if (words.length > 0) {
+    const assumed = words.map(({ word, weight }) => {
+      const { teacher: shape } = assumeTeacher({ ...config, teacher: word })
+      return `${shape}@${weight}`
+    })
+    return { ...config, teacher: assumed.join('+') }
+  }
   const [, size, patch] = /vit-(tiny|small|base|large)-patch(16|32)/.exec(basename(teacher)) ?? []
   return size === undefined
     ? config

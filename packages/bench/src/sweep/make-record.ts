@@ -1,11 +1,12 @@
 // Makes the record of a trial from its plan, its outcome and its circumstances.
-import { SCHEMA_VERSION, type BenchRecord, type Environment } from '@embed-kd/records'
+import { SCHEMA_VERSION, type BenchRecord, type Environment, type Trial } from '@embed-kd/records'
 
 import { isCostOnly } from '../trial/config.js'
 import type { EmbedResult, TrialResult } from '../trial/protocol.js'
 import type { Failure } from '../trial/run-job.js'
 import type { Observed } from '../trial/watch.js'
 import { BENCHMARK_VERSION, type PlannedTrial } from './plan.js'
+import type { KnownTeacher } from './prepare.js'
 import { formatRerun } from './rerun.js'
 
 export type TrialOutcome =
@@ -18,7 +19,9 @@ export interface Circumstances {
   readonly wallSeconds: number
   readonly environment: Environment
   /** Accuracy of the teacher and digest of a trained one. */
-  readonly teacher?: { readonly accuracy: number; readonly digest?: string }
+  readonly teacher?: KnownTeacher
+  /** The same for each of several teachers. */
+  readonly members?: readonly (KnownTeacher | undefined)[]
   readonly embeddings?: EmbedResult
   /** The search that chose the trial's hyperparameters. */
   readonly searched?: NonNullable<BenchRecord['searched']>
@@ -27,12 +30,9 @@ export interface Circumstances {
 export function makeRecord(
   { id, config, description }: PlannedTrial,
   outcome: TrialOutcome,
-  { startedAt, wallSeconds, environment, teacher, embeddings, searched }: Circumstances,
+  { startedAt, wallSeconds, environment, embeddings, searched, ...known }: Circumstances,
 ): BenchRecord {
-  const trial =
-    teacher && description.teacher
-      ? { ...description, teacher: { ...description.teacher, ...teacher } }
-      : description
+  const trial = withKnown(description, known)
   const rerunCommand = formatRerun(config)
   const record = {
     schemaVersion: SCHEMA_VERSION,
@@ -55,6 +55,25 @@ export function makeRecord(
     ...measured,
     ...seenFromOutside(measured, outcome.observed),
     environment: { ...environment, packages },
+  }
+}
+
+/** Adds to a trial's description what preparations told of its teacher, or of each of several. */
+function withKnown(
+  description: Trial,
+  { teacher: known, members }: Pick<Circumstances, 'teacher' | 'members'>,
+): Trial {
+  const { teacher } = description
+  if (!teacher) return description
+  return {
+    ...description,
+    teacher: {
+      ...teacher,
+      ...known,
+      ...(teacher.members
+        ? { members: teacher.members.map((member, i) => ({ ...member, ...members?.[i] })) }
+        : {}),
+    },
   }
 }
 

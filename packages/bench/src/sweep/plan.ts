@@ -13,8 +13,10 @@ import {
   resolveBackend,
   resolveTeacher,
   squareImages,
+  teacherWords,
   type Dataset,
   type ResolvedBackend,
+  type SingleTeacher,
   type TeacherFacts,
 } from '@embed-kd/distill/node'
 import { methodOf } from '../axes/methods.js'
@@ -50,8 +52,12 @@ export interface PlannedTrial {
 }
 
 /** Returns the field of a job that tells the width of the teacher's embeddings. */
-export const widthOf = ({ data }: PlannedTrial): Pick<TrialJob, 'embeddingWidth'> =>
-  data.teacher ? { embeddingWidth: data.teacher.width } : {}
+export function widthOf({ data: { teacher } }: PlannedTrial): Pick<TrialJob, 'embeddingWidth'> {
+  if (!teacher) return {}
+  const { members, width } = teacher
+  const widths = members?.map(({ name, facts }) => [name, facts.width] as const)
+  return { embeddingWidth: widths ? Object.fromEntries(widths) : width }
+}
 
 export interface PlanOptions {
   /** Whether to assume the shapes of missing data and checkpoints. Such a plan is for estimates alone. */
@@ -155,7 +161,9 @@ async function factsOf(
   tell: PlanOptions['tell'],
 ): Promise<TeacherFacts> {
   // Models of the hub are downloaded once, before any trial looks for them in the cache.
-  if (!isNamed(name)) await resolveTeacher(name, tell ? { tell } : {})
+  const words = teacherWords(name).map(({ word }) => word)
+  for (const word of words.length === 0 ? [name] : words)
+    if (!isNamed(word)) await resolveTeacher(word, tell ? { tell } : {})
   return describeTeacher(findTeacher(name), dataset, tell)
 }
 
@@ -187,6 +195,16 @@ function identityOf(
 const withoutDirectories = (name: string): string =>
   name.replace(/(?<=^[a-z0-9]+:)(?:[A-Za-z]:)?[/\\](?:.*[/\\])?/, '')
 
+/** Returns what a record tells of a teacher, or of one of several. */
+const describeFacts = (teacher: TeacherFacts) => ({
+  name: teacher.name,
+  parameterCount: teacher.parameterCount,
+  imageSize: teacher.imageSize,
+  patch: teacher.patch,
+  embeddingWidth: teacher.width,
+  digest: teacher.digest,
+})
+
 /** Returns a trial as its record describes it: each axis, with the facts behind names. */
 function describe(
   config: TrialConfig,
@@ -198,7 +216,7 @@ function describe(
   const { teacher: _name, ...axes } = config
   const trainConfig = trainConfigOf(config, data)
   const { teacher } = data
-  const { stored } = teacher ?? {}
+  const { stored, members } = teacher ?? {}
   return {
     ...axes,
     // A file of centroids says itself what they were made of.
@@ -212,14 +230,18 @@ function describe(
     ...(teacher
       ? {
           teacher: {
-            name: teacher.name,
+            ...describeFacts(teacher),
             kind: teacher.kind,
             ...(runsBeside(config) ? { place: 'beside' as const } : {}),
-            parameterCount: teacher.parameterCount,
-            imageSize: teacher.imageSize,
-            patch: teacher.patch,
-            embeddingWidth: teacher.width,
-            digest: teacher.digest,
+            ...(members
+              ? {
+                  members: members.map(({ facts, weight }) => ({
+                    ...describeFacts(facts),
+                    kind: facts.kind as SingleTeacher['kind'],
+                    weight,
+                  })),
+                }
+              : {}),
           },
           kdWeight: trainConfig.settings.kdWeight,
         }

@@ -17,7 +17,7 @@ import {
   type TrialConfig,
 } from '../trial/config.js'
 import { embeddingCost, TIMED_IMAGES } from '../trial/embed-teacher.js'
-import type { EmbedResult, JobKind, Jobs } from '../trial/protocol.js'
+import type { EmbedResult, JobKind, Jobs, PerTeacher } from '../trial/protocol.js'
 import { runJob, type Failure, type JobLimits, type Outcome } from '../trial/run-job.js'
 import type { PlannedTrial } from './plan.js'
 import { embedWork, teacherWork, type WorkPart } from './work.js'
@@ -69,6 +69,19 @@ function accuracyFileOf(
   return cachedFile(directory, `accuracy-${teacher.name}`, key).replace(/safetensors$/, 'json')
 }
 
+/** Returns a trial with each of several teachers alone: they share their embeddings with trials of a single teacher. */
+const membersOf = (
+  trial: PlannedTrial,
+): { readonly name: string; readonly trial: PlannedTrial }[] =>
+  (trial.data.teacher?.members ?? []).map(({ name, word, facts }) => ({
+    name,
+    trial: {
+      ...trial,
+      config: { ...trial.config, teacher: word },
+      data: { ...trial.data, teacher: facts },
+    },
+  }))
+
 /** Returns what decides which images have labels; undefined if all have. */
 const labelledOf = (config: TrialConfig): object | undefined =>
   config.labels === undefined
@@ -81,6 +94,11 @@ export function missingPreparations(
   cacheDirectory: string,
 ): Map<string, readonly WorkPart[]> {
   const missing = new Map<string, readonly WorkPart[]>()
+  const members = membersOf(trial)
+  for (const member of members)
+    for (const [file, parts] of missingPreparations(member.trial, cacheDirectory))
+      missing.set(file, parts)
+  if (members.length > 0) return missing
   const { config, data, description } = trial
   const need = (file: string | undefined, work: () => readonly WorkPart[]) => {
     if (file !== undefined && !existsSync(file)) missing.set(file, work())
@@ -106,10 +124,18 @@ export function missingPreparations(
 /** Files that are ready for a trial. */
 export interface Prepared {
   readonly teacherFile?: string
-  readonly embeddingsFile?: string
+  /** The file of embeddings, by name if there are several teachers. */
+  readonly embeddingsFile?: PerTeacher<string>
   /** Accuracy of the teacher and digest of a trained one, for the record. */
-  readonly teacher?: { readonly accuracy: number; readonly digest?: string }
+  readonly teacher?: KnownTeacher
+  /** The same for each of several teachers, in their order. */
+  readonly members?: readonly (KnownTeacher | undefined)[]
   readonly embeddings?: EmbedResult
+}
+
+export interface KnownTeacher {
+  readonly accuracy: number
+  readonly digest?: string
 }
 
 type Preparation =
@@ -135,6 +161,23 @@ export class Preparations {
 
   /** Makes the files that the trial needs and that are not there. A failure is remembered and not tried again. */
   async prepare(trial: PlannedTrial): Promise<Preparation> {
+    const files: Record<string, string> = {}
+    const members: (KnownTeacher | undefined)[] = []
+    const costs: EmbedResult[] = []
+    for (const { name, trial: member } of membersOf(trial)) {
+      const prepared = await this.#prepareOne(member)
+      if (prepared.status !== 'ok') return prepared
+      const { teacher, embeddings, embeddingsFile } = prepared.output
+      members.push(teacher)
+      if (typeof embeddingsFile === 'string') files[name] = embeddingsFile
+      if (embeddings) costs.push(embeddings)
+    }
+    if (members.length === 0) return this.#prepareOne(trial)
+    const embeddings = costs.length === 0 ? {} : { embeddings: sumCosts(costs) }
+    return { status: 'ok', output: { embeddingsFile: files, members, ...embeddings } }
+  }
+
+  async #prepareOne(trial: PlannedTrial): Promise<Preparation> {
     if (!trial.data.teacher) return { status: 'ok', output: {} }
     const made = trainingOf(trial.config) ? await this.#train(trial) : await this.#score(trial)
     if (made.status !== 'ok') return made
@@ -224,6 +267,14 @@ export class Preparations {
     return made
   }
 }
+
+/** Returns what the embeddings of several teachers cost together. */
+const sumCosts = (costs: readonly EmbedResult[]): EmbedResult => ({
+  seconds: costs.reduce((sum, { seconds }) => sum + seconds, 0),
+  images: costs.reduce((sum, { images }) => sum + images, 0),
+  bytes: costs.reduce((sum, { bytes }) => sum + bytes, 0),
+  ...(costs.some(({ extrapolated }) => extrapolated) ? { extrapolated: true } : {}),
+})
 
 const blame = <T extends Failure | { status: 'interrupted' }>(failure: T, what: string): T =>
   'reason' in failure ? { ...failure, reason: `${what}: ${failure.reason}` } : failure

@@ -163,7 +163,12 @@ export const teacherOf = ({ teacher }: TrialConfig): NamedTeacher | undefined =>
 
 /** Whether a trial measures time and memory alone: a teacher of random weights teaches nothing, and few steps learn nothing. */
 export const isCostOnly = (config: TrialConfig): boolean =>
-  config.steps !== undefined || teacherOf(config)?.kind === 'random'
+  config.steps !== undefined || hasRandomWeights(teacherOf(config))
+
+const hasRandomWeights = (teacher: NamedTeacher | undefined): boolean =>
+  teacher?.kind === 'several'
+    ? teacher.members.some((member) => hasRandomWeights(member.teacher))
+    : teacher?.kind === 'random'
 
 /** Returns the training graph's configuration. */
 export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig {
@@ -225,12 +230,20 @@ export function evaluatedEpochs(
 
 /** To the graph, the output of an encoder beside it is stored embeddings. */
 function teacherSource(
-  { method, prototypes = 1 }: TrialConfig,
-  { model, width, stored }: TeacherFacts,
+  { method, prototypes: asked = 1 }: TrialConfig,
+  { model, width, stored, members }: TeacherFacts,
 ): TeacherSource {
+  if (members)
+    return {
+      kind: 'several',
+      teachers: members.map(({ name, weight, facts }) => {
+        const { prototypes = asked } = facts.stored ?? {}
+        return { name, weight, width: facts.width, prototypes }
+      }),
+    }
   return methodOf(method).teacher === 'live' && model
     ? { kind: 'live', model }
-    : { kind: 'stored', width, prototypes: stored?.prototypes ?? prototypes }
+    : { kind: 'stored', width, prototypes: stored?.prototypes ?? asked }
 }
 
 /** Whether an encoder runs beside the training graph, on each batch. */

@@ -105,6 +105,7 @@ async function openAsLive(
   backend: Backend,
 ): Promise<Encoder> {
   const teacher = teacherOf(config)!
+  if (teacher.place === 'stored') throw new Error('several teachers are embedded one by one')
   if (teacher.place !== 'graph')
     return openTrialEncoder({ ...config, batch: BATCH, microBatch: undefined }, dataset, backend)
   const { shape, input } = new Feed(dataset)

@@ -8,14 +8,17 @@ import type { StepProfile } from '../measure/operators.js'
 import type { ProbeResult } from '../measure/probe.js'
 import type { DataChoice, TrialConfig } from './config.js'
 
+/** A value of one teacher, or of each of several by name. */
+export type PerTeacher<T> = T | Readonly<Record<string, T>>
+
 export interface TrialJob {
   readonly config: TrialConfig
   /** Weights of a trained teacher, if the method runs one. */
   readonly teacherFile?: string
-  /** Centroids or embeddings of each image, if the method uses them. */
-  readonly embeddingsFile?: string
+  /** Centroids or embeddings of each image, if the method uses them; by name if there are several teachers. */
+  readonly embeddingsFile?: PerTeacher<string>
   /** Width of the teacher's embeddings, of which random ones are drawn if the method uses embeddings and there is no file. */
-  readonly embeddingWidth?: number
+  readonly embeddingWidth?: PerTeacher<number>
 }
 
 /** The parts of a record that a trial's children measured. */

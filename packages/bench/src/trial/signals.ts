@@ -10,7 +10,9 @@ import {
   type Dataset,
   type Encoder,
   type Feed,
+  type NamedTeacher,
   type Signal,
+  type TeacherFile,
 } from '@embed-kd/distill/node'
 
 import { methodOf } from '../axes/methods.js'
@@ -36,7 +38,7 @@ export async function openTrialSignal(
   const { classes, classNames } = dataset
   const { teacher: need, takes } = method
   if (need !== 'live') {
-    const embeddings = teacher.place === 'file' ? teacher.file : embeddingsFile
+    const embeddings = storedFiles(teacher, embeddingsFile)
     return embeddings === undefined
       ? {
           ...randomSignal(method, { width: embeddingWidth!, classes, batch, prototypes }),
@@ -52,6 +54,7 @@ export async function openTrialSignal(
           ...(anchors === undefined ? {} : { anchors: { control: anchors, seed } }),
         })
   }
+  if (teacher.place === 'stored') throw new Error(`${config.method} learns from one live teacher`)
   if (teacher.place !== 'graph') {
     const encoder = await openTrialEncoder(config, dataset, backend)
     return openSignal({ method, dataset, augmentation, encoder })
@@ -62,6 +65,21 @@ export async function openTrialSignal(
   const parameters = teacherWeights(teacher, data, teacherFile, input)
   const model = { model: teacher.model(data), parameters }
   return openSignal({ method, dataset, augmentation, model })
+}
+
+/** Returns the file of embeddings, or the files of several teachers; undefined if one of them has none. */
+function storedFiles(
+  teacher: NamedTeacher,
+  made: TrialJob['embeddingsFile'],
+): string | readonly TeacherFile[] | undefined {
+  if (teacher.place === 'file') return teacher.file
+  if (teacher.place !== 'stored') return made as string | undefined
+  const byName = made as Readonly<Record<string, string>> | undefined
+  const files = teacher.members.flatMap(({ name, weight, teacher: member }) => {
+    const file = member.place === 'file' ? member.file : byName?.[name]
+    return file === undefined ? [] : [{ name, weight, file }]
+  })
+  return files.length === teacher.members.length ? files : undefined
 }
 
 /** Returns the augmentation of a trial's images, as the loading of batches takes it. */

@@ -43,7 +43,13 @@ export {
   type RunResult,
   runTraining,
 } from './run/run.js'
-export { openSignal, randomSignal, type Signal, type SignalOptions } from './run/signal.js'
+export {
+  openSignal,
+  randomSignal,
+  type Signal,
+  type SignalOptions,
+  type TeacherFile,
+} from './run/signal.js'
 export { GraphEncoder } from './teachers/graph-encoder.js'
 export { saveHfTeacher } from './teachers/hf-save.js'
 export { digestFiles } from './teachers/checkpoint.js'
@@ -53,13 +59,20 @@ export {
   findTrainedTeacher,
   isNamed,
   type NamedTeacher,
+  type SingleTeacher,
   teacherNames,
   teacherSpecs,
   type TeacherTraining,
+  teacherWords,
 } from './teachers/named.js'
 export { classOrder, reorderColumns } from './teachers/classes.js'
 export { type Encoder } from './teachers/encoder.js'
-export { checkTeacher, describeTeacher, type TeacherFacts } from './teachers/facts.js'
+export {
+  checkTeacher,
+  describeTeacher,
+  type TeacherFacts,
+  type TeacherMember,
+} from './teachers/facts.js'
 export { openEncoder } from './teachers/open.js'
 export {
   resolveLocalTeacher,

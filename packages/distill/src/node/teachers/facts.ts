@@ -18,11 +18,13 @@ import { squareImages } from '../data/feed.js'
 import type { Dataset } from '../data/dataset.js'
 import { describeEmbeddings, type EmbeddingFacts } from '../embeddings/describe.js'
 import { describeAugmentation } from '../embeddings/metadata.js'
+import { requireSameOrigin } from '../embeddings/same-origin.js'
 import { digestFiles } from './checkpoint.js'
 import { classOrder } from './classes.js'
 import { describeHfTeacher } from './hf.js'
 import type { NamedTeacher } from './named.js'
 import { shortTeacherName } from './resolve.js'
+import type { TeacherWord } from './teacher-set.js'
 
 export interface TeacherFacts {
   /** Name without the path, for records. */
@@ -48,6 +50,13 @@ export interface TeacherFacts {
   readonly identity: unknown
   /** Contents of a file of embeddings. */
   readonly stored?: Omit<EmbeddingFacts, 'width' | 'digest'>
+  /** Each of several teachers, whose widths and parameters the other fields count together. */
+  readonly members?: readonly TeacherMember[]
+}
+
+/** One of several teachers: its word, name and weight, and its facts. */
+export interface TeacherMember extends TeacherWord {
+  readonly facts: TeacherFacts
 }
 
 /**
@@ -60,6 +69,7 @@ export async function describeTeacher(
   dataset: Dataset,
   tell?: (message: string) => void,
 ): Promise<TeacherFacts> {
+  if (teacher.place === 'stored') return describeSeveral(teacher.members, dataset, tell)
   const { place, kind } = teacher
   const name = shortTeacherName(teacher.name)
   if (teacher.place === 'graph') {
@@ -118,6 +128,32 @@ export async function describeTeacher(
   }
 }
 
+/** Describes several teachers. @throws UserError if files of embeddings are of different data. */
+async function describeSeveral(
+  members: Extract<NamedTeacher, { kind: 'several' }>['members'],
+  dataset: Dataset,
+  tell?: (message: string) => void,
+): Promise<TeacherFacts> {
+  requireSameOrigin(members.flatMap(({ teacher }) => ('file' in teacher ? [teacher.file] : [])))
+  const found: TeacherMember[] = []
+  for (const { teacher, ...word } of members)
+    found.push({ ...word, facts: await describeTeacher(teacher, dataset, tell) })
+  const counts = found.map(({ facts }) => facts.parameterCount)
+  return {
+    name: found
+      .map(({ facts, weight }) => (weight === 1 ? facts.name : `${facts.name}@${weight}`))
+      .join(' + '),
+    kind: 'several',
+    place: 'stored',
+    width: found.reduce((sum, { facts }) => sum + facts.width, 0),
+    ...(counts.every((count) => count !== undefined)
+      ? { parameterCount: counts.reduce((sum, count) => sum + count, 0) }
+      : {}),
+    identity: found.map(({ facts, weight }) => ({ teacher: facts.identity, weight })),
+    members: found,
+  }
+}
+
 const modelFacts = (model: ViTConfig | ClassifierConfig) => ({
   width: embeddingWidth(model),
   ...('classes' in model ? { classes: model.classes } : {}),
@@ -140,12 +176,21 @@ export interface TeacherUse {
 /** Checks that a method can learn from a teacher. @throws UserError that names what was found. */
 export function checkTeacher(
   method: MethodChoice,
-  { name, width, classes, classNames, stored }: TeacherFacts,
+  { name, width, classes, classNames, stored, members }: TeacherFacts,
   dataset: Pick<Dataset, 'classes' | 'classNames'>,
   use: TeacherUse,
 ): void {
   const { teacher: need, takes } = methodDefinition(method)
   const who = methodName(method)
+  if (members) {
+    if (need === 'live')
+      throw new UserError(
+        `${who} learns from one teacher that sees each batch, but ${name} are several`,
+        'give one teacher, or choose a method that takes stored embeddings, such as embed-kd or cached-kd',
+      )
+    for (const { facts } of members) checkTeacher(method, facts, dataset, use)
+    return
+  }
   if (stored && need !== 'none') {
     const problem = fileProblems[need](stored, use)
     if (problem)

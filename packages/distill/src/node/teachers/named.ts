@@ -17,6 +17,7 @@ import {
   trainedNames,
   type ResolvedTeacher,
 } from './resolve.js'
+import { parseTeacherSet, type TeacherWord } from './teacher-set.js'
 
 /** How a teacher is trained: supervised, with AdamW, warm-up and cosine. */
 export interface TeacherTraining {
@@ -46,9 +47,10 @@ export interface TeacherData {
 
 /**
  * A teacher of a trial. Models that run in the training graph see the student's pixels; an encoder runs beside the graph, on images that
- * are prepared as it wants them; of a file of embeddings nothing runs.
+ * are prepared as it wants them; of a file of embeddings nothing runs. From several teachers a student learns at once.
  */
-export type NamedTeacher = GraphModel | ModelBeside | StoredTeacher
+export type NamedTeacher = SingleTeacher | SeveralTeachers
+export type SingleTeacher = GraphModel | ModelBeside | StoredTeacher
 
 interface GraphModel {
   /** As a user names it. */
@@ -74,6 +76,13 @@ interface StoredTeacher {
   readonly place: 'file'
   readonly kind: 'embeddings'
   readonly file: string
+}
+
+interface SeveralTeachers {
+  readonly name: string
+  readonly place: 'stored'
+  readonly kind: 'several'
+  readonly members: readonly (TeacherWord & { readonly teacher: SingleTeacher })[]
 }
 
 export interface TrainedTeacher extends GraphModel {
@@ -130,7 +139,11 @@ export const isNamed = (name: string): boolean => teacherNames.includes(name)
 export const teacherNames: readonly string[] = teachers.map(({ name }) => name)
 
 /** What a sweep takes as a teacher, for help texts. */
-export const teacherSpecs: readonly string[] = [...teacherNames, ...teacherPaths]
+export const teacherSpecs: readonly string[] = [
+  ...teacherNames,
+  ...teacherPaths,
+  'several at once, such as a.onnx+b.onnx@0.5',
+]
 
 /** Returns a teacher that has a name of its own, as a shape. @throws UserError if there is none of that name. */
 export function findShape(name: string): GraphModel {
@@ -154,10 +167,21 @@ export function findTrainedTeacher(name: string): TrainedTeacher {
 }
 
 /**
- * Finds the teacher of a trial on this machine. Models on the hub are looked for in its cache, where `resolveTeacher` puts them.
+ * Finds the teacher of a trial on this machine, or several teachers: names with a `+` between them, each with a weight after an @
+ * if it is not 1. Models on the hub are looked for in its cache, where `resolveTeacher` puts them.
  * @throws UserError if there is none of that name.
  */
 export function findTeacher(name: string): NamedTeacher {
+  const words = teacherWords(name)
+  if (words.length === 0) return findSingle(name)
+  const members = words.map((word) => ({ ...word, teacher: findSingle(word.word) }))
+  return { name, place: 'stored', kind: 'several', members }
+}
+
+/** Returns the words of several teachers; none if the name is that of one. */
+export const teacherWords = (name: string): readonly TeacherWord[] => parseTeacherSet(name, '+')
+
+function findSingle(name: string): SingleTeacher {
   const teacher = teachers.find((candidate) => candidate.name === name)
   if (teacher) return teacher
   const found = resolveKnownTeacher(name)
@@ -181,7 +205,7 @@ export function findTeacher(name: string): NamedTeacher {
 function pretrained(
   name: string,
   source: Extract<ResolvedTeacher, { kind: 'checkpoint' }>,
-): NamedTeacher {
+): SingleTeacher {
   const { directory } = source
   const { model, input } = describeHfTeacher(directory)
   const differs =
