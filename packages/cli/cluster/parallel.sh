@@ -1,6 +1,6 @@
 #!/bin/sh
 # A sweep over several hosts with GNU parallel: one shard a host at a time, then one report.
-#   HOSTS=node1,node2,node3 OUT=/shared/results/cost packages/bench/cluster/parallel.sh
+#   HOSTS=node1,node2,node3 OUT=/shared/results/cost packages/cli/cluster/parallel.sh
 # Never several shards on one host: they would measure each other.
 set -eu
 SHARDS=${SHARDS:-12}

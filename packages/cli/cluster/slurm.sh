@@ -1,6 +1,6 @@
 #!/bin/sh
 # A sweep as a Slurm array: one task a shard, all into one directory on the shared file system.
-#   sbatch --export=ALL,PROFILE=cost,OUT=$HOME/results/cost packages/bench/cluster/slurm.sh
+#   sbatch --export=ALL,PROFILE=cost,OUT=$HOME/results/cost packages/cli/cluster/slurm.sh
 # Submitted again, each shard goes on where it stopped.
 #SBATCH --job-name=embed-kd
 #SBATCH --array=1-8
