@@ -464,8 +464,8 @@ const cases: readonly Case[] = [
   ],
   [
     'samples options for centroids',
-    () => [...withTeacher(() => teacher)(), '--float16'],
-    /--float16 has no meaning for centroids/,
+    () => [...withTeacher(() => teacher)(), '--store', 'pca2'],
+    /pca2 is a store for embeddings of single images, not for centroids; choose float16 or int8/,
   ],
   [
     'logit-kd from a teacher without a classifier',

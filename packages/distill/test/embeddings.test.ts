@@ -12,17 +12,28 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { classCentroids, formatSafetensors, hostTensor, parseSafetensors } from '@embed-kd/core'
+import {
+  classCentroids,
+  formatSafetensors,
+  hostTensor,
+  parseSafetensors,
+  Random,
+} from '@embed-kd/core'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { trainingBatches } from '../src/node/data/batches.js'
+import { ErrorMeter } from '../src/embeddings/store-error.js'
+import { drawAugmentation } from '../src/images/augment.js'
+import { evaluationBatches, trainingBatches } from '../src/node/data/batches.js'
 import { createDataset } from '../src/node/data/in-memory.js'
 import { wholeSplit } from '../src/node/data/subsets.js'
 import { loadCentroids } from '../src/node/embeddings/load-centroids.js'
-import { encodeFloat16 } from '../src/node/embeddings/float16.js'
+import { encodeFloat16 } from '../src/embeddings/float16.js'
 import { makeCentroids, makeSamples, type SampleOptions } from '../src/node/embeddings/make.js'
+import { placesInRanges, placesInTable } from '../src/node/embeddings/row-places.js'
 import { SampleStore } from '../src/node/embeddings/samples.js'
+import { digestStore, noteShard, readManifest, shardFile } from '../src/node/embeddings/shards.js'
+import { digestFiles } from '../src/node/teachers/checkpoint.js'
 import type { Encoder } from '../src/node/teachers/encoder.js'
 
 const images = 23
@@ -82,7 +93,6 @@ const samples = (file: string, options: Partial<SampleOptions> = {}) =>
     progress: () => {},
     augmentation: { flip: true, cropPadding: 1 },
     views: 2,
-    half: false,
     shard: 1,
     shards: 1,
     ...options,
@@ -142,12 +152,103 @@ describe('per-sample embeddings', () => {
 
   it('take half the bytes as float16', async () => {
     const full = await samples(newFile())
-    const half = await samples(newFile(), { half: true })
+    const half = await samples(newFile(), { store: 'float16' })
     // Multiples of 1/2 below 128 are exact.
     const store = SampleStore.open(half.file)
     await compare(store, 0)
     store.close()
     expect(full.bytes - half.bytes).toBeGreaterThanOrEqual(2 * images * 5 * 2 - 8)
+    expect(half.error!.relative).toBe(0)
+    expect(half.error!.cosine).toBeCloseTo(1, 12)
+  })
+
+  it.each(['int8', 'pca5', 'pca3'] as const)(
+    'are stored as %s, resumed and in shards alike, with the error that is told',
+    async (store) => {
+      const whole = await samples(newFile(), { store })
+      const file = newFile()
+      // The basis takes a pass over all 23 images.
+      const first = pixelEncoder(store === 'int8' ? 9 : images + 9)
+      await expect(samples(file, { store, encoder: first })).rejects.toThrow('went down')
+      await samples(file, { store })
+      expect(readFileSync(file)).toEqual(readFileSync(whole.file))
+      const [parts, one] = [newFile(), SampleStore.open(file)]
+      for (const shard of [1, 2]) await samples(parts, { store, shard, shards: 2 })
+      const two = SampleStore.open(parts)
+      const { augmentation } = one.metadata
+      const meter = new ErrorMeter()
+      for (const epoch of [0, 1]) {
+        const view = one.viewOf(epoch)
+        const all = evaluationBatches(wholeSplit(dataset, 'train'), images, augmentation, view)
+        for await (const batch of all) {
+          const got = one.read(batch, view).data as Float32Array
+          expect(two.read(batch, view).data).toEqual(got)
+          const { embeddings } = await pixelEncoder().embed(batch.pixels, images)
+          meter.add(embeddings, got, 5)
+        }
+      }
+      expect(whole.error!.relative).toBeCloseTo(meter.result()!.relative, 10)
+      expect(whole.error!.cosine).toBeCloseTo(meter.result()!.cosine, 10)
+      expect(whole.error!.cosine).toBeGreaterThan(store === 'pca3' ? 0.9 : 0.999)
+      one.close()
+      two.close()
+    },
+  )
+
+  it('have a manifest once all shards are there, by which a shard of another size is refused', async () => {
+    const file = newFile()
+    await samples(file, { shard: 2, shards: 2 })
+    await noteShard(file, 2, 2)
+    expect(readManifest(file)).toBeUndefined()
+    const { file: last } = await samples(file, { shard: 1, shards: 2 })
+    await noteShard(file, 1, 2)
+    const manifest = readManifest(file)!
+    expect(manifest).toMatchObject({ rows: 2 * images, shards: [{ firstImage: 0 }, { rows: 24 }] })
+    expect(await digestStore(file)).toBe(
+      await digestFiles([shardFile(file, 1, 2), shardFile(file, 2, 2)]),
+    )
+    const store = SampleStore.open(file)
+    await compare(store, 1)
+    store.close()
+    writeFileSync(last, readFileSync(last).subarray(8))
+    expect(() => SampleStore.open(file)).toThrow()
+    writeFileSync(last, readFileSync(shardFile(file, 2, 2)))
+    const mixed = SampleStore.open(file)
+    await expect(compare(mixed, 0)).rejects.toThrow('but the manifest of its shards says')
+    mixed.close()
+  })
+
+  it('of the first format are read as before', async () => {
+    const { file } = await samples(newFile())
+    const { tensors, metadata } = parseSafetensors(readFileSync(file))
+    const { store: _, first_image: __, ...rest } = metadata
+    const keys = hostTensor('int32', [2 * images, 4])
+    const order = Array.from({ length: 2 * images }, (_, row) => [
+      row % images,
+      row < images ? 0 : 1,
+    ])
+    order.forEach(([index, view], row) => {
+      const { flip, top, left } = drawAugmentation({ flip: true, cropPadding: 1 }, 5, view!, index!)
+      keys.data.set([Number(flip), top, left, tensors.get('keys')!.data[row]!], 4 * row)
+    })
+    tensors.set('keys', keys)
+    tensors.set('indices', hostTensor('int32', [2 * images, 2], order.flat()))
+    const old = newFile()
+    writeFileSync(old, formatSafetensors(tensors, { ...rest, format: 'embed-kd 1' }))
+    const store = SampleStore.open(old)
+    await compare(store, 1)
+    store.close()
+  })
+
+  it('of images that are not consecutive say which they are of', async () => {
+    const subset = { ...wholeSplit(dataset, 'train'), indices: Int32Array.of(3, 4, 9) }
+    const { file } = await samples(newFile(), { subset, store: 'int8' })
+    const store = SampleStore.open(file)
+    const [three, nine] = [store.vectorsOf([3]), store.vectorsOf([9])]
+    expect(store.vectorsOf([9, 3])).toEqual(Float32Array.of(...nine, ...three))
+    expect(store.spread(2)).toEqual(store.vectorsOf([3, 4]))
+    expect(() => store.vectorsOf([5])).toThrow('there is no embedding of image 5')
+    store.close()
   })
 
   it('refuse other pixels, other data and damaged files', async () => {
@@ -295,5 +396,44 @@ describe('encodeFloat16', () => {
   it('refuses what is out of range', () => {
     expect(() => encodeFloat16(Float32Array.of(65520))).toThrow('is out of the range of float16')
     expect(encodeFloat16(Float32Array.of(65519))[0]).toBe(0x7bff)
+  })
+})
+
+describe('places of rows', () => {
+  it('are found by arithmetic as by a table, in any order of the files', () => {
+    const parts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 6 })
+    fc.assert(
+      fc.property(parts, fc.integer({ min: 1, max: 3 }), fc.nat(), (sizes, views, seed) => {
+        const total = sizes.reduce((sum, size) => sum + size, 0)
+        const firsts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0))
+        const order = new Random(seed, 1).shuffle(Int32Array.from(sizes.keys()))
+        const ranges = Array.from(order, (i) => ({
+          path: `${i}`,
+          first: firsts[i]!,
+          images: sizes[i]!,
+        }))
+        const listed = ranges.map(({ path, first, images: size }) => ({
+          path,
+          indices: Int32Array.from({ length: 2 * size * views }, (_, i) =>
+            i % 2 === 0 ? first + ((i / 2) % size) : Math.floor(i / 2 / size),
+          ),
+        }))
+        const [one, other] = [
+          placesInRanges(ranges),
+          placesInTable(listed, { images: total, views }),
+        ]
+        for (let image = -1; image <= total; image++)
+          for (let view = 0; view < views; view++)
+            expect(one.find(image, view)).toEqual(other.find(image, view))
+        for (const count of [1, 3, 100]) expect(one.spread(count)).toEqual(other.spread(count))
+      }),
+    )
+  })
+
+  it('are refused if two files have the same image', () => {
+    const range = { path: 'a', first: 0, images: 3 }
+    expect(() => placesInRanges([{ ...range, path: 'b', first: 2 }, range])).toThrow(
+      'a and b both have image 2',
+    )
   })
 })

@@ -88,7 +88,7 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     // An interrupted file is made anew, as nobody knows what its beginning cost.
     RowWriter.discard(file)
     const augmentation = augment === undefined ? noAugmentation : parseAugmentation(augment)
-    const whole = { half: false, shard: 1, shards: 1 }
+    const whole = { shard: 1, shards: 1 }
     await makeSamples({ ...options, ...whole, augmentation, views })
   }
   await encoder.dispose()

@@ -1,12 +1,13 @@
 // `embed-kd embed`: a teacher and a data set become a file of embeddings, all that embed-kd and cached-kd need of a teacher.
 import { ownMemory } from '@embed-kd/bench'
-import { anchorControls } from '@embed-kd/distill'
+import { anchorControls, parseStore, storeWords } from '@embed-kd/distill'
 import { embed, encoderKinds, type Embedded, type EmbedOptions } from '@embed-kd/distill/node'
 import { formatBytes, formatDuration } from '@embed-kd/records/terminal'
 import { Command, Option } from 'commander'
 
 import { addEncoderOptions, count, shard, whole } from './options.js'
 import { dataWords } from './data-options.js'
+import { usage } from './axis-options.js'
 import { addDataOptions, augmentation, openDataset } from './training-options.js'
 import { ProgressDisplay } from '../progress.js'
 
@@ -50,7 +51,7 @@ export const embedCommand = (): Command =>
       augmentation,
     )
     .option('--views <n>', 'samples: embeddings of each image, augmented differently', count, 1)
-    .option('--float16', 'samples: store numbers as float16, in half the bytes')
+    .option('--store <how>', `how numbers are stored: ${storeWords}`, usage(parseStore), 'float32')
     .option('--shard <i/n>', 'samples: make only part I of N, in a file of its own', shard)
     .option('--seed <n>', 'seed of augmentation, prototypes and controls', whole, 0)
     .option('--json', 'print the result as JSON')
@@ -68,7 +69,7 @@ package of its own: npm install @aws-sdk/client-s3
 
 Examples:
   embed-kd embed --teacher google/vit-base-patch16-224 --dataset images:photos --data-size 224 --out photos.safetensors
-  embed-kd embed --teacher runs/teacher --dataset mnist --kind samples --augment flip,crop:2 --views 4 --float16 --out m.safetensors
+  embed-kd embed --teacher runs/teacher --dataset mnist --kind samples --augment flip,crop:2 --views 4 --store int8 --out m.safetensors
   embed-kd embed --teacher facebook/dinov2-small --dataset webdataset:s3://data/photos --data-size 224 --kind samples --shard 3/8 --out s3://runs/photos.safetensors
   embed-kd embed --teacher encoder.onnx --output last_hidden_state --pooling cls --dataset cifar10:DIR --out c.safetensors
 `
@@ -88,8 +89,9 @@ async function run(
     report: (progress) => display.update(progress),
   }).finally(() => display.end())
   const { peakRssBytes } = ownMemory()
-  const { file, bytes, images, seconds, width } = made
-  const result = { file, bytes, images, seconds, width, peakRssBytes }
+  const { file, bytes, images, seconds, width, error } = made
+  const { store } = options
+  const result = { file, bytes, images, seconds, width, store, error, peakRssBytes }
   process.stdout.write(
     options.json
       ? `${JSON.stringify(result)}\n`
@@ -99,7 +101,7 @@ async function run(
 
 /** Returns the lines that a finished embedding prints. */
 function describe(
-  { file, bytes, images, seconds, width, peakRssBytes }: Embedded & { peakRssBytes: number },
+  { file, bytes, images, seconds, width, error, peakRssBytes }: Embedded & { peakRssBytes: number },
   options: EmbedOptions & { readonly dataset: string },
   classes: number,
 ): string[] {
@@ -114,6 +116,11 @@ function describe(
     return [`${file}: complete already, made with the same teacher, data and settings`]
   return [
     `${file}: ${what}, width ${width}, ${formatBytes(bytes)}`,
+    ...(error
+      ? [
+          `${options.store}: mean relative error ${Number((100 * error.relative).toPrecision(3))} %, mean cosine ${error.cosine.toFixed(5)}`,
+        ]
+      : []),
     `${formatDuration(seconds)}, peak memory ${formatBytes(peakRssBytes)}`,
     ...(shard
       ? []

@@ -13,6 +13,7 @@ export type StorageType =
   | 'F8_E5M2'
   | 'I64'
   | 'I32'
+  | 'I8'
   | 'BOOL'
 
 /** Element type in which host tensors of each type are written. */
@@ -47,6 +48,11 @@ export const storages: Record<StorageType, Storage> = {
   F8_E5M2: { bytes: 1, read: widenFloat8(2, 15, true) },
   I64: { bytes: 8, read: narrowInt64 },
   I32: { bytes: 4, read: (bytes, shape) => hostTensor('int32', shape, view(Int32Array, bytes)) },
+  // Integers stay integers: whoever does not know of a scale beside them cannot take them for floats.
+  I8: {
+    bytes: 1,
+    read: (bytes, shape) => hostTensor('int32', shape, Int32Array.from(view(Int8Array, bytes))),
+  },
   BOOL: { bytes: 1, read: checkedBool },
 }
 
@@ -56,7 +62,6 @@ const otherBits = new Map([
   ['F6_E2M3', 6],
   ['F6_E3M2', 6],
   ['F8_E8M0', 8],
-  ['I8', 8],
   ['U8', 8],
   ['I16', 16],
   ['U16', 16],

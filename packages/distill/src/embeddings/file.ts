@@ -1,54 +1,138 @@
 // Files of embeddings, in Node and in the browser alike: safetensors with a little metadata.
 //
-// Centroids:
-//   tensor `centroids`   F32 [classes · prototypes, width], class by class
-// Embeddings of single images:
-//   tensor `embeddings`  F32 or F16 [count, width]
-//   tensor `labels`      I32 or I64 [count], the class of each image (optional here, checked if present)
-//   tensor `indices`     I32 [count, 2], position of the image in the training split and its view (optional: rows in order)
-//   tensor `keys`        I32 [count, 4], the augmentation of each row (written by embed-kd embed, read in Node alone)
+// Rows, one for each image (`embeddings`) or class (`centroids`), in one of these stores:
+//   float32, float16   tensor `embeddings` or `centroids`, F32 or F16 [rows, width]
+//   int8               the same tensor as I8 [rows, width], and `scales` F32 [rows]: value = integer · scale of the row
+//   pcaN               `coefficients` I8 [rows, N], `scales` F32 [rows], `basis` F32 [N, width], `mean` F32 [width], for images alone:
+//                      embedding = mean + scale · coefficients · basis
+// Beside the rows of images:
+//   tensor `labels`    I32 or I64 [rows], the class of each image (optional here, checked if present)
+//   tensor `indices`   I32 [rows, 2], position of the image in the training split and its view (optional: rows in order)
+//   tensor `keys`      I32 [rows], hash of the pixels of each row (written by embed-kd embed, read in Node alone)
 // Metadata, all strings:
-//   `format`       `embed-kd 1`
+//   `format`       `embed-kd 2`, or `embed-kd 1` if the first version can read the file
 //   `kind`         `centroids` or `samples`
+//   `store`        name of the store, for people: readers go by the tensors
 //   `class_names`  JSON array of the classes' names, or `[]`
 //   `prototypes`   number of vectors of each class, for centroids
 //   `augmentation` JSON `{"flip": false, "cropPadding": 0}`, for samples
-// Metadata may be absent. A file with `embeddings` then holds single images. A file with one other matrix holds centroids,
-// and so does a file with one vector for each class, under the class's name.
+//   `first_image`  position of the first image in the training split, if rows are of consecutive images and there are no `indices`
+// Metadata may be absent. A file with `embeddings` or `coefficients` then holds single images. A file with one other matrix holds
+// centroids, and so does a file with one vector for each class, under the class's name.
 import {
-  formatSafetensors,
-  hostTensor,
+  formatSafetensorsHeader,
   messageOf,
   parseSafetensors,
   UserError,
   type HostTensor,
+  type StorageType,
 } from '@embed-kd/core'
 
 import type { Centroids, SampleEmbeddings } from './embeddings.js'
+import {
+  decodeRows,
+  encodeRows,
+  finiteMatrix,
+  fitConstants,
+  needsFit,
+  rawBytes,
+  rowsTensor,
+  storeColumns,
+  type Store,
+} from './store.js'
 
-/** The value of `format` in metadata. */
-export const EMBEDDINGS_FORMAT = 'embed-kd 1'
+/** The value of `format` in metadata of files that the first version of the format cannot read. */
+export const EMBEDDINGS_FORMAT = 'embed-kd 2'
+/** The values of `format` that are read. */
+export const readFormats = ['embed-kd 1', EMBEDDINGS_FORMAT] as const
+
+/** Rows that principal components are fitted to at most; more hardly change them. */
+const FITTED_ROWS = 16_384
 
 /**
  * Returns embeddings as the bytes of a safetensors file.
  * @param origin further metadata, such as the teacher's name.
+ * @param store how numbers are stored (default: float32).
+ * @throws UserError if the store does not suit the embeddings.
  */
 export function writeEmbeddings(
   embeddings: Centroids | SampleEmbeddings,
   origin: Readonly<Record<string, string>> = {},
+  store: Store = 'float32',
 ): Uint8Array {
-  const { vectors, width } = embeddings
-  const matrix = hostTensor('float32', [vectors.length / width, width], vectors)
-  const metadata = { ...origin, format: EMBEDDINGS_FORMAT, kind: embeddings.kind }
-  if (embeddings.kind === 'centroids') {
-    const { prototypes, classNames = [] } = embeddings
-    const rest = { prototypes: `${prototypes}`, class_names: JSON.stringify(classNames) }
-    return formatSafetensors(new Map([['centroids', matrix]]), { ...metadata, ...rest })
+  const { vectors, width, kind } = embeddings
+  const rows = vectors.length / width
+  const isCentroids = kind === 'centroids'
+  const matrix = isCentroids ? 'centroids' : 'embeddings'
+  if (isCentroids) refuseFittedCentroids(store)
+  const constants = needsFit(store)
+    ? fitConstants(store, spreadRows(vectors, width, FITTED_ROWS), width)
+    : new Map<string, HostTensor>()
+  const encoded = encodeRows(store, vectors, width, constants, matrix)
+  const tensors = new Map<string, StoredTensor>()
+  for (const [name, { storage, shape }] of storeColumns(store, width, matrix))
+    tensors.set(name, { storage, shape: [rows, ...shape], bytes: encoded[name]! })
+  for (const [name, { shape, data }] of constants)
+    tensors.set(name, { storage: 'F32', shape, bytes: rawBytes(data) })
+  if (embeddings.kind === 'samples' && embeddings.labels) {
+    const { labels } = embeddings
+    tensors.set('labels', { storage: 'I32', shape: [rows], bytes: rawBytes(labels) })
   }
-  const { labels } = embeddings
-  const tensors = new Map<string, HostTensor>([['embeddings', matrix]])
-  if (labels) tensors.set('labels', hostTensor('int32', [labels.length], labels))
-  return formatSafetensors(tensors, metadata)
+  return formatTensors(tensors, {
+    ...origin,
+    format: formatFor(store),
+    kind,
+    ...(store === 'float32' ? {} : { store }),
+    ...(embeddings.kind === 'centroids'
+      ? {
+          prototypes: `${embeddings.prototypes}`,
+          class_names: JSON.stringify(embeddings.classNames ?? []),
+        }
+      : {}),
+  })
+}
+
+/** Returns the format of a file of a store without further novelties: what earlier versions can read, they may. */
+export const formatFor = (store: Store): (typeof readFormats)[number] =>
+  store === 'float32' || store === 'float16' ? 'embed-kd 1' : EMBEDDINGS_FORMAT
+
+/** @throws UserError if a store is fitted to rows: centroids are too few for that. */
+export function refuseFittedCentroids(store: Store): void {
+  if (needsFit(store))
+    throw new UserError(
+      `${store} is a store for embeddings of single images, not for centroids`,
+      'choose float16 or int8',
+    )
+}
+
+/** Returns at most `limit` rows, spread evenly. */
+function spreadRows(vectors: Float32Array, width: number, limit: number): Float32Array {
+  const rows = vectors.length / width
+  if (rows <= limit) return vectors
+  const some = new Float32Array(limit * width)
+  for (let i = 0; i < limit; i++) {
+    const row = Math.floor((i * rows) / limit)
+    some.set(vectors.subarray(row * width, (row + 1) * width), i * width)
+  }
+  return some
+}
+
+interface StoredTensor {
+  readonly storage: StorageType
+  readonly shape: readonly number[]
+  readonly bytes: Uint8Array
+}
+
+/** Returns the bytes of a safetensors file of tensors as they are stored. */
+export function formatTensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header = formatSafetensorsHeader(tensors, metadata)
+  const file = new Uint8Array(header.fileBytes)
+  file.set(header.bytes)
+  for (const [name, { begin }] of header.entries) file.set(tensors.get(name)!.bytes, begin)
+  return file
 }
 
 /** The bytes of a file: as such, as a `Blob` or `File`, or as the `Response` of `fetch`. */
@@ -92,19 +176,22 @@ export async function readCentroids(file: FileBytes, name = 'the file'): Promise
 export function parseEmbeddings(bytes: Uint8Array, name: string): Centroids | SampleEmbeddings {
   const { tensors, metadata } = parse(bytes, name)
   const { format, kind } = metadata
-  if (format !== undefined && format !== EMBEDDINGS_FORMAT)
+  if (format !== undefined && !readFormats.some((read) => read === format))
     throw new UserError(
-      `${name} has the format "${format}"; this version reads "${EMBEDDINGS_FORMAT}"`,
+      `${name} has the format "${format}"; this version reads ${readFormats.map((read) => `"${read}"`).join(' and ')}`,
       'make the file again with embed-kd embed',
     )
-  if (kind === 'samples' || (kind === undefined && tensors.has('embeddings')))
+  if (kind === 'samples' || (kind === undefined && rowsTensor(tensors)))
     return parseSamples(tensors, metadata, name)
   const classNames = parseJson(metadata['class_names'], [] as string[])
   const prototypes = Number(metadata['prototypes'] ?? 1)
   const matrices = [...tensors].filter(([, { shape }]) => shape.length === 2)
   const only = tensors.has('centroids') ? 'centroids' : matrices[0]?.[0]
   if (only !== undefined && (matrices.length === 1 || tensors.has('centroids'))) {
-    const { vectors, rows, width } = matrixOf(tensors.get(only)!, only, name)
+    const { vectors, rows, width } =
+      only === 'centroids'
+        ? decodeRows(tensors, name, only)
+        : finiteMatrix(tensors.get(only)!, only, name)
     if (!(prototypes >= 1) || rows % prototypes !== 0)
       throw new UserError(
         `${name} has ${rows} rows, which are not ${metadata['prototypes']} vectors for each class`,
@@ -135,21 +222,6 @@ function parseJson<T>(text: string | undefined, absent: T): T {
   } catch {
     return absent
   }
-}
-
-/** Returns a tensor as a matrix. @throws UserError if the tensor is not a matrix of finite floats. */
-export function matrixOf(
-  { dtype, shape, data }: HostTensor,
-  tensor: string,
-  name: string,
-): { vectors: Float32Array; rows: number; width: number } {
-  const [rows, width] = shape
-  if (dtype === 'float32' && shape.length === 2 && width! > 0 && data.every(Number.isFinite))
-    return { vectors: data, rows: rows!, width: width! }
-  throw new UserError(
-    `${name}: the tensor ${tensor} is not a matrix of finite floats`,
-    'save embeddings as float32 [rows, width]',
-  )
 }
 
 /** Returns one vector for each class as centroids. @throws UserError if the vectors differ in width or are not floats. */
@@ -189,9 +261,7 @@ function parseSamples(
   metadata: Readonly<Record<string, string>>,
   name: string,
 ): SampleEmbeddings {
-  const embeddings = tensors.get('embeddings')
-  if (!embeddings) throw new UserError(`${name} has no tensor embeddings`, 'make the file again')
-  const { vectors, rows, width } = matrixOf(embeddings, 'embeddings', name)
+  const { vectors, rows, width } = decodeRows(tensors, name)
   const { flip, cropPadding } = parseJson(metadata['augmentation'], {
     flip: false,
     cropPadding: 0,
@@ -206,6 +276,12 @@ function parseSamples(
     throw new UserError(
       `${name} has ${labels.data.length} labels (${labels.dtype}) for ${rows} embeddings`,
       'save one integer label for each embedding',
+    )
+  const first = Number(metadata['first_image'] ?? 0)
+  if (first !== 0)
+    throw new UserError(
+      `${name} has embeddings of the images from ${first} on, which are a part of the training split`,
+      'make embeddings of the whole training split, in one file',
     )
   const order = tensors.get('indices')
   if (!order)

@@ -15,4 +15,5 @@ export const randomStream = {
   prototypes: 4,
   labels: 5,
   anchors: 6,
+  components: 7,
 } as const

@@ -1,10 +1,11 @@
 // What a file of embeddings holds, checked against the data set that it is for.
+import { rowsTensor } from '../../embeddings/store.js'
 import type { Augmentation } from '../../images/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import { SafetensorsReader } from '../files/safetensors-file.js'
-import { digestFiles } from '../teachers/checkpoint.js'
 import { loadCentroids } from './load-centroids.js'
-import { embeddingFiles, SampleStore } from './samples.js'
+import { SampleStore } from './samples.js'
+import { digestStore, embeddingFiles } from './shards.js'
 
 export interface EmbeddingFacts {
   readonly kind: 'centroids' | 'samples'
@@ -24,8 +25,7 @@ export interface EmbeddingFacts {
 
 /** Describes a file of embeddings. @throws UserError if the file is damaged, or is of other data. */
 export async function describeEmbeddings(path: string, dataset: Dataset): Promise<EmbeddingFacts> {
-  const files = embeddingFiles(path)
-  const digest = await digestFiles(files)
+  const digest = await digestStore(path)
   if (!holdsSamples(path)) {
     const { width, prototypes } = loadCentroids(path, dataset)
     const { metadata } = readHeader(path)
@@ -47,14 +47,14 @@ export async function describeEmbeddings(path: string, dataset: Dataset): Promis
 /** Whether a file, or its shards, have an embedding for each image, by metadata or by the name of a tensor. */
 export function holdsSamples(path: string): boolean {
   const { metadata, entries } = readHeader(embeddingFiles(path)[0]!)
-  return (metadata['kind'] ?? (entries.has('embeddings') ? 'samples' : 'centroids')) === 'samples'
+  return (metadata['kind'] ?? (rowsTensor(entries) ? 'samples' : 'centroids')) === 'samples'
 }
 
 /** Whether a safetensors file can be one of embeddings rather than the weights of a model. */
 export function looksLikeEmbeddings(file: string): boolean {
   const { metadata, entries } = readHeader(file)
   if ('kind' in metadata && 'format' in metadata) return true
-  if (entries.has('embeddings') || entries.has('centroids')) return true
+  if (rowsTensor(entries) || entries.has('centroids')) return true
   const axes = [...entries.values()].map(({ shape }) => shape.length)
   return axes.length > 0 && (axes.every((count) => count === 1) || axes.join() === '2')
 }

@@ -9,12 +9,31 @@ import { evaluationBatches, type Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { firstOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
 import type { Encoder } from '../teachers/encoder.js'
-import { writeTensors } from '../files/tensors.js'
+import { writeOutputFile } from '../files/output-file.js'
 import { CentroidCollector } from '../../embeddings/centroids.js'
-import { encodeFloat16 } from './float16.js'
+import {
+  EMBEDDINGS_FORMAT,
+  formatFor,
+  formatTensors,
+  refuseFittedCentroids,
+} from '../../embeddings/file.js'
+import {
+  rawBytes,
+  columnTensors,
+  constantShapes,
+  encodeRows,
+  fitConstants,
+  rowDecoder,
+  storeColumns,
+  type Constants,
+  type Store,
+} from '../../embeddings/store.js'
+import { ErrorMeter, type StoreError } from '../../embeddings/store-error.js'
 import { formatMetadata, originOf } from './metadata.js'
 import { RowWriter } from './row-writer.js'
-import { sampleColumns, sampleKey, shardFile, KEY_INTEGERS } from './samples.js'
+import { sampleColumns } from './sample-files.js'
+import { sampleKey } from './samples.js'
+import { discardManifest, shardFile } from './shards.js'
 
 export interface Made {
   readonly file: string
@@ -22,6 +41,8 @@ export interface Made {
   /** Number of embeddings computed by this call: fewer if it completes an interrupted call. */
   readonly images: number
   readonly seconds: number
+  /** Error of the rows that this call stored; absent if the store is float32, which has none. */
+  readonly error?: StoreError | undefined
 }
 
 export interface MakeOptions {
@@ -35,6 +56,8 @@ export interface MakeOptions {
   readonly teacherAccuracy?: number | undefined
   /** Images of the training split to embed (default: all). */
   readonly subset?: Subset
+  /** How numbers are stored (default: float32). */
+  readonly store?: Store | undefined
   readonly progress: (done: number, total: number) => void
 }
 
@@ -53,13 +76,10 @@ export async function makeCentroids(options: CentroidOptions): Promise<Made> {
   const all = options.subset ?? wholeSplit(dataset, 'train')
   const subset = perClass === undefined ? all : firstOfEachClass(all, perClass)
   const { classes } = dataset
-  const centroids = new CentroidCollector({
-    classes,
-    width: encoder.width,
-    normalise,
-    prototypes,
-    seed,
-  })
+  const { width } = encoder
+  const { store = 'float32' } = options
+  refuseFittedCentroids(store)
+  const centroids = new CentroidCollector({ classes, width, normalise, prototypes, seed })
   let done = 0
   for await (const { pixels, labels, count } of evaluationBatches(subset, batch)) {
     const { embeddings } = await encoder.embed(realPixels(pixels, labels.length, count), count)
@@ -70,14 +90,29 @@ export async function makeCentroids(options: CentroidOptions): Promise<Made> {
   const tensor = options.anchors ? controlled(rows, options.anchors, options) : rows
   const metadata = formatMetadata({
     ...originOf(encoder, dataset, centroids.counts, seed, options.teacherAccuracy),
+    format: formatFor(store),
+    ...(store === 'float32' ? {} : { store }),
     kind: 'centroids',
     normalisation: normalise ? 'l2' : 'none',
     per_class: perClass ?? null,
     prototypes,
     ...(options.anchors ? { anchors: options.anchors } : {}),
   })
-  writeTensors(file, new Map([['centroids', tensor]]), metadata)
-  return madeOf(file, done, start)
+  const vectors = tensor.data as Float32Array
+  const bytes = encodeRows(store, vectors, width, undefined, 'centroids')
+  const [count] = tensor.shape as [number]
+  const columns = storeColumns(store, width, 'centroids')
+  const tensors = [...columns].map(
+    ([name, { storage, shape }]) =>
+      [name, { storage, shape: [count, ...shape], bytes: bytes[name]! }] as const,
+  )
+  writeOutputFile(file, formatTensors(new Map(tensors), metadata))
+  const meter = new ErrorMeter()
+  if (store !== 'float32') {
+    const decoded = rowDecoder(new Map(), file, 'centroids')(columnTensors(columns, bytes, count))
+    meter.add(vectors, decoded.vectors, width)
+  }
+  return madeOf(file, done, start, meter)
 }
 
 /** Returns the vectors of a control in place of centroids. */
@@ -95,7 +130,6 @@ export interface SampleOptions extends MakeOptions {
   readonly augmentation: Augmentation
   /** Number of embeddings of each image, with different augmentations. */
   readonly views: number
-  readonly half: boolean
   /** Part `shard` of `shards`, from 1. */
   readonly shard: number
   readonly shards: number
@@ -107,28 +141,40 @@ export interface SampleOptions extends MakeOptions {
 
 /** Writes an embedding of each image. If the call is interrupted, the same call goes on from there. */
 export async function makeSamples(options: SampleOptions): Promise<Made> {
-  const { encoder, dataset, batch, seed, progress, augmentation, views, half, shard, shards } =
-    options
+  const { encoder, dataset, batch, seed, progress, augmentation, views, shard, shards } = options
+  const { store = 'float32' } = options
+  const { width } = encoder
   const start = performance.now()
   const file = shardFile(options.file, shard, shards)
   const subset = partOf(options.subset ?? wholeSplit(dataset, 'train'), shard, shards)
   const images = subset.indices.length
+  const [first = 0] = subset.indices
+  const listed = subset.indices.some((index, i) => index !== first + i)
   const metadata = formatMetadata({
     ...originOf(encoder, dataset, countsOf(subset, dataset.classes), seed, options.teacherAccuracy),
+    format: EMBEDDINGS_FORMAT,
+    store,
     kind: 'samples',
     augmentation,
     views,
     images: dataset.train.count,
     shard: `${shard}/${shards}`,
+    ...(listed ? {} : { first_image: first }),
   })
   const total = images * views
-  const columns = sampleColumns(encoder.width, half)
-  const header = RowWriter.header(total, columns, metadata)
+  const columns = sampleColumns(width, store, listed)
+  const shapes = constantShapes(store, width)
+  const header = RowWriter.header(total, columns, metadata, shapes)
   if (await options.isMade?.(file, header.bytes, header.fileBytes))
     return { file, bytes: header.fileBytes, images: 0, seconds: secondsSince(start) }
-  const writer = new RowWriter(file, total, columns, metadata)
+  if (shards > 1) discardManifest(options.file)
+  const writer = new RowWriter(file, total, columns, metadata, shapes)
   const resumed = writer.done
+  const meter = new ErrorMeter()
   try {
+    const constants = await writer.constants(() => fitStore(options, store))
+    const stored = storeColumns(store, width)
+    const decode = rowDecoder(constants, file)
     while (writer.done < total) {
       // Rows are in the order of the views; a batch begins at the row at which the file ends.
       const view = { seed, epoch: Math.floor(writer.done / images) }
@@ -136,12 +182,15 @@ export async function makeSamples(options: SampleOptions): Promise<Made> {
       for await (const part of evaluationBatches(rest, batch, augmentation, view)) {
         const { count, pixels, indices, labels } = part
         const { embeddings } = await encoder.embed(realPixels(pixels, labels.length, count), count)
+        const bytes = encodeRows(store, embeddings, width, constants)
         writer.append(count, {
-          embeddings: bytesOf(half ? encodeFloat16(embeddings) : embeddings),
-          indices: bytesOf(pairs(indices, count, view.epoch)),
-          labels: bytesOf(labels.subarray(0, count)),
-          keys: bytesOf(keysOf(part, augmentation, view)),
+          ...bytes,
+          ...(listed ? { indices: rawBytes(pairs(indices, count, view.epoch)) } : {}),
+          labels: rawBytes(labels.subarray(0, count)),
+          keys: rawBytes(keysOf(part, augmentation, view)),
         })
+        if (store !== 'float32')
+          meter.add(embeddings, decode(columnTensors(stored, bytes, count)).vectors, width)
         progress(writer.done, total)
       }
     }
@@ -150,14 +199,45 @@ export async function makeSamples(options: SampleOptions): Promise<Made> {
     throw error
   }
   writer.finish()
-  return madeOf(file, total - resumed, start)
+  return madeOf(file, total - resumed, start, meter)
 }
 
-const madeOf = (file: string, images: number, start: number): Made => ({
+/**
+ * Computes the constants of a store from images spread evenly over the training images, without augmentation. All shards take the
+ * same images, and so have the same constants.
+ */
+async function fitStore(
+  { encoder, dataset, batch, subset = wholeSplit(dataset, 'train') }: SampleOptions,
+  store: Store,
+): Promise<Constants> {
+  const { width } = encoder
+  const { length } = subset.indices
+  const count = Math.min(length, Math.max(FITTED_IMAGES, FITTED_IMAGES_A_DIMENSION * width))
+  const indices = Int32Array.from(
+    { length: count },
+    (_, i) => subset.indices[Math.floor((i * length) / count)]!,
+  )
+  const rows = new Float32Array(count * width)
+  let done = 0
+  for await (const part of evaluationBatches({ ...subset, indices }, batch)) {
+    const pixels = realPixels(part.pixels, part.labels.length, part.count)
+    const { embeddings } = await encoder.embed(pixels, part.count)
+    rows.set(embeddings, done * width)
+    done += part.count
+  }
+  return fitConstants(store, rows, width)
+}
+
+/** Images to which a store is fitted at least, if there are as many, and for each dimension of an embedding. */
+const FITTED_IMAGES = 4096
+const FITTED_IMAGES_A_DIMENSION = 8
+
+const madeOf = (file: string, images: number, start: number, meter: ErrorMeter): Made => ({
   file,
   bytes: statSync(file).size,
   images,
   seconds: secondsSince(start),
+  error: meter.result(),
 })
 
 const secondsSince = (start: number): number => (performance.now() - start) / 1000
@@ -179,9 +259,6 @@ function countsOf({ split, indices }: Subset, classes: number): number[] {
 const realPixels = (pixels: Uint8Array, size: number, count: number): Uint8Array =>
   pixels.subarray(0, (pixels.length / size) * count)
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength)
-
 const pairs = (indices: Int32Array, count: number, view: number): Int32Array =>
   Int32Array.from({ length: 2 * count }, (_, i) => (i % 2 === 0 ? indices[i / 2]! : view))
 
@@ -190,11 +267,9 @@ function keysOf(
   augmentation: Augmentation,
   view: { readonly seed: number; readonly epoch: number },
 ): Int32Array {
-  const keys = new Int32Array(count * KEY_INTEGERS)
   const imageBytes = pixels.length / indices.length
-  for (let i = 0; i < count; i++) {
+  return Int32Array.from({ length: count }, (_, i) => {
     const [begin, end] = [i * imageBytes, (i + 1) * imageBytes]
-    keys.set(sampleKey(augmentation, view, indices[i]!, pixels, begin, end), i * KEY_INTEGERS)
-  }
-  return keys
+    return sampleKey(augmentation, view, indices[i]!, pixels, begin, end)[3]
+  })
 }

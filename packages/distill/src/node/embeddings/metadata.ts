@@ -3,6 +3,8 @@
 import { z } from 'zod'
 
 import { anchorControls } from '../../embeddings/anchors.js'
+import { readFormats } from '../../embeddings/file.js'
+import { storePattern, storeWords, type Store } from '../../embeddings/store.js'
 import type { Augmentation } from '../../images/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import type { ModelInput } from '../data/input.js'
@@ -26,7 +28,7 @@ const json = <T extends z.ZodType>(schema: T) =>
 const whole = z.int().nonnegative()
 
 const origin = {
-  format: z.literal('embed-kd 1'),
+  format: z.enum(readFormats),
   // Absent from files that a program wrote with `writeEmbeddings`.
   teacher: z.string().optional(),
   /** SHA-256 of the teacher's weights. */
@@ -42,11 +44,22 @@ const origin = {
   seed: json(whole).optional(),
 }
 
+const store = {
+  /** How numbers are stored; absent from files of the first format. */
+  store: z
+    .custom<Store>(
+      (word) => typeof word === 'string' && storePattern.test(word),
+      `the store is none of ${storeWords}`,
+    )
+    .optional(),
+}
+
 /** Test accuracy of the teacher on the data set, if the teacher was trained on it. */
 const teacherAccuracy = { teacher_accuracy: json(z.number().min(0).max(1)).optional() }
 
 export const centroidMetadata = z.object({
   ...origin,
+  ...store,
   ...teacherAccuracy,
   kind: z.literal('centroids'),
   /** `none`: means of embeddings as they are; `l2`: means of embeddings scaled to length 1. */
@@ -61,6 +74,7 @@ export type CentroidMetadata = z.output<typeof centroidMetadata>
 
 export const sampleMetadata = z.object({
   ...z.object(origin).required().shape,
+  ...store,
   ...teacherAccuracy,
   kind: z.literal('samples'),
   augmentation: json(z.object({ flip: z.boolean(), cropPadding: whole })),
@@ -69,6 +83,8 @@ export const sampleMetadata = z.object({
   /** Number of images of the whole training split, of which a shard has a part. */
   images: json(z.int().positive()),
   shard: z.string(),
+  /** Position of the first image, if the rows are of consecutive images, view after view; otherwise `indices` has positions. */
+  first_image: json(whole).optional(),
 })
 export type SampleMetadata = z.output<typeof sampleMetadata>
 
@@ -106,7 +122,7 @@ export function parseMetadata<T extends typeof centroidMetadata | typeof sampleM
   )
 }
 
-/** Returns the metadata that every file has. */
+/** Returns the metadata that every file has, except its format and store. */
 export const originOf = (
   encoder: Encoder,
   dataset: Dataset,
@@ -114,7 +130,6 @@ export const originOf = (
   seed: number,
   accuracy: number | undefined,
 ) => ({
-  format: 'embed-kd 1' as const,
   teacher: encoder.name,
   teacher_digest: encoder.digest,
   pooling: encoder.pooling,

@@ -17,19 +17,14 @@ import { dirname } from 'node:path'
 
 import {
   formatSafetensorsHeader,
+  hostTensor,
   sizeOf,
+  UserError,
   type SafetensorsEntry,
   type Shape,
-  type StorageType,
 } from '@embed-kd/core'
 
-import { UserError } from '@embed-kd/core'
-
-export interface Column {
-  readonly storage: StorageType
-  /** Of one row. */
-  readonly shape: Shape
-}
+import { rawBytes, type Column, type Columns, type Constants } from '../../embeddings/store.js'
 
 /** Rows between two notes of how far the file is. */
 const ROWS_PER_NOTE = 4096
@@ -37,6 +32,8 @@ const ROWS_PER_NOTE = 4096
 export class RowWriter {
   readonly #path: string
   readonly #file: number
+  readonly #columns: readonly string[]
+  readonly #constants: ReadonlyMap<string, Shape>
   readonly #entries: ReadonlyMap<string, SafetensorsEntry>
   readonly #rows: number
   #done: number
@@ -44,17 +41,21 @@ export class RowWriter {
 
   /**
    * Begins a file of `rows` rows, or goes on with one that was interrupted.
-   * @throws UserError where another file was begun under that name.
+   * @param constants shapes of float32 tensors that are written once, before the first row.
+   * @throws UserError if another file was begun under that name.
    */
   constructor(
     path: string,
     rows: number,
-    columns: ReadonlyMap<string, Column>,
+    columns: Columns,
     metadata: Readonly<Record<string, string>>,
+    constants: ReadonlyMap<string, Shape> = new Map(),
   ) {
     this.#path = path
     this.#rows = rows
-    const header = RowWriter.header(rows, columns, metadata)
+    this.#columns = [...columns.keys()]
+    this.#constants = constants
+    const header = RowWriter.header(rows, columns, metadata, constants)
     this.#entries = header.entries
     mkdirSync(dirname(path), { recursive: true })
     const noted = this.#readNote()
@@ -77,21 +78,49 @@ export class RowWriter {
     this.#done = this.#noted = noted
   }
 
-  /** Returns the header of a file of rows, by which the file is known before it is written. */
+  /** Returns the header of a file of rows and constants, by which the file is known before it is written. */
   static header(
     rows: number,
-    columns: ReadonlyMap<string, Column>,
+    columns: Columns,
     metadata: Readonly<Record<string, string>>,
+    constants: ReadonlyMap<string, Shape> = new Map(),
   ): ReturnType<typeof formatSafetensorsHeader> {
-    const tensors = [...columns].map(
-      ([name, { storage, shape }]) => [name, { storage, shape: [rows, ...shape] }] as const,
-    )
-    return formatSafetensorsHeader(new Map(tensors), metadata)
+    const tensors = new Map<string, Column>()
+    for (const [name, { storage, shape }] of columns)
+      tensors.set(name, { storage, shape: [rows, ...shape] })
+    for (const [name, shape] of constants) tensors.set(name, { storage: 'F32', shape })
+    return formatSafetensorsHeader(tensors, metadata)
   }
 
   /** Rows written so far: the next to append. */
   get done(): number {
     return this.#done
+  }
+
+  /**
+   * Returns the constants of the file. Before the first row they are computed and written; an interrupted file has them already.
+   * @param compute returns tensors of the constants' shapes.
+   */
+  async constants(compute: () => Promise<Constants>): Promise<Constants> {
+    if (this.#constants.size === 0) return new Map()
+    if (this.#done > 0) return this.#readConstants()
+    const computed = await compute()
+    for (const name of this.#constants.keys()) {
+      const data = rawBytes(computed.get(name)!.data)
+      writeSync(this.#file, data, 0, data.length, this.#entries.get(name)!.begin)
+    }
+    return computed
+  }
+
+  #readConstants(): Constants {
+    return new Map(
+      [...this.#constants].map(([name, shape]) => {
+        const tensor = hostTensor('float32', shape)
+        const bytes = rawBytes(tensor.data)
+        readSync(this.#file, bytes, 0, bytes.length, this.#entries.get(name)!.begin)
+        return [name, tensor]
+      }),
+    )
   }
 
   /** Writes `count` rows: of each column the bytes of its elements, as they are stored. */
@@ -100,7 +129,8 @@ export class RowWriter {
       throw new Error(
         `${this.#path}: row ${this.#rows - 1} is the last, ${this.#done + count} asked`,
       )
-    for (const [name, { begin, end, shape }] of this.#entries) {
+    for (const name of this.#columns) {
+      const { begin, end, shape } = this.#entries.get(name)!
       const data = columns[name]
       const rowBytes = sizeOf(shape) === 0 ? 0 : (end - begin) / this.#rows
       if (data?.byteLength !== count * rowBytes)

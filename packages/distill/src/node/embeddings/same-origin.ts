@@ -5,7 +5,7 @@ import { UserError } from '@embed-kd/core'
 
 import { requireSameOrder } from '../../training/agreement.js'
 import { SafetensorsReader } from '../files/safetensors-file.js'
-import { embeddingFiles } from './samples.js'
+import { embeddingFiles } from './shards.js'
 
 interface Origin {
   readonly path: string

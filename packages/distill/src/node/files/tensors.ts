@@ -21,6 +21,12 @@ export function canonicalJson(value: unknown): string {
 export const hashOf = (value: unknown): string =>
   createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 16)
 
+/** Returns the SHA-256 of an array's memory. */
+export const hashBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): string =>
+  createHash('sha256')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex')
+
 /** Returns the path of the file of a name and a content key, whether the file exists or not. */
 export const cachedFile = (directory: string, name: string, key: unknown): string =>
   join(directory, `${name}-${hashOf(key)}.safetensors`)

@@ -2,8 +2,11 @@
 import { UserError } from '@embed-kd/core'
 
 import type { AnchorControl } from '../../embeddings/anchors.js'
+import { refuseFittedCentroids } from '../../embeddings/file.js'
+import type { Store } from '../../embeddings/store.js'
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import { makeCentroids, makeSamples, type Made } from '../embeddings/make.js'
+import { noteShard } from '../embeddings/shards.js'
 import { openEncoder } from '../teachers/open.js'
 import { openOutput } from '../objects/output.js'
 import { openDataset, withBackend, type DataOptions, type RunOptions } from './options.js'
@@ -40,8 +43,8 @@ export interface EmbedOptions extends DataOptions, Pick<RunOptions, 'backend' | 
   readonly augment?: Augmentation | undefined
   /** Samples: number of embeddings of each image, augmented differently (default: 1). */
   readonly views?: number | undefined
-  /** Samples: whether numbers are stored as float16, in half the bytes (default: false). */
-  readonly float16?: boolean | undefined
+  /** How numbers are stored (default: float32). */
+  readonly store?: Store | undefined
   /** Samples: the part to make, in a file of its own (default: all). */
   readonly shard?: { readonly index: number; readonly count: number } | undefined
 }
@@ -60,6 +63,7 @@ const silent = () => {}
  */
 export function embed(options: EmbedOptions): Promise<Embedded> {
   checkOptions(options)
+  if (options.kind !== 'samples') refuseFittedCentroids(options.store ?? 'float32')
   return withBackend(options, async (backend) => {
     const output = openOutput(options.out)
     const { tell = silent, report = silent, kind = 'centroids', batch = 32, seed = 0 } = options
@@ -82,6 +86,7 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
       file: output.file,
       batch,
       seed,
+      store: options.store,
       teacherAccuracy: teacherAccuracy(teacher, dataset.digest),
       progress: (done: number, total: number) => report({ phase: 'embedding', done, total }),
     }
@@ -99,12 +104,13 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
               ...common,
               augmentation: options.augment ?? noAugmentation,
               views: options.views ?? 1,
-              half: options.float16 ?? false,
               shard: shard?.index ?? 1,
               shards: shard?.count ?? 1,
               isMade: output.isMade,
             })
-      return { ...made, file: await output.finish(made.file), width: encoder.width }
+      const place = await output.finish(made.file)
+      if (shard && place === made.file) await noteShard(options.out, shard.index, shard.count)
+      return { ...made, file: place, width: encoder.width }
     } finally {
       await encoder.dispose()
     }
@@ -113,10 +119,10 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
 
 /** @throws UserError if an option does not belong to the kind. */
 function checkOptions({ kind = 'centroids', ...options }: EmbedOptions): void {
-  const { views = 1, augment, float16, shard, prototypes = 1, normalise, anchors } = options
+  const { views = 1, augment, shard, prototypes = 1, normalise, anchors } = options
   const wrong =
     kind === 'centroids'
-      ? { '--augment': augment, '--views': views > 1, '--float16': float16, '--shard': shard }
+      ? { '--augment': augment, '--views': views > 1, '--shard': shard }
       : { '--prototypes': prototypes > 1, '--normalise': normalise, '--anchors': anchors }
   const given = Object.entries(wrong).find(([, value]) => value)
   if (given)

@@ -21,10 +21,10 @@ import { holdsSamples } from '../embeddings/describe.js'
 import { loadCentroids } from '../embeddings/load-centroids.js'
 import { describeAugmentation } from '../embeddings/metadata.js'
 import { requireSameOrigin } from '../embeddings/same-origin.js'
-import { embeddingFiles, type SampleStore } from '../embeddings/samples.js'
+import type { SampleStore } from '../embeddings/samples.js'
+import { digestStore } from '../embeddings/shards.js'
 import { SampleStores, type StorePaths } from '../embeddings/stores.js'
 import type { Encoder } from '../teachers/encoder.js'
-import { digestFiles } from '../teachers/checkpoint.js'
 import { classOrder, reorderColumns } from '../teachers/classes.js'
 
 /** A method with its teacher, and what the loading of batches depends on. */
@@ -157,7 +157,7 @@ async function centroidTeacher(
   const centroids = holdsSamples(path)
     ? centroidsOfSamples(path, dataset, subset ?? wholeSplit(dataset, 'train'), prototypes)
     : loadCentroids(path, dataset)
-  const digest = await digestFiles(embeddingFiles(path))
+  const digest = await digestStore(path)
   return anchors
     ? {
         centroids: controlAnchors(centroids, anchors.control, anchors.seed),
@@ -213,8 +213,8 @@ async function sampleSignal(
 }
 
 /** Returns text that differs if the embeddings of a store differ. */
-const storeIdentity = async (path: string, { plain, metadata }: SampleStore): Promise<string> =>
-  plain ? digestFiles([path]) : JSON.stringify({ ...metadata, shard: '', counts: [] })
+const storeIdentity = async (path: string, { identity }: SampleStore): Promise<string> =>
+  identity ?? (await digestStore(path))
 
 function liveSignal(options: SignalOptions, name: string): Signal {
   const { method, dataset, encoder, model, augmentation = noAugmentation } = options

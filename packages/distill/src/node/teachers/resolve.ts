@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path'
 import { guess, publishedViT, UserError, vitShapes } from '@embed-kd/core'
 
 import { looksLikeEmbeddings } from '../embeddings/describe.js'
-import { shardsOf } from '../embeddings/samples.js'
+import { shardsOf } from '../embeddings/shards.js'
 import { cachedModel, fetchModel, listDirectory, parseHubId, type FetchOptions } from './hf-hub.js'
 import { chooseModelFiles } from './model-files.js'
 
