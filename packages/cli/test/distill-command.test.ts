@@ -343,7 +343,7 @@ const cases: readonly Case[] = [
       }
       return at('sh.safetensors')
     }, 'cached-kd'),
-    /sh-00002-of-00002\.safetensors: embeddings is of shape \[96, 32\], where \[96, 64\] is needed/,
+    /sh-00002-of-00002\.safetensors: embeddings is of shape \[96, 32\], but \[96, 64\] is needed/,
   ],
   [
     'a pickle as embeddings',

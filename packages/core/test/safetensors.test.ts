@@ -240,6 +240,12 @@ describe('other dtypes', () => {
       )
   })
 
+  it('I8 becomes int32, never a float that a scale was forgotten for', () => {
+    expect(stored('I8', Int8Array.of(-128, 0, 127), 3)).toEqual(
+      hostTensor('int32', [3], [-128, 0, 127]),
+    )
+  })
+
   it('BOOL must be 0 or 1', () => {
     expect(() => stored('BOOL', Uint8Array.of(1, 2), 2)).toThrow(/element 1 is the byte 2/)
   })
