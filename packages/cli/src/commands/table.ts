@@ -31,6 +31,10 @@ export const commands = {
     summary: 'train a student from embeddings or a teacher, and export it',
     load: async () => (await import('./distill.js')).distillCommand(),
   },
+  evaluate: {
+    summary: 'judge embeddings: k-NN, linear probe, retrieval, zero-shot, alignment, robustness',
+    load: async () => (await import('./evaluate.js')).evaluateCommand(),
+  },
   studio: {
     summary: 'serve a page in which a student learns in the browser, live',
     load: async () => (await import('./studio.js')).studioCommand(),

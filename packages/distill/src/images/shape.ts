@@ -16,4 +16,5 @@ export const randomStream = {
   labels: 5,
   anchors: 6,
   components: 7,
+  corruption: 8,
 } as const

@@ -30,6 +30,19 @@ export { loadCentroids } from './embeddings/load-centroids.js'
 export { type Made, makeCentroids, makeSamples } from './embeddings/make.js'
 export { RowWriter } from './embeddings/row-writer.js'
 export { SampleStore } from './embeddings/samples.js'
+export {
+  type CorruptionName,
+  corruptionNames,
+  findCorruption,
+  severities,
+  type Severity,
+} from './evaluation/corruptions.js'
+export {
+  type Accuracies,
+  evaluate,
+  type EvaluateOptions,
+  type Evaluation,
+} from './evaluation/evaluate.js'
 export { FileLock, type LockOptions } from './files/lock.js'
 export { writeFailure, writeJson, writeOutputFile } from './files/output-file.js'
 export { isRunning, type ProcessName } from './files/process-name.js'

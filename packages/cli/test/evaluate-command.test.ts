@@ -1,0 +1,150 @@
+// `embed-kd evaluate` as a user meets it: an ONNX model with scores, its own embeddings as anchors, teacher and file, corruptions,
+// and what it refuses.
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { runCli, temporaryDirectory } from './cli.js'
+
+const fixtures = fileURLToPath(new URL('../../distill/test/fixtures/onnx', import.meta.url))
+const directory = temporaryDirectory()
+const at = (...path: string[]) => join(directory, ...path)
+const model = at('encoder', 'scores.onnx')
+const data = ['--dataset', `images:${at('colours')}`]
+
+beforeAll(async () => {
+  process.env.XDG_CACHE_HOME = at('cache')
+  mkdirSync(at('encoder'))
+  for (const name of ['scores.onnx', 'preprocessor_config.json'])
+    copyFileSync(join(fixtures, name), at('encoder', name))
+  const id2label = { 0: 'red', 1: 'green', 2: 'blue' }
+  writeFileSync(at('encoder', 'config.json'), JSON.stringify({ id2label }))
+  for (const [channel, name] of ['red', 'green', 'blue'].entries())
+    for (const split of ['train', 'test']) {
+      mkdirSync(at('colours', split, name), { recursive: true })
+      for (let i = 0; i < (split === 'train' ? 10 : 4); i++) {
+        const value = (own: number) => (own === channel ? 200 : 20) + 3 * ((i * (own + 1)) % 16)
+        const background = { r: value(0), g: value(1), b: value(2) }
+        const image = sharp({ create: { width: 8, height: 8, channels: 3, background } })
+        await image.png().toFile(at('colours', split, name, `${i}.png`))
+      }
+    }
+})
+afterAll(() => {
+  delete process.env.XDG_CACHE_HOME
+})
+
+describe('embed-kd evaluate', { timeout: 120_000 }, () => {
+  it('judges a model by all measures, and writes the result', async () => {
+    const [centroids, out] = [at('centroids.safetensors'), at('evaluation.json')]
+    await runCli('embed', '--teacher', model, ...data, '--out', centroids)
+    const more = ['--anchors', centroids, '--teacher', model, '--out', out]
+    const corrupt = ['--corruptions', 'all', '--severities', '1,5']
+    const { code, stdout, stderr } = await runCli(
+      'evaluate',
+      '--model',
+      model,
+      ...data,
+      ...more,
+      ...corrupt,
+    )
+    expect(stderr).not.toMatch(/error/)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /embeddings of width \d+; 12 test images by 30 training images of images:/,
+    )
+    expect(stdout).toMatch(/k-NN accuracy, k = 20 +[\d.]+ %/)
+    expect(stdout).toMatch(/linear probe accuracy +[\d.]+ % +C = /)
+    expect(stdout).toMatch(/accuracy of its classifier +[\d.]+ %/)
+    expect(stdout).toMatch(/zero-shot accuracy +[\d.]+ %/)
+    expect(stdout).toMatch(/linear CKA with the teacher +1\.0000/)
+    expect(stdout).toMatch(/cosine with the teacher +1\.0000/)
+    for (const name of ['noise', 'blur', 'contrast', 'jpeg'])
+      expect(stdout).toMatch(new RegExp(`^${name} +5 +`, 'm'))
+    const result = JSON.parse(readFileSync(out, 'utf8')) as {
+      knn: { k: number; accuracy: number }[]
+      retrieval: { recall: { recall: number }[]; mean_average_precision: number }
+      robustness: { corruption: string; severity: number; knn: object[] }[]
+    }
+    // Three colours that hardly differ within a class.
+    expect(result.knn.map(({ k }) => k)).toEqual([1, 5, 20])
+    expect(result.knn[0]!.accuracy).toBe(1)
+    expect(result.retrieval.recall[0]!.recall).toBe(1)
+    expect(result.retrieval.mean_average_precision).toBeGreaterThan(0.9)
+    expect(result.robustness).toHaveLength(8)
+    expect(result.robustness[0]).toMatchObject({ corruption: 'noise', severity: 1 })
+  })
+
+  it('judges a file of embeddings by a part of its images', async () => {
+    const file = at('samples.safetensors')
+    await runCli('embed', '--teacher', model, ...data, '--kind', 'samples', '--out', file)
+    const { stdout } = await runCli(
+      'evaluate',
+      '--model',
+      file,
+      ...data,
+      '--k',
+      '3',
+      '--teacher',
+      model,
+      '--json',
+    )
+    expect(JSON.parse(stdout)).toMatchObject({
+      tested_on: 'held-out training images',
+      train_images: 24,
+      test_images: 6,
+      knn: [{ k: 3, accuracy: 1 }],
+      alignment: { images: 6, cosine: expect.closeTo(1, 5), linear_cka: expect.closeTo(1, 5) },
+    })
+    const corrupted = await runCli('evaluate', '--model', file, ...data, '--corruptions', 'noise')
+    expect(corrupted.stderr).toMatch(
+      /error: .*file of embeddings, whose images cannot be corrupted;/,
+    )
+    expect(corrupted.code).toBe(1)
+  })
+
+  it.each<[string, string[], RegExp, number]>([
+    [
+      'more neighbours than images',
+      ['--k', '31'],
+      /31 neighbours .* among 30 training images; give a smaller --k/,
+      1,
+    ],
+    [
+      'a corruption that is none',
+      ['--corruptions', 'noize'],
+      /no corruption "noize"; did you mean noise\?/,
+      2,
+    ],
+    ['a severity that is none', ['--severities', '6'], /levels from 1 to 5/, 2],
+    [
+      'anchors of another width',
+      ['--anchors', 'narrow'],
+      /embeddings have width \d+, but the anchors width 1/,
+      1,
+    ],
+  ])('refuses %s', async (_, options, message, exitCode) => {
+    const words = options.map((word) => (word === 'narrow' ? writeNarrowAnchors() : word))
+    const { code, stderr } = await runCli('evaluate', '--model', model, ...data, ...words)
+    expect(stderr).toMatch(message)
+    expect(code).toBe(exitCode)
+  })
+})
+
+/** Writes anchors of width 1: a safetensors file by hand. */
+function writeNarrowAnchors(): string {
+  const header = JSON.stringify({
+    centroids: { dtype: 'F32', shape: [3, 1], data_offsets: [0, 12] },
+  })
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(header.length))
+  const file = at('narrow.safetensors')
+  writeFileSync(
+    file,
+    Buffer.concat([length, Buffer.from(header), Buffer.from(Float32Array.of(1, 2, 3).buffer)]),
+  )
+  return file
+}
