@@ -95,6 +95,35 @@ describe.skipIf(noBrowser !== undefined)('the report of an experiment', () => {
     await page.close()
   })
 
+  test('tells what each of several teachers adds', async () => {
+    const alone = plain.filter(({ trial }) => trial.labels === undefined)
+    const both = alone
+      .filter(({ trial }) => trial.method === 'embed-kd')
+      .map((record): BenchRecord => {
+        const { place: _place, members: _members, ...own } = record.trial.teacher!
+        const member = { ...own, kind: 'trained' as const, weight: 1 }
+        const teacher = {
+          name: 'vit-mini + other',
+          kind: 'several' as const,
+          embeddingWidth: 256,
+          members: [member, { ...member, name: 'other' }],
+        }
+        return { ...record, id: `${record.id}-both`, trial: { ...record.trial, teacher } }
+      })
+    const { page, complaints } = await openReport(browser, [...alone, ...both])
+    await page.locator('#methods').scrollIntoViewIfNeeded()
+    const block = page.locator('#methods .block')
+    await block.waitFor()
+    expect(await block.locator('h3').textContent()).toBe('What does each teacher add?')
+    const rows = await block.locator('tbody tr').allTextContents()
+    expect(rows).toHaveLength(3)
+    expect(rows[0]).toContain('vit-mini + other')
+    expect(rows[2]).toContain('none')
+    expect(await block.textContent()).toMatch(/Refuted: every teacher adds to the others/)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
   test('draws accuracy against the seconds spent, read at equal seconds', async () => {
     const { page } = await openReport(browser, records)
     const figure = page.locator('#figure-spending')

@@ -88,11 +88,21 @@ const probability = z
   .max(0.99, 'give a number from 0 to 0.99')
 
 /** Digest of what a user brought along; a sweep makes its own teachers anew. */
-const givenDigest = ({
-  kind,
-  digest,
-}: Pick<z.output<typeof teacherSchema>, 'kind' | 'digest'>): string | undefined =>
+const givenDigest = ({ kind, digest }: DescribedTeacher): string | undefined =>
   kind === 'pretrained' || kind === 'embeddings' ? digest : undefined
+
+type DescribedTeacher = Pick<
+  z.output<typeof teacherSchema>,
+  'name' | 'kind' | 'imageSize' | 'digest'
+>
+
+/** Returns what tells a teacher, or one of several, from others. */
+export const teacherKey = (teacher: DescribedTeacher): readonly unknown[] => [
+  teacher.name,
+  teacher.kind,
+  teacher.imageSize,
+  givenDigest(teacher),
+]
 
 /**
  * Returns the key of a hyperparameter. Values that were chosen by the same search are alike: methods that were tuned in the same
@@ -128,11 +138,8 @@ export const axes = {
     // A sweep trains its own teachers; two of one name are the same teacher with other initial values.
     key: ({ teacher }) =>
       teacher && [
-        teacher.name,
-        teacher.kind,
-        teacher.imageSize,
-        givenDigest(teacher),
-        ...(teacher.members?.map((member) => givenDigest(member) ?? null) ?? []),
+        ...teacherKey(teacher),
+        ...(teacher.members?.map((member) => [...teacherKey(member), member.weight]) ?? []),
       ],
   }),
   student: axis({

@@ -175,6 +175,12 @@ export {
 } from './analysis/controls.js'
 export { type Search, searchesOf, searchTable } from './analysis/searches.js'
 export {
+  type FewerTeachers,
+  type TeacherSetGroup,
+  teacherSetsOf,
+  teacherSetTable,
+} from './analysis/teacher-sets.js'
+export {
   accuracyBySeconds,
   accuracyWithin,
   embeddingSeconds,

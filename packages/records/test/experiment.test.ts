@@ -12,6 +12,8 @@ import {
   methodTablesOf,
   searchesOf,
   searchTable,
+  teacherSetsOf,
+  teacherSetTable,
   spentSeconds,
   trainingSeconds,
 } from '../src/index.js'
@@ -162,5 +164,96 @@ describe('controls', () => {
     const records = [...of(0.03, 3, 'teacher-kd'), ...asControl(of(0), 'orthogonal')]
     expect(comparisonsOf(configurationsOf(records))).toEqual([])
     expect(methodTablesOf(configurationsOf(records)).tables).toEqual([])
+  })
+})
+
+describe('several teachers', () => {
+  const names = ['vit-mini', 'vit-small-28'] as const
+  type Kind = 'none' | (typeof names)[number] | 'both'
+  const gains: Readonly<Record<Kind, number>> = {
+    none: 0,
+    'vit-mini': 0.01,
+    'vit-small-28': 0.02,
+    both: 0.05,
+  }
+  /** Records of students of no teacher, of one or of both, with gains over the synthetic ones. */
+  const of = (kind: Kind, { gain = gains[kind], seeds = 5, weight = 1 } = {}): BenchRecord[] => {
+    const method = kind === 'none' ? 'supervised' : 'embed-kd'
+    const records = syntheticRecords({
+      methods: [method],
+      teachers: [kind === 'both' ? names[0] : kind],
+      batches: [16],
+      seeds,
+      testResults: true,
+      gains: { [method]: gain },
+    })
+    if (kind !== 'both') return records
+    const [second] = syntheticRecords({ methods: [method], teachers: [names[1]], seeds: 1 })
+    return records.map((record) => {
+      const members = [record.trial.teacher!, second!.trial.teacher!].map(
+        ({ place: _place, members: _members, ...teacher }, i) => ({
+          ...teacher,
+          kind: 'trained' as const,
+          weight: i === 0 ? 1 : weight,
+        }),
+      )
+      const teacher = {
+        name: members.map(({ name }) => name).join(' + '),
+        kind: 'several' as const,
+        embeddingWidth: 384,
+        members,
+      }
+      return { ...record, id: `both ${weight} ${record.id}`, trial: { ...record.trial, teacher } }
+    })
+  }
+  const groupsOf = (...records: BenchRecord[][]) => teacherSetsOf(configurationsOf(records.flat()))
+  const all = () => names.map((name) => of(name))
+
+  test('are tested against each alone and against none, largest sets first', () => {
+    const [group, ...others] = groupsOf(of('both'), ...all(), of('none'))
+    expect(others).toEqual([])
+    expect(group!.teachers).toEqual(names)
+    expect(group!.fewer.map(({ teachers }) => teachers)).toEqual([
+      ['vit-mini'],
+      ['vit-small-28'],
+      [],
+    ])
+    const [mini, small, none] = group!.fewer.map(({ difference }) => difference.value)
+    expect(none).toBeGreaterThan(mini!)
+    expect(mini).toBeGreaterThan(small!)
+    for (const { difference, p, corrected } of group!.fewer) {
+      expect(difference.n).toBe(5)
+      expect(corrected).toBeGreaterThanOrEqual(p!)
+    }
+    const { rows } = teacherSetTable([group!])
+    expect(rows.map((row) => row.slice(1, 4))).toEqual([
+      ['vit-mini + vit-small-28', '98.1 %, 98.6 %', '5'],
+      ['vit-mini', '98.1 %', '5'],
+      ['vit-small-28', '98.6 %', '5'],
+      ['none', '–', '5'],
+    ])
+  })
+
+  test.each([
+    ['supported', { gain: 0.05 }],
+    ['refuted', { gain: 0.02 }],
+    ['inconclusive', { gain: 0.05, seeds: 1 }],
+  ] as const)('leave what each adds %s with %o', (verdict, both) => {
+    const [group] = groupsOf(of('both', both), ...all())
+    expect(group!.support.verdict).toBe(verdict)
+  })
+
+  test('of other weights are tested each for itself', () => {
+    const groups = groupsOf(of('both'), of('both', { weight: 0.5 }), ...all())
+    expect(groups.map(({ teachers }) => teachers.join(' + ')).toSorted()).toEqual([
+      'vit-mini + vit-small-28',
+      'vit-mini + vit-small-28@0.5',
+    ])
+    for (const { fewer } of groups) expect(fewer).toHaveLength(2)
+  })
+
+  test('without any smaller set say nothing', () => {
+    expect(groupsOf(of('both'), of('none'))).toEqual([])
+    expect(groupsOf(...all(), of('none'))).toEqual([])
   })
 })

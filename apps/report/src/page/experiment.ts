@@ -1,11 +1,13 @@
-// What belongs to an experiment beside its methods: the controls that could embarrass the method, and the searches that chose
-// hyperparameters. Each block is there only if the records have such trials.
+// What belongs to an experiment beside its methods: the controls that could embarrass the method, several teachers against fewer,
+// and the searches that chose hyperparameters. Each block is there only if the records have such trials.
 import {
   controlsOf,
   controlTable,
   searchesOf,
   searchTable,
   type Support,
+  teacherSetsOf,
+  teacherSetTable,
   type TextTable,
 } from '@embed-kd/records'
 import type { View } from '../model/view.js'
@@ -35,6 +37,24 @@ export function controlsBlock({ configurations }: View): HTMLElement | undefined
 
 const claimOf = ({ claim }: Support, setting: string) =>
   setting === '' ? claim : `${claim} (${setting})`
+
+export function teacherSetBlock({ configurations }: View): HTMLElement | undefined {
+  const groups = teacherSetsOf(configurations)
+  if (groups.length === 0) return undefined
+  return block(
+    'What does each teacher add?',
+    'Students that learn from several teachers at once, against students of fewer of them and of none, all else equal. p is corrected (Holm) over the smaller sets of a setting.',
+    teacherSetTable(groups),
+    ...groups
+      .slice(0, 12)
+      .map(({ setting, support, fewer }) =>
+        verdictOf(
+          { ...support, claim: claimOf(support, groups.length > 1 ? setting : '') },
+          Math.min(...fewer.map(({ difference }) => difference.n)),
+        ),
+      ),
+  )
+}
 
 export function searchBlock({ configurations, records }: View): HTMLElement | undefined {
   const searches = searchesOf(configurations, records)

@@ -25,7 +25,7 @@ import type { View } from '../model/view.js'
 import type { Part } from './app.js'
 import { button, element, fill } from './dom.js'
 import { download } from './download.js'
-import { controlsBlock, searchBlock } from './experiment.js'
+import { controlsBlock, searchBlock, teacherSetBlock } from './experiment.js'
 import { lookOf } from './figures/figure.js'
 
 /** More tables than this are counted only; filters bring them up. */
@@ -66,6 +66,7 @@ export function createMethods(): Part {
           )
         : undefined,
       controlsBlock(view),
+      teacherSetBlock(view),
       searchBlock(view),
     )
   }

@@ -73,7 +73,8 @@ export async function planTrials(
   given: readonly TrialConfig[],
   options: PlanOptions = {},
 ): Promise<PlannedTrial[]> {
-  const { assumeMissing = false, tell } = options
+  const { assumeMissing = false } = options
+  const tell = options.tell && onlyOnce(options.tell)
   const backends = new Map<string, ResolvedBackend>()
   for (const spec of new Set(given.map(({ backend }) => backend)))
     backends.set(spec, await resolveBackend(spec))
@@ -122,6 +123,15 @@ export async function planTrials(
     const description = describe(config, data, dataset, { testImages, poolSize }, backend)
     return { id: identityOf(config, data, dataset, backend), config, description, data, work }
   })
+}
+
+/** Several sets of teachers may have a teacher in common, whose preprocessing is told once. */
+function onlyOnce(tell: (message: string) => void): (message: string) => void {
+  const told = new Set<string>()
+  return (message) => {
+    if (!told.has(message)) tell(message)
+    told.add(message)
+  }
 }
 
 /** Opens the data of all trials, each once. @throws DatasetError */
@@ -195,6 +205,24 @@ function identityOf(
 const withoutDirectories = (name: string): string =>
   name.replace(/(?<=^[a-z0-9]+:)(?:[A-Za-z]:)?[/\\](?:.*[/\\])?/, '')
 
+/**
+ * Returns what files of centroids say themselves of what they were made of, if all teachers have such files; what several say
+ * alike.
+ */
+function describeCentroids(
+  stored: readonly TeacherFacts['stored'][],
+): Pick<Trial, 'centroidImages' | 'prototypes'> {
+  const files = stored.flatMap((facts) => (facts?.kind === 'centroids' ? [facts] : []))
+  if (files.length < stored.length) return {}
+  const common = (values: readonly (number | undefined)[]) =>
+    values.every((value) => value === values[0]) ? values[0] : undefined
+  const prototypes = common(files.map((file) => file.prototypes)) ?? 1
+  return {
+    centroidImages: common(files.map((file) => file.perClass)),
+    ...(prototypes > 1 ? { prototypes } : {}),
+  }
+}
+
 /** Returns what a record tells of a teacher, or of one of several. */
 const describeFacts = (teacher: TeacherFacts) => ({
   name: teacher.name,
@@ -219,13 +247,7 @@ function describe(
   const { stored, members } = teacher ?? {}
   return {
     ...axes,
-    // A file of centroids says itself what they were made of.
-    ...(stored?.kind === 'centroids'
-      ? {
-          centroidImages: stored.perClass,
-          ...(stored.prototypes! > 1 ? { prototypes: stored.prototypes } : {}),
-        }
-      : {}),
+    ...describeCentroids(members?.map(({ facts }) => facts.stored) ?? [stored]),
     backend,
     ...(teacher
       ? {

@@ -34,6 +34,8 @@ import {
   controlTable,
   searchesOf,
   searchTable,
+  teacherSetsOf,
+  teacherSetTable,
 } from '@embed-kd/records'
 import { formatTable } from '@embed-kd/records/terminal'
 
@@ -118,6 +120,7 @@ function experimentTables(
 ): string[] {
   const tables = [
     controlTable(controlsOf(configurations)),
+    teacherSetTable(teacherSetsOf(configurations)),
     searchTable(searchesOf(configurations, records)),
   ]
   return tables
