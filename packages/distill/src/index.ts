@@ -85,7 +85,7 @@ export type {
   Teacher,
   TeacherPart,
 } from './training/teacher.js'
-export { Trainer } from './training/trainer.js'
+export { Trainer, type EmbeddingTrainer } from './training/trainer.js'
 export type {
   CommonOptions,
   Epoch,

@@ -230,8 +230,8 @@ describe('runTraining', () => {
       { method: 'embed-kd', embeddings: await centroidsFile() },
       { epochs: 20, learningRate: 1e-2 },
     )
-    expect(result.test.accuracy).toBeGreaterThan(0.8)
-    expect(result.test.confusion.flat().reduce((sum, n) => sum + n, 0)).toBe(30)
+    expect(result.test!.accuracy).toBeGreaterThan(0.8)
+    expect(result.test!.confusion.flat().reduce((sum, n) => sum + n, 0)).toBe(30)
     expect(result.progress.epochs).toHaveLength(20)
     expect(readdirSync(join(config.out, 'tensorboard'))).toHaveLength(1)
   })

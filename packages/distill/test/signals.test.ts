@@ -1,5 +1,14 @@
 // Methods that learn from a file of sample embeddings: each lowers its loss, and a run goes on to the bit, the queue included.
-import { methodDefinition, methods, Random, type Backend, type Method } from '@embed-kd/core'
+import { loadOrt } from '@embed-kd/backend-ort'
+import {
+  methodDefinition,
+  methods,
+  parseSafetensors,
+  Random,
+  unlabelledMethods,
+  type Backend,
+  type Method,
+} from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { arrayBatches, Trainer, type Batches, type ImageBatch } from '../src/index.js'
@@ -69,6 +78,73 @@ describe.each(ofSamples)('%s', (name) => {
     await stepsOf(half, 4, 6)
     await stepsOf(other, 4, 6)
     expect(await other.state()).toEqual(await half.state())
+  })
+})
+
+describe('without labels', () => {
+  const unlabelled = arrayBatches({ images }, { batch: 16, size })
+  const options = {
+    student: 'vit:width=16,layers=1,heads=2,patch=4,image=8',
+    images: { channels: 1, size },
+    batch: 16,
+    learningRate: 3e-3,
+    totalSteps: 24,
+  }
+  const samples = { kind: 'samples', vectors, width } as const
+
+  it.each(unlabelledMethods.filter((name) => methods[name].teacher === 'samples'))(
+    'trains a student without a classifier with %s, and exports it',
+    async (name) => {
+      const method = definitionOf(name) as never as 'cosine-kd'
+      await using trainer = await Trainer.create({
+        ...options,
+        backend,
+        method,
+        teacher: { samples },
+      })
+      const losses: number[] = []
+      for await (const epoch of trainer.fit(unlabelled, { epochs: 4 })) {
+        expect(epoch).not.toHaveProperty('accuracy')
+        losses.push(epoch.trainLoss)
+      }
+      expect(losses.at(-1)).toBeLessThan(losses[0]!)
+      expect(Object.keys(await trainer.metrics())).toEqual(['loss', 'learningRate', 'kdLoss'])
+      const embedded = await trainer.embed(images.subarray(0, 3 * size * size))
+      expect(embedded).toHaveLength(3 * 16)
+
+      const { tensors } = parseSafetensors(await trainer.export('safetensors'))
+      expect([...tensors.keys()].join()).not.toMatch(/classifier|(teacher|student)_proj/)
+      expect(tensors.size).toBeGreaterThan(10)
+      const ort = await loadOrt()
+      const session = await ort.InferenceSession.create(
+        await trainer.export('onnx', { normalise: true }),
+      )
+      expect(session.outputNames).toEqual(['embeddings'])
+      const pixels = Float32Array.from(images.subarray(0, 3 * size * size), (p) => p / 255)
+      const { embeddings } = await session.run({
+        pixel_values: new ort.Tensor('float32', pixels, [3, 1, size, size]),
+      })
+      await session.release()
+      const apart = Array.from(embeddings!.data as Float32Array, (x, i) => x - embedded[i]!)
+      expect(Math.max(...apart.map(Math.abs))).toBeLessThan(1e-4)
+    },
+  )
+
+  it('predicts no classes, which types and errors say', async () => {
+    await using trainer = await Trainer.create({
+      ...options,
+      backend,
+      method: 'cosine-kd',
+      teacher: { samples },
+    })
+    // @ts-expect-error -- a student without a classifier predicts nothing
+    await expect(trainer.predict(images)).rejects.toThrow(
+      'a student that was trained without labels predicts no classes; use its embeddings (`embed`)',
+    )
+    await expect(
+      // @ts-expect-error -- embed-kd needs the number of classes
+      Trainer.create({ ...options, backend, method: 'embed-kd', teacher: { centroids: [] } }),
+    ).rejects.toThrow('embed-kd needs class labels, but there are no `classes`; give `classes`, or')
   })
 })
 

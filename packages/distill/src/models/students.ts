@@ -1,5 +1,8 @@
 // The students that can be trained: four by name, others described in a few words. What they compute is in core.
-import { guess, UserError, type ClassifierConfig } from '@embed-kd/core'
+import { guess, UserError, type ClassifierConfig, type ViTConfig } from '@embed-kd/core'
+
+/** The model of a student: a classifier, or an encoder that learns without labels. */
+export type StudentConfig = ClassifierConfig | ViTConfig
 
 /** Sizes of a vision transformer that is trained as a student. */
 export interface Student {
@@ -73,15 +76,25 @@ function parseStudent(text: string): Student {
 }
 
 /**
- * Returns the model of a student for images of `channels` channels and `classes` classes.
+ * Returns the model of a student for images of `channels` channels: a classifier, or an encoder if there are no classes.
  * @param dropout probability that an attention weight is dropped.
  * @throws UserError if a patch does not divide the image, or the heads do not divide the width.
  */
 export function studentModel(
-  { name, imageSize, patch, width, layers, heads }: Student,
-  { channels, classes }: { readonly channels: number; readonly classes: number },
+  student: Student,
+  data: { readonly channels: number; readonly classes: number },
   dropout: number,
-): ClassifierConfig {
+): ClassifierConfig
+export function studentModel(
+  student: Student,
+  data: { readonly channels: number; readonly classes: number | undefined },
+  dropout: number,
+): StudentConfig
+export function studentModel(
+  { name, imageSize, patch, width, layers, heads }: Student,
+  { channels, classes }: { readonly channels: number; readonly classes: number | undefined },
+  dropout: number,
+): StudentConfig {
   const problem =
     imageSize % patch !== 0
       ? `patches of ${patch} pixels do not divide images of ${imageSize}`
@@ -96,7 +109,7 @@ export function studentModel(
     width,
     layers,
     heads,
-    classes,
+    ...(classes === undefined ? {} : { classes }),
     activation: 'quickGelu',
     preNorm: true,
     epsilon: 1e-5,

@@ -10,12 +10,12 @@ import {
 } from '../images/augment.js'
 import { randomStream } from '../images/shape.js'
 
-/** Labelled images in memory. */
+/** Images in memory, with labels or without. */
 export interface ImageArrays {
   /** `[count, channels, size, size]`: normalised floats, or bytes. */
   readonly images: Float32Array | Uint8Array
-  /** Class of each image, from 0. */
-  readonly labels: ArrayLike<number>
+  /** Class of each image, from 0; absent if there are no labels. */
+  readonly labels?: ArrayLike<number>
 }
 
 export interface ArrayBatchOptions {
@@ -29,6 +29,8 @@ export interface ArrayBatchOptions {
   readonly augmentation?: Augmentation
   /** Channels of an image (default: 1). */
   readonly channels?: number
+  /** Side of the square images in pixels; needed without labels, whose number is that of the images. */
+  readonly size?: number
 }
 
 /**
@@ -40,14 +42,14 @@ export function arrayBatches(
   options: ArrayBatchOptions = {},
 ): BatchSource {
   const { order = 'shuffled', seed = 0, channels = 1, augmentation = noAugmentation } = options
-  const count = labels.length
+  const count = labels?.length ?? images.length / (channels * (options.size ?? NaN) ** 2)
   const { batch = Math.min(64, count) } = options
   const each = images.length / count
   const size = Math.sqrt(each / channels)
-  if (!(count > 0) || !Number.isInteger(size) || size === 0)
+  if (!Number.isInteger(count) || count < 1 || !Number.isInteger(size) || size === 0)
     throw new UserError(
-      `${images.length} pixel values are no ${count} square images of ${channels} channels`,
-      'give images as [count, channels, size, size], one label for each, and `channels`',
+      `${images.length} pixel values are no ${labels ? `${count} ` : ''}square images of ${channels} channels`,
+      'give images as [count, channels, size, size], `channels`, and one label for each or `size`',
     )
   const shuffles = order === 'shuffled'
   if (shuffles && batch > count)
@@ -71,7 +73,11 @@ export function arrayBatches(
         const draw = drawAugmentation(augmentation, seed, epoch, index)
         augmentImage(shape, draw, image as Uint8Array, 0, pixels, row * each)
       })
-      return { images: pixels, labels: Int32Array.from(rows, (i) => labels[i]!), indices: rows }
+      return {
+        images: pixels,
+        ...(labels ? { labels: Int32Array.from(rows, (i) => labels[i]!) } : {}),
+        indices: rows,
+      }
     }
     return {
       length,

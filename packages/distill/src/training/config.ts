@@ -4,7 +4,6 @@ import {
   presets,
   scheduleOf,
   UserError,
-  type ClassifierConfig,
   type ImageShape,
   type Method,
   type MethodDefinition,
@@ -15,6 +14,8 @@ import {
   type TeacherSource,
   type TrainConfig,
 } from '@embed-kd/core'
+
+import type { StudentConfig } from '../models/students.js'
 
 /** What a training step depends on. Absent fields take the values of `stepDefaults` and of the preset. */
 export interface StepOptions {
@@ -47,7 +48,7 @@ export const stepDefaults = {
 
 export interface StepSubject {
   readonly method: Method | MethodDefinition
-  readonly student: ClassifierConfig
+  readonly student: StudentConfig
   readonly images: ImageShape
   readonly teacher?: TeacherSource | undefined
 }

@@ -1,4 +1,4 @@
-// A classifier on images that it is not trained on: predictions, accuracy, embeddings. Graphs have a fixed number of rows, so
+// A model on images that it is not trained on: predictions, embeddings. Graphs have a fixed number of rows, so
 // batches of any size are cut and padded here.
 import {
   embedGraph,
@@ -8,6 +8,7 @@ import {
   packGraph,
   type Backend,
   type ClassifierConfig,
+  isClassifier,
   type DeviceBuffer,
   type Executable,
   type HostTensor,
@@ -15,6 +16,7 @@ import {
   type ParameterGroup,
 } from '@embed-kd/core'
 
+import type { StudentConfig } from '../models/students.js'
 import { disposeAll, namesOf, PARAMETERS, upload } from './training.js'
 
 /** Rows of the compiled graphs. Larger batches are no faster on CPUs, and cost memory. */
@@ -41,7 +43,7 @@ export interface Prediction {
 /** Compiled graphs that evaluate a model, with whatever parameters are given to each call. */
 export class Evaluation {
   readonly #backend: Backend
-  readonly #model: ClassifierConfig
+  readonly #model: StudentConfig
   readonly #images: ImageShape
   readonly #groups: readonly ParameterGroup[]
   #classifier: Executable | undefined
@@ -51,7 +53,7 @@ export class Evaluation {
   /** @param groups groups of parameters that share buffers. */
   constructor(
     backend: Backend,
-    model: ClassifierConfig,
+    model: StudentConfig,
     images: ImageShape,
     groups: readonly ParameterGroup[],
   ) {
@@ -68,11 +70,13 @@ export class Evaluation {
    */
   async classify(parameters: Parameters, images: Float32Array): Promise<Int32Array> {
     const { channels, size } = this.#images
+    const model = this.#model
+    if (!isClassifier(model)) throw new Error('the model has no classifier')
     this.#classifier ??= await this.#backend.compile(
-      packGraph(evalGraph(this.#model, EVALUATION_BATCH, this.#images), this.#groups),
+      packGraph(evalGraph(model, EVALUATION_BATCH, this.#images), this.#groups),
     )
     const executable = this.#classifier
-    const model = select(parameters, namesOf(executable.graph), (name) => name)
+    const taken = select(parameters, namesOf(executable.graph), (name) => name)
     const each = channels * size * size
     const classes = new Int32Array(images.length / each)
     for (let first = 0; first < classes.length; first += EVALUATION_BATCH) {
@@ -82,7 +86,7 @@ export class Evaluation {
         ['batch.labels', hostTensor('int32', [EVALUATION_BATCH])],
         ['batch.mask', hostTensor('float32', [EVALUATION_BATCH])],
       ])
-      const outputs = await executable.run({ ...model, ...inputs })
+      const outputs = await executable.run({ ...taken, ...inputs })
       const { data } = await this.#backend.read(outputs['predictions']!)
       classes.set((data as Int32Array).subarray(0, count), first)
       disposeAll(inputs)
@@ -93,6 +97,21 @@ export class Evaluation {
 
   /** Returns classes, probabilities and embeddings of images; parameters and images as `classify` takes them. */
   async predict(parameters: Parameters, images: Float32Array): Promise<Prediction> {
+    const { embeddings, probabilities } = await this.#encode(parameters, images)
+    const { classes } = this.#model as ClassifierConfig
+    return { classes: highest(probabilities, classes), probabilities, embeddings }
+  }
+
+  /** Returns embeddings `[count, width]` of images; parameters and images as `classify` takes them. */
+  async embed(parameters: Parameters, images: Float32Array): Promise<Float32Array> {
+    return (await this.#encode(parameters, images)).embeddings
+  }
+
+  /** Returns embeddings, and probabilities if the model has a classifier. */
+  async #encode(
+    parameters: Parameters,
+    images: Float32Array,
+  ): Promise<Pick<Prediction, 'embeddings' | 'probabilities'>> {
     const { channels, size } = this.#images
     const count = images.length / (channels * size * size)
     const rows = ENCODER_ROWS.find((rows) => rows >= count) ?? EVALUATION_BATCH
@@ -100,7 +119,8 @@ export class Evaluation {
     const model = select(parameters, namesOf(executable.graph), (name) =>
       name.replace(PARAMETERS, ENCODER),
     )
-    const [width, classes] = [embeddingWidth(this.#model), this.#model.classes]
+    const width = embeddingWidth(this.#model)
+    const classes = isClassifier(this.#model) ? this.#model.classes : 0
     const embeddings = new Float32Array(count * width)
     const probabilities = new Float32Array(count * classes)
     for (let first = 0; first < count; first += rows) {
@@ -114,11 +134,11 @@ export class Evaluation {
         into.set((data as Float32Array).subarray(0, real * columns), first * columns)
       }
       await take('embeddings', embeddings, width)
-      await take('probabilities', probabilities, classes)
+      if (classes > 0) await take('probabilities', probabilities, classes)
       disposeAll(inputs)
       disposeAll(outputs)
     }
-    return { classes: highest(probabilities, classes), probabilities, embeddings }
+    return { probabilities, embeddings }
   }
 
   async dispose(): Promise<void> {

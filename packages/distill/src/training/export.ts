@@ -1,24 +1,25 @@
 // A trained student as the bytes of a file: ONNX for runtimes, safetensors for its weights, a checkpoint to train on from.
 import {
-  classifierParameters,
   classScores,
   flattenTree,
   formatSafetensors,
   hostTensor,
+  isClassifier,
   isParameterSpec,
   mapTree,
   messageOf,
+  modelParameters as parametersOfModel,
   op,
   parseSafetensors,
   spec,
   trace,
   UserError,
   vitEmbedding,
-  type ClassifierConfig,
   type Graph,
   type HostTensor,
 } from '@embed-kd/core'
 
+import type { StudentConfig } from '../models/students.js'
 import type { ImageFormat } from './batch.js'
 
 export type ExportFormat = 'onnx' | 'safetensors' | 'checkpoint'
@@ -30,7 +31,7 @@ export interface ExportOptions {
 
 /** What an export is made of; parameters and state are read only if the format needs them. */
 export interface Exported extends ExportOptions {
-  readonly model: ClassifierConfig
+  readonly model: StudentConfig
   readonly images: ImageFormat
   parameters(): Promise<ReadonlyMap<string, HostTensor>>
   state(): Promise<ReadonlyMap<string, HostTensor>>
@@ -45,7 +46,7 @@ const writers: Readonly<Record<ExportFormat, (exported: Exported) => Promise<Uin
     const { exportBatch, exportOnnx } = await import('@embed-kd/backend-ort/onnx')
     const { channels, mean = halves(channels), std = halves(channels) } = images
     const statistics = normalise ? { mean, std } : undefined
-    const graph = classifierGraph(
+    const graph = studentGraph(
       model,
       await parameters(),
       [exportBatch, channels, images.size, images.size],
@@ -80,34 +81,41 @@ export function readCheckpoint(bytes: Uint8Array): Map<string, HostTensor> {
 
 /** Selects the parameters of the model itself: those that only training needs, such as `teacher_proj`, are left out. */
 export function modelParameters(
-  model: ClassifierConfig,
+  model: StudentConfig,
   parameters: Parameters,
 ): Map<string, HostTensor> {
-  const specs = flattenTree(classifierParameters(model), isParameterSpec)
+  const specs = flattenTree(parametersOfModel(model), isParameterSpec)
   return new Map([...parameters].filter(([name]) => specs.has(name)))
 }
 
 /**
- * Traces a trained classifier with its parameters as constants: `pixel_values` to `logits` and `embeddings`.
+ * Traces a trained student with its parameters as constants: `pixel_values` to `embeddings`, and `logits` if it has a classifier.
  * @param shape shape of `pixel_values`: [batch, channels, height, width].
  * @param statistics mean and standard deviation by which the graph normalises pixels from 0 to 1; absent if they are normalised.
  */
-export function classifierGraph(
-  model: ClassifierConfig,
+export function studentGraph(
+  model: StudentConfig,
   parameters: Parameters,
   shape: readonly number[],
   statistics?: { readonly mean: readonly number[]; readonly std: readonly number[] },
 ): Graph {
-  return trace('classifier', { pixel_values: spec(shape) }, ({ pixel_values }, tracer) => {
-    const tree = mapTree(classifierParameters(model), isParameterSpec, (_, name) =>
-      tracer.constant(parameters.get(name)!),
-    )
-    const perChannel = (values: readonly number[]) =>
-      tracer.constant(hostTensor('float32', [values.length, 1, 1], values))
-    const pixels = statistics
-      ? op.div(op.sub(pixel_values, perChannel(statistics.mean)), perChannel(statistics.std))
-      : pixel_values
-    const embeddings = vitEmbedding(model, tree, pixels)
-    return { logits: classScores(tree, embeddings), embeddings }
-  })
+  return trace(
+    isClassifier(model) ? 'classifier' : 'encoder',
+    { pixel_values: spec(shape) },
+    ({ pixel_values }, tracer) => {
+      const tree = mapTree(parametersOfModel(model), isParameterSpec, (_, name) =>
+        tracer.constant(parameters.get(name)!),
+      )
+      const perChannel = (values: readonly number[]) =>
+        tracer.constant(hostTensor('float32', [values.length, 1, 1], values))
+      const pixels = statistics
+        ? op.div(op.sub(pixel_values, perChannel(statistics.mean)), perChannel(statistics.std))
+        : pixel_values
+      const embeddings = vitEmbedding(model, tree, pixels)
+      const { classifier } = tree
+      return classifier
+        ? { logits: classScores({ classifier }, embeddings), embeddings }
+        : { embeddings }
+    },
+  )
 }

@@ -113,7 +113,7 @@ export interface TeacherInputs {
 export function teacherInputs(
   method: MethodChoice,
   teacher: Teacher,
-  classes: number,
+  classes: number | undefined,
   whose = '',
 ): TeacherInputs {
   const { teacher: need, takes } = methodDefinition(method)
@@ -164,12 +164,12 @@ const needs: Readonly<Record<Exclude<TeacherNeed, 'none'>, string>> = {
 
 function centroidInputs(
   { vectors, width, classes: found, prototypes }: Centroids,
-  classes: number,
+  classes: number | undefined,
   whose: string,
 ): TeacherInputs {
   if (found !== classes)
     throw new UserError(
-      `there are centroids${whose} of ${found} classes, but the data has ${classes}`,
+      `there are centroids${whose} of ${found} classes, but the data has ${classes ?? 'no labels'}`,
       'use centroids of the same classes',
     )
   const centroids = hostTensor('float32', [classes * prototypes, width], vectors)

@@ -1,20 +1,27 @@
-// The options of a trainer and of its epochs.
-import type { Backend, ClassifierConfig, HostTensor } from '@embed-kd/core'
+// The options of a trainer and of its epochs, and the model that follows from them.
+import {
+  isClassifier,
+  methodDefinition,
+  methodName,
+  unlabelledMethods,
+  UserError,
+  type Backend,
+  type HostTensor,
+  type methods,
+} from '@embed-kd/core'
 
-import type { Student } from '../models/students.js'
+import { findStudent, studentModel, type Student, type StudentConfig } from '../models/students.js'
 import type { BatchSource, ImageFormat } from './batch.js'
 import type { StepOptions } from './config.js'
 import type { EpochPosition, EpochSummary, StepReport } from './epochs.js'
-import type { MethodChoice, TeacherOption } from './teacher.js'
+import type { MethodChoice, Teacher, TeacherOption } from './teacher.js'
 
 /** Options of a trainer that do not depend on the method. */
 export interface CommonOptions extends StepOptions {
   /** Runs the graphs. The trainer does not dispose of it. */
   readonly backend: Backend
   /** Name of a student (`small`, `small-32`, `paper`, `paper-64`), its description (`vit:width=…`), or its model. */
-  readonly student: string | Student | ClassifierConfig
-  /** Number of classes. */
-  readonly classes: number
+  readonly student: string | Student | StudentConfig
   /** Sizes of the images in the batches, and how bytes are normalised. */
   readonly images: ImageFormat
   /** Probability that an attention weight is dropped in training, if `student` is no model (default: 0.1). */
@@ -29,11 +36,58 @@ export interface CommonOptions extends StepOptions {
   readonly totalSteps?: number | undefined
 }
 
-/** Options of `Trainer.create`: `teacher` is required if the method needs one. */
-export type TrainerOptions<M extends MethodChoice = MethodChoice> = CommonOptions & {
+/** Number of classes; undefined if there are no labels. */
+export type Classes = number | undefined
+
+/** Options of `Trainer.create`: `teacher` is required if the method needs one, `classes` if it needs class labels. */
+export type TrainerOptions<
+  M extends MethodChoice = MethodChoice,
+  C extends Classes = Classes,
+> = CommonOptions & {
   /** Name of a method, or a definition made with `defineMethod`. */
   readonly method: M
-} & TeacherOption<M>
+  /** Number of classes. Without it there are no labels: the student has no classifier, and learns from the teacher alone. */
+  readonly classes?: C
+} & TeacherOption<M> &
+  (NeedsLabels<M> extends true ? { readonly classes: number } : unknown)
+
+type NeedsLabels<M extends MethodChoice> = M extends keyof typeof methods
+  ? (typeof methods)[M] extends { readonly needsLabels: true }
+    ? true
+    : false
+  : false
+
+/** Options of any trainer, when the types of method and teacher are known no more. */
+export type AnyOptions = CommonOptions & {
+  readonly method: MethodChoice
+  readonly classes?: Classes
+  readonly teacher?: Teacher
+}
+
+/** @throws UserError if the method needs class labels, and there are none. */
+export function requireClasses({ method, classes }: AnyOptions): void {
+  if (classes === undefined && methodDefinition(method).needsLabels)
+    throw new UserError(
+      `${methodName(method)} needs class labels, but there are no \`classes\``,
+      `give \`classes\`, or choose a method that needs none: ${unlabelledMethods.join(', ')}`,
+    )
+}
+
+/** Returns the student's model. @throws UserError if a given model does not fit the data. */
+export function modelOf({ student, images, classes, dropout = 0.1 }: AnyOptions): StudentConfig {
+  if (typeof student !== 'string' && 'patchSize' in student) {
+    // The model repeats grey images for all its channels.
+    const fits = student.channels === images.channels || images.channels === 1
+    const scored = isClassifier(student) ? student.classes : undefined
+    if (scored === classes && fits) return student
+    throw new UserError(
+      `the student takes ${student.channels} channels and scores ${scored ?? 'no'} classes, but the data has ${images.channels} and ${classes ?? 'no labels'}`,
+      "change the student's `channels` and `classes`",
+    )
+  }
+  const found = typeof student === 'string' ? findStudent(student) : student
+  return studentModel(found, { channels: images.channels, classes }, dropout)
+}
 
 export interface FitOptions {
   /** Number of passes over the batches (default: 1). */

@@ -1,24 +1,23 @@
 // The trainer: a student, a method and its teacher on a backend. Trials, the commands, the browser and other people's programs
 // train with this one class.
 import {
-  classifierParameters,
   flattenTree,
   hostTensor,
   initialParameters,
   isClassifier,
   isParameterSpec,
+  modelParameters,
   packTensors,
   parameterGroups,
   Random,
   studentSpecs,
   UserError,
-  type ClassifierConfig,
   type DeviceBuffer,
   type HostTensor,
   type TrainConfig,
 } from '@embed-kd/core'
 
-import { findStudent, studentModel } from '../models/students.js'
+import type { StudentConfig } from '../models/students.js'
 import {
   countImages,
   createNormalise,
@@ -36,8 +35,16 @@ import { Ema } from './ema.js'
 import { beginning, countBatches, runEpochs } from './epochs.js'
 import { Evaluation, type Prediction } from './evaluation.js'
 import { exportTrained, readCheckpoint, type ExportFormat, type ExportOptions } from './export.js'
-import { teacherInputs, type MethodChoice, type Teacher, type TeacherInputs } from './teacher.js'
-import type { CommonOptions, Epoch, FitOptions, TrainerOptions } from './trainer-options.js'
+import { teacherInputs, type MethodChoice, type TeacherInputs } from './teacher.js'
+import {
+  modelOf,
+  requireClasses,
+  type AnyOptions,
+  type Classes,
+  type Epoch,
+  type FitOptions,
+  type TrainerOptions,
+} from './trainer-options.js'
 import {
   disposeAll,
   packedParameters,
@@ -55,10 +62,10 @@ const AVERAGE = 'ema.'
 /** A student in training. */
 export class Trainer implements AsyncDisposable {
   /** The student's model. */
-  readonly model: ClassifierConfig
+  readonly model: StudentConfig
   /** Number of images a step. */
   readonly batch: number
-  readonly #options: CommonOptions & { readonly method: MethodChoice }
+  readonly #options: AnyOptions
   readonly #teacher: TeacherInputs
   readonly #normalise: Normalise
   readonly #evaluation: Evaluation
@@ -68,10 +75,9 @@ export class Trainer implements AsyncDisposable {
   /** Whether the step has its final schedule. */
   #scheduled: boolean
 
-  private constructor(
-    options: CommonOptions & { readonly method: MethodChoice; readonly teacher?: Teacher },
-  ) {
+  private constructor(options: AnyOptions) {
     const { backend, classes, images, method, teacher } = options
+    requireClasses(options)
     this.#options = options
     this.model = modelOf(options)
     this.batch = options.batch ?? stepDefaults.batch
@@ -92,7 +98,10 @@ export class Trainer implements AsyncDisposable {
    * Creates a trainer. The step is compiled once its schedule is known: here if `totalSteps` is given, else by `fit`.
    * @throws UserError if options do not go together.
    */
-  static async create<const M extends MethodChoice>(options: TrainerOptions<M>): Promise<Trainer> {
+  static async create<const M extends MethodChoice, const C extends Classes = undefined>(
+    options: TrainerOptions<M, C>,
+  ): Promise<C extends number ? Trainer : EmbeddingTrainer>
+  static async create(options: AnyOptions): Promise<Trainer> {
     const trainer = new Trainer(options)
     if (options.totalSteps !== undefined) await trainer.#ready()
     return trainer
@@ -165,7 +174,7 @@ export class Trainer implements AsyncDisposable {
     saved?: ReadonlyMap<string, HostTensor>,
   ): Promise<Classification> {
     const { labels, predictions } = await this.classify(source, saved)
-    return classification(labels, predictions, this.#options.classes)
+    return classification(labels, predictions, this.#classes())
   }
 
   /**
@@ -177,7 +186,7 @@ export class Trainer implements AsyncDisposable {
     source: BatchSource,
     saved?: ReadonlyMap<string, HostTensor>,
   ): Promise<{ readonly labels: readonly number[]; readonly predictions: readonly number[] }> {
-    const { classes } = this.#options
+    const classes = this.#classes()
     const labels: number[] = []
     const predictions: number[] = []
     const uploaded = saved && (await this.#upload(saved))
@@ -196,12 +205,14 @@ export class Trainer implements AsyncDisposable {
   /** Returns the most probable class, the probabilities of all classes and the embedding of each image. */
   async predict(images: Float32Array | Uint8Array): Promise<Prediction> {
     countImages(images, this.#options.images)
+    this.#classes()
     return this.#evaluation.predict(await this.#parameters(), this.#normalise(images))
   }
 
   /** Returns the student's embeddings of images, `[count, width]`. */
   async embed(images: Float32Array | Uint8Array): Promise<Float32Array> {
-    return (await this.predict(images)).embeddings
+    countImages(images, this.#options.images)
+    return this.#evaluation.embed(await this.#parameters(), this.#normalise(images))
   }
 
   /** Reads everything that training depends on; `restore` goes on from there, to the bit. */
@@ -256,8 +267,8 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Returns the trained student as the bytes of a file: an ONNX model (`pixel_values` to `logits` and `embeddings`), its weights
-   * as safetensors, or a checkpoint that `restore` reads.
+   * Returns the trained student as the bytes of a file: an ONNX model (`pixel_values` to `embeddings`, and `logits` if the student
+   * has a classifier), its weights as safetensors, or a checkpoint that `restore` reads.
    */
   async export(format: ExportFormat, options: ExportOptions = {}): Promise<Uint8Array> {
     const { mean, std } = this.#options.images
@@ -320,7 +331,7 @@ export class Trainer implements AsyncDisposable {
 
   /** Uploads parameters to evaluate. @throws UserError if one of the model's is missing. */
   async #upload(saved: ReadonlyMap<string, HostTensor>) {
-    for (const name of flattenTree(classifierParameters(this.model), isParameterSpec).keys())
+    for (const name of flattenTree(modelParameters(this.model), isParameterSpec).keys())
       if (!saved.has(name))
         throw new UserError(
           `the parameters to evaluate have no ${name}`,
@@ -337,7 +348,7 @@ export class Trainer implements AsyncDisposable {
 
   /** Makes the graph inputs of a batch. @throws UserError if the batch does not fit. */
   async #tensorsOf(batch: ImageBatch): Promise<Map<string, HostTensor>> {
-    const { images: format, classes } = this.#options
+    const { images: format } = this.#options
     const { channels, size } = format
     const count = countImages(batch.images, format)
     if (count !== this.batch)
@@ -350,10 +361,19 @@ export class Trainer implements AsyncDisposable {
       ['batch.images', hostTensor('float32', [count, channels, size, size], images)],
     ])
     if (isClassifier(this.model))
-      tensors.set('batch.labels', labelTensor(batch.labels, count, classes))
+      tensors.set('batch.labels', labelTensor(batch.labels, count, this.model.classes))
     for (const [name, tensor] of (await this.#teacher.batch?.(batch, count)) ?? [])
       tensors.set(name, tensor)
     return tensors
+  }
+
+  /** Returns the number of classes. @throws UserError if the student has no classifier. */
+  #classes(): number {
+    if (isClassifier(this.model)) return this.model.classes
+    throw new UserError(
+      'a student that was trained without labels predicts no classes',
+      'use its embeddings (`embed`), or give `classes` to Trainer.create and labels with each batch',
+    )
   }
 
   /** Initial parameters, drawn whenever they are needed: a copy on the host would cost memory. */
@@ -380,19 +400,8 @@ export class Trainer implements AsyncDisposable {
 const readInputs = async (training: Training): Promise<Map<string, HostTensor>> =>
   packedParameters(await training.readParameters(), training.groups)
 
-function modelOf({ student, images, classes, dropout = 0.1 }: CommonOptions): ClassifierConfig {
-  if (typeof student !== 'string' && 'patchSize' in student) {
-    // The model repeats grey images for all its channels.
-    const fits = student.channels === images.channels || images.channels === 1
-    if (student.classes === classes && fits) return student
-    throw new UserError(
-      `the student takes ${student.channels} channels and scores ${student.classes} classes, but the data has ${images.channels} and ${classes}`,
-      "change the student's `channels` and `classes`",
-    )
-  }
-  const found = typeof student === 'string' ? findStudent(student) : student
-  return studentModel(found, { channels: images.channels, classes }, dropout)
-}
+/** A trainer without labels: its student has embeddings, and no classes to predict. */
+export type EmbeddingTrainer = Omit<Trainer, 'classify' | 'evaluate' | 'predict'>
 
 /** Leaves out a last batch that is smaller than `size`. @throws UserError if a smaller batch is not the last one. */
 function wholeBatches(batches: Batches, size: number, format: ImageFormat): Batches {

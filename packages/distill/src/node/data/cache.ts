@@ -38,7 +38,7 @@ import { decodedChannels } from './decode.js'
 import { decodeInOrder, readInOrder, type DecodeAllOptions } from './decode-all.js'
 import { locateEncoded } from './encoded.js'
 import { formatTail, readKept } from './kept.js'
-import { checkClasses } from './labels.js'
+import { checkClasses, isLabelled } from './labels.js'
 import type { EncodedSplits, Located } from './listing.js'
 import { DECODING, Survey } from './survey.js'
 
@@ -197,13 +197,14 @@ async function keep(source: Source, encoded: EncodedSplits, path: string): Promi
 }
 
 function requireImages(count: number, encoded: EncodedSplits, which: Which): void {
-  if (count > 0) return
+  if (count > 0 || encoded[which].files.length === 0) return
   const { source } = encoded[which]
   throw new DatasetError(source, 'there is no image that can be decoded', encoded.remedy)
 }
 
 /** Checks the classes again: skipped images may have been all of a class. */
 function checkSplits(source: Source, encoded: EncodedSplits, train: Split, test: Split): void {
+  if (!isLabelled(encoded)) return
   checkClasses({
     ...describe(source, encoded),
     train: train.labels,

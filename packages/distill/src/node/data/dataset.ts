@@ -49,9 +49,9 @@ export interface EncodedImages extends Columns {
 export interface Split {
   /** `[count, channels, height, width]`, 0 to 255: the pixels themselves, or where pixels.ts reads them. */
   readonly images: Uint8Array | ImageFile | EncodedImages
-  /** `[count]`, from 0 to classes - 1. */
+  /** `[count]`, from 0 to classes - 1; all -1 if there are no labels. */
   readonly labels: Int32Array
-  /** At least 1. */
+  /** At least 1; 0 in the test split of a data set without labels. */
   readonly count: number
   /** `[count]`: a checksum of every image, if reading the data set computed them; contents.ts computes them otherwise. */
   readonly checksums?: Uint32Array
@@ -59,7 +59,7 @@ export interface Split {
 
 export interface Dataset extends ImageShape {
   readonly name: string
-  /** At least 2; each has training images. */
+  /** At least 2, each of which has training images; 0 if there are no labels. */
   readonly classes: number
   /** One per class, if the files name them. */
   readonly classNames?: readonly string[]

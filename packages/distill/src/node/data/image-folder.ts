@@ -1,26 +1,29 @@
 // Folders of image files, one folder a class: train/<class>/*, test/<class>/*. A class is called as its folder, and classes count in
-// the order of their names.
+// the order of their names. Images in one folder without class folders have no labels.
 
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 
 import { DatasetError, type Columns, type Tell } from './dataset.js'
-import { arrangeSplits, type FoundSplit, type Located } from './listing.js'
+import { arrangeSplits, type EncodedSplits, type FoundSplit, type Located } from './listing.js'
 import { causeOf, countByExtension, describeDirectory, requireDirectory } from './files.js'
-import { compareText, countOf, listSome } from './labels.js'
+import { compareText, countOf, listSome, NO_LABEL } from './labels.js'
 import { splitOf, type SplitName } from './splits.js'
 import { inodesAbove, isText, listEntries, walkFiles, type Entry, type File } from './walk.js'
 
 const extensions = new Set(
   '.jpg .jpeg .png .webp .gif .tif .tiff .avif .bmp .ppm .pgm .pbm .pnm'.split(' '),
 )
-const remedy = 'lay the images out as train/<class>/<image> and test/<class>/<image>'
+const remedy =
+  'lay the images out as train/<class>/<image> and test/<class>/<image>, or without labels in one folder'
 const isImage = ({ name, kind }: Entry): boolean =>
   kind === 'file' && extensions.has(extname(name).toLowerCase())
 
 /** Finds class folders in a directory: below folders of splits, or with a level more or less. */
 export function locateImageFolder(directory: string, _columns: Columns, tell: Tell): Located {
   requireDirectory(directory, remedy)
+  const flat = findFlat(directory)
+  if (flat) return flat
   const { root, splits } = findLayout(directory, tell)
   const found = Object.entries(splits).map(([which, path]) => ({
     which: which as SplitName,
@@ -37,6 +40,31 @@ export function locateImageFolder(directory: string, _columns: Columns, tell: Te
     ),
   )
   return { root, files, list: (tell) => Promise.resolve(arrangeFolders(root, found, tell)) }
+}
+
+/** Finds images in a directory that has no folders: a training split without labels. */
+function findFlat(directory: string): Located | undefined {
+  const entries = entriesOf(directory)
+  const images = entries.filter(isImage)
+  if (images.length === 0 || entries.some(({ kind }) => kind === 'directory')) return undefined
+  const files = [...walkFiles(directory, remedy, { maxDepth: 0 })].filter(isImage)
+  const list = (tell: Tell): Promise<EncodedSplits> => {
+    tell(
+      `${directory}: there are no class folders, so its ${countOf(files.length, 'image')} have no labels`,
+    )
+    const encoded = files.map(({ path }) => ({
+      name: path.toString(),
+      label: NO_LABEL,
+      read: () => readFile(path),
+    }))
+    return Promise.resolve({
+      classes: 0,
+      train: { source: directory, files: encoded },
+      test: { source: directory, files: [] },
+      remedy,
+    })
+  }
+  return { root: directory, files, list }
 }
 
 interface Layout {

@@ -1,7 +1,9 @@
 // The one idea of labels and classes that all formats share: what a label may be, how labels become classes, and what a set of
 // classes must fulfil before training starts.
 
-import { DatasetError } from './dataset.js'
+import { UserError } from '@embed-kd/core'
+
+import { DatasetError, type Dataset } from './dataset.js'
 
 /** Labels of one split as its files have them, and what errors call them. */
 export interface RawLabels {
@@ -141,6 +143,25 @@ export function checkClasses(check: ClassCheck): void {
       `there is only one class, ${name(0)}`,
       'give images of at least two classes',
     )
+}
+
+/** Label of an image in a data set without labels. */
+export const NO_LABEL = -1
+
+/** Whether the images of a data set have labels. */
+export const isLabelled = ({ classes }: Pick<Dataset, 'classes'>): boolean => classes > 0
+
+/** @throws UserError if a data set has no labels. @param what needs them; @param remedy what to do, if labels cannot be added. */
+export function requireLabels(
+  dataset: Pick<Dataset, 'classes' | 'name'>,
+  what: string,
+  remedy?: string,
+): void {
+  if (isLabelled(dataset)) return
+  throw new UserError(
+    `${what} needs class labels, but ${dataset.name} has none`,
+    `move each image to a folder called as its class${remedy === undefined ? '' : `, or ${remedy}`}`,
+  )
 }
 
 /** Returns a number of things: `1 file`, `2 files`. */

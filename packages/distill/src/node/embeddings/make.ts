@@ -250,8 +250,10 @@ function partOf(subset: Subset, shard: number, shards: number): Subset {
   return { ...subset, indices: subset.indices.subarray(begin, end) }
 }
 
+/** Returns the number of images of each class; none if there are no labels. */
 function countsOf({ split, indices }: Subset, classes: number): number[] {
   const counts = Array.from({ length: classes }, () => 0)
+  if (classes === 0) return counts
   for (const index of indices) counts[split.labels[index]!]!++
   return counts
 }

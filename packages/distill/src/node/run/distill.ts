@@ -2,27 +2,26 @@
 import { join } from 'node:path'
 
 import {
-  classifierParameters,
   flattenTree,
-  hostTensor,
   isParameterSpec,
   methodDefinition,
   methodName,
+  modelParameters,
   presets,
   sizeOf,
+  unlabelledMethods,
   UserError,
   type Backend,
-  type ClassifierConfig,
+  type MethodDefinition,
 } from '@embed-kd/core'
 
-import { findStudent, studentModel } from '../../models/students.js'
+import { findStudent, studentModel, type StudentConfig } from '../../models/students.js'
 import type { Classification } from '../../training/classification.js'
 import { stepDefaults } from '../../training/config.js'
 import type { MethodChoice } from '../../training/teacher.js'
-import { evaluationBatches } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
-import { createInputWriter, type ModelInput } from '../data/input.js'
-import { wholeSplit } from '../data/subsets.js'
+import { isLabelled, requireLabels } from '../data/labels.js'
+import type { ModelInput } from '../data/input.js'
 import { storedTeacherAccuracy } from '../embeddings/metadata.js'
 import { writeJson } from '../files/output-file.js'
 import type { ModuleReference } from '../files/user-module.js'
@@ -31,9 +30,10 @@ import { mirrorEmbeddings } from '../objects/mirror.js'
 import { openEncoder } from '../teachers/open.js'
 import { resolveLocalTeacher } from '../teachers/resolve.js'
 import { parseTeacherSet } from '../teachers/teacher-set.js'
-import { exportOnnxModel, exportSafetensors, runOnnx, type TrainedModel } from './export.js'
+import { exportOnnxModel, exportSafetensors, type TrainedModel } from './export.js'
 import { loadInitialWeights } from './initial-weights.js'
 import { loadMethod } from './method.js'
+import { checkOnnx, type OnnxCheck } from './onnx-check.js'
 import { namesOf, openDataset, runSettings, withBackend, type RunOptions } from './options.js'
 import { runTraining, type RunResult } from './run.js'
 import { openSignal, type TeacherFile } from './signal.js'
@@ -79,9 +79,10 @@ export interface DistillSummary {
   readonly precision: string
   readonly dataset: string
   readonly dataset_digest: string
-  readonly test_accuracy: number
+  /** Absent, as the other accuracies and `test`, if the student learned without labels. */
+  readonly test_accuracy?: number
   /** Accuracy of guessing the most frequent class of the test split. */
-  readonly chance_accuracy: number
+  readonly chance_accuracy?: number
   /** Test accuracy of the teacher, if known. */
   readonly teacher_accuracy?: number
   /** The teachers, if there are several, each with the weight of its loss and its test accuracy if known. */
@@ -94,9 +95,8 @@ export interface DistillSummary {
   readonly loss_scale?: { readonly last: number; readonly skipped_steps: number }
   readonly best_epoch: number
   readonly epochs: RunResult['progress']['epochs']
-  readonly test: Classification
-  /** Accuracy of the exported ONNX file in ONNX Runtime itself, on some of the test images. */
-  readonly onnx: { readonly images: number; readonly accuracy: number }
+  readonly test?: Classification
+  readonly onnx: OnnxCheck
 }
 
 export interface Distilled {
@@ -132,10 +132,12 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
         : { definition: methodDefinition(choice) }
     const found = findStudent(student)
     const dataset = await openDataset(options, tell)
+    const classes = classesOf(options, dataset, method)
+    const { channels } = dataset
     const { model, initial } =
       init === undefined
-        ? { model: studentModel(found, dataset, dropout) }
-        : await loadInitialWeights(init, { dataset, size: initSize, dropout, tell })
+        ? { model: studentModel(found, { channels, classes }, dropout) }
+        : await loadInitialWeights(init, { dataset, classes, size: initSize, dropout, tell })
     const embeddings = embeddingsOf(options)
     const encoder =
       embeddings === undefined ? await encoderOf(options, backend, dataset) : undefined
@@ -145,7 +147,7 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
       augmentation: options.augment,
       embeddings,
       // Centroids of the file know no labels that the student may not see.
-      ...(options.labels === undefined
+      ...(typeof options.labels !== 'number'
         ? {}
         : { subset: splitRun(dataset, settings, silent).training }),
       encoder,
@@ -169,7 +171,7 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
       model,
       parameters: result.parameters,
       input: inputOf(dataset),
-      classNames: namesOf(dataset),
+      classNames: classes === undefined ? [] : namesOf(dataset),
     }
     const { test, progress, steps, lossScale } = result
     const origin = {
@@ -178,14 +180,14 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
       precision: settings.precision ?? stepDefaults.precision,
       dataset: dataset.name,
       dataset_digest: dataset.digest,
-      test_accuracy: test.accuracy,
+      ...(test ? { test_accuracy: test.accuracy } : {}),
     }
     exportSafetensors(join(out, 'student'), trained, origin)
     const onnxFile = exportOnnxModel(join(out, 'student-onnx'), trained, normaliseInside)
     const summary: DistillSummary = {
       ...origin,
       ...(module ? { method_module: module } : {}),
-      chance_accuracy: chanceAccuracy(test),
+      ...(test ? { chance_accuracy: chanceAccuracy(test) } : {}),
       ...describeTeachers(options, embeddings, dataset),
       steps,
       ...(lossScale
@@ -193,12 +195,33 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
         : {}),
       best_epoch: progress.bestEpoch,
       epochs: progress.epochs,
-      test,
-      onnx: await onnxAccuracy(onnxFile, trained, dataset, normaliseInside),
+      ...(test ? { test } : {}),
+      onnx: await checkOnnx(backend, onnxFile, trained, dataset, normaliseInside),
     }
     writeJson(join(out, 'summary.json'), summary)
     return { summary, onnxFile, classNames: trained.classNames }
   })
+}
+
+/**
+ * Returns the number of classes that the student learns; undefined if it learns without labels.
+ * @throws UserError if the method needs labels, and there are none or they are not to be used.
+ */
+function classesOf(
+  { labels }: DistillOptions,
+  dataset: Dataset,
+  method: MethodDefinition,
+): number | undefined {
+  const others = `choose a method that needs none: ${unlabelledMethods.join(', ')}`
+  if (labels !== false && isLabelled(dataset)) return dataset.classes
+  if (method.needsLabels) {
+    requireLabels(dataset, methodName(method), others)
+    throw new UserError(
+      `${methodName(method)} needs class labels, but --no-labels trains without them`,
+      `leave out --no-labels, or ${others}`,
+    )
+  }
+  return undefined
 }
 
 /** Describes the teacher, or several, with the test accuracy on the data set that a directory or a file of embeddings tells. */
@@ -292,8 +315,8 @@ async function encoderOf(
   })
 }
 
-const countParameters = (model: ClassifierConfig): number =>
-  [...flattenTree(classifierParameters(model), isParameterSpec).values()].reduce(
+const countParameters = (model: StudentConfig): number =>
+  [...flattenTree(modelParameters(model), isParameterSpec).values()].reduce(
     (sum, { shape }) => sum + sizeOf(shape),
     0,
   )
@@ -306,36 +329,4 @@ export const chanceAccuracy = ({ confusion, images }: Classification): number =>
 const inputOf = (dataset: Dataset): ModelInput => {
   const { channels, height, width, statistics } = dataset
   return { channels, height, width, ...statistics, fit: 'resize' }
-}
-
-/** Number of test images that are enough to show that the file is the student. */
-const CHECKED_IMAGES = 500
-
-/** Classifies test images with the exported file, in ONNX Runtime itself. */
-async function onnxAccuracy(
-  file: string,
-  { input }: TrainedModel,
-  dataset: Dataset,
-  normalise: boolean,
-): Promise<{ images: number; accuracy: number }> {
-  const { channels, height, width } = dataset
-  const count = Math.min(dataset.test.count, CHECKED_IMAGES)
-  const images = hostTensor('float32', [count, channels, height, width])
-  const raw = { mean: input.mean.map(() => 0), std: input.std.map(() => 1) }
-  const write = createInputWriter(dataset, normalise ? { ...input, ...raw } : input)
-  // Images are spread over the split, since folders of images come class after class.
-  const indices = Int32Array.from({ length: count }, (_, i) =>
-    Math.floor((i * dataset.test.count) / count),
-  )
-  const spread = { ...wholeSplit(dataset, 'test'), indices }
-  const { pixels, labels } = await evaluationBatches(spread, count).read(0)
-  write(pixels, count, images.data)
-  const scores = await runOnnx(file, images)
-  let right = 0
-  for (let i = 0; i < count; i++) {
-    const row = scores.subarray(i * dataset.classes, (i + 1) * dataset.classes)
-    const best = row.indexOf(row.reduce((a, b) => Math.max(a, b)))
-    if (best === labels[i]) right++
-  }
-  return { images: count, accuracy: right / count }
 }

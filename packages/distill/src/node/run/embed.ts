@@ -7,6 +7,7 @@ import type { Store } from '../../embeddings/store.js'
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import { makeCentroids, makeSamples, type Made } from '../embeddings/make.js'
 import { noteShard } from '../embeddings/shards.js'
+import { requireLabels } from '../data/labels.js'
 import { openEncoder } from '../teachers/open.js'
 import { openOutput } from '../objects/output.js'
 import { openDataset, withBackend, type DataOptions, type RunOptions } from './options.js'
@@ -69,6 +70,8 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
     const { tell = silent, report = silent, kind = 'centroids', batch = 32, seed = 0 } = options
     const { imageSize, pooling, perClass = 100, shard } = options
     const dataset = await openDataset(options, tell)
+    if (kind === 'centroids')
+      requireLabels(dataset, 'embed --kind centroids', 'give --kind samples')
     const teacher = findCheckpoint(options.teacher)
     const encoder = await openEncoder(teacher, {
       backend,

@@ -4,20 +4,21 @@ import { join } from 'node:path'
 
 import { loadOrt } from '@embed-kd/backend-ort'
 import { exportBatch, exportOnnx } from '@embed-kd/backend-ort/onnx'
-import type { ClassifierConfig, HostTensor } from '@embed-kd/core'
+import { isClassifier, type HostTensor } from '@embed-kd/core'
 
-import { classifierGraph, modelParameters } from '../../training/export.js'
+import type { StudentConfig } from '../../models/students.js'
+import { studentGraph, modelParameters } from '../../training/export.js'
 import type { ModelInput } from '../data/input.js'
 import { writeJson, writeOutputFile } from '../files/output-file.js'
 import { writeTensors } from '../files/tensors.js'
 import { writeHfPreprocessing } from '../teachers/hf-preprocessing.js'
 
 export interface TrainedModel {
-  readonly model: ClassifierConfig
+  readonly model: StudentConfig
   /** Parameters by name; those that only training needs are left out of files. */
   readonly parameters: ReadonlyMap<string, HostTensor>
   readonly input: ModelInput
-  /** Name of each class. */
+  /** Name of each class; empty if the model has no classifier. */
   readonly classNames: readonly string[]
 }
 
@@ -28,7 +29,7 @@ export const labelsOf = (classNames: readonly string[]) => ({
 })
 
 /** Returns the sizes of a model under the names of Hugging Face's configurations. */
-export const sizesOf = (model: ClassifierConfig) => ({
+export const sizesOf = (model: StudentConfig) => ({
   image_size: model.imageSize,
   patch_size: model.patchSize,
   num_channels: model.channels,
@@ -53,15 +54,15 @@ export function exportSafetensors(
     model_type: 'embed-kd-student',
     ...sizesOf(model),
     pre_norm: model.preNorm,
-    ...labelsOf(classNames),
+    ...(isClassifier(model) ? labelsOf(classNames) : {}),
     origin,
   })
   writeJson(join(directory, 'preprocessor_config.json'), writeHfPreprocessing(input))
 }
 
 /**
- * Writes `onnx/model.onnx` (`pixel_values` [batch, channels, height, width] to `logits` and `embeddings`) with the two
- * configurations that make the directory an image classifier to transformers.js.
+ * Writes `onnx/model.onnx` (`pixel_values` [batch, channels, height, width] to `embeddings`, and `logits` if the model has a
+ * classifier) with the two configurations that make the directory a model to transformers.js.
  * @param normalise whether the model takes pixels from 0 to 1 and normalises them itself.
  * @returns the path of the ONNX file.
  */
@@ -72,30 +73,34 @@ export function exportOnnxModel(
 ): string {
   const { channels, height, width } = input
   const shape = [exportBatch, channels, height, width]
-  const graph = classifierGraph(model, parameters, shape, normalise ? input : undefined)
+  const graph = studentGraph(model, parameters, shape, normalise ? input : undefined)
   const file = join(directory, 'onnx', 'model.onnx')
   writeOutputFile(file, exportOnnx(graph))
-  // To transformers.js an image classifier of any architecture runs as a ViT does.
+  // To transformers.js a model of any architecture runs as a ViT does.
   writeJson(join(directory, 'config.json'), {
-    architectures: ['ViTForImageClassification'],
+    architectures: [isClassifier(model) ? 'ViTForImageClassification' : 'ViTModel'],
     model_type: 'vit',
     ...sizesOf(model),
-    ...labelsOf(classNames),
+    ...(isClassifier(model) ? labelsOf(classNames) : {}),
   })
   writeJson(join(directory, 'preprocessor_config.json'), writeHfPreprocessing(input, normalise))
   return file
 }
 
 /**
- * Computes the scores [count, classes] of an exported model in ONNX Runtime itself.
+ * Computes an output of an exported model in ONNX Runtime itself: the scores [count, classes], or the embeddings [count, width].
  * @param images normalised, or from 0 to 1 if the model normalises.
  */
-export async function runOnnx(file: string, images: HostTensor): Promise<Float32Array> {
+export async function runOnnx(
+  file: string,
+  images: HostTensor,
+  output: 'logits' | 'embeddings' = 'logits',
+): Promise<Float32Array> {
   const ort = await loadOrt()
   const session = await ort.InferenceSession.create(file)
   const feed = new ort.Tensor('float32', images.data as Float32Array, images.shape)
-  const { logits } = await session.run({ pixel_values: feed }, ['logits'])
-  const scores = (logits!.data as Float32Array).slice()
+  const outputs = await session.run({ pixel_values: feed }, [output])
+  const values = (outputs[output]!.data as Float32Array).slice()
   await session.release()
-  return scores
+  return values
 }

@@ -1,13 +1,13 @@
 // A student that starts from the weights of a pretrained vision transformer: everything but its classifier is loaded.
 import {
-  classifierParameters,
   flattenTree,
   isParameterSpec,
+  modelParameters,
   UserError,
-  type ClassifierConfig,
   type HostTensor,
 } from '@embed-kd/core'
 
+import type { StudentConfig } from '../../models/students.js'
 import type { Dataset } from '../data/dataset.js'
 import { loadHfTeacher } from '../teachers/hf.js'
 import { resolveTeacher } from '../teachers/resolve.js'
@@ -15,14 +15,16 @@ import { renormalised } from '../teachers/weights.js'
 import { findCheckpoint } from './teacher-directory.js'
 
 export interface InitialWeights {
-  /** The checkpoint's model, with a classifier for the data. */
-  readonly model: ClassifierConfig
+  /** The checkpoint's model, with a classifier for the data if there are labels. */
+  readonly model: StudentConfig
   /** Values of the loaded parameters, by name. */
   readonly initial: ReadonlyMap<string, HostTensor>
 }
 
 export interface InitialWeightsOptions {
   readonly dataset: Dataset
+  /** Number of classes that the student learns to tell apart; undefined if it learns without labels. */
+  readonly classes: number | undefined
   /** Side of the student's input in pixels, to which position embeddings are interpolated (default: the checkpoint's). */
   readonly size?: number | undefined
   readonly dropout: number
@@ -36,7 +38,7 @@ export interface InitialWeightsOptions {
  */
 export async function loadInitialWeights(
   init: string,
-  { dataset, size, dropout, tell }: InitialWeightsOptions,
+  { dataset, classes, size, dropout, tell }: InitialWeightsOptions,
 ): Promise<InitialWeights> {
   const found = await resolveTeacher(findCheckpoint(init), { tell })
   if (found.kind !== 'checkpoint')
@@ -49,15 +51,19 @@ export async function loadInitialWeights(
     parameters,
     input,
   } = loadHfTeacher(found.directory, size === undefined ? {} : { imageSize: size })
-  const { channels, classes, statistics } = dataset
+  const { channels, statistics } = dataset
   if (pretrained.channels !== channels && channels !== 1)
     throw new UserError(
       `${init} takes images of ${pretrained.channels} channels, the data set has ${channels}`,
       'choose another checkpoint',
     )
   const { projection: _, ...encoder } = pretrained
-  const model: ClassifierConfig = { ...encoder, classes, attentionDropout: dropout }
-  const specs = flattenTree(classifierParameters(model), isParameterSpec)
+  const model: StudentConfig = {
+    ...encoder,
+    ...(classes === undefined ? {} : { classes }),
+    attentionDropout: dropout,
+  }
+  const specs = flattenTree(modelParameters(model), isParameterSpec)
   const initial = new Map(
     [...renormalised(parameters, input, statistics)].filter(
       ([name]) => specs.has(name) && !name.startsWith('classifier.'),

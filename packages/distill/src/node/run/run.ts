@@ -1,18 +1,19 @@
-// Trains a classifier into a directory: epoch by epoch, with checkpoints and curves. The best epoch is chosen on images held out
-// of the training split, and the test split is looked at once, at the end.
+// Trains a student into a directory: epoch by epoch, with checkpoints and curves. The best epoch is chosen on images held out of the
+// training split, and the test split is looked at once, at the end. Without labels, the last epoch is kept, and nothing is tested.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import {
+  isClassifier,
   messageOf,
   methodName,
   parseSafetensors,
   UserError,
   type Backend,
-  type ClassifierConfig,
   type HostTensor,
 } from '@embed-kd/core'
 
+import type { StudentConfig } from '../../models/students.js'
 import type { Classification } from '../../training/classification.js'
 import { microBatchOf, stepDefaults, type StepOptions } from '../../training/config.js'
 import type { EpochPosition } from '../../training/epochs.js'
@@ -40,7 +41,8 @@ export interface RunConfig extends StepOptions {
   readonly dataset: Dataset
   /** Digest of the module that the method comes from, if there is one: a run is not resumed with another. */
   readonly methodDigest?: string | undefined
-  readonly model: ClassifierConfig
+  /** A classifier, or an encoder that learns without labels. */
+  readonly model: StudentConfig
   readonly epochs: number
   readonly seed: number
   /** Share of each class of the training split on which the best epoch is chosen; 0 keeps the last epoch. */
@@ -74,7 +76,8 @@ export interface RunResult {
   readonly steps: number
   /** Absent in float32. */
   readonly lossScale?: LossScale
-  readonly test: Classification
+  /** Absent if the student has no classifier. */
+  readonly test?: Classification
 }
 
 /** A run was interrupted, and can be resumed. */
@@ -125,7 +128,8 @@ async function train(
       `${out} has a run in it already`,
       'give --resume to go on with it, or another --out',
     )
-  const splits = splitRun(dataset, config, tell)
+  const labelled = isClassifier(model)
+  const splits = splitRun(dataset, { ...config, labelled }, tell)
   const asked = config.batch ?? stepDefaults.batch
   const batch = batchFor(asked, splits)
   if (batch < asked)
@@ -151,17 +155,17 @@ async function train(
   })
   loader.prepare(from?.epochs ?? 0, from?.steps ?? 0)
   const stepsPerEpoch = Math.floor(splits.training.indices.length / batch)
-  const trainer = await Trainer.create({
+  const trainer = (await Trainer.create({
     ...config,
     backend,
     batch,
     student: model,
-    classes: dataset.classes,
+    classes: labelled ? model.classes : undefined,
     images: { ...feed.shape, mean: feed.input.mean, std: feed.input.std },
     method: signal.method as 'cached-kd',
     teacher: signal.teacher as { samples: { width: number } },
     totalSteps: epochs * stepsPerEpoch,
-  })
+  })) as Trainer
   if (found) {
     await trainer.restore(found.state)
     tell(describeResume(found.progress, found.epochs, config, stepsPerEpoch))
@@ -238,10 +242,17 @@ async function train(
         if (isOver(progress, config)) break
       }
     }
-    const { parameters, test } = await testBest(trainer, files.best, feed, dataset)
+    const { tensors: parameters } = parseSafetensors(readFileSync(files.best))
+    const test = labelled ? await testOf(trainer, parameters, feed, dataset) : undefined
     const { steps } = trainer
     const lossScale = await trainer.lossScale()
-    return { parameters, progress, steps, ...(lossScale ? { lossScale } : {}), test }
+    return {
+      parameters,
+      progress,
+      steps,
+      ...(lossScale ? { lossScale } : {}),
+      ...(test ? { test } : {}),
+    }
   } catch (error) {
     if (!abort?.aborted || error !== abort.reason) throw error
     if (position) await checkpoint(position)
@@ -253,15 +264,17 @@ async function train(
   }
 }
 
-/** Evaluates the best epoch on the test split. */
-async function testBest(trainer: Trainer, file: string, feed: Feed, dataset: Dataset) {
-  const { tensors: parameters } = parseSafetensors(readFileSync(file))
-  const test = await trainer.evaluate(
+/** Evaluates parameters on the test split. */
+const testOf = (
+  trainer: Trainer,
+  parameters: RunResult['parameters'],
+  feed: Feed,
+  dataset: Dataset,
+): Promise<Classification> =>
+  trainer.evaluate(
     feed.evaluationBatches(wholeSplit(dataset, 'test'), EVALUATION_BATCH),
     parameters,
   )
-  return { parameters, test }
-}
 
 /** @throws UserError if the directory cannot be made. */
 function makeDirectory(out: string): void {

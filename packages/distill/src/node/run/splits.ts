@@ -2,6 +2,7 @@
 import { UserError } from '@embed-kd/core'
 
 import type { Dataset } from '../data/dataset.js'
+import { isLabelled } from '../data/labels.js'
 import { holdOut, shareOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
 
 export interface RunSplits {
@@ -14,6 +15,8 @@ export interface RunSplits {
 const HELD_OUT_SEED = 0
 
 export interface SplitOptions {
+  /** Whether the student learns from labels: without them no image is held out, since nothing is counted there (default: true). */
+  readonly labelled?: boolean | undefined
   /** Share of each class to hold out: at least one image of each, or none at all if it is 0. */
   readonly heldOut: number
   /** Share of the other images of each class to train on (default: 1). */
@@ -25,9 +28,10 @@ export interface SplitOptions {
 /** Splits the training images of a run. @param tell receives a message if nothing can be held out. */
 export function splitRun(
   dataset: Dataset,
-  { heldOut, labels = 1, seed }: SplitOptions,
+  { heldOut, labels = 1, seed, labelled = true }: SplitOptions,
   tell: (message: string) => void,
 ): RunSplits {
+  if (!labelled) return { training: wholeSplit(dataset, 'train') }
   if (!(labels > 0 && labels <= 1))
     throw new UserError(
       `a share of ${labels} of the labels cannot be used`,
@@ -62,7 +66,7 @@ function holdOutOfRun(dataset: Dataset, share: number, tell: (message: string) =
 export const describeSplits = (dataset: Dataset, { training, heldOut }: RunSplits): string =>
   `${dataset.name}: ${training.indices.length} images to train on, ` +
   `${heldOut ? `${heldOut.indices.length} held out` : 'none held out'}, ${dataset.test.count} to test, ` +
-  `${dataset.classes} classes; ${describeStorage(dataset)}`
+  `${isLabelled(dataset) ? `${dataset.classes} classes` : 'no labels'}; ${describeStorage(dataset)}`
 
 const describeStorage = ({ train: { images } }: Dataset): string =>
   images instanceof Uint8Array

@@ -5,6 +5,7 @@ import { checkViTConfig, messageOf, UserError, type ClassifierConfig } from '@em
 
 import type { Classification } from '../../training/classification.js'
 import type { Dataset } from '../data/dataset.js'
+import { requireLabels } from '../data/labels.js'
 import { squareImages } from '../data/feed.js'
 import { writeJson } from '../files/output-file.js'
 import { saveHfTeacher } from '../teachers/hf-save.js'
@@ -53,6 +54,7 @@ export function trainTeacher(options: TrainTeacherOptions): Promise<TeacherSumma
     const { tell = silent, report = silent, signal: abort, out } = options
     const settings = runSettings({ learningRate: 1e-3, weightDecay: 0.05, batch: 128, ...options })
     const dataset = await openDataset(options, tell)
+    requireLabels(dataset, 'train-teacher', 'bring a teacher along with --teacher')
     const model = modelOf(options, dataset)
     const signal = await openSignal({
       method: 'supervised',
@@ -63,12 +65,14 @@ export function trainTeacher(options: TrainTeacherOptions): Promise<TeacherSumma
       `teacher: ${model.layers} blocks of width ${model.width}, ${model.heads} heads, ` +
       `patches of ${model.patchSize} pixels, ${backend.name}`
     const observer = { report, tell, signal: abort }
-    const { parameters, test, progress } = await runTraining(
+    const trained = await runTraining(
       backend,
       { ...settings, dataset, model, title },
       signal,
       observer,
     )
+    const { parameters, progress } = trained
+    const test = trained.test!
     const directory = join(out, TEACHER_DIRECTORY)
     const { channels, height, width, name, digest, statistics } = dataset
     // The model resizes images of another size itself; the saved checkpoint leaves that to its preprocessing.
