@@ -3,6 +3,7 @@ import { methods, UserError, type Backend } from '@embed-kd/core'
 import {
   arrayBatches,
   Trainer,
+  type TrainerOptions,
   type BatchSource,
   type Centroids,
   type SampleEmbeddings,
@@ -45,7 +46,7 @@ export function createTrainer(
     learningRate,
     dropout,
     totalSteps: epochs * stepsPerEpoch(dataset, settings),
-  } as Parameters<typeof Trainer.create>[0])
+  } as TrainerOptions<RunSettings['method'], number>)
 }
 
 export const trainingBatches = (

@@ -125,6 +125,67 @@ describe('embed-kd train-teacher, embed, distill', () => {
     expect(test.accuracy).toBeGreaterThan(0.8)
   })
 
+  it('learn without labels from a folder without class folders', async () => {
+    const flat = at('flat')
+    mkdirSync(flat)
+    for (const [i, name] of ['red', 'blue'].entries())
+      cpSync(join(images, 'train', name), flat, {
+        recursive: true,
+        filter: (file) => !file.endsWith('.png') || Number(/(\d+)\.png$/.exec(file)![1]) % 2 === i,
+      })
+    const data = ['--dataset', `images:${flat}`]
+    const file = at('flat.safetensors')
+    await run('embed', '--teacher', teacher, ...data, '--kind', 'samples', '--out', file, '--json')
+    const student = [
+      'distill',
+      ...data,
+      ...settings,
+      '--out',
+      at('unlabelled'),
+      '--embeddings',
+      file,
+    ]
+    const summary = await run(...student, '--method', 'cosine-kd')
+    expect(Object.keys(summary)).not.toEqual(expect.arrayContaining(['test', 'test_accuracy']))
+    expect(summary.onnx).toEqual({ images: 24, embedding_difference: expect.any(Number) })
+    const { tensors } = parseSafetensors(
+      readFileSync(at('unlabelled', 'student', 'model.safetensors')),
+    )
+    expect([...tensors.keys()].join()).not.toMatch(/classifier|student_proj/)
+    const config = JSON.parse(readFileSync(at('unlabelled', 'student', 'config.json'), 'utf8'))
+    expect(config).not.toHaveProperty('id2label')
+    for (const [args, message] of [
+      [
+        [...student, '--method', 'supervised'],
+        `supervised needs class labels, but images:${flat} has none`,
+      ],
+      [
+        [...student, '--labels', '50%', '--method', 'cosine-kd'],
+        '--labels needs class labels, but',
+      ],
+      [
+        distill('none', '--method', 'supervised', '--no-labels'),
+        'supervised needs class labels, but --no-labels trains without them; leave out --no-labels, or',
+      ],
+      [
+        distill(
+          'none',
+          '--method',
+          'cached-kd',
+          '--no-labels',
+          '--patience',
+          '2',
+          '--embeddings',
+          file,
+        ),
+        '--patience waits for a better accuracy, which training without labels does not have',
+      ],
+    ] as const) {
+      const { code, stdout, stderr } = await runCli(...args)
+      expect([code, stdout + stderr]).toEqual([1, expect.stringContaining(message)])
+    }
+  })
+
   it('train to the same bits where there is no room to keep images decoded', async () => {
     const supervised = ['--method', 'supervised', '--augment', 'flip,crop:1']
     await run(...distill('kept', ...supervised))

@@ -67,7 +67,8 @@ function check(format: string, cases: readonly Case[]): void {
     }
     const { train, test, classes, classNames } = await opening
     expect([train.count, test.count, classes]).toEqual(one.opens)
-    expect(new Set(train.labels).size).toBe(classes)
+    expect(new Set(train.labels)).toEqual(new Set(classes === 0 ? [-1] : train.labels))
+    if (classes > 0) expect(new Set(train.labels).size).toBe(classes)
     if (one.classNames) expect(classNames).toEqual(one.classNames)
     expect(told).toEqual((one.tells ?? []).map((line) => expect.stringMatching(line)))
   })
@@ -466,6 +467,15 @@ describe('images', () => {
       fails: /it has train-0000\.tar; webdataset:DIR reads/,
     },
     { name: 'nothing', make: () => {}, fails: /no class folders in it; it is empty/ },
+    {
+      name: 'images without class folders',
+      make: (write) => {
+        for (const file of ['b.png', 'a.png', 'c.png']) write(file, images.png[0]!)
+        write('notes.txt', '')
+      },
+      opens: [3, 0, 0],
+      tells: [/: there are no class folders, so its 3 images have no labels/],
+    },
     {
       name: 'a missing directory',
       make: () => '/x',

@@ -85,6 +85,9 @@ const newPath = (name = 'out') => join(directory, `${outs++}-${name}`)
 
 const student = { name: 'tiny', imageSize: side, patch: 4, width: 16, layers: 2, heads: 2 }
 
+/** The student without a classifier, which learns without labels. */
+const encoder = studentModel(student, { channels: 3, classes: undefined }, 0.1)
+
 const run = async (
   signalOptions: Partial<SignalOptions> = {},
   options: Partial<RunConfig> = {},
@@ -144,6 +147,7 @@ describe('runTraining', () => {
     ['teacher-kd', async () => ({ encoder: teacher })],
     ['cached-kd', async () => ({ embeddings: await samplesFile() })],
     ['cached-kd', async () => ({ embeddings: await samplesFile() }), { microBatch: 5 }],
+    ['queue-kd', async () => ({ embeddings: await samplesFile() }), { model: encoder }],
     [
       'cached-kd',
       async () => ({
@@ -189,6 +193,18 @@ describe('runTraining', () => {
       [...reader.entries].map(([name, { begin, end }]) => [name, bytes.subarray(begin, end)]),
     )
   }
+
+  it('without labels holds nothing out, keeps the last epoch and tests nothing', async () => {
+    const { result } = await run(
+      { method: 'cosine-kd', embeddings: await samplesFile() },
+      { epochs: 3, model: encoder },
+    )
+    expect(result).not.toHaveProperty('test')
+    expect(result.progress.bestEpoch).toBe(3)
+    expect(result.steps).toBe(3 * 6)
+    for (const epoch of result.progress.epochs) expect(epoch).not.toHaveProperty('heldOutAccuracy')
+    expect([...result.parameters.keys()].join()).not.toContain('classifier')
+  })
 
   it('refuses to overwrite a run, and to resume another', async () => {
     const { config } = await run({}, { epochs: 1 })

@@ -113,7 +113,7 @@ describe('several files', () => {
       const { embeddings } = await encoder(width).embed(pixels, 12)
       expect((rows as Record<string, Float32Array>)[name]).toEqual(embeddings)
     }
-    expect(signal.teacher).toEqual([
+    expect(signal.teacher).toMatchObject([
       { name: 'a', samples: { width: 5 } },
       { name: 'b', weight: 0.5, samples: { width: 7 } },
     ])

@@ -1,7 +1,7 @@
 // `embed-kd distill`: trains a student from embeddings or a teacher, and exports it as safetensors and ONNX.
 import { join } from 'node:path'
 
-import { methodNames } from '@embed-kd/core'
+import { methodNames, unlabelledMethods } from '@embed-kd/core'
 import { optionOf } from '@embed-kd/bench'
 import { formatConfusion } from '@embed-kd/distill'
 import { distill, encoderKinds, type Distilled, type DistillOptions } from '@embed-kd/distill/node'
@@ -48,6 +48,10 @@ export function distillCommand(): Command {
     'export an ONNX model that takes pixels from 0 to 1 and normalises them itself',
   )
   addTrainingOptions(addDataOptions(command), { learningRate: 1e-4, weightDecay: 0.1, batch: 64 })
+  command.option(
+    '--no-labels',
+    `learn from the teacher alone, without class labels and without a classifier, as on a folder of images without class folders; for ${unlabelledMethods.join(', ')} (default: use the labels there are)`,
+  )
   return command.addHelpText('after', HELP).action(run)
 }
 
@@ -55,11 +59,14 @@ const HELP = `
 In --out: last.safetensors and best.safetensors (checkpoints), tensorboard/ (curves), summary.json, student/ (safetensors
 with config.json) and student-onnx/ (an image classifier for ONNX Runtime, optimum and transformers.js).
 
+Without labels the student is an encoder of embeddings: no image is held out, the last epoch is kept, and no accuracy is reported.
+
 Examples:
   embed-kd distill --embeddings centroids.safetensors --dataset mnist --student small --epochs 5 --learning-rate 1e-3 --out runs/a
   embed-kd distill --method cached-kd --embeddings samples.safetensors --dataset cifar10:DIR --out runs/b
   embed-kd distill --method cached-kd --embeddings clip.safetensors,dino.safetensors@0.5 --dataset cifar10:DIR --out runs/ab
   embed-kd distill --method teacher-kd --teacher runs/teacher --dataset images:photos --data-size 64 --student paper-64 --out runs/c
+  embed-kd distill --method cosine-kd --embeddings samples.safetensors --dataset images:photos --data-size 64 --no-labels --out runs/u
   embed-kd distill --method supervised --dataset mnist --augment crop:2 --ema 0.999 --patience 5 --out runs/d --resume
 `
 
@@ -85,7 +92,7 @@ async function run(
 
 /** Returns the lines that a finished distillation prints. */
 function describe({ summary, onnxFile, classNames }: Distilled, out: string): string[] {
-  const { test, test_accuracy, chance_accuracy, teacher_accuracy, best_epoch, onnx } = summary
+  const { teacher_accuracy, best_epoch, onnx } = summary
   const { teachers = [] } = summary
   const teacher =
     teacher_accuracy === undefined ? '' : `, the teacher ${formatShare(teacher_accuracy)}`
@@ -94,11 +101,21 @@ function describe({ summary, onnxFile, classNames }: Distilled, out: string): st
       `teacher ${name}: weight ${weight}` +
       (accuracy === undefined ? '' : `, accuracy ${formatShare(accuracy)}`),
   )
+  const { test, epochs } = summary
+  const result = test
+    ? [
+        formatConfusion(test, classNames),
+        `accuracy on ${test.images} test images: ${formatShare(test.accuracy)} (epoch ${best_epoch}; chance ${formatShare(summary.chance_accuracy!)}${teacher})`,
+        ...several,
+        `the exported model in ONNX Runtime: ${formatShare(onnx.accuracy!)} on ${onnx.images} of them`,
+      ]
+    : [
+        `trained without labels: loss ${epochs[0]!.trainLoss.toFixed(4)} in epoch 1, ${epochs.at(-1)!.trainLoss.toFixed(4)} in epoch ${epochs.length}`,
+        ...several,
+        `the exported model in ONNX Runtime: embeddings of ${onnx.images} training images differ by ${onnx.embedding_difference!.toExponential(1)} at most`,
+      ]
   return [
-    formatConfusion(test, classNames),
-    `accuracy on ${test.images} test images: ${formatShare(test_accuracy)} (epoch ${best_epoch}; chance ${formatShare(chance_accuracy)}${teacher})`,
-    ...several,
-    `the exported model in ONNX Runtime: ${formatShare(onnx.accuracy)} on ${onnx.images} of them`,
+    ...result,
     `ONNX model: ${onnxFile}`,
     `curves: tensorboard --logdir ${join(out, 'tensorboard')}`,
     `to go on training: the same command with --resume and more --epochs`,

@@ -208,10 +208,11 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
  * @throws UserError if the method needs labels, and there are none or they are not to be used.
  */
 function classesOf(
-  { labels }: DistillOptions,
+  { labels, patience }: DistillOptions,
   dataset: Dataset,
   method: MethodDefinition,
 ): number | undefined {
+  if (typeof labels === 'number') requireLabels(dataset, '--labels', 'leave out --labels')
   const others = `choose a method that needs none: ${unlabelledMethods.join(', ')}`
   if (labels !== false && isLabelled(dataset)) return dataset.classes
   if (method.needsLabels) {
@@ -221,6 +222,11 @@ function classesOf(
       `leave out --no-labels, or ${others}`,
     )
   }
+  if (patience !== undefined)
+    throw new UserError(
+      '--patience waits for a better accuracy, which training without labels does not have',
+      'leave out --patience',
+    )
   return undefined
 }
 
