@@ -75,3 +75,30 @@ it('embeds from a store into it, and learns from it', { timeout: 120_000 }, asyn
   const learnt = runCli(...learn, '--embeddings', out, '--out', join(directory, 'student'))
   expect(await learnt).toMatchObject({ code: 0 })
 })
+
+it('keeps the records of a sweep in a store', { timeout: 120_000 }, async () => {
+  const out = 's3://runs/sweep'
+  const student = 'vit:width=8,layers=1,heads=2,patch=4,image=8'
+  const trial = ['--dataset', 'idx:s3://data/tiny', '--student', student, '--batch', '16']
+  const bench = (...args: string[]) =>
+    runCli('bench', '--method', 'supervised', ...trial, '--steps', '1', '--out', out, ...args)
+  const sent = () => [...server.objects.keys()].filter((name) => name.startsWith('runs/sweep/'))
+
+  const done = await bench('--shard', '1/1')
+  expect(done.stdout).toContain('records: s3://runs/sweep/records-1-of-1.jsonl')
+  expect(done.code).toBe(0)
+  expect(sent()).toEqual(['runs/sweep/records-1-of-1.jsonl'])
+
+  // Another machine knows nothing but the store.
+  process.env.XDG_CACHE_HOME = join(directory, 'other-cache')
+  const refused = await bench('--shard', '1/1')
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('has records already') })
+  const resumed = await bench('--shard', '1/1', '--resume', '--json')
+  expect(resumed.stdout).toContain('"ran":0')
+
+  const all = 's3://runs/sweep/all/records.jsonl'
+  expect((await runCli('merge', out, '--out', all)).stdout).toBe(`1 records: ${all}\n`)
+  const report = ['report', 's3://runs/sweep/all', '--out', 's3://runs/sweep/report.html']
+  expect((await runCli(...report)).stdout).toBe('report: s3://runs/sweep/report.html\n')
+  expect(sent()).toHaveLength(3)
+})

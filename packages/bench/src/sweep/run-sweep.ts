@@ -24,6 +24,8 @@ export interface SweepOptions {
   readonly cacheDirectory: string
   readonly limits: JobLimits
   readonly listener: SweepListener
+  /** Called when a record is on the disk; the sweep ends if it fails. */
+  readonly onRecord?: (() => Promise<void>) | undefined
 }
 
 export interface SweepResult {
@@ -112,6 +114,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
     })
     try {
       store.append(record)
+      await options.onRecord?.()
     } catch (storeError) {
       listener.end()
       return { records, interrupted: true, storeError }

@@ -31,7 +31,8 @@ export interface Shard {
   readonly count: number
 }
 
-const fileName = (shard: Shard | undefined): string =>
+/** Returns the name of the file that a sweep, or a shard of it, writes. */
+export const recordsFile = (shard: Shard | undefined): string =>
   shard ? `records-${shard.index}-of-${shard.count}.jsonl` : 'records.jsonl'
 
 const isRecords = (name: string): boolean => /^records(-\d+-of-\d+)?\.jsonl$/.test(name)
@@ -54,7 +55,7 @@ export class RecordStore {
   readonly #lock: FileLock
 
   private constructor(directory: string, { shard, resume }: StoreOptions) {
-    this.file = join(directory, fileName(shard))
+    this.file = join(directory, recordsFile(shard))
     try {
       makeDirectory(directory)
       this.#lock = FileLock.take(`${this.file}.lock`, {

@@ -6,7 +6,7 @@ import { describeTrial, renderReport, type SearchSpace } from '@embed-kd/records
 import { Command } from 'commander'
 
 import { UserError, messageOf } from '@embed-kd/core'
-import { writeOutputFile } from '@embed-kd/distill/node'
+import { defaultCacheDirectory, isObjectAddress, writeOutputFile } from '@embed-kd/distill/node'
 import { formatBytes, formatTable } from '@embed-kd/records/terminal'
 import { requireAvailable } from '@embed-kd/bench'
 import {
@@ -29,6 +29,7 @@ import { summaryTables } from '@embed-kd/bench'
 import type { Progress } from '@embed-kd/distill'
 import { addGridAxes } from './axis-options.js'
 import { observeData } from './data-options.js'
+import { openPlace, type SweepPlace } from './bench-place.js'
 import { printPlan } from './bench-plan.js'
 import { parseSearch, searchedNames } from './search-option.js'
 import { addLimitOptions, count, limitsOf, shard, whole, type LimitOptions } from './options.js'
@@ -61,11 +62,11 @@ export function benchCommand(): Command {
     .option('--config <file>', 'JSON file that describes the sweep; see --schema (default: none)')
     .option(
       '--out <dir>',
-      'directory of records and report (default: results/PROFILE, or results/custom)',
+      'directory of records and report, or s3://BUCKET/DIR (default: results/PROFILE, or results/custom)',
     )
     .option(
       '--cache <dir>',
-      'directory in which trained teachers and embeddings are kept (default: cache in --out)',
+      "directory in which trained teachers and embeddings are kept (default: cache in --out, or in the user's cache)",
     )
     .option(
       '--resume',
@@ -132,6 +133,7 @@ Examples:
   embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
   embed-kd bench --method embed-kd,./my-method.js --epochs 5
   embed-kd bench --profile cost --out results/cost --shard 2/8 --resume
+  embed-kd bench --profile cost --out s3://runs/cost --shard 2/8 --resume
   embed-kd bench --method embed-kd --student paper --batch 16,64,256 --rematerialise none,elementwise,blocks --steps 3
   embed-kd bench --method embed-kd --student paper --batch 64,1024 --micro-batch 64 --steps 3
   embed-kd bench --method supervised,embed-kd --precision float32,mixed-float16 --epochs 1
@@ -161,10 +163,11 @@ async function bench(options: BenchOptions): Promise<void> {
       json: options.json ?? false,
     })
 
-  const directory = directoryOf(options)
-  const store = RecordStore.open(directory, {
-    ...(options.shard ? { shard: options.shard } : {}),
-    resume: options.resume ?? false,
+  const { shard, resume = false } = options
+  const place = await openPlace(outOf(options), { shard, resume })
+  const store = RecordStore.open(place.directory, {
+    ...(shard ? { shard } : {}),
+    resume,
   })
   if (store.setAside) display.line(`earlier records are kept in ${store.setAside}`)
   if (store.recovered) display.line(`${store.file}: a torn last line was cut off`)
@@ -176,8 +179,9 @@ async function bench(options: BenchOptions): Promise<void> {
       cacheDirectory: cacheDirectoryOf(options),
       limits: { ...limitsOf(options), signal: stop.signal },
       listener: display,
+      onRecord: place.onRecord,
     })
-    finish(result, trials, store, directory, options)
+    await finish(result, trials, store, place, options)
   } finally {
     stop.release()
     store.close()
@@ -197,11 +201,13 @@ const nameOf = (options: BenchOptions): string =>
     ? 'custom'
     : (options.profile ?? DEFAULT_PROFILE)
 
-const directoryOf = (options: BenchOptions): string =>
-  resolve(options.out ?? join('results', nameOf(options)))
+const outOf = (options: BenchOptions): string => options.out ?? join('results', nameOf(options))
 
-const cacheDirectoryOf = (options: BenchOptions): string =>
-  resolve(options.cache ?? join(directoryOf(options), 'cache'))
+function cacheDirectoryOf(options: BenchOptions): string {
+  const out = outOf(options)
+  const beside = isObjectAddress(out) ? join(defaultCacheDirectory(), 'sweeps') : join(out, 'cache')
+  return resolve(options.cache ?? beside)
+}
 
 /** Returns the grids of profile, file or command line. Axes of the command line replace those of profile and file. */
 async function gridsOf(options: BenchOptions): Promise<Grid[]> {
@@ -266,13 +272,13 @@ function stopOnSignal(display: ProgressDisplay) {
   }
 }
 
-function finish(
+async function finish(
   { records, interrupted, storeError }: SweepResult,
   trials: readonly PlannedTrial[],
   store: RecordStore,
-  directory: string,
+  place: SweepPlace,
   { json }: BenchOptions,
-): void {
+): Promise<void> {
   const mine = trials.flatMap(({ id }) => store.records.get(id) ?? [])
   const { searches, results } = planSweep(trials)
   const count = searches.length + results.length
@@ -281,14 +287,16 @@ function finish(
   let error = storeError
   let report: string | undefined
   try {
-    if (mine.length > 0) report = writeReport(directory)
+    // An earlier run may have failed to send the last record.
+    if (mine.length > 0) await place.onRecord?.()
+    if (mine.length > 0) report = await place.publish(writeReport(place.directory))
   } catch (reportError) {
     error ??= reportError
   }
   if (json)
     process.stdout.write(
       `${JSON.stringify({
-        records: store.file,
+        records: place.records,
         report,
         trials: count,
         ran: records.length,
@@ -301,7 +309,7 @@ function finish(
     if (summary !== '') process.stdout.write(`${summary}\n\n`)
     const statuses = [...counted].map(([status, n]) => `${n} ${status}`).join(', ')
     process.stdout.write(`${mine.length} of ${count} trials have a record: ${statuses}\n`)
-    process.stdout.write(`records: ${store.file}\n`)
+    process.stdout.write(`records: ${place.records}\n`)
     if (interrupted && !error)
       process.stdout.write('interrupted: the same command with --resume goes on\n')
     if (report) process.stdout.write(`report: ${report}\n`)
@@ -312,11 +320,11 @@ function finish(
   else if (mine.some(({ status }) => status === 'error') || !counted.has('ok')) process.exitCode = 1
 }
 
-/** Writes the report of all records in the directory, those of other shards and earlier runs included. */
+/** Writes the report of all records in the directory, those of other shards and earlier runs included. Returns its name. */
 function writeReport(directory: string): string {
-  const file = join(directory, 'report.html')
-  writeOutputFile(file, renderReport(reportPage(), readRecords(directory)))
-  return file
+  const name = 'report.html'
+  writeOutputFile(join(directory, name), renderReport(reportPage(), readRecords(directory)))
+  return name
 }
 
 /** Prints the largest batch of each configuration. The search leaves no records. */

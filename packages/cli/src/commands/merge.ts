@@ -1,20 +1,18 @@
 // `embed-kd merge`: puts the records of several shards or sweeps into one file.
-import { resolve } from 'node:path'
-
 import { formatRecord } from '@embed-kd/records'
 import { Command } from 'commander'
 
-import { writeOutputFile } from '@embed-kd/distill/node'
 import { mergeRecords } from '@embed-kd/bench'
 import { readRecords } from '@embed-kd/bench'
+import { localRecords, writeResult } from './result-files.js'
 
 export const mergeCommand = (): Command =>
   new Command('merge')
     .argument(
       '<records...>',
-      'directories that bench wrote, files of JSON lines, or - for standard input',
+      'directories that bench wrote, also s3://BUCKET/DIR, files of JSON lines, or - for standard input',
     )
-    .requiredOption('--out <file>', 'file of JSON lines to write')
+    .requiredOption('--out <file>', 'file of JSON lines to write, or s3://BUCKET/FILE')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -26,11 +24,13 @@ Examples:
   cat shard-*/records-*.jsonl | embed-kd merge - --out results/all/records.jsonl
 `,
     )
-    .action((paths: string[], { out, json }: { out: string; json?: boolean }) => {
-      const records = mergeRecords(paths.map((path) => ({ path, records: readRecords(path) })))
+    .action(async (paths: string[], { out, json }: { out: string; json?: boolean }) => {
+      const sources = await Promise.all(
+        paths.map(async (path) => ({ path, records: readRecords(await localRecords(path)) })),
+      )
+      const records = mergeRecords(sources)
       const repeats = records.length - new Set(records.map(({ id }) => id)).size
-      const file = resolve(out)
-      writeOutputFile(file, records.map(formatRecord).join(''))
+      const file = await writeResult(out, records.map(formatRecord).join(''))
       process.stdout.write(
         json
           ? `${JSON.stringify({ records: file, trials: records.length, repeats })}\n`

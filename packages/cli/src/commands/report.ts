@@ -1,11 +1,9 @@
 // `embed-kd report`: records to one HTML file.
-import { resolve } from 'node:path'
-
 import { renderReport, type SkippedLine } from '@embed-kd/records'
 import { Command } from 'commander'
 
-import { writeOutputFile } from '@embed-kd/distill/node'
 import { readRecordFiles } from '@embed-kd/bench'
+import { localRecords, writeResult } from './result-files.js'
 import { reportPage } from '../report-page.js'
 
 interface ReportOptions {
@@ -19,9 +17,9 @@ export const reportCommand = (): Command =>
   new Command('report')
     .argument(
       '<records...>',
-      'directories that bench wrote, files of JSON lines (.gz too), or - for standard input',
+      'directories that bench wrote, also s3://BUCKET/DIR, files of JSON lines (.gz too), or - for standard input',
     )
-    .option('--out <file>', 'the HTML file', 'report.html')
+    .option('--out <file>', 'the HTML file, or s3://BUCKET/FILE', 'report.html')
     .option('--before <path>', 'earlier records, to show what became better and worse')
     .option('--title <text>', 'the heading')
     .option('--json', 'print the result as JSON')
@@ -36,14 +34,15 @@ Examples:
 `,
     )
     .action(async (paths: string[], { out, before, title, json }: ReportOptions) => {
-      const { records, skipped } = await readRecordFiles(paths)
-      const earlier = before === undefined ? undefined : await readRecordFiles([before])
+      const read = async (places: readonly string[]) =>
+        readRecordFiles(await Promise.all(places.map(localRecords)))
+      const { records, skipped } = await read(paths)
+      const earlier = before === undefined ? undefined : await read([before])
       const html = renderReport(reportPage(), records, {
         ...(title === undefined ? {} : { title }),
         ...(earlier === undefined ? {} : { before: earlier.records }),
       })
-      const file = resolve(out)
-      writeOutputFile(file, html)
+      const file = await writeResult(out, html)
       const all = [...skipped, ...(earlier?.skipped ?? [])]
       warnOfSkipped(all)
       process.stdout.write(

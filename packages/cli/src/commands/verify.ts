@@ -16,6 +16,7 @@ import { runSweep } from '@embed-kd/bench'
 import { readRecords, RecordStore } from '@embed-kd/bench'
 import { observeData } from './data-options.js'
 import { addLimitOptions, limitsOf, type LimitOptions } from './options.js'
+import { localRecords } from './result-files.js'
 import { ProgressDisplay } from '../progress.js'
 
 interface VerifyOptions extends LimitOptions {
@@ -28,7 +29,10 @@ interface VerifyOptions extends LimitOptions {
 export const verifyCommand = (): Command =>
   addLimitOptions(
     new Command('verify')
-      .argument('<records>', 'directory that bench wrote, or file of JSON lines')
+      .argument(
+        '<records>',
+        'directory that bench wrote, also s3://BUCKET/DIR, or file of JSON lines',
+      )
       .option(
         '--id <id>',
         'beginning of the id of the trial to run (default: the first trial that is ok)',
@@ -54,7 +58,7 @@ Examples:
     .action(verify)
 
 async function verify(path: string, options: VerifyOptions): Promise<void> {
-  const before = choose(readRecords(path), path, options.id)
+  const before = choose(readRecords(await localRecords(path)), path, options.id)
   if (before.rerunCommand === undefined)
     throw new UserError(
       `record ${before.id} has no command: only a configuration file can describe its trial`,

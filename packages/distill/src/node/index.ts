@@ -48,6 +48,10 @@ export { writeFailure, writeJson, writeOutputFile } from './files/output-file.js
 export { isRunning, type ProcessName } from './files/process-name.js'
 export { SafetensorsReader } from './files/safetensors-file.js'
 export { cachedFile, digestOf, hashOf, writeTensors } from './files/tensors.js'
+export { isObjectAddress } from './objects/address.js'
+export { mirrorRecords } from './objects/mirror.js'
+export { openOutput, type Output } from './objects/output.js'
+export { StoredDirectory } from './objects/stored-directory.js'
 export { exportOnnxModel, exportSafetensors, runOnnx, type TrainedModel } from './run/export.js'
 export {
   InterruptedError,

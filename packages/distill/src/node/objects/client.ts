@@ -36,9 +36,13 @@ function isInstalled(require: NodeJS.Require): boolean {
   }
 }
 
+/** Returns the address of the store, if it is not that of AWS. */
+export const endpointOf = (): string | undefined =>
+  process.env['AWS_ENDPOINT_URL_S3'] || process.env['AWS_ENDPOINT_URL']
+
 export function openClient({ S3Client }: typeof Sdk): Sdk.S3Client {
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION } = process.env
-  const hasEndpoint = Boolean(AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL)
+  const { AWS_REGION, AWS_DEFAULT_REGION } = process.env
+  const hasEndpoint = endpointOf() !== undefined
   // Stores at an endpoint of their own seldom have a host name for each bucket, and seldom a region.
   const region = AWS_REGION || AWS_DEFAULT_REGION || (hasEndpoint ? 'us-east-1' : undefined)
   return new S3Client({ forcePathStyle: hasEndpoint, ...(region ? { region } : {}) })

@@ -23,6 +23,7 @@ import { walkFiles } from '../data/walk.js'
 import { writeJson } from '../files/output-file.js'
 import { hashOf } from '../files/tensors.js'
 import { expandRanges, formatAddress, parseAddress } from './address.js'
+import { endpointOf } from './client.js'
 import { ObjectStore, type StoredObject } from './store.js'
 
 export interface MirrorOptions {
@@ -82,6 +83,24 @@ export async function mirrorEmbeddings(text: string, options: MirrorOptions = {}
   return join(await mirror(store, text, objects, prefix, options), key.slice(prefix.length))
 }
 
+/** Copies a file of records, or all of a directory. @returns the path of the copies */
+export async function mirrorRecords(text: string, options: MirrorOptions = {}): Promise<string> {
+  const store = new ObjectStore()
+  const { bucket, key } = parseAddress(text)
+  const isFile = /\.jsonl(\.gz)?$/.test(key)
+  const prefix = isFile
+    ? key.slice(0, key.lastIndexOf('/') + 1)
+    : key.replace(/\/*$/, key === '' ? '' : '/')
+  const found = await store.list({ bucket, key: isFile ? key : prefix })
+  const objects = found.filter((object) =>
+    isFile ? object.key === key : /^[^/]+\.jsonl(\.gz)?$/.test(object.key.slice(prefix.length)),
+  )
+  return join(
+    await mirror(store, text, objects, prefix, options),
+    isFile ? key.slice(prefix.length) : '',
+  )
+}
+
 async function mirror(
   store: ObjectStore,
   text: string,
@@ -97,8 +116,7 @@ async function mirror(
       `${text}: there are no objects`,
       'check the address, which is a directory or a file',
     )
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env
-  const endpoint = AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL || ''
+  const endpoint = endpointOf()
   const directory = join(cache, `s3-${hashOf({ endpoint, text: text.replace(/\/+$/, '') })}`)
   mkdirSync(directory, { recursive: true })
   removeAbandoned(cache)

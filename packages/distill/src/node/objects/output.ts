@@ -8,6 +8,7 @@ import { UserError } from '@embed-kd/core'
 import { defaultCacheDirectory } from '../data/cache-directory.js'
 import { hashOf } from '../files/tensors.js'
 import { formatAddress, isObjectAddress, parseAddress } from './address.js'
+import { endpointOf } from './client.js'
 import { ObjectStore } from './store.js'
 
 export interface Output {
@@ -29,8 +30,7 @@ export function openOutput(out: string): Output {
       'give an address such as s3://bucket/x.safetensors',
     )
   const store = new ObjectStore()
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env
-  const endpoint = AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL || ''
+  const endpoint = endpointOf()
   const directory = join(defaultCacheDirectory(), `upload-${hashOf({ endpoint, out })}.partial`)
   const addressOf = (file: string) => ({
     bucket,
