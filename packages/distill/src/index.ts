@@ -52,6 +52,7 @@ export {
   findStudent,
   STUDENT_EXAMPLE,
   type Student,
+  type StudentConfig,
   studentModel,
   students,
 } from './models/students.js'

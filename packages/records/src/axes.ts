@@ -205,16 +205,16 @@ export const axes = {
     label: 'share of labels',
     schema: z
       .number('give a share of the training images')
-      .gt(0, 'give a share from above 0 to 1')
+      .min(0, 'give a share from above 0 to 1, or 0 to learn without labels')
       .lt(1, 'leave the share out if all images are used')
       .optional()
       .describe(
-        'share of the training images, of each class alike, that the student learns from; all if absent',
+        'share of the training images, of each class alike, that the student learns from; all if absent; 0: it learns from all images without labels',
       ),
     role: 'setting',
     absentWords: 'all labels',
     named: 'if it varies',
-    words: (share) => `${formatPercent(share)} of the labels`,
+    words: (share) => (share === 0 ? 'no labels' : `${formatPercent(share)} of the labels`),
   }),
   testImages: axis({
     label: 'test images',

@@ -68,7 +68,7 @@ export const moduleSchema = z.strictObject({
 
 export const datasetSchema = z.strictObject({
   name: text,
-  classes: count,
+  classes: z.int().nonnegative().describe('number of classes; 0 if the images have no labels'),
   trainSize: count.describe('images of the training split that the trial trained on'),
   poolSize: count
     .optional()

@@ -72,11 +72,12 @@ const wholeFromOne = 'give a whole number from 1 on'
 const names = (values: readonly { readonly name: string }[]): string =>
   values.map(({ name }) => name).join(', ')
 
-const percentage = 'give a percentage above 0 and at most 100%, such as 10%'
-/** Shares above 0 and at most 1, which words give as percentages. */
+const percentage = 'give a percentage above 0 and at most 100%, such as 10%, or none'
+/** Shares above 0 and at most 1, which words give as percentages; 0 is none. */
 const shareSchema = z.union(
   [
-    z.number(percentage).gt(0, percentage).max(1, percentage),
+    z.number(percentage).min(0, percentage).max(1, percentage),
+    z.literal('none').transform(() => 0),
     z
       .string()
       .regex(/^\d+(\.\d+)?(e-\d+)? ?%$/)
@@ -85,7 +86,8 @@ const shareSchema = z.union(
   ],
   percentage,
 )
-const formatShare = (share: number): string => `${Number((100 * share).toPrecision(15))}%`
+const formatShare = (share: number): string =>
+  share === 0 ? 'none' : `${Number((100 * share).toPrecision(15))}%`
 
 const fromOne = 'give a whole number from 1 on, such as 5000, 100k or 1.5M'
 const THOUSANDS: Readonly<Record<string, number>> = { k: 1e3, M: 1e6 }
@@ -146,7 +148,7 @@ export const axisOptions = {
   }),
   labels: axis<number>({
     placeholder: 'share',
-    help: 'share of the training images that the student learns from, chosen by the seed, of each class alike, such as 10%',
+    help: 'share of the training images that the student learns from, chosen by the seed, of each class alike, such as 10%; none: all images without labels',
     otherwise: '100%',
     item: shareSchema,
     inTrial: (share) => (share === 1 ? undefined : share),

@@ -1,6 +1,6 @@
 // From configurations to a plan: each trial with its identity, its description for the record, and its work. Nothing is measured
 // here.
-import { parameterCount, studentSpecs, UserError } from '@embed-kd/core'
+import { parameterCount, studentSpecs, unlabelledMethods, UserError } from '@embed-kd/core'
 import { parseAugmentation } from '@embed-kd/distill'
 import type { Trial } from '@embed-kd/records'
 
@@ -9,7 +9,9 @@ import {
   describeTeacher,
   findTeacher,
   hashOf,
+  isLabelled,
   isNamed,
+  requireLabels,
   resolveBackend,
   resolveTeacher,
   squareImages,
@@ -30,6 +32,7 @@ import {
   splitsOf,
   stepsPerEpoch,
   trainConfigOf,
+  usesLabels,
   type DataFacts,
   type DataObserver,
   type TrialConfig,
@@ -78,12 +81,13 @@ export async function planTrials(
   const backends = new Map<string, ResolvedBackend>()
   for (const spec of new Set(given.map(({ backend }) => backend)))
     backends.set(spec, await resolveBackend(spec))
-  const configs = (assumeMissing ? given.map(assumeTeacher) : given).map((config) => ({
+  const asked = (assumeMissing ? given.map(assumeTeacher) : given).map((config) => ({
     ...config,
     backendModule: backends.get(config.backend)!.module,
   }))
-  for (const config of configs) await loadPlannedModules(config)
-  const datasets = await openData(configs, options)
+  for (const config of asked) await loadPlannedModules(config)
+  const datasets = await openData(asked, options)
+  const configs = asked.map((config) => withLabels(config, datasets.get(dataKey(config))!))
   const teachers = new Map<string, TeacherFacts>()
   for (const config of configs) {
     const { method, teacher, augment = 'none', prototypes, anchors, labels } = config
@@ -104,7 +108,7 @@ export async function planTrials(
     const teacher = teachers.get(teacherKey(config))
     const data: DataFacts = {
       images: squareImages(dataset),
-      classes: dataset.classes,
+      ...(usesLabels(config) ? { classes: dataset.classes } : {}),
       trainImages: train.indices.length,
       ...(teacher ? { teacher } : {}),
     }
@@ -132,6 +136,33 @@ function onlyOnce(tell: (message: string) => void): (message: string) => void {
     if (!told.has(message)) tell(message)
     told.add(message)
   }
+}
+
+/**
+ * Returns a configuration in which a data set without labels is learnt without labels.
+ * @throws UserError if the trial needs labels, and there are none or none are to be used.
+ */
+function withLabels(config: TrialConfig, dataset: Dataset): TrialConfig {
+  if (!isLabelled(dataset)) {
+    if (config.labels !== undefined && config.labels !== 0)
+      requireLabels(dataset, '--labels', 'leave out --labels')
+    if (config.teacher !== undefined && findTeacher(config.teacher).kind === 'trained')
+      requireLabels(dataset, `teacher ${config.teacher}`, 'bring a teacher along')
+  } else if (usesLabels(config)) return config
+  const others = `choose a method that needs none: ${unlabelledMethods.join(', ')}`
+  if (methodOf(config.method).needsLabels) {
+    requireLabels(dataset, config.method, others)
+    throw new UserError(
+      `${config.method} needs class labels, but --labels none trains without them`,
+      `give other --labels, or ${others}`,
+    )
+  }
+  if (config.purpose === 'search')
+    throw new UserError(
+      'a search chooses by accuracy, which training without labels does not have',
+      'leave out --search',
+    )
+  return { ...config, labels: 0 }
 }
 
 /** Opens the data of all trials, each once. @throws DatasetError */

@@ -59,8 +59,9 @@ function accuracyFileOf(
   { config, description, data: { teacher, classes } }: PlannedTrial,
   directory: string,
 ): string | undefined {
-  if (teacher?.kind !== 'pretrained' || teacher.classes !== classes || isCostOnly(config))
+  if (teacher?.kind !== 'pretrained' || classes === undefined || teacher.classes !== classes)
     return undefined
+  if (isCostOnly(config)) return undefined
   const key = {
     teacher: teacher.identity,
     dataset: description.dataset.digest,
@@ -84,7 +85,7 @@ const membersOf = (
 
 /** Returns what decides which images have labels; undefined if all have. */
 const labelledOf = (config: TrialConfig): object | undefined =>
-  config.labels === undefined
+  config.labels === undefined || config.labels === 0
     ? undefined
     : { labels: config.labels, seed: config.seed, holdsOut: holdsOut(config) }
 
@@ -114,7 +115,7 @@ export function missingPreparations(
     const wanted =
       what === 'samples'
         ? trainImages * (augmentedOf(config, trainImages)?.views ?? 1)
-        : Math.min(config.centroidImages! * classes, trainImages)
+        : Math.min(config.centroidImages! * classes!, trainImages)
     const images = data.teacher.kind === 'random' ? Math.min(wanted, TIMED_IMAGES) : wanted
     need(embeddingsFileOf(trial, what, cacheDirectory), () => embedWork(data, images))
   }

@@ -1,13 +1,7 @@
 // What follows from a trial's configuration without running it: the data, the splits, the models, the training graph's
 // configuration. Which trials there are is decided in sweep/grid.ts.
-import {
-  UserError,
-  type ClassifierConfig,
-  type ImageShape,
-  type TeacherSource,
-  type TrainConfig,
-} from '@embed-kd/core'
-import { studentModel, trainingConfig } from '@embed-kd/distill'
+import { UserError, type ImageShape, type TeacherSource, type TrainConfig } from '@embed-kd/core'
+import { studentModel, trainingConfig, type StudentConfig } from '@embed-kd/distill'
 import {
   findTeacher,
   firstImages,
@@ -58,7 +52,8 @@ export const loadTrialData = (
 /** The facts of a data set that the models and the plan of a trial depend on. */
 export interface DataFacts {
   readonly images: ImageShape
-  readonly classes: number
+  /** Absent if the student learns without labels. */
+  readonly classes?: number
   readonly trainImages: number
   /** Absent if the method has no teacher. */
   readonly teacher?: TeacherFacts
@@ -79,16 +74,21 @@ export interface TrialSplits {
   readonly test: Subset
 }
 
+/** Whether the student learns from labels. Without them it has no classifier, and no accuracy is measured. */
+export const usesLabels = ({ labels }: TrialConfig): boolean => labels !== 0
+
 /** Whether images are held out of the training split. A search never looks at the test split, whatever the preset. */
-export const holdsOut = ({ preset, purpose, steps }: TrialConfig): boolean =>
-  steps === undefined && (preset !== 'paper' || purpose === 'search')
+export const holdsOut = (config: TrialConfig): boolean =>
+  config.steps === undefined &&
+  usesLabels(config) &&
+  (config.preset !== 'paper' || config.purpose === 'search')
 
 /** Returns the images of a trial. The seed chooses the labelled ones, for all methods alike. */
 export function splitsOf(dataset: Dataset, config: TrialConfig): TrialSplits {
   const { labels, seed, trainImages, testImages } = config
   const all = firstImages(wholeSplit(dataset, 'train'), trainImages)
   const test = firstImages(wholeSplit(dataset, 'test'), testImages)
-  if (config.steps === undefined) {
+  if (config.steps === undefined && usesLabels(config)) {
     refuseMissingClasses(all, dataset, 'give --labels, such as 10%, instead of --train-images')
     refuseMissingClasses(test, dataset, 'leave out --test-images')
   }
@@ -96,7 +96,7 @@ export function splitsOf(dataset: Dataset, config: TrialConfig): TrialSplits {
     ? holdOut(all, HELD_OUT, HELD_OUT_SEED)
     : { training: all, heldOut: undefined }
   return {
-    ...(labels === undefined
+    ...(labels === undefined || labels === 0
       ? { train: training }
       : { train: shareOfEachClass(training, labels, seed), poolSize: training.indices.length }),
     ...(heldOut ? { validation: heldOut } : {}),
@@ -121,12 +121,13 @@ function refuseMissingClasses({ split, indices }: Subset, { classes }: Dataset, 
 
 /** Returns the number of images of one evaluation of the student. */
 export const evaluatedImages = ({ test, validation }: TrialSplits, config: TrialConfig): number =>
-  (validation?.indices.length ?? 0) + (config.purpose === 'search' ? 0 : test.indices.length)
+  (validation?.indices.length ?? 0) +
+  (config.purpose === 'search' || !usesLabels(config) ? 0 : test.indices.length)
 
 /** Returns the training images that are embedded for a trial: those with labels alone, so that centroids know no others. */
 export function embeddedImages(dataset: Dataset, config: TrialConfig): Subset {
   const images =
-    config.labels === undefined
+    config.labels === undefined || config.labels === 0
       ? firstImages(wholeSplit(dataset, 'train'), config.trainImages)
       : splitsOf(dataset, config).train
   return config.centroidImages === undefined
@@ -185,7 +186,7 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
 export const studentOf = (
   { student, dropout }: TrialConfig,
   { images, classes }: Pick<DataFacts, 'images' | 'classes'>,
-): ClassifierConfig => studentModel(student, { channels: images.channels, classes }, dropout)
+): StudentConfig => studentModel(student, { channels: images.channels, classes }, dropout)
 
 /**
  * Returns the number of steps over which the schedule of a trial runs.
@@ -214,13 +215,14 @@ const LEAST_EVALUATIONS = 3
 /**
  * Returns the epochs, from 1, after which a student is evaluated: evenly spread, and the last one. Evaluation takes at most a third
  * of the work of training, of which a forward pass is a third. There are at least three evaluations, or one after every epoch.
- * @param evaluated number of images of one evaluation.
+ * @param evaluated number of images of one evaluation; 0 if nothing is evaluated.
  */
 export function evaluatedEpochs(
   config: TrialConfig,
   trainImages: number,
   evaluated: number,
 ): number[] {
+  if (evaluated === 0) return []
   const epochs = epochsOf(config, trainImages)
   const seen = totalStepsOf(config, trainImages) * config.batch
   const affordable = Math.floor(seen / evaluated)

@@ -10,7 +10,7 @@ import {
   type Subset,
 } from '@embed-kd/distill/node'
 
-import { studentOf, totalStepsOf, type TrialConfig } from './config.js'
+import { studentOf, totalStepsOf, usesLabels, type TrialConfig } from './config.js'
 
 /** Compiles the step of a trial on a backend. @param trainImages number of images in the training split. */
 export function openTrainer(
@@ -21,17 +21,17 @@ export function openTrainer(
   { method, teacher }: Signal,
   trainImages: number,
 ): Promise<Trainer> {
-  const { classes } = dataset
+  const classes = usesLabels(config) ? dataset.classes : undefined
   return Trainer.create({
     ...config,
     backend,
-    student: studentOf(config, { images: shape, classes }),
+    student: studentOf(config, { images: shape, ...(classes === undefined ? {} : { classes }) }),
     classes,
     images: { ...shape, mean: input.mean, std: input.std },
     method,
     teacher,
     totalSteps: totalStepsOf(config, trainImages),
-  })
+  }) as Promise<Trainer>
 }
 
 /** Seed of augmentation in every trial: all methods see the same images, those of which embeddings are stored. */

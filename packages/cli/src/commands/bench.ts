@@ -82,6 +82,7 @@ export function benchCommand(): Command {
     .option('--schema', 'print the JSON Schema of configuration files, and stop')
     .option('--json', 'print the result as JSON')
   addGridAxes(command)
+    .option('--no-labels', 'train students without labels and without a classifier: --labels none')
     .option(
       '--seeds <n>',
       'number of repetitions of each configuration, each with another seed (default: 1)',
@@ -129,6 +130,7 @@ Examples:
   embed-kd bench --dataset cifar10:data/cifar-10-batches-bin --student paper --teacher trained-m --epochs 20 --seeds 3
   embed-kd bench --labels 1%,10%,100% --images-seen 100k --seeds 5 --search learning-rate=3e-4,1e-3,3e-3 --search kd-weight=1,5
   embed-kd bench --dataset images:photos --data-size 64 --student paper-64 --teacher encoder.onnx --method embed-kd,teacher-kd --epochs 20
+  embed-kd bench --dataset images:photos --method cosine-kd,rkd,phi-s --teacher encoder.onnx --no-labels --epochs 20
   embed-kd bench --method embed-kd --teacher facebook/dinov2-small --anchors teacher,shuffled,orthogonal,one-hot --epochs 20 --seeds 3
   embed-kd bench --backend ./my-backend.js:gpu --method supervised --steps 20
   embed-kd bench --method embed-kd,./my-method.js --epochs 5
@@ -214,7 +216,9 @@ async function gridsOf(options: BenchOptions): Promise<Grid[]> {
   if (options.profile !== undefined && options.config !== undefined)
     throw new UserError('both --profile and --config were given', 'give one of them')
   const given = Object.fromEntries(
-    Object.entries(options).filter(([key]) => gridFields.includes(key)),
+    Object.entries(options)
+      .filter(([key]) => gridFields.includes(key))
+      .map(([key, values]) => [key, key === 'labels' && values === false ? [0] : values]),
   )
   const base = (): { grids: readonly object[]; source: string } => {
     if (options.config !== undefined) return readConfig(options.config)

@@ -17,6 +17,7 @@ export { type DataProgress } from './data/cache.js'
 export { describeContents, explainChange, type DatasetContents } from './data/contents.js'
 export { UndecodableError } from './data/decode.js'
 export { createInputWriter, type ModelInput } from './data/input.js'
+export { isLabelled, requireLabels } from './data/labels.js'
 export { type DatasetOptions, datasetSpecs, loadDataset } from './data/registry.js'
 export {
   firstImages,

@@ -113,7 +113,8 @@ const silent = () => {}
  * @throws UserError if options do not go together; InterruptedError if the signal is aborted.
  */
 export async function distill(given: DistillOptions): Promise<Distilled> {
-  const options = await withLocalEmbeddings(given)
+  const local = await withLocalEmbeddings(given)
+  const options = local.labels === 0 ? { ...local, labels: false as const } : local
   return withBackend(options, async (backend) => {
     const { tell = silent, report = silent, signal: abort } = options
     const {

@@ -51,7 +51,7 @@ export interface RunOptions extends StepOptions, Observer, DataOptions {
   readonly augment?: Augmentation | undefined
   /** Share of each class held out to choose the best epoch; 0 keeps the last epoch (default: 0.1). */
   readonly heldOut?: number | undefined
-  /** Share of the other training images of each class to learn from, chosen by the seed (default: 1); false: no labels at all. */
+  /** Share of the other training images of each class to learn from, chosen by the seed (default: 1); 0 or false: no labels at all. */
   readonly labels?: number | false | undefined
   /** Decay of an average of the parameters, such as 0.999 (default: none). */
   readonly ema?: number | undefined
