@@ -37,7 +37,10 @@ const values = {
   augment: fc.constantFrom('none', 'flip', 'crop:4', 'flip+crop:2', 'flip,crop:2'),
   epochs: count,
   imagesSeen: count.map((images) => 8e6 + images),
-  labels: fc.integer({ min: 1, max: 100_000 }).map((thousandths) => `${thousandths / 1000}%`),
+  labels: fc.oneof(
+    fc.integer({ min: 1, max: 100_000 }).map((thousandths) => `${thousandths / 1000}%`),
+    fc.constant('none'),
+  ),
   steps: count,
   seed: fc.nat(1e6),
   learningRate: positive,

@@ -174,7 +174,7 @@ describe('values', () => {
   })
 
   it.each([
-    ['labels', '1%,10 %,100%,0.5%', [0.01, 0.1, 1, 0.005]],
+    ['labels', '1%,10 %,100%,0.5%,none', [0.01, 0.1, 1, 0.005, 0]],
     ['imagesSeen', '5000,100k,1.5M', [5000, 100_000, 1_500_000]],
   ] as const)('of %s are read as a user writes them: %s', (name, words, expected) => {
     expect(parseAxisValues(name, words)).toEqual(expected)

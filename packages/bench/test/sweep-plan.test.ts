@@ -147,6 +147,31 @@ describe('labelled images', () => {
   })
 })
 
+describe('trials without labels', () => {
+  const configsOf = (fields: object) => expandGrids(grids(tinyGrid(dataset, fields)))
+  const none = { epochs: 2, labels: 'none', method: 'cosine-kd', teacher: 'trained-s' }
+
+  it('train an encoder on all images, and evaluate nothing', async () => {
+    const [trial] = await planTrials(configsOf(none))
+    const { config, data, description } = trial!
+    expect(data).not.toHaveProperty('classes')
+    expect(description).toMatchObject({ labels: 0, dataset: { classes: 3 } })
+    const whole = await loadTrialData(config)
+    const { train, validation } = splitsOf(whole, config)
+    expect(train.indices.length).toBe(whole.train.count)
+    expect(validation).toBeUndefined()
+    expect('classes' in trainConfigOf(config, data).student).toBe(false)
+    expect(evaluatedEpochs(config, train.indices.length, 0)).toEqual([])
+  })
+
+  it.each([
+    ['embed-kd', { method: 'embed-kd' }, 'embed-kd needs class labels, but --labels none trains'],
+    ['a search', { search: { kdWeight: [1, 5] } }, 'a search chooses by accuracy, which training'],
+  ])('refuse %s', async (_, change, message) => {
+    await expect(planTrials(configsOf({ ...none, ...change }))).rejects.toThrow(message)
+  })
+})
+
 describe('leading images', () => {
   it.each([
     ['train', { trainImages: 60 }, 'the first 60 images have', 'give --labels'],

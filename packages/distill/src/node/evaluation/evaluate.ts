@@ -15,6 +15,7 @@ import type { Dataset } from '../data/dataset.js'
 import { holdOut, shareOfEachClass, wholeSplit, type Subset } from '../data/subsets.js'
 import { loadCentroids } from '../embeddings/load-centroids.js'
 import { writeJson } from '../files/output-file.js'
+import { requireLabels } from '../data/labels.js'
 import { openDataset, withBackend, type DataOptions, type RunOptions } from '../run/options.js'
 import {
   severities as allSeverities,
@@ -113,6 +114,7 @@ export function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   return withBackend(options, async (backend) => {
     const { tell = silent, report = silent, batch = 64, seed = 0 } = options
     const dataset = await openDataset(options, tell)
+    requireLabels(dataset, 'evaluate', 'judge the embeddings on another data set, which has labels')
     const shared = { backend, dataset, batch, seed, tell, report }
     const { imageSize, onnxFile, output, pooling } = options
     const source = await openSource(options.model, {
