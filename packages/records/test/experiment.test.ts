@@ -14,6 +14,7 @@ import {
   searchTable,
   teacherSetsOf,
   teacherSetTable,
+  tidyCsv,
   spentSeconds,
   trainingSeconds,
 } from '../src/index.js'
@@ -232,6 +233,13 @@ describe('several teachers', () => {
       ['vit-small-28', '98.6 %', '5'],
       ['none', '–', '5'],
     ])
+  })
+
+  test('are written to CSV as JSON', () => {
+    const [head, row] = tidyCsv(of('both', { seeds: 1 })).split('\n')
+    expect(head).toContain('teacherMembers')
+    expect(row).toContain('""name"":""vit-small-28""')
+    expect(row).not.toContain('[object')
   })
 
   test.each([

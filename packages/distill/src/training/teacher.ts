@@ -123,7 +123,7 @@ export function teacherInputs(
     throw new UserError(`${name} takes no teacher`, 'leave out `teacher`, or choose another method')
   }
   const list = listOf(teacher)
-  if (list.length > 0) {
+  if (list.length > 0 && need !== 'live') {
     requireAgreement(list)
     const partOf = ({ name, weight, ...rest }: TeacherPart & StoredTeacher) => {
       const inputs = teacherInputs(method, rest as CentroidTeacher, classes, ` of ${name}`)

@@ -53,7 +53,8 @@ function axisColumns(trial: Trial): Record<string, Cell> {
     }
     for (const [field, part] of Object.entries(value)) {
       const column = field === 'name' ? name : `${name}${field[0]!.toUpperCase()}${field.slice(1)}`
-      columns[column] = part as Cell
+      // Each of several teachers is a description of its own.
+      columns[column] = (typeof part === 'object' ? JSON.stringify(part) : part) as Cell
     }
   }
   return columns
