@@ -88,6 +88,7 @@ export type {
 } from './training/teacher.js'
 export { Trainer, type EmbeddingTrainer } from './training/trainer.js'
 export type {
+  Classes,
   CommonOptions,
   Epoch,
   FitOptions,

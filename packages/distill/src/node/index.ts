@@ -113,6 +113,7 @@ export {
 export { type ModuleReference } from './files/user-module.js'
 export { studentSchema } from './student-schema.js'
 export { distill, type Distilled, type DistillOptions, type DistillSummary } from './run/distill.js'
+export type { OnnxCheck } from './run/onnx-check.js'
 export { embed, type Embedded, type EmbedOptions } from './run/embed.js'
 export { isMethodWord, loadMethod, type LoadedMethod, methodWords } from './run/method.js'
 export type { DataOptions, Observer, RunOptions } from './run/options.js'
