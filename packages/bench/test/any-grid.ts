@@ -51,6 +51,7 @@ const values = {
   prototypes: count,
   anchors: fc.constantFrom('teacher', ...ANCHOR_CONTROLS),
   views: count,
+  knn: count,
 } satisfies { readonly [Name in GivenAxis]: fc.Arbitrary<unknown> }
 
 /** A grid of one trial, with any axes left out. */

@@ -68,6 +68,7 @@ const others: { readonly [Name in GivenAxis]: object } = {
   weightDecay: { weightDecay: 0 },
   kdWeight: { kdWeight: 0.25 },
   dropout: { dropout: 0 },
+  knn: { knn: 3 },
   centroidImages: { centroidImages: 10 },
   prototypes: { prototypes: 2 },
   anchors: { anchors: 'shuffled' },

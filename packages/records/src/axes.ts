@@ -405,6 +405,18 @@ export const axes = {
     named: 'if it varies',
     words: (views) => `${views} ${views === 1 ? 'view' : 'views'} of an image`,
   }),
+  knn: axis({
+    label: 'k-NN',
+    schema: count
+      .optional()
+      .describe(
+        'number of neighbours by which embeddings are judged too, beside a linear probe; not judged if absent',
+      ),
+    role: 'setting',
+    absentWords: 'embeddings not judged',
+    named: 'if it varies',
+    words: (k) => `k-NN of ${k}`,
+  }),
   search: axis({
     label: 'search',
     schema: searchSpaceSchema

@@ -129,6 +129,8 @@ export {
   type Measure,
   MEASURES,
   plannedPeakBytes,
+  knnAccuracy,
+  linearProbeAccuracy,
   plannedResidentBytes,
   rooflineShare,
   stepSeconds,

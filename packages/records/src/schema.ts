@@ -166,6 +166,11 @@ const curves = z.strictObject({
       trainLoss: z.number(),
       testAccuracy: share.optional(),
       validationAccuracy: share.optional(),
+      knnAccuracy: share
+        .optional()
+        .describe(
+          'k-nearest-neighbour accuracy of the held-out images, or of the test images if none are held out',
+        ),
       seconds,
       steps: count.optional().describe('since the start of training, at the end of the epoch'),
     }),
@@ -182,6 +187,15 @@ const checkpoint = z
     accuracy: share.describe('accuracy on these images'),
   })
   .describe('the epoch whose parameters are the result, and the images whose accuracy chose it')
+
+const embeddingAccuracy = z
+  .strictObject({
+    images: count.describe('number of training images that neighbours and the probe come from'),
+    k: count.describe('number of neighbours'),
+    knn: share.describe('accuracy of a vote of the k nearest training images by cosine similarity'),
+    linearProbe: share.describe('accuracy of logistic regression on the embeddings'),
+  })
+  .describe("of the chosen checkpoint's embeddings, on the test split")
 
 const testResults = z
   .strictObject({
@@ -245,6 +259,7 @@ export const recordSchema = z
     curves: curves.optional(),
     lossScale: lossScale.optional(),
     accuracy: share.optional().describe('of the chosen checkpoint, on the test split'),
+    embeddingAccuracy: embeddingAccuracy.optional(),
     checkpoint: checkpoint.optional(),
     testResults: testResults.optional(),
     searched: searched.optional(),

@@ -79,6 +79,7 @@ const trial = fc
       prototypes: fc.integer({ min: 2, max: 100 }),
       anchors: fc.constantFrom(...ANCHOR_CONTROLS),
       views: count,
+      knn: count,
       labels: fc.double({ min: 1e-6, max: 0.99, noNaN: true }),
       search: fc.record(
         { learningRate: values, kdWeight: values },

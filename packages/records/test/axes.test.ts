@@ -58,6 +58,7 @@ const others: { readonly [Name in AxisName]: Partial<Trial> } = {
   backend: { backend: 'tfjs:cpu' },
   preset: { preset: 'paper' },
   epochs: { epochs: 1 },
+  knn: { knn: 20 },
   steps: { steps: 6 },
   learningRate: { learningRate: 2e-3 },
   weightDecay: { weightDecay: 0 },

@@ -35,6 +35,7 @@ interface Choice {
   readonly method: string
   readonly batch: number
   readonly augment?: string | undefined
+  readonly steps?: number | undefined
 }
 
 interface AxisOption<Value = unknown> {
@@ -266,6 +267,13 @@ export const axisOptions = {
     help: 'stored embeddings of each image, augmented differently; epoch E uses view E modulo n',
     otherwise: 'one for each epoch',
     inTrial: (views, choice) => (hasViews(choice) ? views : undefined),
+  }),
+  knn: axis<number>({
+    placeholder: 'k',
+    help: 'neighbours by which embeddings are judged: accuracy of k-NN after each evaluated epoch, and of k-NN and a linear probe at the end',
+    otherwise: 'embeddings are not judged',
+    // Trials of a number of steps learn nothing that could be judged.
+    inTrial: (k, { steps }) => (steps === undefined ? k : undefined),
   }),
   method: axis<string>({
     placeholder: 'name',

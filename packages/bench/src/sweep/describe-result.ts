@@ -5,10 +5,17 @@ import { formatBytes, formatSeconds, formatShare } from '@embed-kd/records/termi
 /** Returns the result of a trial: `accuracy 97.1 %, 11.4 ms a step, …`, or why it has none. */
 export function describeResult(record: BenchRecord): string {
   const { status, reason, time, memory, accuracy, checkpoint, costOnly, trial } = record
+  const embeddings = record.embeddingAccuracy
   if (status !== 'ok') return `${status}: ${reason}`
   const added = memory && formatBytes(Math.max(memory.peakRssBytes - memory.baselineRssBytes, 0))
   return [
     ...(accuracy === undefined ? [] : [`accuracy ${formatShare(accuracy)}`]),
+    ...(embeddings
+      ? [
+          `k-NN ${formatShare(embeddings.knn)}`,
+          `linear probe ${formatShare(embeddings.linearProbe)}`,
+        ]
+      : []),
     ...(trial.purpose === 'search' && checkpoint
       ? [`accuracy on held-out images ${formatShare(checkpoint.accuracy)}`]
       : []),

@@ -18,6 +18,8 @@ import {
   formatRange,
   formatRatio,
   hostPeakBytes,
+  knnAccuracy,
+  linearProbeAccuracy,
   METHOD_TABLE_NOTE,
   methodTablesOf,
   methodTableText,
@@ -55,15 +57,33 @@ export function summaryTables(all: readonly BenchRecord[]): string {
     .join('\n\n')
 }
 
+/** Columns of sweeps that judge embeddings too. */
+const EMBEDDING_COLUMNS: readonly (readonly [string, Measure])[] = [
+  ['k-NN', knnAccuracy],
+  ['linear probe', linearProbeAccuracy],
+]
+
 function configurationTable(configurations: readonly Configuration[]): string {
   if (configurations.length === 0) return ''
   const name = namerOf(configurations)
+  const judged = EMBEDDING_COLUMNS.filter(([, measure]) =>
+    configurations.some((configuration) => summaryOf(configuration, measure)),
+  )
   return formatTable(
-    ['configuration', 'runs', 'accuracy', 'step', 'peak', 'peak, planned'],
+    [
+      'configuration',
+      'runs',
+      'accuracy',
+      ...judged.map(([title]) => title),
+      'step',
+      'peak',
+      'peak, planned',
+    ],
     configurations.map((configuration) => [
       name(configuration),
       `${finished(configuration).length}`,
       meanOf(configuration, accuracy),
+      ...judged.map(([, measure]) => meanOf(configuration, measure)),
       meanOf(configuration, stepSeconds),
       meanOf(configuration, peakOf(configuration)),
       meanOf(configuration, plannedPeakBytes),

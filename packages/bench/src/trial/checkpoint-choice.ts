@@ -1,7 +1,7 @@
 // The choice of an epoch's parameters: the most accurate ones on held-out images, or on the test images as the paper's code does.
 // The result of a trial is that of the chosen epoch, for each test image.
 import { EVALUATION_BATCH, type Trainer } from '@embed-kd/distill'
-import type { Feed, Subset } from '@embed-kd/distill/node'
+import type { EmbeddingJudge, Feed, StudentJudge, Subset } from '@embed-kd/distill/node'
 import { packResults, type BenchRecord } from '@embed-kd/records'
 
 import type { TrialConfig, TrialSplits } from './config.js'
@@ -9,7 +9,7 @@ import type { TrialResult } from './protocol.js'
 
 type EpochAccuracies = Pick<
   NonNullable<BenchRecord['curves']>['epochs'][number],
-  'testAccuracy' | 'validationAccuracy'
+  'testAccuracy' | 'validationAccuracy' | 'knnAccuracy'
 >
 
 interface Subjects {
@@ -17,14 +17,21 @@ interface Subjects {
   readonly splits: TrialSplits
   readonly feed: Feed
   readonly trainer: Trainer
+  /** Judges embeddings too; absent if the trial does not ask for it. */
+  readonly judge?: StudentJudge | undefined
 }
+
+type ChoiceResult = Pick<
+  TrialResult,
+  'accuracy' | 'embeddingAccuracy' | 'checkpoint' | 'testResults'
+>
 
 export class CheckpointChoice {
   readonly #subjects: Subjects
   /** Digest of the data set. */
   readonly #dataset: string
   #best = -1
-  #result: Pick<TrialResult, 'accuracy' | 'checkpoint' | 'testResults'> = {}
+  #result: ChoiceResult = {}
 
   constructor(subjects: Subjects, dataset: string) {
     this.#subjects = subjects
@@ -32,17 +39,18 @@ export class CheckpointChoice {
   }
 
   /** The chosen epoch, and its result on the test images; a search has none. */
-  get result(): Pick<TrialResult, 'accuracy' | 'checkpoint' | 'testResults'> {
+  get result(): ChoiceResult {
     return this.#result
   }
 
   /** Evaluates the current parameters, and chooses them if none were better. @param epoch number of the epoch, from 1. */
   async evaluate(epoch: number): Promise<EpochAccuracies> {
-    const { config, splits } = this.#subjects
+    const { config, splits, judge } = this.#subjects
     const held = splits.validation && (await this.#classify(splits.validation))
     const test = config.purpose === 'search' ? undefined : await this.#classify(splits.test)
     const judged = (held ?? test)!
     const accuracy = shareOf(judged)
+    const embeddings = await judge?.open()
     if (accuracy > this.#best) {
       this.#best = accuracy
       this.#result = {
@@ -55,6 +63,7 @@ export class CheckpointChoice {
         ...(test
           ? {
               accuracy: shareOf(test),
+              ...(embeddings ? await this.#judgeEmbeddings(embeddings) : {}),
               testResults: {
                 dataset: this.#dataset,
                 images: test.length,
@@ -67,6 +76,25 @@ export class CheckpointChoice {
     return {
       ...(test ? { testAccuracy: shareOf(test) } : {}),
       ...(held ? { validationAccuracy: shareOf(held) } : {}),
+      ...(embeddings
+        ? { knnAccuracy: await embeddings.knnAccuracy(splits.validation ?? splits.test) }
+        : {}),
+    }
+  }
+
+  /** Judges the embeddings of the test images. */
+  async #judgeEmbeddings(
+    embeddings: EmbeddingJudge,
+  ): Promise<Pick<ChoiceResult, 'embeddingAccuracy'>> {
+    const { splits, judge } = this.#subjects
+    const { images, k } = judge!
+    return {
+      embeddingAccuracy: {
+        images,
+        k,
+        knn: await embeddings.knnAccuracy(splits.test),
+        linearProbe: await embeddings.linearProbeAccuracy(splits.test),
+      },
     }
   }
 

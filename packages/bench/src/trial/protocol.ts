@@ -32,6 +32,7 @@ export type TrialResult = Pick<
   | 'curves'
   | 'lossScale'
   | 'accuracy'
+  | 'embeddingAccuracy'
   | 'checkpoint'
   | 'testResults'
   | 'graph'

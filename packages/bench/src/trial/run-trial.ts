@@ -10,6 +10,7 @@ import {
   mapBatches,
   openBackend,
   type Signal,
+  StudentJudge,
 } from '@embed-kd/distill/node'
 import { median, summarizeTimes, type StepTimes } from '@embed-kd/records'
 
@@ -173,7 +174,7 @@ async function timeSteps(bench: Bench): Promise<StepTimes> {
 }
 
 interface Trained {
-  readonly result: Pick<TrialResult, 'accuracy' | 'checkpoint' | 'testResults'>
+  readonly result: Pick<TrialResult, 'accuracy' | 'embeddingAccuracy' | 'checkpoint' | 'testResults'>
   /** Median over whole epochs; absent if training ended within the first one. */
   readonly epochSeconds?: number
   readonly dataWaitShare: number
@@ -204,7 +205,12 @@ async function trainForAccuracy(bench: Bench, dataset: string): Promise<Trained>
     return mapBatches({ ...loader.epoch(epoch), length }, imageBatch)
   }
   const evaluated = evaluatedEpochs(config, trainImages, evaluatedImages(splits, config))
-  const choice = new CheckpointChoice(bench, dataset)
+  const { backend } = bench
+  const judge =
+    config.knn === undefined
+      ? undefined
+      : new StudentJudge({ backend, trainer, feed, training: splits.train, k: config.knn })
+  const choice = new CheckpointChoice({ ...bench, judge }, dataset)
   const whole: number[] = []
   let [trained, waited] = [0, 0]
   const fitting = trainer.fit(batchesOf, {

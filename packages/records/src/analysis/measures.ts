@@ -207,6 +207,36 @@ export const accuracy: Measure = {
   format: formatPercent,
 }
 
+const embeddingMeasure = (
+  rest: Pick<Measure, 'id' | 'label' | 'short'>,
+  name: 'knn' | 'linearProbe',
+): Measure => ({
+  ...rest,
+  unit: 'share',
+  better: 'higher',
+  bySeed: true,
+  of: ({ embeddingAccuracy }) => embeddingAccuracy?.[name],
+  samplingError: ({ embeddingAccuracy, trial }) =>
+    embeddingAccuracy === undefined || trial.dataset.testSize === 0
+      ? 0
+      : binomialError(embeddingAccuracy[name], trial.dataset.testSize),
+  format: formatPercent,
+})
+
+export const knnAccuracy = embeddingMeasure(
+  { id: 'knnAccuracy', label: 'test accuracy of k nearest neighbours', short: 'k-NN' },
+  'knn',
+)
+
+export const linearProbeAccuracy = embeddingMeasure(
+  {
+    id: 'linearProbeAccuracy',
+    label: 'test accuracy of a linear probe on the embeddings',
+    short: 'Linear probe',
+  },
+  'linearProbe',
+)
+
 /** All measures, in the order of the table's columns. */
 export const MEASURES: readonly Measure[] = [
   stepSeconds,
@@ -220,6 +250,8 @@ export const MEASURES: readonly Measure[] = [
   deviceResidentBytes,
   plannedResidentBytes,
   accuracy,
+  knnAccuracy,
+  linearProbeAccuracy,
   stepFlops,
   rooflineShare,
   joulesPerStep,

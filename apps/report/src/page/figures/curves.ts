@@ -57,6 +57,7 @@ export const curves: Figure = {
     )
     const loss = shown.flatMap((item) => band(item, ({ curves }) => binned(curves?.loss ?? [])))
     const reached = shown.flatMap((item) => band(item, accuracySeries))
+    const neighbours = shown.flatMap((item) => band(item, knnSeries))
     const seeds = Math.max(...shown.map((item) => finished(item).length))
     return {
       caption:
@@ -66,6 +67,9 @@ export const curves: Figure = {
       panels: [
         curvePanel('Training loss', 'optimizer step →', loss),
         ...(reached.length === 0 ? [] : [curvePanel('Test accuracy (%)', 'epoch →', reached)]),
+        ...(neighbours.length === 0
+          ? []
+          : [curvePanel('k-NN accuracy (%)', 'epoch →', neighbours)]),
       ],
       legend: [],
       columns: ['Method', 'Teacher', 'Epoch', 'Test accuracy (%)', 'Lowest', 'Highest'],
@@ -94,6 +98,13 @@ export function accuracySeries({ curves, costOnly }: BenchRecord): Series {
   if (costOnly) return []
   return (curves?.epochs ?? []).flatMap(({ epoch, testAccuracy }) =>
     testAccuracy === undefined ? [] : [[epoch, testAccuracy * 100] as const],
+  )
+}
+
+/** Accuracy of k nearest neighbours by epoch, on held-out images or on the test images. */
+function knnSeries({ curves }: BenchRecord): Series {
+  return (curves?.epochs ?? []).flatMap(({ epoch, knnAccuracy }) =>
+    knnAccuracy === undefined ? [] : [[epoch, knnAccuracy * 100] as const],
   )
 }
 
