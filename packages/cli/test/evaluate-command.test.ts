@@ -1,9 +1,10 @@
 // `embed-kd evaluate` as a user meets it: an ONNX model with scores, its own embeddings as anchors, teacher and file, corruptions,
 // and what it refuses.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { parseRecords, type BenchRecord } from '@embed-kd/records'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
   for (const [channel, name] of ['red', 'green', 'blue'].entries())
     for (const split of ['train', 'test']) {
       mkdirSync(at('colours', split, name), { recursive: true })
-      for (let i = 0; i < (split === 'train' ? 10 : 4); i++) {
+      for (let i = 0; i < (split === 'train' ? 12 : 4); i++) {
         const value = (own: number) => (own === channel ? 200 : 20) + 3 * ((i * (own + 1)) % 16)
         const background = { r: value(0), g: value(1), b: value(2) }
         const image = sharp({ create: { width: 8, height: 8, channels: 3, background } })
@@ -54,7 +55,7 @@ describe('embed-kd evaluate', { timeout: 120_000 }, () => {
     expect(stderr).not.toMatch(/error/)
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /embeddings of width \d+; 12 test images by 30 training images of images:/,
+      /embeddings of width \d+; 12 test images by 36 training images of images:/,
     )
     expect(stdout).toMatch(/k-NN accuracy, k = 20 +[\d.]+ %/)
     expect(stdout).toMatch(/linear probe accuracy +[\d.]+ % +C = /)
@@ -94,7 +95,7 @@ describe('embed-kd evaluate', { timeout: 120_000 }, () => {
     )
     expect(JSON.parse(stdout)).toMatchObject({
       tested_on: 'held-out training images',
-      train_images: 24,
+      train_images: 30,
       test_images: 6,
       knn: [{ k: 3, accuracy: 1 }],
       alignment: { images: 6, cosine: expect.closeTo(1, 5), linear_cka: expect.closeTo(1, 5) },
@@ -109,8 +110,8 @@ describe('embed-kd evaluate', { timeout: 120_000 }, () => {
   it.each<[string, string[], RegExp, number]>([
     [
       'more neighbours than images',
-      ['--k', '31'],
-      /31 neighbours .* among 30 training images; give a smaller --k/,
+      ['--k', '37'],
+      /37 neighbours .* among 36 training images; give a smaller --k/,
       1,
     ],
     [
@@ -131,6 +132,53 @@ describe('embed-kd evaluate', { timeout: 120_000 }, () => {
     const { code, stderr } = await runCli('evaluate', '--model', model, ...data, ...words)
     expect(stderr).toMatch(message)
     expect(code).toBe(exitCode)
+  })
+})
+
+describe('judging embeddings while a student trains', { timeout: 120_000 }, () => {
+  const student = 'vit:width=8,layers=1,heads=2,patch=4,image=8'
+  const training = ['--method', 'supervised', '--student', student, '--batch', '8', ...data]
+
+  it('distill has a k-NN curve, on held-out images or on the test images', async () => {
+    const run = (out: string, ...rest: string[]) =>
+      runCli('distill', ...training, '--knn', '3', '--out', at(out), '--epochs', '2', ...rest)
+    const held = await run('held')
+    expect(held.stderr).toMatch(
+      /k-NN accuracy: 3 held-out images by their 3 nearest of 33 training/,
+    )
+    expect(held.stderr).toMatch(/epoch 2\/2 .* k-NN [\d.]+ %/)
+    const events = readdirSync(at('held', 'tensorboard')).map((file) =>
+      readFileSync(at('held', 'tensorboard', file)),
+    )
+    expect(events.some((bytes) => bytes.includes('epoch/k-NN accuracy'))).toBe(true)
+    const tested = await run('tested', '--held-out', '0', '--json')
+    expect(tested.stderr).toMatch(/k-NN accuracy: 12 test images by their 3 nearest of 36 training/)
+    const { epochs } = JSON.parse(tested.stdout) as { epochs: { knnAccuracy: number }[] }
+    for (const { knnAccuracy } of epochs) expect(knnAccuracy).toBeGreaterThan(0)
+  })
+
+  it('bench records k-NN by epoch, and k-NN and a linear probe of the chosen checkpoint', async () => {
+    const out = at('sweep')
+    const { stdout } = await runCli(
+      'bench',
+      ...training,
+      '--epochs',
+      '2',
+      '--knn',
+      '3',
+      '--out',
+      out,
+    )
+    expect(stdout).toMatch(/^configuration +runs +accuracy +k-NN +linear probe +step/m)
+    const { records } = parseRecords(readFileSync(join(out, 'records.jsonl'), 'utf8'))
+    const [{ trial, curves, embeddingAccuracy }] = records as [BenchRecord]
+    expect(trial.knn).toBe(3)
+    expect(curves!.epochs.map(({ knnAccuracy }) => typeof knnAccuracy)).toEqual([
+      'number',
+      'number',
+    ])
+    expect(embeddingAccuracy).toMatchObject({ k: 3, images: 33 })
+    expect(embeddingAccuracy!.linearProbe).toBeGreaterThan(0.5)
   })
 })
 

@@ -174,7 +174,10 @@ async function timeSteps(bench: Bench): Promise<StepTimes> {
 }
 
 interface Trained {
-  readonly result: Pick<TrialResult, 'accuracy' | 'embeddingAccuracy' | 'checkpoint' | 'testResults'>
+  readonly result: Pick<
+    TrialResult,
+    'accuracy' | 'embeddingAccuracy' | 'checkpoint' | 'testResults'
+  >
   /** Median over whole epochs; absent if training ended within the first one. */
   readonly epochSeconds?: number
   readonly dataWaitShare: number

@@ -75,6 +75,11 @@ export const addTrainingOptions = (
       count,
     )
     .option(
+      '--knn <k>',
+      'neighbours by which embeddings are judged after each epoch: held-out images (without them, test images) by at most 10,000 training images (default: not judged)',
+      count,
+    )
+    .option(
       '--checkpoint-every <steps>',
       'steps between checkpoints within an epoch (default: after each epoch only)',
       count,

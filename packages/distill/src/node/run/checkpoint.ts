@@ -14,6 +14,8 @@ const epochSchema = z.object({
   trainLoss: z.number(),
   /** Accuracy on the held-out images; absent if there are none. */
   heldOutAccuracy: z.number().optional(),
+  /** Accuracy of k nearest neighbours; absent if embeddings are not judged. */
+  knnAccuracy: z.number().optional(),
   seconds: z.number(),
   /** Share of the seconds spent on waiting for batches. */
   dataWaitShare: z.number(),

@@ -57,6 +57,8 @@ export interface RunOptions extends StepOptions, Observer, DataOptions {
   readonly ema?: number | undefined
   /** Number of epochs without a better one after which training ends (default: never). */
   readonly patience?: number | undefined
+  /** Number of neighbours by which embeddings are judged after each epoch (default: they are not). */
+  readonly knn?: number | undefined
   /** Number of steps between checkpoints within an epoch (default: after each epoch only). */
   readonly checkpointEvery?: number | undefined
   /** Whether to go on with the run in `out`. */
@@ -97,7 +99,7 @@ export async function withBackend<T>(
 /** Returns the settings of a run with their defaults. @throws UserError if a number is out of range. */
 export function runSettings(options: RunOptions): Omit<RunConfig, 'dataset' | 'model' | 'title'> {
   const { out, batch, microBatch, rematerialise, precision, learningRate, weightDecay } = options
-  const { labels, kdWeight, schedule, preset, ema, patience, checkpointEvery } = options
+  const { labels, kdWeight, schedule, preset, ema, patience, knn, checkpointEvery } = options
   const { epochs = 10, seed = 0, heldOut = 0.1, resume = false } = options
   if (learningRate !== undefined && !(learningRate > 0))
     throw new UserError(`a learning rate of ${learningRate} trains nothing`, 'choose one above 0')
@@ -118,6 +120,7 @@ export function runSettings(options: RunOptions): Omit<RunConfig, 'dataset' | 'm
     ...(typeof labels === 'number' ? { labels } : {}),
     ema,
     patience,
+    knn,
     checkpointEvery,
     resume,
   }

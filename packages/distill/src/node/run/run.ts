@@ -29,6 +29,7 @@ import { wholeSplit } from '../data/subsets.js'
 import { FileLock } from '../files/lock.js'
 import { writeTensors } from '../files/tensors.js'
 import { readCheckpoint, writeCheckpoint, type EpochNote, type RunProgress } from './checkpoint.js'
+import { judgeOf } from './epoch-judge.js'
 import type { Signal } from './signal.js'
 import { describeSplits, splitRun, type RunSplits } from './splits.js'
 import { EventWriter } from './tensorboard.js'
@@ -55,6 +56,8 @@ export interface RunConfig extends StepOptions {
   readonly patience?: number | undefined
   /** Number of steps between checkpoints within an epoch; default: after each epoch only. */
   readonly checkpointEvery?: number | undefined
+  /** Number of neighbours by which embeddings are judged after each epoch; default: they are not. */
+  readonly knn?: number | undefined
   /** Initial values of parameters by name, such as pretrained weights. */
   readonly initial?: ReadonlyMap<string, HostTensor> | undefined
   /** Whether to go on from the last checkpoint, if there is one. */
@@ -166,6 +169,7 @@ async function train(
     teacher: signal.teacher as { samples: { width: number } },
     totalSteps: epochs * stepsPerEpoch,
   })) as Trainer
+  const judge = judgeOf(config, { backend, trainer, feed, splits, tell })
   if (found) {
     await trainer.restore(found.state)
     tell(describeResume(found.progress, found.epochs, config, stepsPerEpoch))
@@ -216,10 +220,12 @@ async function train(
           splits.heldOut &&
           (await trainer.evaluate(feed.evaluationBatches(splits.heldOut, EVALUATION_BATCH)))
             .accuracy
+        const neighbours = await judge?.()
         const note: EpochNote = {
           epoch,
           trainLoss,
           ...(accuracy === undefined ? {} : { heldOutAccuracy: accuracy }),
+          ...(neighbours === undefined ? {} : { knnAccuracy: neighbours }),
           seconds,
           dataWaitShare: dataSeconds / seconds,
         }
@@ -233,6 +239,7 @@ async function train(
           'epoch/train loss': trainLoss,
           'epoch/data wait share': note.dataWaitShare,
           'epoch/held-out accuracy': accuracy,
+          'epoch/k-NN accuracy': neighbours,
         })
         tell(describeEpoch(note, epochs, await trainer.lossScale()))
         if (note.dataWaitShare > 0.5)
@@ -298,6 +305,7 @@ const identityOf = (config: RunConfig, { method, augmentation, identity }: Signa
     out: _out,
     resume: _resume,
     patience: _patience,
+    knn: _knn,
     checkpointEvery: _checkpointEvery,
     epochs: _epochs,
     title: _title,
@@ -368,7 +376,7 @@ function interrupted(
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 
 const describeEpoch = (
-  { epoch, trainLoss, heldOutAccuracy, seconds, dataWaitShare }: EpochNote,
+  { epoch, trainLoss, heldOutAccuracy, knnAccuracy, seconds, dataWaitShare }: EpochNote,
   epochs: number,
   lossScale: LossScale | undefined,
 ): string =>
@@ -376,6 +384,7 @@ const describeEpoch = (
     `epoch ${epoch}/${epochs}`,
     `loss ${trainLoss.toFixed(4)}`,
     ...(heldOutAccuracy === undefined ? [] : [`held-out accuracy ${percent(heldOutAccuracy)}`]),
+    ...(knnAccuracy === undefined ? [] : [`k-NN ${percent(knnAccuracy)}`]),
     `${seconds.toFixed(1)} s`,
     `waited for data ${percent(dataWaitShare)}`,
     ...(lossScale
