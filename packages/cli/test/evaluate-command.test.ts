@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { parseRecords, type BenchRecord } from '@embed-kd/records'
+import { parseRecords } from '@embed-kd/records'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -157,28 +157,27 @@ describe('judging embeddings while a student trains', { timeout: 120_000 }, () =
     for (const { knnAccuracy } of epochs) expect(knnAccuracy).toBeGreaterThan(0)
   })
 
-  it('bench records k-NN by epoch, and k-NN and a linear probe of the chosen checkpoint', async () => {
+  it('bench records k-NN by epoch, and k-NN and a linear probe at the end, with and without labels', async () => {
     const out = at('sweep')
+    const taught = ['--method', 'cosine-kd', '--teacher', model, '--labels', '100%,none']
     const { stdout } = await runCli(
       'bench',
-      ...training,
-      '--epochs',
-      '2',
-      '--knn',
-      '3',
-      '--out',
-      out,
+      ...training.slice(2),
+      ...taught.concat('--epochs', '2', '--knn', '3', '--out', out),
     )
     expect(stdout).toMatch(/^configuration +runs +accuracy +k-NN +linear probe +step/m)
     const { records } = parseRecords(readFileSync(join(out, 'records.jsonl'), 'utf8'))
-    const [{ trial, curves, embeddingAccuracy }] = records as [BenchRecord]
-    expect(trial.knn).toBe(3)
-    expect(curves!.epochs.map(({ knnAccuracy }) => typeof knnAccuracy)).toEqual([
-      'number',
-      'number',
-    ])
-    expect(embeddingAccuracy).toMatchObject({ k: 3, images: 33 })
-    expect(embeddingAccuracy!.linearProbe).toBeGreaterThan(0.5)
+    expect(records.map(({ accuracy }) => typeof accuracy)).toEqual(['number', 'undefined'])
+    for (const [i, { trial, curves, embeddingAccuracy }] of records.entries()) {
+      expect(trial.knn).toBe(3)
+      expect(curves!.epochs.map(({ knnAccuracy }) => typeof knnAccuracy)).toEqual([
+        'number',
+        'number',
+      ])
+      // Without labels, no image is held out.
+      expect(embeddingAccuracy).toMatchObject({ k: 3, images: i === 0 ? 33 : 36 })
+      expect(embeddingAccuracy!.linearProbe).toBeGreaterThan(0.5)
+    }
   })
 })
 

@@ -146,6 +146,7 @@ function withLabels(config: TrialConfig, dataset: Dataset): TrialConfig {
   if (!isLabelled(dataset)) {
     if (config.labels !== undefined && config.labels !== 0)
       requireLabels(dataset, '--labels', 'leave out --labels')
+    if (config.knn !== undefined) requireLabels(dataset, '--knn', 'leave out --knn')
     if (config.teacher !== undefined && findTeacher(config.teacher).kind === 'trained')
       requireLabels(dataset, `teacher ${config.teacher}`, 'bring a teacher along')
   } else if (usesLabels(config)) return config

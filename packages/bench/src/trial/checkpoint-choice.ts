@@ -4,7 +4,7 @@ import { EVALUATION_BATCH, type Trainer } from '@embed-kd/distill'
 import type { EmbeddingJudge, Feed, StudentJudge, Subset } from '@embed-kd/distill/node'
 import { packResults, type BenchRecord } from '@embed-kd/records'
 
-import type { TrialConfig, TrialSplits } from './config.js'
+import { usesLabels, type TrialConfig, type TrialSplits } from './config.js'
 import type { TrialResult } from './protocol.js'
 
 type EpochAccuracies = Pick<
@@ -46,11 +46,17 @@ export class CheckpointChoice {
   /** Evaluates the current parameters, and chooses them if none were better. @param epoch number of the epoch, from 1. */
   async evaluate(epoch: number): Promise<EpochAccuracies> {
     const { config, splits, judge } = this.#subjects
+    const embeddings = await judge?.open()
+    if (!usesLabels(config)) {
+      // Nothing chooses an epoch, so the result is that of the last one.
+      this.#result = embeddings ? await this.#judgeEmbeddings(embeddings) : {}
+      const { embeddingAccuracy } = this.#result
+      return embeddingAccuracy ? { knnAccuracy: embeddingAccuracy.knn } : {}
+    }
     const held = splits.validation && (await this.#classify(splits.validation))
     const test = config.purpose === 'search' ? undefined : await this.#classify(splits.test)
     const judged = (held ?? test)!
     const accuracy = shareOf(judged)
-    const embeddings = await judge?.open()
     if (accuracy > this.#best) {
       this.#best = accuracy
       this.#result = {

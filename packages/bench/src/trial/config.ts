@@ -8,6 +8,7 @@ import {
   firstOfEachClass,
   holdOut,
   loadDataset,
+  MOST_TRAINING_IMAGES,
   shareOfEachClass,
   wholeSplit,
   type Dataset,
@@ -119,10 +120,19 @@ function refuseMissingClasses({ split, indices }: Subset, { classes }: Dataset, 
     )
 }
 
-/** Returns the number of images of one evaluation of the student. */
-export const evaluatedImages = ({ test, validation }: TrialSplits, config: TrialConfig): number =>
-  (validation?.indices.length ?? 0) +
-  (config.purpose === 'search' || !usesLabels(config) ? 0 : test.indices.length)
+/** Returns the number of images of one evaluation of the student; a student without classes is evaluated by its embeddings alone. */
+export function evaluatedImages(
+  { train, test, validation }: TrialSplits,
+  config: TrialConfig,
+): number {
+  const { knn, purpose } = config
+  const looksAtTest = purpose !== 'search' && (usesLabels(config) || knn !== undefined)
+  return (
+    (validation?.indices.length ?? 0) +
+    (looksAtTest ? test.indices.length : 0) +
+    (knn === undefined ? 0 : Math.min(MOST_TRAINING_IMAGES, train.indices.length))
+  )
+}
 
 /** Returns the training images that are embedded for a trial: those with labels alone, so that centroids know no others. */
 export function embeddedImages(dataset: Dataset, config: TrialConfig): Subset {

@@ -44,7 +44,11 @@ export {
   type EvaluateOptions,
   type Evaluation,
 } from './evaluation/evaluate.js'
-export { type EmbeddingJudge, StudentJudge } from './evaluation/student-judge.js'
+export {
+  type EmbeddingJudge,
+  MOST_TRAINING_IMAGES,
+  StudentJudge,
+} from './evaluation/student-judge.js'
 export { FileLock, type LockOptions } from './files/lock.js'
 export { writeFailure, writeJson, writeOutputFile } from './files/output-file.js'
 export { isRunning, type ProcessName } from './files/process-name.js'

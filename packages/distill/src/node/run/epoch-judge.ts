@@ -1,7 +1,6 @@
 // The k-NN curve of a run: after each epoch, the student's embeddings are judged by the neighbours that images have.
-import { UserError } from '@embed-kd/core'
-
 import type { Dataset } from '../data/dataset.js'
+import { requireLabels } from '../data/labels.js'
 import { wholeSplit } from '../data/subsets.js'
 import { StudentJudge, type StudentJudgeOptions } from '../evaluation/student-judge.js'
 import type { RunSplits } from './splits.js'
@@ -23,11 +22,7 @@ export function judgeOf(
   },
 ): (() => Promise<number>) | undefined {
   if (knn === undefined) return undefined
-  if (dataset.classes === 0)
-    throw new UserError(
-      `embeddings of ${dataset.name} cannot be judged by k-NN, since its images have no labels`,
-      'leave out --knn, or give images in a folder for each class',
-    )
+  requireLabels(dataset, '--knn', 'leave out --knn')
   const judge = new StudentJudge({ ...subject, training: splits.training, k: knn })
   const judged = splits.heldOut ?? wholeSplit(dataset, 'test')
   tell(
