@@ -15,6 +15,8 @@ export interface Roofline {
   readonly flopsPerSecond: number
   /** Rows and columns of the square matrices it was reached with. */
   readonly size: number
+  /** Number of products in a row, each of the one before. */
+  readonly products: number
 }
 
 const SMALLEST = 128
@@ -23,25 +25,42 @@ const LARGEST = 4096
 const LONG_ENOUGH_SECONDS = 0.01
 const SAMPLING_SECONDS = 0.3
 const MINIMUM_SAMPLES = 3
+const MOST_PRODUCTS = 64
+/** More products in a row must be faster than this times fewer, or the cost of a call is hidden already. */
+const WORTHWHILE = 1.1
 
-/** Measures products of matrices as large as the device needs to be busy; or of a given size, to compare with an earlier result. */
+/** What a roofline is measured with. */
+type Work = Pick<Roofline, 'size' | 'products'>
+
+/**
+ * Measures products of matrices as large as the device needs to be busy, and as many in a row as hide the copies of a device that
+ * takes its inputs from host memory.
+ * @param work that of an earlier result, to compare with it.
+ */
 export async function gemmRoofline(
   backend: Backend,
   dtype: FloatType,
-  size?: number,
+  work?: Work,
 ): Promise<Roofline> {
-  if (size !== undefined) return sample(backend, dtype, size, SAMPLING_SECONDS)
-  for (let n = SMALLEST; n < LARGEST; n *= 2) {
-    const { flopsPerSecond } = await sample(backend, dtype, n, 0)
-    if (gemmFlops(n) / flopsPerSecond >= LONG_ENOUGH_SECONDS)
-      return sample(backend, dtype, n, SAMPLING_SECONDS)
+  return sample(backend, dtype, work ?? (await findWork(backend, dtype)), SAMPLING_SECONDS)
+}
+
+async function findWork(backend: Backend, dtype: FloatType): Promise<Work> {
+  const attempt = (size: number, products: number) => sample(backend, dtype, { size, products }, 0)
+  let best = await attempt(SMALLEST, 1)
+  while (best.size < LARGEST && gemmFlops(best.size) / best.flopsPerSecond < LONG_ENOUGH_SECONDS)
+    best = await attempt(2 * best.size, 1)
+  while (best.products < MOST_PRODUCTS) {
+    const more = await attempt(best.size, 4 * best.products)
+    if (more.flopsPerSecond < WORTHWHILE * best.flopsPerSecond) break
+    best = more
   }
-  return sample(backend, dtype, LARGEST, SAMPLING_SECONDS)
+  return best
 }
 
 /** Has the runtime do something small for the first time. */
 export async function warmUp(backend: Backend, dtype: FloatType): Promise<void> {
-  await sample(backend, dtype, SMALLEST, 0)
+  await sample(backend, dtype, { size: SMALLEST, products: 1 }, 0)
 }
 
 const gemmFlops = (n: number) => 2 * n ** 3
@@ -49,17 +68,22 @@ const gemmFlops = (n: number) => 2 * n ** 3
 async function sample(
   backend: Backend,
   dtype: FloatType,
-  n: number,
+  { size: n, products }: Work,
   forSeconds: number,
 ): Promise<Roofline> {
   const matrices = { a: spec([n, n], { dtype }), b: spec([n, n], { dtype }) }
-  const graph = trace(`gemm ${n}`, matrices, ({ a, b }) => ({ product: op.matmul(a, b) }))
+  const graph = trace(`gemm ${n}`, matrices, ({ a, b }) => {
+    let product = a
+    for (let i = 0; i < products; i++) product = op.matmul(product, b)
+    return { product }
+  })
   const executable = await backend.compile(graph)
   const random = new Random(n)
   const matrix = () => {
     const tensor = hostTensor(dtype, [n, n])
     for (let i = 0; i < tensor.data.length; i++) {
-      const value = random.uniform()
+      // Of variance 1/n, so that the products neither grow nor vanish.
+      const value = (2 * random.uniform() - 1) * Math.sqrt(3 / n)
       tensor.data[i] = dtype === 'float16' ? toFloat16(value) : value
     }
     return backend.upload(tensor)
@@ -82,7 +106,7 @@ async function sample(
   inputs.a.dispose()
   inputs.b.dispose()
   await executable.dispose()
-  return { flopsPerSecond: gemmFlops(n) / fastest, size: n }
+  return { flopsPerSecond: (products * gemmFlops(n)) / fastest, size: n, products }
 }
 
 /** Two measurements that differ by more say that the machine was not left alone between them. */

@@ -95,7 +95,7 @@ export async function runTrial(
   await trainer.dispose()
   await signal.dispose()
   report({ phase: 'roofline', done: 0, total: 1 })
-  const after = await gemmRoofline(backend, dtype, before.size)
+  const after = await gemmRoofline(backend, dtype, before)
   const { versions } = backend
   await backend.dispose()
 

@@ -79,6 +79,11 @@ export function addAxisOptions<Name extends GivenAxis>(
       value === undefined ? `${help} (default: ${words})` : help,
     ).argParser(usage(parse))
     command.addOption(value === undefined ? made : made.default(value, words))
+    // Commander keeps an empty string if a parser returns undefined, as for a value that no trial has.
+    command.on(`option:${made.name()}`, () => {
+      if (command.getOptionValue(made.attributeName()) === '')
+        command.setOptionValue(made.attributeName(), undefined)
+    })
   }
   return command
 }
