@@ -32,6 +32,12 @@ describe('the options of embed-kd bench', () => {
 })
 
 describe('the options of embed-kd step', () => {
+  it('take the names of defaults, which no trial has', () => {
+    const command = stepCommand()
+    command.parseOptions(['--precision', 'float32', '--rematerialise', 'none'])
+    expect(command.opts()).toEqual(stepCommand().opts())
+  })
+
   it('take switches, which stand alone', () => {
     const command = stepCommand()
     command.parseOptions(['--skip-corrupt', '--max-megapixels', '1'])

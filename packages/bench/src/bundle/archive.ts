@@ -26,6 +26,9 @@ export interface Archive {
 
 const NAME = 'embed-kd'
 
+/** xz's filter for the machine code of native libraries; xz knows others, but not every version of it. */
+const MACHINE_CODE = process.arch === 'x64' ? '--x86' : ''
+
 /** Parts of packages that nothing reads at run time; licence notices travel with what they are of. */
 const UNUSED_FILES = /\.(map|ts|mts|cts|tsbuildinfo|md)$/i
 const NOTICES = /^(licen[cs]e|notice|copying|third.?party)/i
@@ -109,7 +112,7 @@ function compress(staging: string, out: string): void {
   try {
     execFileSync('tar', ['--auto-compress', '-cf', out, '-C', staging, NAME], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, XZ_OPT: '-T0 -6' },
+      env: { ...process.env, XZ_OPT: `-T0 ${MACHINE_CODE} --lzma2=preset=6` },
     })
   } catch (error) {
     throw new UserError(
