@@ -165,9 +165,10 @@ describe('copies of objects', () => {
 
   it('are refused if they are damaged, or no files below the directory', async () => {
     server.put('data/damaged/x.txt', 'x', 'another digest')
-    await expect(mirrorDirectory('s3://data/damaged')).rejects.toThrow(
-      's3://data/damaged/x.txt is damaged: its SHA-256 is not another digest',
-    )
+    for (let attempt = 0; attempt < 2; attempt++)
+      await expect(mirrorDirectory('s3://data/damaged')).rejects.toThrow(
+        's3://data/damaged/x.txt is damaged: its SHA-256 is not another digest',
+      )
     for (const key of ['../x.txt', 'a//x.txt', '.objects.json', 'a\\x.txt']) {
       server.objects.clear()
       server.objects.set(`data/odd/${key}`, {
@@ -178,6 +179,12 @@ describe('copies of objects', () => {
       })
       await expect(mirrorDirectory('s3://data/odd')).rejects.toThrow('is no path of a file')
     }
+  })
+
+  it('are not continued once one has failed', async () => {
+    for (let i = 0; i < 30; i++) server.put(`data/damaged-${i}/x.txt`, 'x', 'another digest')
+    await expect(mirrorDirectory('s3://data/damaged-{0..29}/x.txt')).rejects.toThrow('is damaged')
+    expect(requestsOf('GET').length).toBeLessThan(10)
   })
 
   it.each([

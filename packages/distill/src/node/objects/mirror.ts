@@ -38,6 +38,8 @@ export interface MirrorOptions {
 const AT_A_TIME = 4
 /** File that holds the ETag of each copy; hidden, and so no data. */
 const INDEX = '.objects.json'
+/** Milliseconds between two writings of that file: copies made since are made again if the process is killed. */
+const SAVE_MS = 5000
 
 /**
  * Copies what a directory of a store holds, or a range of objects such as `s3://bucket/train-{000..010}.tar`.
@@ -134,23 +136,33 @@ async function mirror(
     `${text}: copying ${missing.length} of ${wanted.size} objects, ${formatBytes(bytes)}, to ${directory}`,
   )
   const gate = new Gate(AT_A_TIME)
+  const saveIndex = () => writeJson(join(directory, INDEX), index)
   let done = 0
+  let saved = Date.now()
+  let failure: unknown
   const copy = async ([relative, object]: [string, StoredObject]): Promise<void> => {
-    signal?.throwIfAborted()
-    const file = join(directory, relative)
-    const unfinished = join(cache, unfinishedName(`object-${hashOf({ endpoint, ...object })}`))
-    await store.download(object, unfinished, signal)
-    // The time tells a data set that the file is the same one; where it was copied does not matter.
-    utimesSync(unfinished, object.modified, object.modified)
-    mkdirSync(dirname(file), { recursive: true })
-    renameSync(unfinished, file)
-    index[relative] = object.etag
-    writeJson(join(directory, INDEX), index)
-    progress?.({ phase: 'copying objects', done: ++done, total: missing.length })
+    if (failure !== undefined) return
+    try {
+      signal?.throwIfAborted()
+      const file = join(directory, relative)
+      const unfinished = join(cache, unfinishedName(`object-${hashOf({ endpoint, ...object })}`))
+      await store.download(object, unfinished, signal)
+      // The time tells a data set that the file is the same one; where it was copied does not matter.
+      utimesSync(unfinished, object.modified, object.modified)
+      mkdirSync(dirname(file), { recursive: true })
+      renameSync(unfinished, file)
+      index[relative] = object.etag
+      progress?.({ phase: 'copying objects', done: ++done, total: missing.length })
+      if (Date.now() - saved < SAVE_MS) return
+      saveIndex()
+      saved = Date.now()
+    } catch (error) {
+      failure ??= error
+    }
   }
-  const results = await Promise.allSettled(missing.map((each) => gate.run(1, () => copy(each))))
-  const failure = results.find((result) => result.status === 'rejected')
-  if (failure) throw failure.reason
+  await Promise.all(missing.map((each) => gate.run(1, () => copy(each))))
+  saveIndex()
+  if (failure !== undefined) throw failure
   return directory
 }
 

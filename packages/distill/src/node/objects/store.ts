@@ -1,5 +1,5 @@
 // An object store that speaks the S3 API: lists, reads and writes objects. An object appears whole or not at all.
-import { createWriteStream, statSync } from 'node:fs'
+import { createWriteStream, rmSync, statSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -102,10 +102,11 @@ export class ObjectStore {
    */
   download(object: StoredObject, file: string, signal?: AbortSignal): Promise<void> {
     return this.#ask(object, async () => {
-      let digest: string | undefined
+      rmSync(file, { force: true })
+      const seen: { digest?: string | undefined } = {}
       for (let attempt = 1; ; attempt++) {
         try {
-          digest = (await this.#append(object, file, signal)) ?? digest
+          await this.#append(object, file, seen, signal)
           if (sizeOf(file) !== object.bytes)
             throw new Error(`it ended after ${sizeOf(file)} of ${object.bytes} bytes`)
           break
@@ -115,6 +116,7 @@ export class ObjectStore {
           await sleep(100 * 2 ** attempt)
         }
       }
+      const { digest } = seen
       if (digest !== undefined && digest !== (await digestFiles([file])))
         throw new UserError(
           `${formatAddress(object)} is damaged: its SHA-256 is not ${digest}`,
@@ -123,14 +125,15 @@ export class ObjectStore {
     })
   }
 
-  /** Appends what a file lacks of an object, and returns the digest that the object was written with. */
+  /** Appends what a file lacks of an object, and notes the digest that the object was written with. */
   async #append(
     { bucket, key, bytes, etag }: StoredObject,
     file: string,
+    seen: { digest?: string | undefined },
     signal: AbortSignal | undefined,
-  ): Promise<string | undefined> {
+  ): Promise<void> {
     const have = sizeOf(file)
-    if (have >= bytes && have > 0) return undefined
+    if (have >= bytes && have > 0) return
     const request = new this.#sdk.GetObjectCommand({
       Bucket: bucket,
       Key: key,
@@ -139,9 +142,9 @@ export class ObjectStore {
     })
     const options = signal ? { abortSignal: signal } : {}
     const { Body, Metadata } = await this.#client.send(request, options)
+    seen.digest = Metadata?.[DIGEST]
     const target = createWriteStream(file, { flags: have > 0 ? 'a' : 'w' })
     await pipeline(Body as Readable, target, signal ? { signal } : {})
-    return Metadata?.[DIGEST]
   }
 
   /**
