@@ -47,8 +47,9 @@ async function optimize(
   model: Uint8Array,
   options: InferenceSession.SessionOptions,
 ): Promise<Uint8Array | undefined> {
-  const directory = mkdtempSync(join(tmpdir(), 'embed-kd-plan-'))
+  let directory: string | undefined
   try {
+    directory = mkdtempSync(join(tmpdir(), 'embed-kd-plan-'))
     const optimizedModelFilePath = join(directory, 'model.onnx')
     const session = await ort.InferenceSession.create(model, { ...options, optimizedModelFilePath })
     await session.release()
@@ -57,7 +58,7 @@ async function optimize(
     // The same model was compiled before, so only the file can have failed.
     return undefined
   } finally {
-    rmSync(directory, { recursive: true })
+    if (directory !== undefined) rmSync(directory, { recursive: true })
   }
 }
 

@@ -82,10 +82,11 @@ export async function printPlan(
     searches.length === 0
       ? `${trials.length} trials`
       : `${searches.length} trials of a search (seed ${SEARCH_SEED}), then ${results.length} results with the best values`
-  process.stdout.write(
-    `${table}\n${reasons.join('')}${phases}, about ${formatDuration(total)}, teachers and embeddings included, ` +
-      `with the matrix products measured here (${roofs || 'no backend is available'})\n`,
-  )
+  const estimate =
+    roofs === ''
+      ? ''
+      : `, about ${formatDuration(total)}, teachers and embeddings included, with the matrix products measured here (${roofs})`
+  process.stdout.write(`${table}\n${reasons.join('')}${phases}${estimate}\n`)
 }
 
 /** Describes a result whose values a search chooses: `…, best learning rate`. */

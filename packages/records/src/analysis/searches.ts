@@ -140,9 +140,7 @@ function sayOthers({ trials, chosen }: Search): string {
   const others = trials.filter((trial) => trial !== chosen)
   const values = others.flatMap(({ accuracy }) => accuracy ?? [])
   const failed = others.length - values.length
-  const range =
-    values.length === 0
-      ? ''
-      : `${formatPercent(Math.min(...values))} to ${formatPercent(Math.max(...values))}`
+  const ends = values.length === 0 ? [] : [Math.min(...values), Math.max(...values)]
+  const range = [...new Set(ends.map(formatPercent))].join(' to ')
   return [range, failed > 0 ? `${failed} did not finish` : ''].filter(Boolean).join('; ') || '–'
 }
