@@ -16,8 +16,8 @@ const BACKENDS: Readonly<Record<string, string>> = {
   tfjs: '@embed-kd/backend-tfjs',
 }
 
-/** Packages that are of use in browsers only, and as large as everything else together. */
-const FOR_BROWSERS = ['onnxruntime-web']
+/** Packages that are left out: one for browsers, as large as everything else together, and the client of object stores. */
+const LEFT_OUT = ['onnxruntime-web', '@aws-sdk/client-s3']
 
 const program = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -65,7 +65,7 @@ function bundle({ out, backend, json }: { out: string; backend: string[]; json?:
   const { bytes, packages } = makeArchive(
     program,
     'dist/cli.js',
-    new Set([...leaveOut.map((name) => BACKENDS[name]!), ...FOR_BROWSERS]),
+    new Set([...leaveOut.map((name) => BACKENDS[name]!), ...LEFT_OUT]),
     commit(),
     resolve(out),
   )
