@@ -52,6 +52,7 @@ const values = {
   anchors: fc.constantFrom('teacher', ...ANCHOR_CONTROLS),
   views: count,
   knn: count,
+  store: fc.constantFrom('float32', 'float16', 'int8', 'pca64'),
 } satisfies { readonly [Name in GivenAxis]: fc.Arbitrary<unknown> }
 
 /** A grid of one trial, with any axes left out. */

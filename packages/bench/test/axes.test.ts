@@ -40,6 +40,7 @@ const needs: { readonly [Name in GivenAxis]?: object } = {
   skipCorrupt: images,
   maxMegapixels: images,
   views: { method: 'cached-kd', augment: 'flip', epochs: 3 },
+  store: { method: 'cached-kd' },
 }
 
 /** Another value of each axis. */
@@ -73,6 +74,7 @@ const others: { readonly [Name in GivenAxis]: object } = {
   prototypes: { prototypes: 2 },
   anchors: { anchors: 'shuffled' },
   views: { views: 2 },
+  store: { store: 'int8' },
   seed: { firstSeed: 1 },
 }
 

@@ -16,7 +16,7 @@ export {
   readEmbeddings,
   writeEmbeddings,
 } from './embeddings/file.js'
-export { parseStore, type Store, storePattern, storeWords } from './embeddings/store.js'
+export { parseStore, rowBytes, type Store, storePattern, storeWords } from './embeddings/store.js'
 export type { StoreError } from './embeddings/store-error.js'
 export { linearCka, meanCosine } from './evaluation/alignment.js'
 export {

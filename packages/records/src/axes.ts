@@ -417,6 +417,22 @@ export const axes = {
     named: 'if it varies',
     words: (k) => `k-NN of ${k}`,
   }),
+  store: axis({
+    label: 'store',
+    schema: z
+      .string()
+      .regex(/^(float16|int8|pca[1-9]\d{0,4})$/, 'give float16, int8, or pcaN such as pca64')
+      .optional()
+      .describe(
+        'how the numbers of stored embeddings are kept: float16, int8, or pcaN for N principal components; float32 if absent',
+      ),
+    role: 'variant',
+    absent: 'float32',
+    signal: 'samples',
+    absentWords: 'store float32',
+    named: 'if it varies',
+    words: (store) => `store ${store}`,
+  }),
   search: axis({
     label: 'search',
     schema: searchSpaceSchema

@@ -150,7 +150,24 @@ const embeddings = z
   .strictObject({
     seconds,
     images: whole,
-    bytes,
+    bytes: bytes.describe(
+      'size of the file; of its numbers alone if extrapolated, or in records of version 3 and before',
+    ),
+    relativeError: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe(
+        'mean over rows: length of the difference between stored and computed embedding, by that of the latter; absent if the store is float32',
+      ),
+    cosine: z
+      .number()
+      .min(-1)
+      .max(1.000001)
+      .optional()
+      .describe(
+        'mean cosine between stored and computed embedding; absent if the store is float32',
+      ),
     extrapolated: z
       .boolean()
       .optional()

@@ -68,6 +68,7 @@ const others: { readonly [Name in AxisName]: Partial<Trial> } = {
   prototypes: { prototypes: 4 },
   anchors: { anchors: 'shuffled' },
   views: { views: 2 },
+  store: { store: 'int8' },
   labels: { labels: 0.01 },
   imagesSeen: { imagesSeen: 1000 },
   search: { search: { kdWeight: [0.5, 2] } },

@@ -6,6 +6,8 @@ import {
   microBatchOf,
   parseAugmentation,
   students,
+  storePattern,
+  storeWords,
   STUDENT_EXAMPLE,
 } from '@embed-kd/distill'
 import {
@@ -65,6 +67,7 @@ const axis = <Value>(entry: AxisOption<Value>): AxisOption<Value> => entry
 const hasTeacher = ({ method }: Choice): boolean => methodOf(method).teacher !== 'none'
 const hasViews = ({ method, augment = 'none' }: Choice): boolean =>
   methodOf(method).teacher === 'samples' && augment !== 'none'
+const hasSamples = ({ method }: Choice): boolean => methodOf(method).teacher === 'samples'
 const hasCentroids = ({ method }: Choice): boolean => methodOf(method).teacher === 'centroids'
 
 const oneOf = (values: readonly string[]) =>
@@ -274,6 +277,13 @@ export const axisOptions = {
     otherwise: 'embeddings are not judged',
     // Trials of a number of steps learn nothing that could be judged.
     inTrial: (k, { steps }) => (steps === undefined ? k : undefined),
+  }),
+  store: axis<string>({
+    placeholder: 'how',
+    help: `how embeddings of single images are stored, which decides the size of their file: ${storeWords}`,
+    default: ['float32'],
+    item: z.string(`give ${storeWords}`).regex(storePattern, `give ${storeWords}`),
+    inTrial: (store, choice) => (hasSamples(choice) ? store : undefined),
   }),
   method: axis<string>({
     placeholder: 'name',

@@ -90,13 +90,13 @@ export async function planTrials(
   const configs = asked.map((config) => withLabels(config, datasets.get(dataKey(config))!))
   const teachers = new Map<string, TeacherFacts>()
   for (const config of configs) {
-    const { method, teacher, augment = 'none', prototypes, anchors, labels } = config
+    const { method, teacher, augment = 'none', prototypes, anchors, labels, store } = config
     if (teacher === undefined) continue
     const key = teacherKey(config)
     const dataset = datasets.get(dataKey(config))!
     const facts = teachers.get(key) ?? (await factsOf(teacher, dataset, tell))
     teachers.set(key, facts)
-    const use = { augmentation: parseAugmentation(augment), prototypes, anchors, labels }
+    const use = { augmentation: parseAugmentation(augment), prototypes, anchors, labels, store }
     checkTeacher(methodOf(method), facts, dataset, use)
   }
   // Tracing large graphs takes a while.
@@ -280,6 +280,7 @@ function describe(
   return {
     ...axes,
     ...describeCentroids(members?.map(({ facts }) => facts.stored) ?? [stored]),
+    ...storeOf(config, members?.map(({ facts }) => facts.stored) ?? [stored]),
     backend,
     ...(teacher
       ? {
@@ -310,4 +311,14 @@ function describe(
       digest: dataset.digest,
     },
   }
+}
+
+/** Returns the store of files that a user gave, if it is one: a file says itself how it is stored. */
+function storeOf(
+  { method }: TrialConfig,
+  files: readonly TeacherFacts['stored'][],
+): Pick<Trial, 'store'> {
+  const [store, ...others] = new Set(files.map((stored) => stored?.store))
+  const isSaid = methodOf(method).teacher === 'samples' && others.length === 0
+  return !isSaid || store === undefined || store === 'float32' ? {} : { store }
 }

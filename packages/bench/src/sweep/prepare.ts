@@ -52,6 +52,9 @@ const embeddingsFileOf = (
     perClass: config.centroidImages,
     prototypes: config.prototypes,
     augmented: augmentedOf(config, trainImages),
+    store: config.store,
+    // Raise this if the bytes of a file change: its size is part of records.
+    layout: 2,
   })
 
 /** Returns the file of a teacher's accuracy; undefined if nobody asks for it, or the teacher has no scores of these classes. */

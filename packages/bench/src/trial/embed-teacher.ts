@@ -3,7 +3,13 @@
 import { readFileSync } from 'node:fs'
 
 import type { Backend } from '@embed-kd/core'
-import { noAugmentation, parseAugmentation, type Report } from '@embed-kd/distill'
+import {
+  noAugmentation,
+  parseAugmentation,
+  parseStore,
+  rowBytes,
+  type Report,
+} from '@embed-kd/distill'
 import {
   evaluationBatches,
   Feed,
@@ -16,6 +22,7 @@ import {
   writeJson,
   type Dataset,
   type Encoder,
+  type Made,
 } from '@embed-kd/distill/node'
 import { z } from 'zod'
 
@@ -31,7 +38,13 @@ const TIMED_BATCHES = 2
 export const TIMED_IMAGES = (1 + TIMED_BATCHES) * BATCH
 
 const costFile = (file: string): string => `${file}.json`
-const costSchema = z.object({ seconds: z.number(), images: z.number(), bytes: z.number() })
+const costSchema = z.object({
+  seconds: z.number(),
+  images: z.number(),
+  bytes: z.number(),
+  relativeError: z.number().optional(),
+  cosine: z.number().optional(),
+})
 
 /** Returns the cost of making a file; undefined if the file was not finished. */
 export function embeddingCost(file: string): EmbedResult | undefined {
@@ -55,8 +68,7 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
   const backend = await openBackend(config.backend)
   const encoder = await openAsLive(job, dataset, backend)
   const { prototypes = 1 } = config
-  const vectors = what === 'centroids' ? dataset.classes * prototypes : images
-  const bytes = 4 * encoder.width * vectors
+  const store = parseStore(config.store ?? 'float32')
   if (file === undefined) {
     const batches = evaluationBatches(subset, BATCH)
     const { pixels, labels } = await batches.read(0)
@@ -66,6 +78,8 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     const perBatch = (performance.now() - timed) / 1000 / TIMED_BATCHES
     await encoder.dispose()
     await backend.dispose()
+    const vectors = what === 'centroids' ? dataset.classes * prototypes : images
+    const bytes = vectors * rowBytes(store, encoder.width)
     return { seconds: perBatch * batches.length * views, images, bytes, extrapolated: true }
   }
   const options = {
@@ -77,8 +91,9 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     subset,
     progress: (done: number, total: number) => report({ phase: 'embedding', done, total }),
   }
+  let made: Made
   if (what === 'centroids')
-    await makeCentroids({
+    made = await makeCentroids({
       ...options,
       perClass: config.centroidImages,
       normalise: false,
@@ -89,11 +104,17 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     RowWriter.discard(file)
     const augmentation = augment === undefined ? noAugmentation : parseAugmentation(augment)
     const whole = { shard: 1, shards: 1 }
-    await makeSamples({ ...options, ...whole, augmentation, views })
+    made = await makeSamples({ ...options, ...whole, store, augmentation, views })
   }
   await encoder.dispose()
   await backend.dispose()
-  const result = { seconds: (performance.now() - start) / 1000, images, bytes }
+  const { bytes, error } = made
+  const result = {
+    seconds: (performance.now() - start) / 1000,
+    images,
+    bytes,
+    ...(error ? { relativeError: error.relative, cosine: error.cosine } : {}),
+  }
   writeJson(costFile(file), result)
   return result
 }

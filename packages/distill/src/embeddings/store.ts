@@ -275,9 +275,9 @@ const elementBytes: Readonly<Partial<Record<StorageType, number>>> = {
   I8: 1,
 }
 
-/** Returns the number of bytes of one row. */
-export const rowBytes = (columns: Columns): number =>
-  [...columns.values()].reduce(
+/** Returns the bytes of the numbers of one row. */
+export const rowBytes = (store: Store, width: number): number =>
+  [...storeColumns(store, width).values()].reduce(
     (sum, { storage, shape }) => sum + elementBytes[storage]! * sizeOf(shape),
     0,
   )

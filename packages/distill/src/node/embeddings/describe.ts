@@ -1,5 +1,5 @@
 // What a file of embeddings holds, checked against the data set that it is for.
-import { rowsTensor } from '../../embeddings/store.js'
+import { rowsTensor, type Store } from '../../embeddings/store.js'
 import type { Augmentation } from '../../images/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import { SafetensorsReader } from '../files/safetensors-file.js'
@@ -11,6 +11,8 @@ export interface EmbeddingFacts {
   readonly kind: 'centroids' | 'samples'
   /** Width of an embedding. */
   readonly width: number
+  /** How numbers are stored, if there is one embedding for each image and the file says so. */
+  readonly store?: Store
   /** Augmentation of the embedded images, if there is one embedding for each image. */
   readonly augmentation?: Augmentation
   /** Vectors of each class, if there are centroids. */
@@ -38,7 +40,8 @@ export async function describeEmbeddings(path: string, dataset: Dataset): Promis
   try {
     store.requireDataset(dataset)
     const { width, metadata } = store
-    return { kind: 'samples', width, augmentation: metadata.augmentation, digest }
+    const { augmentation, store: how } = metadata
+    return { kind: 'samples', width, augmentation, digest, ...(how ? { store: how } : {}) }
   } finally {
     store.close()
   }

@@ -169,6 +169,8 @@ export interface TeacherUse {
   readonly prototypes?: number | undefined
   /** Control in place of the teacher's centroids. */
   readonly anchors?: AnchorControl | undefined
+  /** How embeddings of single images are stored, if other than float32 is asked for. */
+  readonly store?: string | undefined
   /** Share of the training images whose labels the student may see; all if absent. */
   readonly labels?: number | undefined
 }
@@ -229,12 +231,18 @@ const fileProblems: Readonly<
     remedy:
       'give the teacher itself, or choose a method that takes embeddings, such as embed-kd or cached-kd',
   }),
-  samples: ({ kind, augmentation: seen }, { augmentation }) => {
+  samples: ({ kind, augmentation: seen, store: found = 'float32' }, { augmentation, store }) => {
     if (kind === 'centroids')
       return {
         needs: 'an embedding for each image',
         has: 'has one for each class',
         remedy: 'make the file with embed-kd embed --kind samples, or choose embed-kd',
+      }
+    if (store !== undefined && store !== found)
+      return {
+        needs: `embeddings in the store ${store}`,
+        has: `has them in ${found}`,
+        remedy: `leave out --store, or make the file with embed-kd embed --store ${store}`,
       }
     if (isSame(seen!, augmentation)) return undefined
     return {
