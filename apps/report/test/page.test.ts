@@ -35,7 +35,7 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     await drawEverything(page)
     // One version of the code has no history.
     expect(await page.locator('#figures figure.missing').getAttribute('id')).toBe('figure-history')
-    expect(await page.locator('#figures figure').count()).toBe(11)
+    expect(await page.locator('#figures figure').count()).toBe(12)
     expect(await page.locator('#figures .panel svg[role=img]').count()).toBeGreaterThanOrEqual(13)
     expect(complaints).toEqual([])
     await page.close()

@@ -176,6 +176,7 @@ export {
   controlTable,
 } from './analysis/controls.js'
 export { type Search, searchesOf, searchTable } from './analysis/searches.js'
+export { embeddingBytes, storeErrorWords } from './analysis/file-size.js'
 export {
   type FewerTeachers,
   type TeacherSetGroup,

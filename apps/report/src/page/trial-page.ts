@@ -12,6 +12,7 @@ import {
   methodName,
   precisionName,
   statusName,
+  storeErrorWords,
   teacherName,
   unexplainedSentence,
 } from '@embed-kd/records'
@@ -159,6 +160,7 @@ function measured(record: BenchRecord): HTMLElement | undefined {
       embeddings &&
         `${formatSeconds(embeddings.seconds)} for ${counted(embeddings.images, 'image')}, ${formatBytes(embeddings.bytes)}`,
     ],
+    ['Error of a stored embedding', storeErrorWords(record)],
   ]
   return items.length === 0
     ? undefined

@@ -30,6 +30,7 @@ export {
 export { loadCentroids } from './embeddings/load-centroids.js'
 export { type Made, makeCentroids, makeSamples } from './embeddings/make.js'
 export { RowWriter } from './embeddings/row-writer.js'
+export { sampleColumns } from './embeddings/sample-files.js'
 export { SampleStore } from './embeddings/samples.js'
 export {
   type CorruptionName,
@@ -49,6 +50,8 @@ export {
   MOST_TRAINING_IMAGES,
   StudentJudge,
 } from './evaluation/student-judge.js'
+export { noteShard, shardFile } from './embeddings/shards.js'
+export { encodeRows } from '../embeddings/store.js'
 export { FileLock, type LockOptions } from './files/lock.js'
 export { writeFailure, writeJson, writeOutputFile } from './files/output-file.js'
 export { isRunning, type ProcessName } from './files/process-name.js'

@@ -25,6 +25,8 @@ export function tidyCsv(records: readonly BenchRecord[]): string {
     timedSteps: record.time && Number(record.time.stepSeconds.length),
     embeddingSeconds: record.embeddings?.seconds,
     embeddingImages: record.embeddings?.images,
+    embeddingBytes: record.embeddings?.bytes,
+    embeddingRelativeError: record.embeddings?.relativeError,
     machine: machineName(record),
     version: versionName(record),
     benchmarkVersion: record.benchmarkVersion,

@@ -2,6 +2,7 @@
 import { breakEvenFigure } from './break-even.js'
 import { plannedMeasured, roofline } from './checks.js'
 import { curves } from './curves.js'
+import { fileSize } from './file-size.js'
 import type { Figure } from './figure.js'
 import { history } from './history.js'
 import { paperFigure } from './paper-figure.js'
@@ -17,6 +18,7 @@ export const FIGURES: readonly Figure[] = [
   batchSize,
   pareto,
   spending,
+  fileSize,
   curves,
   breakEvenFigure,
   plannedMeasured,
