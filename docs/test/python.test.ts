@@ -22,7 +22,7 @@ const python = [process.env['EMBED_KD_PYTHON'], 'python3'].find((command) => {
 })
 
 const block = codeBlocks().find(({ text }) => text.includes('def read_embeddings'))!
-const stores: readonly Store[] = ['float32', 'float16', 'int8', 'pca3']
+const stores: readonly Store[] = ['float32', 'float16', 'int8', 'pca3', 'pq5']
 
 it.skipIf(python === undefined)('reads every store', async () => {
   const rows = Array.from({ length: 9 }, (_, i) => Float32Array.of(i, i ** 2, 1 / (i + 1), -i, 5))

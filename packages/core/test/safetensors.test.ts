@@ -240,10 +240,11 @@ describe('other dtypes', () => {
       )
   })
 
-  it('I8 becomes int32, never a float that a scale was forgotten for', () => {
+  it('I8 and U8 become int32, never a float that a scale was forgotten for', () => {
     expect(stored('I8', Int8Array.of(-128, 0, 127), 3)).toEqual(
       hostTensor('int32', [3], [-128, 0, 127]),
     )
+    expect(stored('U8', Uint8Array.of(0, 255), 2)).toEqual(hostTensor('int32', [2], [0, 255]))
   })
 
   it('BOOL must be 0 or 1', () => {

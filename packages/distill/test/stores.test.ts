@@ -41,6 +41,9 @@ describe('stores', () => {
     ['pca12', 0.01, 12 + 4],
     ['pca6', 0.02, 6 + 4],
     ['pca2', 0.2, 2 + 4],
+    // With fewer rows than centres, each row is a centre.
+    ['pq4', 0, 4],
+    ['pq1', 0, 1],
   ])('%s comes back within a relative error of %d', async (store, most, bytesEach) => {
     const bytes = writeEmbeddings(samples, { teacher: 'mine' }, store)
     const whole = writeEmbeddings(
@@ -113,9 +116,11 @@ describe('stores', () => {
   })
 
   it('are refused if there are none of that name, or more components than dimensions', () => {
-    for (const word of ['pca', 'pca0', 'int4', 'float32 ', 'pca1.5'])
-      expect(() => parseStore(word)).toThrow('give float32, float16, int8, or pcaN')
+    for (const word of ['pca', 'pca0', 'pq', 'pq-1', 'int4', 'float32 ', 'pca1.5'])
+      expect(() => parseStore(word)).toThrow('give float32, float16, int8, pcaN')
     expect(() => writeEmbeddings(samples, {}, 'pca13')).toThrow('choose at most pca12, or int8')
+    expect(() => writeEmbeddings(samples, {}, 'pq5')).toThrow('choose a divisor of 12, such as pq4')
+    expect(() => writeEmbeddings(samples, {}, 'pq24')).toThrow('choose at most pq12, or int8')
     const large = sampleEmbeddings([[1e5]], [0])
     expect(() => writeEmbeddings(large, {}, 'float16')).toThrow(
       'at most 65504 in size; choose the store float32',
@@ -153,6 +158,8 @@ describe('files whose parts do not fit', () => {
       { coefficients: floats(2, 3), basis: floats(3, 4), mean: floats(5) },
       'that fit',
     ],
+    ['codes without codebooks', { codes: int8([2, 3]) }, 'without codebooks [3, 256, width'],
+    ['codebooks of other parts', { codes: int8([2, 3]), codebooks: floats(2, 256, 1) }, 'that fit'],
     [
       'a basis of other components',
       { coefficients: floats(2, 3), basis: floats(2, 4), mean: floats(4) },
@@ -175,6 +182,37 @@ describe('files whose parts do not fit', () => {
       first_image: '4',
     })
     await expect(readEmbeddings(bytes)).rejects.toThrow('embeddings of the images from 4 on')
+  })
+})
+
+describe('product quantisation', () => {
+  it('takes the nearest centre of each part, and more parts are nearer', async () => {
+    const [count, width] = [700, 4]
+    const vectors = Float32Array.from({ length: count * width }, () => random.normal())
+    const given = sampleEmbeddings(vectors, new Int32Array(count))
+    const errors = []
+    for (const parts of [1, 2, 4]) {
+      const bytes = writeEmbeddings(given, {}, `pq${parts}`)
+      const { tensors } = parseSafetensors(bytes)
+      const [codes, books] = [tensors.get('codes')!.data, tensors.get('codebooks')!]
+      const each = width / parts
+      const { vectors: got } = await readEmbeddings(bytes)
+      const distance = (at: number, centre: number) =>
+        Math.hypot(
+          ...Array.from({ length: each }, (_, k) => vectors[at + k]! - books.data[centre + k]!),
+        )
+      for (let i = 0; i < 40; i++) {
+        const centres = Array.from({ length: 256 }, (_, c) => ((i % parts) * 256 + c) * each)
+        const nearest = Math.min(...centres.map((centre) => distance(i * each, centre)))
+        expect(distance(i * each, centres[codes[i]!]!)).toBeCloseTo(nearest, 5)
+        expect(got[i * each]).toBe(books.data[centres[codes[i]!]!])
+      }
+      const meter = new ErrorMeter()
+      meter.add(vectors, got, width)
+      errors.push(meter.result()!.relative)
+    }
+    expect(errors).toEqual(errors.toSorted((a, b) => b - a))
+    expect(errors[2]).toBeLessThan(0.02)
   })
 })
 

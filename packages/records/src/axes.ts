@@ -421,10 +421,10 @@ export const axes = {
     label: 'store',
     schema: z
       .string()
-      .regex(/^(float16|int8|pca[1-9]\d{0,4})$/, 'give float16, int8, or pcaN such as pca64')
+      .regex(/^(float16|int8|(pca|pq)[1-9]\d{0,4})$/, 'give float16, int8, pcaN or pqN')
       .optional()
       .describe(
-        'how the numbers of stored embeddings are kept: float16, int8, or pcaN for N principal components; float32 if absent',
+        'how the numbers of stored embeddings are kept: float16, int8, pcaN for N principal components, or pqN for N bytes of product quantisation; float32 if absent',
       ),
     role: 'variant',
     absent: 'float32',

@@ -80,7 +80,7 @@ const trial = fc
       anchors: fc.constantFrom(...ANCHOR_CONTROLS),
       views: count,
       knn: count,
-      store: fc.constantFrom('float16', 'int8', 'pca64'),
+      store: fc.constantFrom('float16', 'int8', 'pca64', 'pq16'),
       labels: fc.double({ min: 1e-6, max: 0.99, noNaN: true }),
       search: fc.record(
         { learningRate: values, kdWeight: values },

@@ -14,6 +14,7 @@ export type StorageType =
   | 'I64'
   | 'I32'
   | 'I8'
+  | 'U8'
   | 'BOOL'
 
 /** Element type in which host tensors of each type are written. */
@@ -53,6 +54,7 @@ export const storages: Record<StorageType, Storage> = {
     bytes: 1,
     read: (bytes, shape) => hostTensor('int32', shape, Int32Array.from(view(Int8Array, bytes))),
   },
+  U8: { bytes: 1, read: (bytes, shape) => hostTensor('int32', shape, Int32Array.from(bytes)) },
   BOOL: { bytes: 1, read: checkedBool },
 }
 
@@ -62,7 +64,6 @@ const otherBits = new Map([
   ['F6_E2M3', 6],
   ['F6_E3M2', 6],
   ['F8_E8M0', 8],
-  ['U8', 8],
   ['I16', 16],
   ['U16', 16],
   ['U32', 32],

@@ -45,7 +45,7 @@ const metadataKey = '__metadata__'
 /**
  * Reads all tensors of a safetensors file. F32, I32 and BOOL data is copied only if it is not aligned, so that tensors may share
  * memory with `bytes`. F16, BF16 and both F8 types are widened to float32, which is exact. F64 is rounded to the nearest float32,
- * and I64 becomes int32; a value out of range is an error. I8 becomes int32.
+ * and I64 becomes int32; a value out of range is an error. I8 and U8 become int32.
  * @throws UserError that names what is wrong with the file, and in which tensor.
  */
 export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {

@@ -5,6 +5,8 @@
 //   int8               the same tensor as I8 [rows, width], and `scales` F32 [rows]: value = integer · scale of the row
 //   pcaN               `coefficients` I8 [rows, N], `scales` F32 [rows], `basis` F32 [N, width], `mean` F32 [width], for images alone:
 //                      embedding = mean + scale · coefficients · basis
+//   pqN                `codes` U8 [rows, N], `codebooks` F32 [N, 256, width / N], for images alone: part n of an embedding is
+//                      codebooks[n, code n]
 // Beside the rows of images:
 //   tensor `labels`    I32 or I64 [rows], the class of each image (optional here, checked if present)
 //   tensor `indices`   I32 [rows, 2], position of the image in the training split and its view (optional: rows in order)
@@ -17,7 +19,7 @@
 //   `prototypes`   number of vectors of each class, for centroids
 //   `augmentation` JSON `{"flip": false, "cropPadding": 0}`, for samples
 //   `first_image`  position of the first image in the training split, if rows are of consecutive images and there are no `indices`
-// Metadata may be absent. A file with `embeddings` or `coefficients` then holds single images. A file with one other matrix holds
+// Metadata may be absent. A file with `embeddings`, `coefficients` or `codes` then holds single images. A file with one other matrix holds
 // centroids, and so does a file with one vector for each class, under the class's name.
 import {
   formatSafetensorsHeader,

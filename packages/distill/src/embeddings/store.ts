@@ -1,4 +1,5 @@
-// How embeddings are stored in files: float32, float16, int8 with one scale for each row, or coefficients of principal components.
+// How embeddings are stored in files: float32, float16, int8 with one scale for each row, coefficients of principal components, or
+// codes of product quantisation.
 // Readers return float32 of the teacher's width whatever the store. Coefficients are expanded, so that every method sees the cosines,
 // norms and means of the teacher's own space, and a student has the same projection whatever the store.
 import {
@@ -14,16 +15,22 @@ import {
 import { encodeFloat16 } from './float16.js'
 import { quantiseRows, scaleRows } from './int8.js'
 import { expand, principalComponents, project } from './principal-components.js'
+import {
+  codebookShape,
+  decodeProducts,
+  encodeProducts,
+  fitCodebooks,
+} from './product-quantisation.js'
 
 /** How the numbers of a file of embeddings are stored. */
-export type Store = 'float32' | 'float16' | 'int8' | `pca${number}`
+export type Store = 'float32' | 'float16' | 'int8' | `pca${number}` | `pq${number}`
 
 /** The stores in words, for help texts and errors. */
 export const storeWords =
-  'float32, float16, int8, or pcaN for N principal components, such as pca64'
+  'float32, float16, int8, pcaN for N principal components, or pqN for N bytes of product quantisation'
 
 /** Form of a store's name. */
-export const storePattern = /^(float32|float16|int8|pca[1-9]\d{0,4})$/
+export const storePattern = /^(float32|float16|int8|(pca|pq)[1-9]\d{0,4})$/
 
 /** Reads the name of a store. @throws UserError if there is no such store. */
 export function parseStore(word: string): Store {
@@ -46,7 +53,7 @@ export type ColumnBytes = Readonly<Record<string, Uint8Array>>
 export type Constants = ReadonlyMap<string, HostTensor>
 
 /** Names of the constants of all stores. */
-export const constantNames = ['mean', 'basis'] as const
+export const constantNames = ['mean', 'basis', 'codebooks'] as const
 
 /** Name of the tensor of values: one row for each image, or for each class. */
 export type Matrix = 'embeddings' | 'centroids'
@@ -66,7 +73,7 @@ interface Codec {
   ): Record<string, ArrayBufferView>
 }
 
-const codecs: Readonly<Record<'float32' | 'float16' | 'int8' | 'pca', Codec>> = {
+const codecs: Readonly<Record<'float32' | 'float16' | 'int8' | 'pca' | 'pq', Codec>> = {
   float32: {
     columns: (matrix, width) => ({ [matrix]: { storage: 'F32', shape: [width] } }),
     encode: (matrix, rows) => ({ [matrix]: rows }),
@@ -101,11 +108,20 @@ const codecs: Readonly<Record<'float32' | 'float16' | 'int8' | 'pca', Codec>> = 
       return { coefficients: values, scales }
     },
   },
+  pq: {
+    columns: (_, _width, parts) => ({ codes: { storage: 'U8', shape: [parts] } }),
+    constants: (width, parts) => ({ codebooks: codebookShape(width, parts) }),
+    fit: (rows, width, parts) => ({ codebooks: fitCodebooks(rows, width, parts) }),
+    encode: (_, rows, width, constants) => {
+      const { shape, data } = constants.get('codebooks')!
+      return { codes: encodeProducts(rows, width, data as Float32Array, shape[0]!) }
+    },
+  },
 }
 
 /** Returns the codec of a store and the number in its name. */
 function codecOf(store: Store): { codec: Codec; size: number } {
-  const [, family = '', digits = ''] = /^(float32|float16|int8|pca)(\d*)$/.exec(store) ?? []
+  const [, family = '', digits = ''] = /^(float32|float16|int8|pca|pq)(\d*)$/.exec(store) ?? []
   return { codec: codecs[family as keyof typeof codecs], size: Number(digits) }
 }
 
@@ -118,13 +134,25 @@ export function storeColumns(store: Store, width: number, matrix: Matrix = 'embe
   return new Map(Object.entries(codec.columns(matrix, width, size)))
 }
 
-/** Returns the shapes of a store's constants. @throws UserError if there are more components than the width. */
+/** Returns the largest divisor of a width that is at most `most`. */
+function divisorUpTo(width: number, most: number): number {
+  let divisor = most
+  while (width % divisor !== 0) divisor--
+  return divisor
+}
+
+/** Returns the shapes of a store's constants. @throws UserError if a row has fewer dimensions, or cannot be cut. */
 export function constantShapes(store: Store, width: number): ReadonlyMap<string, Shape> {
   const { codec, size } = codecOf(store)
   if (size > width)
     throw new UserError(
-      `${store} has more components than embeddings of width ${width}`,
-      `choose at most pca${width}, or int8`,
+      `${store} is too many for embeddings of width ${width}`,
+      `choose at most ${store.replace(/\d+/, `${width}`)}, or int8`,
+    )
+  if (codec === codecs.pq && width % size !== 0)
+    throw new UserError(
+      `${store} cannot cut embeddings of width ${width} into ${size} equal parts`,
+      `choose a divisor of ${width}, such as pq${divisorUpTo(width, size)}`,
     )
   return new Map(Object.entries(codec.constants?.(width, size) ?? {}))
 }
@@ -171,7 +199,7 @@ export const columnTensors = (
 export const rowsTensor = (
   tensors: ReadonlyMap<string, unknown>,
   matrix: Matrix = 'embeddings',
-): string | undefined => [matrix, 'coefficients'].find((name) => tensors.has(name))
+): string | undefined => [matrix, 'coefficients', 'codes'].find((name) => tensors.has(name))
 
 /** Columns of rows as float32. */
 export interface DecodedRows {
@@ -194,6 +222,7 @@ export function rowDecoder(
   const components = constants.has('basis') ? componentsOf(constants, file) : undefined
   return (columns) => {
     const name = rowsTensor(columns, matrix) ?? matrix
+    if (name === 'codes') return lookUpCodes(columns.get(name)!, constants.get('codebooks'), file)
     const found = readMatrix(columns, name, file)
     if (name !== 'coefficients') return found
     const { mean, basis } = components ?? componentsOf(constants, file)
@@ -235,6 +264,26 @@ function readMatrix(
   return finiteMatrix(tensor, name, file)
 }
 
+/** Returns the rows of codes. @throws UserError if codes and codebooks do not fit. */
+function lookUpCodes(codes: HostTensor, books: HostTensor | undefined, file: string): DecodedRows {
+  const [rows = 0, parts] = codes.shape
+  if (
+    codes.dtype !== 'int32' ||
+    books?.dtype !== 'float32' ||
+    books.shape.length !== 3 ||
+    books.shape[0] !== parts ||
+    books.shape[1] !== 256 ||
+    codes.data.some((code) => code < 0 || code > 255)
+  )
+    throw new UserError(
+      `${file} has codes [${codes.shape.join(', ')}] without codebooks [${parts ?? 'parts'}, 256, width of a part] that fit`,
+      'save codes as uint8 [rows, parts], and codebooks as float32',
+    )
+  const vectors = decodeProducts(codes.data, books.data as Float32Array, parts!)
+  const width = parts! * books.shape[2]!
+  return finiteMatrix(hostTensor('float32', [rows, width], vectors), 'codebooks', file)
+}
+
 /** Returns mean and basis. @throws UserError if one is missing, or the two do not fit. */
 function componentsOf(tensors: ReadonlyMap<string, HostTensor>, file: string) {
   const [mean, basis] = [tensors.get('mean'), tensors.get('basis')]
@@ -273,6 +322,7 @@ const elementBytes: Readonly<Partial<Record<StorageType, number>>> = {
   F16: 2,
   I32: 4,
   I8: 1,
+  U8: 1,
 }
 
 /** Returns the bytes of the numbers of one row. */

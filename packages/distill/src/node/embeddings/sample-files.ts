@@ -154,7 +154,11 @@ const isPlain = ({ entries, metadata }: SafetensorsReader): boolean =>
 function widthOf(reader: SafetensorsReader): number {
   const name = rowsTensor(reader.entries) ?? 'embeddings'
   const { shape } = reader.entry(name)
-  const width = name === 'coefficients' ? reader.entry('basis').shape[1] : shape[1]
+  const widths: Readonly<Record<string, () => number | undefined>> = {
+    coefficients: () => reader.entry('basis').shape[1],
+    codes: () => shape[1]! * reader.entry('codebooks').shape[2]!,
+  }
+  const width = widths[name] ? widths[name]() : shape[1]
   if (shape.length === 2 && width! > 0) return width!
   throw new UserError(
     `${reader.path}: ${name} is of shape [${shape.join(', ')}]`,
