@@ -18,5 +18,5 @@ export const embeddingBytes: Measure = {
 export function storeErrorWords({ embeddings }: BenchRecord): string | undefined {
   const { relativeError, cosine } = embeddings ?? {}
   if (relativeError === undefined || cosine === undefined) return undefined
-  return `${Number((100 * relativeError).toPrecision(2))} %, cosine ${cosine.toFixed(4)}`
+  return `${Number((100 * relativeError).toPrecision(2))} %, cosine ${cosine.toFixed(5)}`
 }

@@ -106,7 +106,7 @@ function panelOf(title: string, spots: readonly Spot[]): Panel {
     plot: (width) => ({
       height: Math.min(340, Math.max(260, width * 0.7)),
       marginLeft: 46,
-      marginRight: 24,
+      marginRight: 56,
       insetTop: 10,
       x: amountAxis(sizes, `Kilobytes${axisNote(sizes)} →`),
       y: { label: null, grid: true, ticks: 5, domain: domainOf(spots) },
@@ -127,7 +127,8 @@ function panelOf(title: string, spots: readonly Spot[]): Panel {
           x: 'kilobytes',
           y: 'accuracy',
           text: ({ name }: File) => labelOf(name),
-          dy: -12,
+          textAnchor: 'start',
+          dx: 9,
           fill: MUTED,
           stroke: 'var(--paper)',
           strokeWidth: 3,
