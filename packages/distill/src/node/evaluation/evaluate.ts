@@ -23,10 +23,11 @@ import {
   type CorruptionName,
   type Severity,
 } from './corruptions.js'
+import type { EncoderChoice } from '../teachers/encoder.js'
 import { openSource, type EmbeddedImages, type EmbeddingSource } from './sources.js'
 
 export interface EvaluateOptions
-  extends DataOptions, Pick<RunOptions, 'backend' | 'report' | 'tell'> {
+  extends DataOptions, EncoderChoice, Pick<RunOptions, 'backend' | 'report' | 'tell'> {
   /** Directory of a student or teacher, ONNX file, name on the hub, or file of sample embeddings. */
   readonly model: string
   /** Teacher whose embeddings the model's are compared with: anything that `model` can be. */
@@ -47,14 +48,6 @@ export interface EvaluateOptions
   readonly batch?: number | undefined
   /** Seed that chooses images, the held-out part of the probe, and noise (default: 0). */
   readonly seed?: number | undefined
-  /** Side in pixels to which images are resized for the model (default: the model's own). */
-  readonly imageSize?: number | undefined
-  /** Path of the ONNX file in a model's directory or repository, or its element type, such as `fp16`. */
-  readonly onnxFile?: string | undefined
-  /** Output of an ONNX model to take. */
-  readonly output?: string | undefined
-  /** Pooling of an ONNX model's tokens: `cls` or `mean`. */
-  readonly pooling?: string | undefined
   /** JSON file to write the result to (default: none). */
   readonly out?: string | undefined
 }
@@ -116,14 +109,7 @@ export function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     const dataset = await openDataset(options, tell)
     requireLabels(dataset, 'evaluate', 'judge the embeddings on another data set, which has labels')
     const shared = { backend, dataset, batch, seed, tell, report }
-    const { imageSize, onnxFile, output, pooling } = options
-    const source = await openSource(options.model, {
-      ...shared,
-      imageSize,
-      onnxFile,
-      output,
-      pooling,
-    })
+    const source = await openSource(options.model, { ...options, ...shared })
     try {
       const teacher =
         options.teacher === undefined ? undefined : await openSource(options.teacher, shared)

@@ -9,7 +9,7 @@ import type { Subset } from '../data/subsets.js'
 import { SampleStore } from '../embeddings/samples.js'
 import { findCheckpoint } from '../run/teacher-directory.js'
 import { classOrder, reorderColumns } from '../teachers/classes.js'
-import type { Encoder } from '../teachers/encoder.js'
+import type { Encoder, EncoderChoice } from '../teachers/encoder.js'
 import { openEncoder } from '../teachers/open.js'
 import { resolveLocalTeacher } from '../teachers/resolve.js'
 import { corruptImages, type CorruptionChoice } from './corruptions.js'
@@ -31,11 +31,7 @@ export interface EmbeddingSource {
   dispose(): Promise<void>
 }
 
-export interface SourceOptions {
-  readonly imageSize?: number | undefined
-  readonly output?: string | undefined
-  readonly pooling?: string | undefined
-  readonly onnxFile?: string | undefined
+export interface SourceOptions extends EncoderChoice {
   readonly backend: Backend
   readonly dataset: Dataset
   /** Images in one run of the model. */
@@ -49,18 +45,8 @@ export interface SourceOptions {
 export async function openSource(model: string, options: SourceOptions): Promise<EmbeddingSource> {
   const found = resolveLocalTeacher(model, options.onnxFile)
   if (found?.kind === 'embeddings') return openFile(model, found.file, options.dataset)
-  const { backend, dataset, batch, seed, tell, report, imageSize, output, pooling, onnxFile } =
-    options
-  const encoder = await openEncoder(findCheckpoint(model), {
-    backend,
-    source: dataset,
-    batch,
-    tell,
-    ...(imageSize === undefined ? {} : { imageSize }),
-    ...(output === undefined ? {} : { output }),
-    ...(pooling === undefined ? {} : { pooling }),
-    ...(onnxFile === undefined ? {} : { onnxFile }),
-  })
+  const { batch, dataset, seed, tell, report } = options
+  const encoder = await openEncoder(findCheckpoint(model), { ...options, source: dataset })
   const scores = scoresOf(encoder, dataset, tell)
   const { width } = encoder
   return {

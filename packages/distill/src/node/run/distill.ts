@@ -25,7 +25,7 @@ import type { ModelInput } from '../data/input.js'
 import { storedTeacherAccuracy } from '../embeddings/metadata.js'
 import { writeJson } from '../files/output-file.js'
 import type { ModuleReference } from '../files/user-module.js'
-import type { Encoder } from '../teachers/encoder.js'
+import type { Encoder, EncoderChoice } from '../teachers/encoder.js'
 import { mirrorEmbeddings } from '../objects/mirror.js'
 import { openEncoder } from '../teachers/open.js'
 import { resolveLocalTeacher } from '../teachers/resolve.js'
@@ -40,7 +40,7 @@ import { openSignal, type TeacherFile } from './signal.js'
 import { splitRun } from './splits.js'
 import { findCheckpoint, teacherAccuracy } from './teacher-directory.js'
 
-export interface DistillOptions extends RunOptions {
+export interface DistillOptions extends RunOptions, EncoderChoice {
   /** Name of a method, the path of a module that exports one, or a definition (default: `embed-kd`). */
   readonly method?: string | MethodChoice | undefined
   /**
@@ -58,14 +58,6 @@ export interface DistillOptions extends RunOptions {
   readonly initSize?: number | undefined
   /** Probability that an attention weight is dropped in training (default: 0.1). */
   readonly dropout?: number | undefined
-  /** Side in pixels to which images are resized for a live teacher (default: the teacher's own). */
-  readonly imageSize?: number | undefined
-  /** Path of the ONNX file in a teacher's directory or repository, or its element type, such as `fp16`. */
-  readonly onnxFile?: string | undefined
-  /** Output of an ONNX teacher to take. */
-  readonly output?: string | undefined
-  /** Pooling of an ONNX teacher's tokens: `cls` or `mean`. */
-  readonly pooling?: string | undefined
   /** Whether the exported ONNX model takes pixels from 0 to 1 and normalises them itself. */
   readonly normaliseInside?: boolean | undefined
 }
@@ -307,18 +299,14 @@ async function encoderOf(
   backend: Backend,
   dataset: Dataset,
 ): Promise<Encoder | undefined> {
-  const { teacher, imageSize, output, pooling, preset = stepDefaults.preset } = options
+  const { teacher, preset = stepDefaults.preset } = options
   if (teacher === undefined) return undefined
   return openEncoder(findCheckpoint(teacher), {
+    ...options,
     backend,
     source: dataset,
     batch: options.batch ?? stepDefaults.batch,
     temperature: presets[preset].temperature,
-    ...(options.tell ? { tell: options.tell } : {}),
-    ...(imageSize === undefined ? {} : { imageSize }),
-    ...(output === undefined ? {} : { output }),
-    ...(options.onnxFile === undefined ? {} : { onnxFile: options.onnxFile }),
-    ...(pooling === undefined ? {} : { pooling }),
   })
 }
 

@@ -8,12 +8,14 @@ import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import { makeCentroids, makeSamples, type Made } from '../embeddings/make.js'
 import { noteShard } from '../embeddings/shards.js'
 import { requireLabels } from '../data/labels.js'
+import type { EncoderChoice } from '../teachers/encoder.js'
 import { openEncoder } from '../teachers/open.js'
 import { openOutput } from '../objects/output.js'
 import { openDataset, withBackend, type DataOptions, type RunOptions } from './options.js'
 import { findCheckpoint, teacherAccuracy } from './teacher-directory.js'
 
-export interface EmbedOptions extends DataOptions, Pick<RunOptions, 'backend' | 'report' | 'tell'> {
+export interface EmbedOptions
+  extends DataOptions, EncoderChoice, Pick<RunOptions, 'backend' | 'report' | 'tell'> {
   /** Directory of a checkpoint, ONNX file or name on the hub. */
   readonly teacher: string
   /** The safetensors file to write, or the address of an object (`s3://bucket/x.safetensors`). */
@@ -24,14 +26,6 @@ export interface EmbedOptions extends DataOptions, Pick<RunOptions, 'backend' | 
   readonly batch?: number | undefined
   /** Seed of augmentation and prototypes (default: 0). */
   readonly seed?: number | undefined
-  /** Side in pixels to which images are resized for the teacher (default: the teacher's own). */
-  readonly imageSize?: number | undefined
-  /** Path of the ONNX file in a teacher's directory or repository, or its element type, such as `fp16`. */
-  readonly onnxFile?: string | undefined
-  /** Output of an ONNX teacher to take. */
-  readonly output?: string | undefined
-  /** Pooling of an ONNX teacher's tokens: `cls` or `mean`. */
-  readonly pooling?: string | undefined
   /** Centroids: number of images of each class, the first ones, or `all` (default: 100). */
   readonly perClass?: number | 'all' | undefined
   /** Centroids: whether each embedding is scaled to length 1 before the mean (default: false). */
@@ -68,20 +62,17 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
   return withBackend(options, async (backend) => {
     const output = openOutput(options.out)
     const { tell = silent, report = silent, kind = 'centroids', batch = 32, seed = 0 } = options
-    const { imageSize, pooling, perClass = 100, shard } = options
+    const { perClass = 100, shard } = options
     const dataset = await openDataset(options, tell)
     if (kind === 'centroids')
       requireLabels(dataset, 'embed --kind centroids', 'give --kind samples')
     const teacher = findCheckpoint(options.teacher)
     const encoder = await openEncoder(teacher, {
+      ...options,
       backend,
       source: dataset,
       batch,
       tell,
-      ...(imageSize === undefined ? {} : { imageSize }),
-      ...(options.output === undefined ? {} : { output: options.output }),
-      ...(options.onnxFile === undefined ? {} : { onnxFile: options.onnxFile }),
-      ...(pooling === undefined ? {} : { pooling }),
     })
     const common = {
       encoder,

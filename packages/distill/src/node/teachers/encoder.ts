@@ -35,25 +35,29 @@ export interface Embedded {
   readonly probabilities?: Float32Array
 }
 
-export interface EncoderOptions {
+/** How a model is read as an encoder, as users choose it. */
+export interface EncoderChoice {
+  /** Side in pixels to which images are resized for the model (default: as its preprocessing says). */
+  readonly imageSize?: number | undefined
+  /** Path of the ONNX file in a model's directory or repository, or its element type, such as `fp16`. */
+  readonly onnxFile?: string | undefined
+  /** Output of an ONNX model to take. */
+  readonly output?: string | undefined
+  /** Pooling of an ONNX model's tokens: `cls` or `mean`. */
+  readonly pooling?: string | undefined
+}
+
+export interface EncoderOptions extends EncoderChoice {
   /** Runs Hugging Face checkpoints; ONNX files bring their own runtime. */
   readonly backend: Backend
   /** Shape of the images to come. */
   readonly source: ImageShape
   /** Number of images in one run of the model. */
   readonly batch: number
-  /** Pixels a side that the model shall see (default: as its preprocessing says). */
-  readonly imageSize?: number
   /** Temperature of the probabilities (default: 1). */
   readonly temperature?: number
-  /** Name of the ONNX output that is taken. */
-  readonly output?: string
-  /** How an embedding is made of an ONNX model's tokens: cls or mean. */
-  readonly pooling?: string
-  /** Path of the ONNX file inside a repository or directory. */
-  readonly onnxFile?: string
   /** Receives lines for the user, such as which preprocessing is used. */
-  readonly tell?: (message: string) => void
+  readonly tell?: ((message: string) => void) | undefined
 }
 
 /** @throws UserError at the first embedding that holds NaN or an infinity. */

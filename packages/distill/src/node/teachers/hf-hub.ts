@@ -51,8 +51,8 @@ export function parseHubId(teacher: string): HubModel | undefined {
 
 export interface FetchOptions {
   /** Path of an ONNX file in the repository, or its element type. */
-  readonly onnxFile?: string
-  readonly tell?: (message: string) => void
+  readonly onnxFile?: string | undefined
+  readonly tell?: ((message: string) => void) | undefined
 }
 
 /**

@@ -2,6 +2,7 @@
 import { UserError, fromFloat16, toFloat16 } from '@embed-kd/core'
 import type * as Ort from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { EncoderChoice } from './encoder.js'
 
 export const poolings = ['cls', 'mean'] as const
 export type OnnxPooling = (typeof poolings)[number]
@@ -88,7 +89,7 @@ const embeddingNames = ['image_embeds', 'embeddings', 'pooler_output']
 export function chooseOutput(
   file: string,
   session: InferenceSession,
-  { output: wanted, pooling }: { readonly output?: string; readonly pooling?: string },
+  { output: wanted, pooling }: Pick<EncoderChoice, 'output' | 'pooling'>,
 ): ChosenOutput {
   const known = poolings.find((candidate) => candidate === pooling)
   if (pooling !== undefined && !known)
