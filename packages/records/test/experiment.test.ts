@@ -66,7 +66,7 @@ describe('searches', () => {
     expect(rows[0]!.slice(1)).toEqual([
       'learning rate 0.001 (at the edge)',
       '50.1 %',
-      '50.0 % to 50.0 %; 1 did not finish',
+      '50.0 %; 1 did not finish',
       'learning rate 0.0001, 0.0003, 0.001',
       '3 trials, 21.0 s',
     ])
