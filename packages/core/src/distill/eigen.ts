@@ -1,5 +1,5 @@
 // Eigenvalues and eigenvectors of a symmetric matrix: Householder reflections to a tridiagonal matrix, then QR steps with Wilkinson's
-// shift (Golub & Van Loan, "Matrix Computations", section 8.3). In float64, on the host: 4 seconds for width 768.
+// shift (Golub & Van Loan, "Matrix Computations", section 8.3). In float64, on the host.
 
 /** Number of QR steps for each eigenvalue after which a matrix is given up; two or three are usual. */
 const MAX_STEPS = 60
