@@ -36,7 +36,10 @@ function relationsOf(rows: Tensor): { distances: Tensor; angles: Tensor } {
     op.reshape(rows, [batch, 1, width]),
   )
   const squared = op.sum(op.mul(differences, differences), { axes: [2], keepDims: true })
-  const directions = op.mul(differences, op.rsqrt(op.add(squared, NO_DISTANCE)))
+  // An image has no direction to itself; without this one, what rounding leaves of that distance would be one.
+  const itself = op.reshape(op.oneHot(rows.tracer.iota(batch), batch), [batch, batch, 1])
+  const lengths = op.add(op.add(squared, NO_DISTANCE), itself)
+  const directions = op.mul(differences, op.rsqrt(lengths))
   const distances = op.sum(op.mul(differences, directions), { axes: [2] })
   const mean = op.mul(op.sum(distances), 1 / (batch * (batch - 1)))
   return {
@@ -48,9 +51,8 @@ function relationsOf(rows: Tensor): { distances: Tensor; angles: Tensor } {
 /** Mean Huber loss of two tensors with threshold 1, as torch.nn.functional.smooth_l1_loss. */
 function huber(a: Tensor, b: Tensor): Tensor {
   const difference = op.sub(a, b)
-  const size = op.maximum(difference, op.neg(difference))
-  const clipped = op.minimum(size, 1)
-  return op.mean(op.mul(clipped, op.sub(size, op.mul(clipped, 0.5))))
+  const clipped = op.maximum(op.minimum(difference, 1), -1)
+  return op.mean(op.mul(clipped, op.sub(difference, op.mul(clipped, 0.5))))
 }
 
 /**
