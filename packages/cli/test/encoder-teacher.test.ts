@@ -4,13 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import {
-  formatSafetensors,
-  hostTensor,
-  methodNames,
-  parseSafetensors,
-  type HostTensor,
-} from '@embed-kd/core'
+import { formatSafetensors, hostTensor, parseSafetensors, type HostTensor } from '@embed-kd/core'
 import { parseRecords, recordSchema, type BenchRecord } from '@embed-kd/records'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -71,61 +65,60 @@ const expectFileOf = (bytes: number, numbers: number): void => {
   expect(bytes).toBeLessThan(numbers + 8192)
 }
 
-describe('an ONNX encoder', () => {
-  it(
-    'teaches with every method, and its embeddings are made once',
-    { timeout: 240_000 },
-    async () => {
-      const args = ['--teacher', teacher, '--method', methodNames.join(','), '--epochs', '1']
-      const { records, text, stderr, out } = await bench(...args, '--augment', 'flip')
-      expect(records.map(({ status, reason }) => [status, reason])).toEqual(
-        methodNames.map(() => ['ok', undefined]),
-      )
-      expect(stderr).toContain('scores.onnx: preprocessing: to 8x8 (bilinear), mean 0.5')
-      // One line for each piece of work: the test of the teacher, centroids, samples.
-      expect(stderr.match(/^(testing teacher|embedding) .*$/gm)).toHaveLength(3)
-      for (const record of records) expect(recordSchema.safeParse(record).error).toBeUndefined()
-      const of = byMethod(records)
-      expect(of['supervised']!.trial.teacher).toBeUndefined()
-      for (const method of methodNames.slice(1))
-        expect(of[method]!.trial.teacher).toEqual({
-          name: 'scores.onnx',
-          kind: 'pretrained',
-          parameterCount: 136,
-          imageSize: 8,
-          embeddingWidth: 5,
-          digest: expect.stringMatching(/^\w{64}$/),
-          // By position of the scores nothing would be right: the folders are blue, green, red.
-          accuracy: 1,
-          ...(method.endsWith('t-kd') || method === 'teacher-kd' ? { place: 'beside' } : {}),
-        })
-      for (const method of ['logit-kd', 'teacher-kd']) {
-        expect(of[method]!.cost).toMatchObject({ withoutTeacher: true })
-        expect(of[method]!.cost!.teacherFlops).toBeUndefined()
-        expect(of[method]!.roofline!.share).toBeUndefined()
-        expect(of[method]!.embeddings).toBeUndefined()
-      }
-      expect(of['embed-kd']!.embeddings!.images).toBe(48)
-      expectFileOf(of['embed-kd']!.embeddings!.bytes, 4 * 3 * 5)
-      expect(of['cached-kd']!.embeddings!.images).toBe(48)
-      expectFileOf(of['cached-kd']!.embeddings!.bytes, 4 * 48 * 5)
-      expect(of['cosine-kd']!.embeddings).toEqual(of['cached-kd']!.embeddings)
-      // Paths are in the command that runs a trial again, and nowhere else.
-      const paths = text.replaceAll(/"(rerunCommand|commandLine)":("[^"]*"|\[[^\]]*\])/g, '')
-      expect(paths).not.toContain(directory)
+/** Methods for each signal of a teacher: scores, live embeddings, stored ones, centroids; and one without a teacher. */
+const methods = ['supervised', 'logit-kd', 'teacher-kd', 'cached-kd', 'cosine-kd', 'embed-kd']
 
-      const embed = records.find(({ trial }) => trial.method === 'embed-kd')!
-      const verified = await runCli('verify', out, '--id', embed.id, '--json')
-      expect(JSON.parse(verified.stdout)).toMatchObject({ agrees: true })
-      const elsewhere = join(temporaryDirectory(), 'records.jsonl')
-      writeFileSync(elsewhere, text.replaceAll(teacher, '/nowhere/scores.onnx'))
-      const verify = ['verify', elsewhere, '--id', embed.id]
-      expect((await runCli(...verify)).stderr).toContain(
-        `the record needs the teacher scores.onnx (SHA-256 ${embed.trial.teacher!.digest}), and there is no /nowhere/scores.onnx; give its file or directory with --teacher`,
-      )
-      expect((await runCli(...verify, '--teacher', teacher)).stdout).toMatch(/^reproduced$/m)
-    },
-  )
+describe('an ONNX encoder', () => {
+  it('gives every signal, and its embeddings are made once', { timeout: 240_000 }, async () => {
+    const args = ['--teacher', teacher, '--method', methods.join(','), '--epochs', '1']
+    const { records, text, stderr, out } = await bench(...args, '--augment', 'flip')
+    expect(records.map(({ status, reason }) => [status, reason])).toEqual(
+      methods.map(() => ['ok', undefined]),
+    )
+    expect(stderr).toContain('scores.onnx: preprocessing: to 8x8 (bilinear), mean 0.5')
+    // One line for each piece of work: the test of the teacher, centroids, samples.
+    expect(stderr.match(/^(testing teacher|embedding) .*$/gm)).toHaveLength(3)
+    for (const record of records) expect(recordSchema.safeParse(record).error).toBeUndefined()
+    const of = byMethod(records)
+    expect(of['supervised']!.trial.teacher).toBeUndefined()
+    for (const method of methods.slice(1))
+      expect(of[method]!.trial.teacher).toEqual({
+        name: 'scores.onnx',
+        kind: 'pretrained',
+        parameterCount: 136,
+        imageSize: 8,
+        embeddingWidth: 5,
+        digest: expect.stringMatching(/^\w{64}$/),
+        // By position of the scores nothing would be right: the folders are blue, green, red.
+        accuracy: 1,
+        ...(method.endsWith('t-kd') || method === 'teacher-kd' ? { place: 'beside' } : {}),
+      })
+    for (const method of ['logit-kd', 'teacher-kd']) {
+      expect(of[method]!.cost).toMatchObject({ withoutTeacher: true })
+      expect(of[method]!.cost!.teacherFlops).toBeUndefined()
+      expect(of[method]!.roofline!.share).toBeUndefined()
+      expect(of[method]!.embeddings).toBeUndefined()
+    }
+    expect(of['embed-kd']!.embeddings!.images).toBe(48)
+    expectFileOf(of['embed-kd']!.embeddings!.bytes, 4 * 3 * 5)
+    expect(of['cached-kd']!.embeddings!.images).toBe(48)
+    expectFileOf(of['cached-kd']!.embeddings!.bytes, 4 * 48 * 5)
+    expect(of['cosine-kd']!.embeddings).toEqual(of['cached-kd']!.embeddings)
+    // Paths are in the command that runs a trial again, and nowhere else.
+    const paths = text.replaceAll(/"(rerunCommand|commandLine)":("[^"]*"|\[[^\]]*\])/g, '')
+    expect(paths).not.toContain(directory)
+
+    const embed = records.find(({ trial }) => trial.method === 'embed-kd')!
+    const verified = await runCli('verify', out, '--id', embed.id, '--json')
+    expect(JSON.parse(verified.stdout)).toMatchObject({ agrees: true })
+    const elsewhere = join(temporaryDirectory(), 'records.jsonl')
+    writeFileSync(elsewhere, text.replaceAll(teacher, '/nowhere/scores.onnx'))
+    const verify = ['verify', elsewhere, '--id', embed.id]
+    expect((await runCli(...verify)).stderr).toContain(
+      `the record needs the teacher scores.onnx (SHA-256 ${embed.trial.teacher!.digest}), and there is no /nowhere/scores.onnx; give its file or directory with --teacher`,
+    )
+    expect((await runCli(...verify, '--teacher', teacher)).stdout).toMatch(/^reproduced$/m)
+  })
 
   it('has controls, prototypes and fewer views than epochs', { timeout: 240_000 }, async () => {
     const args = ['--teacher', teacher, '--epochs', '2']

@@ -1,7 +1,15 @@
 // Cases of whole programs that this library runs, at a size that takes milliseconds.
 import type { TrainConfig } from '@embed-kd/core'
 import { embedGraph, evalGraph, gradientGraph, trainGraph } from '@embed-kd/core'
-import { methodNames, methods, presets, scheduleOf, type Method, type Preset } from '@embed-kd/core'
+import {
+  methodDefinition,
+  methodNames,
+  methods,
+  presets,
+  scheduleOf,
+  type Method,
+  type Preset,
+} from '@embed-kd/core'
 import type { DeviceBuffer } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
 import type { ClassifierConfig, ViTConfig } from '@embed-kd/core'
@@ -90,8 +98,14 @@ function teacherOf(method: Method, preset: Preset): Pick<TrainConfig, 'teacher'>
   return { teacher: live ? { kind: 'live', model: teacher } : { kind: 'stored', width: 12 } }
 }
 
+/** Returns a method whose queue, if it has one, is as short as these models are small. */
+const smallMethod = (method: Method): TrainConfig['method'] => {
+  const definition = methodDefinition(method)
+  return definition.queue === undefined ? method : { ...definition, queue: 8 }
+}
+
 const configOf = (method: Method, preset: Preset): TrainConfig => ({
-  method,
+  method: smallMethod(method),
   student,
   batch,
   images,
