@@ -50,7 +50,8 @@ async function findWork(backend: Backend, dtype: FloatType): Promise<Work> {
   let best = await attempt(SMALLEST, 1)
   while (best.size < LARGEST && gemmFlops(best.size) / best.flopsPerSecond < LONG_ENOUGH_SECONDS)
     best = await attempt(2 * best.size, 1)
-  while (best.products < MOST_PRODUCTS) {
+  // Within host memory there is nothing to copy.
+  while (!backend.capabilities.hostMemory && best.products < MOST_PRODUCTS) {
     const more = await attempt(best.size, 4 * best.products)
     if (more.flopsPerSecond < WORTHWHILE * best.flopsPerSecond) break
     best = more
