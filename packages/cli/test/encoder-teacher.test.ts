@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url'
 
 import { formatSafetensors, hostTensor, parseSafetensors, type HostTensor } from '@embed-kd/core'
 import { parseRecords, recordSchema, type BenchRecord } from '@embed-kd/records'
-import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { newHub, startHub, stopHub } from '../../distill/test/hub.js'
 import { runCli, temporaryDirectory } from './cli.js'
+import { writeColours } from './colours.js'
 
 const fixtures = fileURLToPath(new URL('../../distill/test/fixtures/onnx', import.meta.url))
 const golden = (name: string) => fileURLToPath(new URL(`../../../golden/${name}`, import.meta.url))
@@ -20,20 +20,6 @@ const teacher = at('encoder', 'scores.onnx')
 const dataset = `images:${at('colours')}`
 const student = 'vit:width=8,layers=1,heads=2,patch=4,image=8'
 
-/** Squares of three colours, each a little different, in folders whose order is not that of the teacher's scores. */
-async function writeColours(): Promise<void> {
-  for (const [channel, name] of ['red', 'green', 'blue'].entries())
-    for (const split of ['train', 'test']) {
-      mkdirSync(at('colours', split, name), { recursive: true })
-      for (let i = 0; i < (split === 'train' ? 16 : 6); i++) {
-        const value = (own: number) => (own === channel ? 200 : 20) + 3 * ((i * (own + 1)) % 16)
-        const background = { r: value(0), g: value(1), b: value(2) }
-        const image = sharp({ create: { width: 8, height: 8, channels: 3, background } })
-        await image.png().toFile(at('colours', split, name, `${i}.png`))
-      }
-    }
-}
-
 beforeAll(async () => {
   process.env.XDG_CACHE_HOME = at('cache')
   mkdirSync(at('encoder'))
@@ -41,7 +27,7 @@ beforeAll(async () => {
     copyFileSync(join(fixtures, name), at('encoder', name))
   const id2label = { 0: 'red', 1: 'green', 2: 'blue' }
   writeFileSync(at('encoder', 'config.json'), JSON.stringify({ id2label }))
-  await writeColours()
+  await writeColours(at('colours'), { train: 16, test: 6 })
 })
 afterAll(() => {
   delete process.env.XDG_CACHE_HOME

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { parseRecords } from '@embed-kd/records'
-import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { runCli, temporaryDirectory } from './cli.js'
+import { writeColours } from './colours.js'
 
 const fixtures = fileURLToPath(new URL('../../distill/test/fixtures/onnx', import.meta.url))
 const directory = temporaryDirectory()
@@ -23,16 +23,7 @@ beforeAll(async () => {
     copyFileSync(join(fixtures, name), at('encoder', name))
   const id2label = { 0: 'red', 1: 'green', 2: 'blue' }
   writeFileSync(at('encoder', 'config.json'), JSON.stringify({ id2label }))
-  for (const [channel, name] of ['red', 'green', 'blue'].entries())
-    for (const split of ['train', 'test']) {
-      mkdirSync(at('colours', split, name), { recursive: true })
-      for (let i = 0; i < (split === 'train' ? 12 : 4); i++) {
-        const value = (own: number) => (own === channel ? 200 : 20) + 3 * ((i * (own + 1)) % 16)
-        const background = { r: value(0), g: value(1), b: value(2) }
-        const image = sharp({ create: { width: 8, height: 8, channels: 3, background } })
-        await image.png().toFile(at('colours', split, name, `${i}.png`))
-      }
-    }
+  await writeColours(at('colours'), { train: 12, test: 4 })
 })
 afterAll(() => {
   delete process.env.XDG_CACHE_HOME

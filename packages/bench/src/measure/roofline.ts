@@ -83,7 +83,7 @@ async function sample(
   const matrix = () => {
     const tensor = hostTensor(dtype, [n, n])
     for (let i = 0; i < tensor.data.length; i++) {
-      // Of variance 1/n, so that the products neither grow nor vanish.
+      // Elements with variance 1/n make products that neither grow nor vanish.
       const value = (2 * random.uniform() - 1) * Math.sqrt(3 / n)
       tensor.data[i] = dtype === 'float16' ? toFloat16(value) : value
     }

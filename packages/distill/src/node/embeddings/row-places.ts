@@ -1,4 +1,4 @@
-// Where the rows of a store are: the file and the row of an image in a view. Files of consecutive images need no table, so that
+// The places of a store's rows: the file and the row of an image in a view. Files of consecutive images need no table, so that
 // the places of any number of rows take no memory.
 import { UserError } from '@embed-kd/core'
 

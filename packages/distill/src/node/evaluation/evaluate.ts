@@ -54,12 +54,12 @@ export interface EvaluateOptions
 
 /** Accuracies of one set of test images; each a share from 0 to 1. */
 export interface Accuracies {
-  /** Of k-nearest-neighbour classification, by k. */
+  /** Accuracy of k-nearest-neighbour classification, by k. */
   readonly knn: readonly { readonly k: number; readonly accuracy: number }[]
   readonly linear_probe: number
-  /** Of the nearest anchor, if anchors were given. */
+  /** Accuracy of choosing the nearest anchor, if anchors were given. */
   readonly zero_shot?: number
-  /** Of the model's own classifier, if it scores the classes. */
+  /** Accuracy of the model's own classifier, if it scores the classes. */
   readonly classifier?: number
 }
 

@@ -1,4 +1,4 @@
-// Where the embeddings of an evaluation come from: a model that sees the images, or a file that already has those of the training split.
+// The source of an evaluation's embeddings: a model that sees the images, or a file that already has those of the training split.
 import { isForUser, messageOf, UserError, type Backend } from '@embed-kd/core'
 
 import type { LabelledRows } from '../../evaluation/rows.js'
