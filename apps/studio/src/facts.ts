@@ -3,7 +3,7 @@ import { classifierParameters, parameterCount } from '@embed-kd/core'
 import { findStudent, studentModel } from '@embed-kd/distill'
 
 import { element } from './dom.js'
-import { devices, type Dataset, type DeviceName, type FromWorker } from './messages.js'
+import { devices, type Dataset, type DeviceName, type EmbeddingKind } from './messages.js'
 
 const number = new Intl.NumberFormat('en')
 
@@ -25,7 +25,7 @@ export class Facts {
   data(
     { name, classNames, channels, train, test }: Dataset,
     file: Blob | undefined,
-    kind: Extract<FromWorker, { type: 'data' }>['embeddings'],
+    kind: EmbeddingKind,
   ): void {
     const classes = classNames.length
     element('fact-teacher').textContent =

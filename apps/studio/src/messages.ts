@@ -1,5 +1,5 @@
 // What the page and its training worker say to each other. All of it survives structured cloning.
-import type { Method } from '@embed-kd/core'
+import { methodNames, methods, type Method } from '@embed-kd/core'
 
 /** Images in memory: bytes, and the class of each image. */
 export interface ImageSet {
@@ -21,14 +21,20 @@ export interface Dataset {
   readonly test: ImageSet
 }
 
-/** Methods that learn from a file or from labels alone: no teacher runs in the browser. */
-export const studioMethods = [
-  'embed-kd',
-  'supervised',
-  'cached-kd',
-  'cosine-kd',
-] as const satisfies readonly Method[]
-export type StudioMethod = (typeof studioMethods)[number]
+/** Embeddings that the page has: one vector for each class, one for each image, or no file. */
+export type EmbeddingKind = 'none' | 'centroids' | 'samples'
+
+/** A method that learns from a file of embeddings, or from labels alone: no teacher runs in the page. */
+export type StudioMethod = {
+  [M in Method]: (typeof methods)[M]['teacher'] extends EmbeddingKind ? M : never
+}[Method]
+
+/** Returns the methods that embeddings are enough for. Images always have labels here: their folders name their classes. */
+export const methodsFor = (embeddings: EmbeddingKind): StudioMethod[] =>
+  methodNames.filter((name): name is StudioMethod => {
+    const { teacher } = methods[name]
+    return teacher === 'none' || teacher === embeddings
+  })
 
 /** Devices that train in a browser, best first, as the page calls them. */
 export const devices = { webgpu: 'WebGPU', wasm: 'WebAssembly' } as const
@@ -89,7 +95,7 @@ export type ToWorker =
 export type FromWorker =
   /** Whether a run was kept that can be resumed. */
   | { readonly type: 'kept'; readonly found: boolean }
-  | { readonly type: 'data'; readonly embeddings: 'none' | 'centroids' | 'samples' }
+  | { readonly type: 'data'; readonly embeddings: EmbeddingKind }
   /** A device is open. `detail`: adapter or threads. */
   | { readonly type: 'device'; readonly name: DeviceName; readonly detail: string }
   | {

@@ -1,40 +1,51 @@
-// The settings of a run, and what they say about the chosen method.
+// The settings of a run. Methods are those of core's table that the embeddings at hand are enough for.
 import { methods } from '@embed-kd/core'
 
 import { element } from './dom.js'
-import { devices, studioMethods, type RunSettings, type StudioMethod } from './messages.js'
+import {
+  devices,
+  methodsFor,
+  type EmbeddingKind,
+  type RunSettings,
+  type StudioMethod,
+} from './messages.js'
 
-/** Students that a CPU trains in minutes, and what the page says of them. */
+/** Students that a CPU trains in minutes, and how the page calls them. */
 const studentNames = { small: 'small', 'small-32': 'small, with patches of 4 pixels' } as const
 
 const select = (id: string) => element<HTMLSelectElement>(id)
 
+/** Replaces the choices of a field. */
 function fill(id: string, options: Readonly<Record<string, string>>): void {
-  for (const [value, text] of Object.entries(options)) select(id).add(new Option(text, value))
+  select(id).replaceChildren(
+    ...Object.entries(options).map(([value, text]) => new Option(text, value)),
+  )
 }
 
 export class Settings {
+  #embeddings: EmbeddingKind = 'none'
+
   constructor() {
-    const labels = Object.fromEntries(studioMethods.map((name) => [name, methods[name].label]))
-    fill('method', labels)
-    fill('other', { '': 'nothing', ...labels })
     fill('student', studentNames)
     fill('device', { best: 'best', ...devices })
+    // The page comes with centroids.
+    this.suit('centroids')
     select('method').addEventListener('change', () => this.#describe())
+  }
+
+  /** Offers the methods that the embeddings at hand are enough for, and chooses the first one that learns from them. */
+  suit(embeddings: EmbeddingKind): void {
+    if (embeddings === this.#embeddings) return
+    this.#embeddings = embeddings
+    const names = methodsFor(embeddings)
+    const labels = Object.fromEntries(names.map((name) => [name, methods[name].label]))
+    fill('method', labels)
+    fill('other', { '': 'nothing', ...labels })
+    select('method').value = names.find((name) => methods[name].teacher === embeddings)!
     this.#describe()
   }
 
-  /** Chooses a method that the embeddings at hand suit, if the chosen one needs others. */
-  suit(embeddings: 'none' | 'centroids' | 'samples'): void {
-    const { value } = select('method')
-    const { teacher } = methods[value as StudioMethod]
-    if (teacher === 'none' || teacher === embeddings) return
-    const found = studioMethods.find((name) => methods[name].teacher === embeddings)
-    select('method').value = found ?? 'supervised'
-    this.#describe()
-  }
-
-  /** Returns the runs that are asked for: the method, then the one to compare with. */
+  /** Returns the chosen runs: the method, then the one to compare with. */
   runs(): RunSettings[] {
     const number = (id: string) => element<HTMLInputElement>(id).valueAsNumber
     const chosen = [select('method').value, select('other').value].filter((name) => name !== '')

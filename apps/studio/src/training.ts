@@ -64,7 +64,7 @@ function teacherFor(method: RunSettings['method'], embeddings: Embeddings | unde
   if (embeddings?.kind === kind) return { teacher: { [kind]: embeddings } }
   const needs = { centroids: 'one vector for each class', samples: 'one vector for each image' }
   throw new UserError(
-    `${label} needs ${needs[kind as keyof typeof needs]}, but ${embeddings ? `the file has ${needs[embeddings.kind]}` : 'no file of embeddings is chosen'}`,
+    `${label} needs ${needs[kind]}, but ${embeddings ? `the file has ${needs[embeddings.kind]}` : 'no file of embeddings is chosen'}`,
     'choose another method, or another file',
   )
 }

@@ -203,13 +203,22 @@ describe.skipIf(!hasChromium)('the studio says what is wrong', { timeout: 420_00
     await studio.says(/Ready/)
   })
 
-  it('of a method that the file does not suit', async () => {
-    await studio.train({ method: 'cached-kd' })
-    const said = await studio.says(/Cached-KD needs/)
-    table.push(`method: ${said}`)
-    expect(said).toBe(
-      'Cached-KD needs one vector for each image, but the file has one vector for each class; choose another method, or another file',
-    )
+  it('and offers only methods that the file is enough for', async () => {
+    const offered = async (name: string, file: Uint8Array, chosen: string) => {
+      await studio.page.setInputFiles('#embeddings', write(name, file))
+      await studio.page.waitForFunction(
+        (chosen) => document.querySelector<HTMLSelectElement>('#method')!.value === chosen,
+        chosen,
+      )
+      return studio.page.locator('#method option').allTextContents()
+    }
+    const bySample = await offered('samples.safetensors', samples(6000), 'cached-kd')
+    expect(bySample).toEqual(expect.arrayContaining(['Supervised', 'RKD', 'PHI-S', 'Cluster-KD']))
+    expect(bySample).not.toContain('Embed-KD')
+    expect(await offered('whole.safetensors', whole, 'embed-kd')).toEqual([
+      'Supervised',
+      'Embed-KD',
+    ])
   })
 
   it('and throws nothing', () => {

@@ -1,0 +1,64 @@
+// Every method that the page offers trains by the page's own functions, from embeddings of the kind that it needs.
+import { methods } from '@embed-kd/core'
+import { centroidsOf, sampleEmbeddings } from '@embed-kd/distill'
+import { openBackend } from '@embed-kd/distill/node'
+import { describe, expect, it } from 'vitest'
+
+import { methodsFor, type Dataset, type RunSettings } from '../src/messages.js'
+import { createTrainer, trainingBatches } from '../src/training.js'
+
+const [count, size, width] = [80, 8, 16]
+const labels = Int32Array.from({ length: count }, (_, i) => i % 2)
+const images = Uint8Array.from({ length: count * size * size }, (_, i) => (i * 37) % 251)
+const vectors = Float32Array.from({ length: count * width }, (_, i) => Math.sin(i * i))
+const split = { images, labels }
+const dataset: Dataset = {
+  name: 'noise',
+  channels: 1,
+  size,
+  classNames: ['even', 'odd'],
+  train: split,
+  test: split,
+}
+const embeddings = {
+  none: undefined,
+  centroids: centroidsOf(vectors, labels),
+  samples: sampleEmbeddings(vectors, labels),
+}
+const settingsFor = (method: RunSettings['method']): RunSettings => ({
+  method,
+  student: 'vit:width=16,layers=1,heads=2,patch=4,image=8',
+  epochs: 1,
+  batch: 40,
+  learningRate: 0.003,
+  dropout: 0.1,
+  seed: 0,
+  device: 'best',
+})
+const offered = [...new Set([...methodsFor('centroids'), ...methodsFor('samples')])]
+
+describe('a method that the page offers', () => {
+  it.each(offered)('trains: %s', async (method) => {
+    const settings = settingsFor(method)
+    const backend = await openBackend('ort:cpu')
+    await using trainer = await createTrainer(
+      backend,
+      dataset,
+      embeddings[methods[method].teacher],
+      settings,
+    )
+    const { value } = await trainer.fit(trainingBatches(dataset, settings)).next()
+    expect(value).toMatchObject({ steps: 2, trainLoss: expect.any(Number) })
+    await backend.dispose()
+  })
+
+  it('asks for the embeddings that it needs', async () => {
+    const backend = await openBackend('ort:cpu')
+    const create = () =>
+      createTrainer(backend, dataset, embeddings.centroids, settingsFor('cached-kd'))
+    expect(create).toThrow(
+      'Cached-KD needs one vector for each image, but the file has one vector for each class; choose another method, or another file',
+    )
+    await backend.dispose()
+  })
+})
