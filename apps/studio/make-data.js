@@ -12,13 +12,8 @@ import { loadDataset } from '@embed-kd/distill/node'
 const TRAIN = 6000
 const TEST = 1000
 
-/** The teacher as records describe it: the file of centroids names its directory. */
-const TEACHER = {
-  teacher: 'trained-m',
-  teacher_parameters: '819328',
-  teacher_image_size: '28',
-  teacher_patch: '14',
-}
+/** Name of the teacher in records: the file of centroids has its directory in this place. */
+const TEACHER = 'trained-m'
 
 const [centroids] = process.argv.slice(2)
 if (centroids === undefined) {
@@ -36,5 +31,5 @@ writeFileSync(asset('mnist.bin.gz'), gzipSync(bytes, { level: 9 }))
 const { tensors, metadata } = parseSafetensors(readFileSync(centroids))
 writeFileSync(
   asset('mnist-centroids.safetensors'),
-  formatSafetensors(tensors, { ...metadata, ...TEACHER }),
+  formatSafetensors(tensors, { ...metadata, teacher: TEACHER }),
 )

@@ -1,6 +1,6 @@
 // The record of a run, which `embed-kd report` reads beside those of other programs. What a browser does not tell is absent.
 import { parseSafetensors, presets, type Backend } from '@embed-kd/core'
-import { findStudent, stepDefaults } from '@embed-kd/distill'
+import { findStudent, stepDefaults, teacherSize } from '@embed-kd/distill'
 import { summarizeTimes, type BenchRecord } from '@embed-kd/records'
 
 import type { Dataset, EpochResult, LossPoint, RunSettings } from './messages.js'
@@ -103,16 +103,10 @@ function trialOf({ settings, dataset, backend, teacher, parameterCount }: Finish
 /** Describes the teacher as far as the file of its embeddings tells. */
 function teacherOf({ embeddings, metadata }: NonNullable<FinishedRun['teacher']>) {
   const { teacher, teacher_digest: digest } = metadata
-  const count = (name: string, field: string) => {
-    const value = Number(metadata[name])
-    return Number.isInteger(value) && value > 0 ? { [field]: value } : {}
-  }
   return {
     name: teacher || 'unknown',
     kind: teacher?.startsWith('trained-') ? 'trained' : 'pretrained',
-    ...count('teacher_parameters', 'parameterCount'),
-    ...count('teacher_image_size', 'imageSize'),
-    ...count('teacher_patch', 'patch'),
+    ...teacherSize(metadata),
     embeddingWidth: embeddings.width,
     ...(digest ? { digest } : {}),
   } as const

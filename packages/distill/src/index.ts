@@ -17,6 +17,7 @@ export {
   writeEmbeddings,
 } from './embeddings/file.js'
 export { parseStore, rowBytes, type Store, storePattern, storeWords } from './embeddings/store.js'
+export { teacherSize, type TeacherSize } from './embeddings/teacher-size.js'
 export type { StoreError } from './embeddings/store-error.js'
 export { linearCka, meanCosine } from './evaluation/alignment.js'
 export {

@@ -27,6 +27,7 @@ import { drawAugmentation } from '../src/images/augment.js'
 import { evaluationBatches, trainingBatches } from '../src/node/data/batches.js'
 import { createDataset } from '../src/node/data/in-memory.js'
 import { wholeSplit } from '../src/node/data/subsets.js'
+import { describeEmbeddings } from '../src/node/embeddings/describe.js'
 import { loadCentroids } from '../src/node/embeddings/load-centroids.js'
 import { encodeFloat16 } from '../src/embeddings/float16.js'
 import { makeCentroids, makeSamples, type SampleOptions } from '../src/node/embeddings/make.js'
@@ -298,6 +299,15 @@ describe('centroids', () => {
     expect(got.vectors).toEqual(expected.data)
     expect(used).toBe(12)
     expect(metadata).toMatchObject({ counts: '[4,4,4]', per_class: '4', normalisation: 'none' })
+  })
+
+  it('tell the size of their teacher, as far as it is known', async () => {
+    const sizes = { parameterCount: 12, patch: 2 }
+    const { file } = await centroids({ encoder: { ...pixelEncoder(), ...sizes } })
+    const { teacher } = await describeEmbeddings(file, dataset)
+    expect(teacher).toEqual({ ...sizes, imageSize: side })
+    const { file: other } = await samples(newFile())
+    expect((await describeEmbeddings(other, dataset)).teacher).toEqual({ imageSize: side })
   })
 
   it('can be of normalised embeddings', async () => {

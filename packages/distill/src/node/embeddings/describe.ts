@@ -2,6 +2,7 @@
 import { rowsTensor, type Store } from '../../embeddings/store.js'
 import type { Augmentation } from '../../images/augment.js'
 import type { Dataset } from '../data/dataset.js'
+import { teacherSize, type TeacherSize } from '../../embeddings/teacher-size.js'
 import { SafetensorsReader } from '../files/safetensors-file.js'
 import { loadCentroids } from './load-centroids.js'
 import { SampleStore } from './samples.js'
@@ -21,6 +22,8 @@ export interface EmbeddingFacts {
   readonly perClass?: number
   /** Whether the centroids are means of embeddings of this data set. */
   readonly ofThisData?: boolean
+  /** Size of the teacher, as far as the file tells. */
+  readonly teacher: TeacherSize
   /** SHA-256 of the file, or of its shards. */
   readonly digest: string
 }
@@ -28,20 +31,21 @@ export interface EmbeddingFacts {
 /** Describes a file of embeddings. @throws UserError if the file is damaged, or is of other data. */
 export async function describeEmbeddings(path: string, dataset: Dataset): Promise<EmbeddingFacts> {
   const digest = await digestStore(path)
+  const { metadata } = readHeader(embeddingFiles(path)[0]!)
+  const teacher = teacherSize(metadata)
   if (!holdsSamples(path)) {
     const { width, prototypes } = loadCentroids(path, dataset)
-    const { metadata } = readHeader(path)
     const ofThisData = metadata['dataset_digest'] === dataset.digest
     const images = Number(metadata['per_class'])
     const perClass = Number.isSafeInteger(images) && images > 0 ? { perClass: images } : {}
-    return { kind: 'centroids', width, prototypes, ...perClass, ofThisData, digest }
+    return { kind: 'centroids', width, prototypes, ...perClass, ofThisData, teacher, digest }
   }
   const store = SampleStore.open(path)
   try {
     store.requireDataset(dataset)
-    const { width, metadata } = store
-    const { augmentation, store: how } = metadata
-    return { kind: 'samples', width, augmentation, digest, ...(how ? { store: how } : {}) }
+    const { augmentation, store: how } = store.metadata
+    const stored = how ? { store: how } : {}
+    return { kind: 'samples', width: store.width, augmentation, teacher, digest, ...stored }
   } finally {
     store.close()
   }

@@ -54,13 +54,21 @@ const store = {
     .optional(),
 }
 
-/** Test accuracy of the teacher on the data set, if the teacher was trained on it. */
-const teacherAccuracy = { teacher_accuracy: json(z.number().min(0).max(1)).optional() }
+/** What reports tell of a teacher; each is absent if it is not known. */
+const teacherFacts = {
+  teacher_parameters: json(z.int().positive()).optional(),
+  /** Height in pixels of the images that the teacher saw. */
+  teacher_image_size: json(z.int().positive()).optional(),
+  /** Side of a patch in pixels. */
+  teacher_patch: json(z.int().positive()).optional(),
+  /** Test accuracy of the teacher on the data set, if the teacher was trained on it. */
+  teacher_accuracy: json(z.number().min(0).max(1)).optional(),
+}
 
 export const centroidMetadata = z.object({
   ...origin,
   ...store,
-  ...teacherAccuracy,
+  ...teacherFacts,
   kind: z.literal('centroids'),
   /** `none`: means of embeddings as they are; `l2`: means of embeddings scaled to length 1. */
   normalisation: z.enum(['none', 'l2']).optional(),
@@ -75,7 +83,7 @@ export type CentroidMetadata = z.output<typeof centroidMetadata>
 export const sampleMetadata = z.object({
   ...z.object(origin).required().shape,
   ...store,
-  ...teacherAccuracy,
+  ...teacherFacts,
   kind: z.literal('samples'),
   augmentation: json(z.object({ flip: z.boolean(), cropPadding: whole })),
   /** Number of embeddings of each image, each with an augmentation of its own. */
@@ -139,6 +147,9 @@ export const originOf = (
   class_names: [...(dataset.classNames ?? [])],
   counts: [...counts],
   seed,
+  ...(encoder.parameterCount === undefined ? {} : { teacher_parameters: encoder.parameterCount }),
+  teacher_image_size: encoder.input.height,
+  ...(encoder.patch === undefined ? {} : { teacher_patch: encoder.patch }),
   ...(accuracy === undefined ? {} : { teacher_accuracy: accuracy }),
 })
 

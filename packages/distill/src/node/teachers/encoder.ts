@@ -20,6 +20,8 @@ export interface Encoder {
   readonly input: ModelInput
   /** Number of weights, if it is known. */
   readonly parameterCount?: number
+  /** Side of a patch in pixels; absent if the model is not known to have patches. */
+  readonly patch?: number
   /**
    * Embeds images [count, channels, height, width], bytes of the shape it was opened for.
    * @throws UserError if an embedding is not finite.

@@ -49,7 +49,7 @@ export interface TeacherFacts {
   /** Value that differs whenever the embedding of an image may differ. */
   readonly identity: unknown
   /** Contents of a file of embeddings. */
-  readonly stored?: Omit<EmbeddingFacts, 'width' | 'digest'>
+  readonly stored?: Omit<EmbeddingFacts, 'width' | 'digest' | 'teacher'>
   /** Each of several teachers, whose widths and parameters the other fields count together. */
   readonly members?: readonly TeacherMember[]
 }
@@ -90,8 +90,13 @@ export async function describeTeacher(
     }
   }
   if (teacher.place === 'file') {
-    const { width, digest, ...stored } = await describeEmbeddings(teacher.file, dataset)
-    return { name, kind, place, width, digest, identity: { embeddings: digest }, stored }
+    const {
+      width,
+      digest,
+      teacher: size,
+      ...stored
+    } = await describeEmbeddings(teacher.file, dataset)
+    return { name, kind, place, ...size, width, digest, identity: { embeddings: digest }, stored }
   }
   const { source } = teacher
   if (source.kind === 'checkpoint') {

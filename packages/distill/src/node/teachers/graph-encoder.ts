@@ -70,6 +70,7 @@ export class GraphEncoder implements Encoder {
   readonly classNames?: readonly string[]
   readonly input: ModelInput
   readonly parameterCount: number
+  readonly patch: number
   readonly #backend: Backend
   readonly #executable: Executable
   readonly #weights: Record<string, DeviceBuffer>
@@ -93,6 +94,7 @@ export class GraphEncoder implements Encoder {
     if ('classes' in model) this.classes = model.classes
     this.input = input
     this.parameterCount = parameterCount(vitParameters(model))
+    this.patch = model.patchSize
     this.#backend = backend
     this.#executable = executable
     this.#weights = weights
