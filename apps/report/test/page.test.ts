@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type AxeCore from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
-import { type BenchRecord, parseRecords } from '@embed-kd/records'
+import { type BenchRecord, parseRecords, summarize } from '@embed-kd/records'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { drawEverything, launch, noBrowser, openReport, type View } from './browser.js'
 import { syntheticRecords } from '../../../packages/records/test/synthetic.js'
@@ -40,6 +40,19 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     expect(ids).toEqual(['figure-file-size', 'figure-history'])
     expect(await page.locator('#figures figure').count()).toBe(12)
     expect(await page.locator('#figures .panel svg[role=img]').count()).toBeGreaterThanOrEqual(13)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test('says what summaries lack, and opens a trial of them', async () => {
+    const { page, complaints } = await openReport(browser, records.map(summarize))
+    expect(await page.locator('.intro .notice').textContent()).toMatch(/^These are summaries\./)
+    expect(await page.locator('.card .number').allTextContents()).toHaveLength(3)
+    await drawEverything(page)
+    expect(await page.locator('#figure-curves figcaption').textContent()).toMatch(/summaries/)
+    await tableRows(page).getByRole('link').first().click()
+    await page.locator('main.trial figure svg').first().waitFor()
+    expect(await page.locator('main.trial .notice').first().textContent()).toMatch(/summaries/)
     expect(complaints).toEqual([])
     await page.close()
   })

@@ -29,7 +29,7 @@ describe('embed-kd report', () => {
   ])('reads %s', async (_name, path) => {
     const { code, stdout, stderr } = await runCli('report', path(), '--out', out, '--json')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(JSON.parse(stdout)).toMatchObject({ records: 8, skipped: [] })
+    expect(JSON.parse(stdout)).toMatchObject({ records: 8, summarized: false, skipped: [] })
     expect(readFileSync(out, 'utf8')).toContain('id="payload">{')
   })
 

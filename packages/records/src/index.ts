@@ -206,6 +206,7 @@ export {
 } from './analysis/statistics.js'
 export { MARGIN } from './analysis/support.js'
 export { verdictOf } from './analysis/verdict.js'
-export { distinctRecords, RecordReader, REPORT_LIMIT, type SkippedLine } from './reader.js'
+export { distinctRecords, MOST_TEXT, RecordReader, type SkippedLine } from './reader.js'
 export { renderReport, type ReportOptions } from './render.js'
 export { summarizeTimes, type StepTimes } from './step-times.js'
+export { isSummary, stepCount, summarize, SUMMARY_NOTICE } from './summary.js'

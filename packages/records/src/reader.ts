@@ -1,9 +1,11 @@
 // Reads records from text that arrives in pieces: JSON lines with Windows line ends, a byte order mark or lines that are
 // no records. Such lines are skipped and listed with their place. Text in, records out; files belong to the caller.
+// Memory is bounded: of more text than a page can hold, records keep their summaries only.
 import { UserError } from '@embed-kd/core'
 
 import { parseRecords, RecordError } from './jsonl.js'
 import type { BenchRecord } from './schema.js'
+import { summarize } from './summary.js'
 
 export interface SkippedLine {
   readonly source: string
@@ -12,56 +14,90 @@ export interface SkippedLine {
   readonly reason: string
 }
 
-/** More text than this makes a report that browsers open slowly or not at all. */
-export const REPORT_LIMIT = 150e6
+/** Characters of text up to which records are kept whole. */
+export const MOST_TEXT = 150e6
+/** Most lines that are read. Their summaries make a page that a browser opens within seconds. */
+const MOST_LINES = 100_000
 
 export class RecordReader {
   readonly records: BenchRecord[] = []
   readonly skipped: SkippedLine[] = []
+  #summarized = false
   #source = ''
   #line = 0
-  #rest = ''
+  /** Pieces of a line whose end has not arrived. */
+  #rest: string[] = []
+  #restLength = 0
   #length = 0
-  readonly #limit: number
+  readonly #mostText: number
+  readonly #mostLines: number
 
-  /** @param limit most characters of text that are read, all sources together. */
-  constructor(limit = REPORT_LIMIT) {
-    this.#limit = limit
+  constructor({ mostText = MOST_TEXT, mostLines = MOST_LINES } = {}) {
+    this.#mostText = mostText
+    this.#mostLines = mostLines
+  }
+
+  /** Whether there was more text than records are kept whole of, so that all records are summaries. */
+  get summarized(): boolean {
+    return this.#summarized
   }
 
   /** Begins a source, whose name skipped lines are listed under. */
   open(source: string): void {
     this.#source = source
     this.#line = 0
-    this.#rest = ''
+    this.#keep('')
   }
 
-  /** Reads the next piece of the source. @throws UserError if there is more text than the limit. */
+  /** Reads the next piece of the source. @throws UserError if there are too many lines, or one is too long. */
   push(text: string): void {
     this.#length += text.length
-    if (this.#length > this.#limit) {
+    if (this.#length > this.#mostText && !this.#summarized) {
+      this.#summarized = true
+      for (const [at, record] of this.records.entries()) this.records[at] = summarize(record)
+    }
+    const end = text.lastIndexOf('\n')
+    if (end < 0) {
+      this.#rest.push(text)
+      this.#restLength += text.length
+    } else {
+      const lines = `${this.#rest.join('')}${text.slice(0, end)}`.split('\n')
+      this.#keep(text.slice(end + 1))
+      for (const line of lines) this.#read(line)
+    }
+    if (this.#restLength > this.#mostText) {
       throw new UserError(
-        `the records hold more than ${this.#limit / 1e6} MB of text, which no browser shows well (reading ${this.#source}, line ${this.#line + 1})`,
-        "report fewer files at a time, or leave out curves and graphs first: jq -c 'del(.curves, .graph)' records.jsonl | embed-kd report -",
+        `line ${this.#line + 1} of ${this.#source} is longer than ${this.#mostText / 1e6} MB, so it is no record`,
+        'give JSON lines: one record a line',
       )
     }
-    const lines = (this.#rest + text).split('\n')
-    this.#rest = lines.pop()!
-    for (const line of lines) this.#read(line)
   }
 
   /** Ends the source: a last line without its newline is read too. */
   close(): void {
-    if (this.#rest !== '') this.#read(this.#rest)
-    this.#rest = ''
+    const last = this.#rest.join('')
+    this.#keep('')
+    if (last !== '') this.#read(last)
+  }
+
+  #keep(rest: string): void {
+    this.#rest = [rest]
+    this.#restLength = rest.length
   }
 
   #read(raw: string): void {
     this.#line += 1
     const line = (this.#line === 1 ? raw.replace(/^\uFEFF/, '') : raw).trim()
     if (line === '') return
+    if (this.records.length + this.skipped.length >= this.#mostLines) {
+      throw new UserError(
+        `more than ${this.#mostLines.toLocaleString('en')} records are more than a browser shows well (reading ${this.#source}, line ${this.#line})`,
+        `report a part at a time, for example a backend: jq -c 'select(.trial.backend == "ort:cpu")' records.jsonl | embed-kd report -`,
+      )
+    }
     try {
-      this.records.push(...parseRecords(`${line}\n`).records)
+      const { records } = parseRecords(`${line}\n`)
+      this.records.push(...(this.#summarized ? records.map(summarize) : records))
     } catch (error) {
       if (!(error instanceof RecordError)) throw error
       const reason = error.message.replace(/^record on line \d+: /, '')
@@ -72,22 +108,17 @@ export class RecordReader {
 
 /** Leaves out records that are equal in everything: the same file given twice adds no runs. */
 export function distinctRecords(records: readonly BenchRecord[]): BenchRecord[] {
-  const known = new Map<string, string[]>()
+  const known = new Map<string, { readonly first: BenchRecord; texts?: Set<string> }>()
   return records.filter((record) => {
     const key = `${record.id} ${record.startedAt}`
     const same = known.get(key)
     if (same === undefined) {
-      known.set(key, [])
+      known.set(key, { first: record })
       return true
     }
-    // Equal places are rare, so that only they are compared in full.
-    if (same.length === 0) {
-      const first = records.find(({ id, startedAt }) => `${id} ${startedAt}` === key)!
-      same.push(JSON.stringify(first))
-    }
-    const text = JSON.stringify(record)
-    if (same.includes(text)) return false
-    same.push(text)
-    return true
+    // Equal ids and times are rare, so that only their records are compared in full.
+    same.texts ??= new Set([JSON.stringify(same.first)])
+    const before = same.texts.size
+    return same.texts.add(JSON.stringify(record)).size > before
   })
 }

@@ -42,22 +42,34 @@ const environment = z.strictObject({
   loadAverage: z.tuple([z.number(), z.number(), z.number()]).optional(),
 })
 
-const time = z.strictObject({
-  warmupSteps: whole.describe('steps run before the first sample and not counted'),
-  stepSeconds: z.array(seconds).min(1).describe('every sample, outliers included'),
-  medianSeconds: seconds,
-  p95Seconds: seconds,
-  interval95Seconds: z
-    .tuple([seconds, seconds])
-    .describe('95 % bootstrap interval of the median, low and high'),
-  imagesPerSecond: z.number().nonnegative(),
-  dataWaitShare: share.optional().describe('share of the time spent waiting for data'),
-  epochSeconds: seconds.optional(),
-  epochExtrapolated: z
-    .boolean()
-    .optional()
-    .describe('true where epochSeconds was computed from the median step'),
-})
+const time = z
+  .strictObject({
+    warmupSteps: whole.describe('steps run before the first sample and not counted'),
+    stepSeconds: z
+      .array(seconds)
+      .describe(
+        'every sample, outliers included; empty in a summary, which has timedSteps instead',
+      ),
+    timedSteps: count
+      .optional()
+      .describe('number of samples that a summary leaves out; absent if stepSeconds holds them'),
+    medianSeconds: seconds,
+    p95Seconds: seconds,
+    interval95Seconds: z
+      .tuple([seconds, seconds])
+      .describe('95 % bootstrap interval of the median, low and high'),
+    imagesPerSecond: z.number().nonnegative(),
+    dataWaitShare: share.optional().describe('share of the time spent waiting for data'),
+    epochSeconds: seconds.optional(),
+    epochExtrapolated: z
+      .boolean()
+      .optional()
+      .describe('true where epochSeconds was computed from the median step'),
+  })
+  .refine(({ stepSeconds, timedSteps }) => stepSeconds.length > 0 || timedSteps !== undefined, {
+    path: ['stepSeconds'],
+    message: 'give at least one sample',
+  })
 
 const roofline = z
   .strictObject({

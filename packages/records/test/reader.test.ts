@@ -1,14 +1,26 @@
 // Reading records in pieces: whatever the pieces, line ends and damaged lines, the same records come out.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { distinctRecords, formatRecord, RecordReader } from '../src/index.js'
+import {
+  distinctRecords,
+  formatRecord,
+  isSummary,
+  MEASURES,
+  parseRecords,
+  RecordReader,
+  stepCount,
+  summarize,
+} from '../src/index.js'
 import { syntheticRecords } from './synthetic.js'
 
 const records = syntheticRecords({ teachers: ['vit-mini'], batches: [16], seeds: 1 })
 const text = records.map(formatRecord).join('')
 
-function read(pieces: readonly string[], limit?: number): RecordReader {
-  const reader = new RecordReader(limit)
+function read(
+  pieces: readonly string[],
+  limits?: ConstructorParameters<typeof RecordReader>[0],
+): RecordReader {
+  const reader = new RecordReader(limits)
   reader.open('a.jsonl')
   for (const piece of pieces) reader.push(piece)
   reader.close()
@@ -48,8 +60,26 @@ describe('a reader of records', () => {
     expect(skipped[2]!.reason).toMatch(/^trial\.batch/)
   })
 
-  test('refuses more text than it may hold, with a remedy', () => {
-    expect(() => read([text, text], text.length * 1.5)).toThrow(/no browser shows well .*a\.jsonl/)
+  test('keeps summaries alone of more text than a page can hold, whatever was read before', () => {
+    const { records: found, summarized } = read([text, text], { mostText: text.length * 1.5 })
+    expect(summarized).toBe(true)
+    expect(found).toEqual([...records, ...records].map(summarize))
+    expect(read([text]).summarized).toBe(false)
+  })
+
+  test('refuses more lines than it may hold, skipped ones too, with a remedy', () => {
+    const mostLines = records.length + 1
+    expect(read([text, 'null\n'], { mostLines }).records).toEqual(records)
+    expect(() => read([text, 'null\n', text], { mostLines })).toThrow(
+      /^more than 5 records .*a\.jsonl, line 6.*jq -c/s,
+    )
+  })
+
+  test('refuses a line that has no end', () => {
+    const endless = Array.from({ length: 20 }, () => 'x'.repeat(100))
+    expect(() => read([text, ...endless], { mostText: 1000 })).toThrow(
+      /^line 5 of a\.jsonl is longer/,
+    )
   })
 })
 
@@ -61,4 +91,17 @@ test('equal records count once, repeats of a trial each', () => {
     ...again,
     changed,
   ])
+})
+
+test('a summary is a record with the same measures, and much smaller', () => {
+  const whole = syntheticRecords({ teachers: ['vit-mini'], batches: [16], testResults: true })
+  const summaries = whole.map(summarize)
+  const written = summaries.map(formatRecord).join('')
+  expect(parseRecords(written).records).toEqual(summaries)
+  expect(written.length).toBeLessThan(0.5 * whole.map(formatRecord).join('').length)
+  for (const [at, summary] of summaries.entries()) {
+    expect(isSummary(summary)).toBe(true)
+    expect(stepCount(summary.time!)).toBe(whole[at]!.time!.stepSeconds.length)
+    for (const { of } of MEASURES) expect(of(summary)).toBe(of(whole[at]!))
+  }
 })

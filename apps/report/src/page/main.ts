@@ -1,6 +1,12 @@
 // Opens the page: reads the records it carries, keeps what the reader chose in the URL, and shows the report or, when
 // one is chosen, a single trial.
-import { type BenchRecord, type Content, type Payload, unpack } from '@embed-kd/records'
+import {
+  type BenchRecord,
+  configurationsOf,
+  type Content,
+  type Payload,
+  unpack,
+} from '@embed-kd/records'
 import { nameRecords } from '../model/names.js'
 import { formatState, parseState } from '../model/state.js'
 import type { App } from './app.js'
@@ -15,6 +21,7 @@ function open(root: HTMLElement, content: Content): void {
   const names = nameRecords(content.records)
   const app: App = {
     content,
+    configurations: configurationsOf(content.records),
     names,
     state: () => state,
     change: (change) => {

@@ -1,16 +1,17 @@
 // The report itself: what was run, the answers, the figures, the table of trials, and how all of it was computed.
 import {
   abridged,
-  configurationsOf,
   type Content,
   counted,
   formatBytes,
+  isSummary,
   listed,
   machineName,
   methodName,
   methodSentences,
   statusName,
   runtimeName,
+  SUMMARY_NOTICE,
   versionName,
 } from '@embed-kd/records'
 import { DIMENSIONS, type Filters, valuesOf } from '../model/filters.js'
@@ -51,7 +52,6 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
     notes(),
   )
   const node = element('div', { class: 'sheet' }, masthead(main), main)
-  const configurations = configurationsOf(content.records)
   let shown: { filters: Filters; view: View } | undefined
   return {
     node,
@@ -61,7 +61,7 @@ export function createReport(app: App): { node: HTMLElement; update: () => void 
         trials.update(shown.view)
         return
       }
-      shown = { filters, view: viewOf(configurations, filters) }
+      shown = { filters, view: viewOf(app.configurations, filters) }
       for (const part of parts) part.update(shown.view)
     },
   }
@@ -167,6 +167,7 @@ function intro({ title, records }: Content): HTMLElement {
       { class: 'lede' },
       `${counted(records.length, 'trial')} of ${counted(methods.length, 'method')} with ${counted(teachers.length, 'teacher')} on ${listed(of('dataset'))}, run by ${listed(backends)} on ${abridged(machines)}, ${dates(records)}.`,
     ),
+    records.some(isSummary) ? element('p', { class: 'notice' }, SUMMARY_NOTICE) : undefined,
     details,
     citation(records),
   )

@@ -52,7 +52,7 @@ type Captioned = readonly [
 ]
 
 function samplesPanel({ time, trial }: BenchRecord): Captioned[] {
-  if (time === undefined) return []
+  if (time === undefined || time.stepSeconds.length === 0) return []
   const { color } = lookOf(trial.method)
   const samples = time.stepSeconds.map((seconds, at) => ({ at: at + 1, ms: seconds * 1e3 }))
   const [low, high] = time.interval95Seconds

@@ -1,18 +1,19 @@
 // The page of one trial: its configuration, outcome, samples, curves and memory, and the commands to run it again.
 import {
   type BenchRecord,
-  configurationsOf,
   counted,
   formatBytes,
   formatFlops,
   formatPercent,
   formatSeconds,
+  isSummary,
   machineName,
   MEASURES,
   methodName,
   precisionName,
   statusName,
   storeErrorWords,
+  SUMMARY_NOTICE,
   teacherName,
   unexplainedSentence,
 } from '@embed-kd/records'
@@ -46,7 +47,11 @@ export function trialPage(app: App, record: BenchRecord): HTMLElement {
     related('Other runs', app, siblings.seeds, seedName(siblings.seeds)),
     related('Other methods', app, siblings.methods, (item) => methodName(item.trial.method)),
     ...(status === 'ok' ? [] : [failure(record)]),
-    ...[...(record.warnings ?? []), unexplainedSentence(record) ?? []]
+    ...[
+      ...(isSummary(record) ? [SUMMARY_NOTICE] : []),
+      ...(record.warnings ?? []),
+      unexplainedSentence(record) ?? [],
+    ]
       .flat()
       .map((warning) => element('p', { class: 'notice' }, warning)),
     measured(record),
@@ -62,10 +67,11 @@ export function trialPage(app: App, record: BenchRecord): HTMLElement {
   )
 }
 
-function siblingsOf({ content }: App, record: BenchRecord) {
-  const all = configurationsOf(content.records)
-  const own = all.find(({ runs }) => runs.includes(record))
-  const methods = all.filter((item) => item !== own && item.settingKey === own?.settingKey)
+function siblingsOf({ configurations }: App, record: BenchRecord) {
+  const own = configurations.find(({ runs }) => runs.includes(record))
+  const methods = configurations.filter(
+    (item) => item !== own && item.settingKey === own?.settingKey,
+  )
   return {
     seeds: (own?.runs ?? []).filter((item) => item !== record),
     methods: methods.map(

@@ -16,6 +16,8 @@ import {
 export interface ReadRecords {
   readonly records: BenchRecord[]
   readonly skipped: readonly SkippedLine[]
+  /** Whether the records are summaries, since there was too much text to keep them whole. */
+  readonly summarized: boolean
 }
 
 /**
@@ -35,7 +37,7 @@ export async function readRecordFiles(paths: readonly string[]): Promise<ReadRec
       }
     }
   }
-  const { skipped } = reader
+  const { skipped, summarized } = reader
   if (reader.records.length === 0) {
     const [first] = skipped
     throw new UserError(
@@ -45,7 +47,7 @@ export async function readRecordFiles(paths: readonly string[]): Promise<ReadRec
       'give the --out directory of a bench that has finished a trial, or a file of records',
     )
   }
-  return { records: distinctRecords(reader.records), skipped }
+  return { records: distinctRecords(reader.records), skipped, summarized }
 }
 
 async function readInto(reader: RecordReader, file: string): Promise<void> {

@@ -1,5 +1,5 @@
 // `embed-kd report`: records to one HTML file.
-import { renderReport, type SkippedLine } from '@embed-kd/records'
+import { MOST_TEXT, renderReport, type SkippedLine } from '@embed-kd/records'
 import { Command } from 'commander'
 
 import { readRecordFiles } from '@embed-kd/bench'
@@ -36,7 +36,7 @@ Examples:
     .action(async (paths: string[], { out, before, title, json }: ReportOptions) => {
       const read = async (places: readonly string[]) =>
         readRecordFiles(await Promise.all(places.map(localRecords)))
-      const { records, skipped } = await read(paths)
+      const { records, skipped, summarized } = await read(paths)
       const earlier = before === undefined ? undefined : await read([before])
       const html = renderReport(reportPage(), records, {
         ...(title === undefined ? {} : { title }),
@@ -45,12 +45,15 @@ Examples:
       const file = await writeResult(out, html)
       const all = [...skipped, ...(earlier?.skipped ?? [])]
       warnOfSkipped(all)
+      if (summarized || earlier?.summarized === true) process.stderr.write(SUMMARIES)
       process.stdout.write(
         json
-          ? `${JSON.stringify({ report: file, records: records.length, skipped: all })}\n`
+          ? `${JSON.stringify({ report: file, records: records.length, summarized, skipped: all })}\n`
           : `report: ${file}\n`,
       )
     })
+
+const SUMMARIES = `more than ${MOST_TEXT / 1e6} MB of records: the report has the summary of each trial, without step times, curves, graph and results of single images\n`
 
 /** Most skipped lines that are named one by one. */
 const MOST_NAMED = 10

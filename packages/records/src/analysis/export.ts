@@ -1,6 +1,7 @@
 // Tables for other programs and for papers: CSV with one row a trial or one row a configuration, Markdown and LaTeX.
 import { axisNames, type Trial } from '../axes.js'
 import type { BenchRecord } from '../schema.js'
+import { stepCount } from '../summary.js'
 import { finished, intervalOf, summaryOf } from './compare.js'
 import { type Configuration, lengthName, studentName, teacherName } from './corpus.js'
 import { methodName } from './format.js'
@@ -22,7 +23,7 @@ export function tidyCsv(records: readonly BenchRecord[]): string {
     ...axisColumns(record.trial),
     costOnly: record.costOnly,
     ...Object.fromEntries(MEASURES.map((measure) => [columnName(measure), measure.of(record)])),
-    timedSteps: record.time && Number(record.time.stepSeconds.length),
+    timedSteps: record.time && stepCount(record.time),
     embeddingSeconds: record.embeddings?.seconds,
     embeddingImages: record.embeddings?.images,
     embeddingBytes: record.embeddings?.bytes,

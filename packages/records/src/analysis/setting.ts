@@ -1,5 +1,6 @@
 // Which settings answer. All three answers come from one matched setting, so that memory, time and accuracy belong
 // together; a larger teacher that was only measured for its cost is a second setting, and is labelled so.
+import { stepCount } from '../summary.js'
 import { epochMeasure, ratioOf, summaryOf } from './compare.js'
 import { type Comparison, compareText } from './corpus.js'
 import * as measures from './measures.js'
@@ -90,7 +91,7 @@ export function timedSteps({ teacherKd, embedKd }: Comparison): readonly [number
   const steps = (item: Comparison['embedKd']) =>
     summaryOf(item, {
       ...measures.stepSeconds,
-      of: ({ time }) => time?.stepSeconds.length,
+      of: ({ time }) => time && stepCount(time),
     })?.mean ?? 0
   return [Math.round(steps(embedKd)), Math.round(steps(teacherKd))]
 }

@@ -5,6 +5,7 @@ import {
   type Configuration,
   counted,
   finished,
+  isSummary,
   methodName,
   scopeName,
   significant,
@@ -42,7 +43,9 @@ export const curves: Figure = {
   draw: ({ inScope, scope }) => {
     const having = inScope.filter((item) => finished(item).some(hasLoss))
     if (scope === undefined || having.length === 0) {
-      return 'No run that passes the filters was trained for accuracy and kept its curves.'
+      return inScope.some(({ runs }) => runs.some(isSummary))
+        ? 'Trials are summaries here, which have no curves.'
+        : 'No run that passes the filters was trained for accuracy and kept its curves.'
     }
     const trained = having.filter((item) => finished(item).some(hasAccuracy))
     const candidates = trained.length > 0 ? trained : having

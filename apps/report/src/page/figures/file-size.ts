@@ -1,61 +1,51 @@
 // Accuracy against the size of the teacher's file of embeddings: how small may the file be? Methods without a file are lines.
 import {
-  accuracy,
+  type Configuration,
   counted,
   embeddingBytes,
   finished,
   formatBytes,
   formatPercent,
-  type Interval,
-  intervalOf,
-  type MethodTable,
-  methodTablesOf,
-  methodTableTitle,
   storeErrorWords,
   summaryOf,
 } from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
 import { amountAxis, axisNote } from './axes.js'
 import { asIs, type Figure, lookOf, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
+import { methodColumns, type Spot } from './method-columns.js'
 
-interface Spot {
-  readonly method: string
-  readonly name: string
+interface Stored extends Spot {
   /** Size of the file in bytes; undefined if the method has no file. */
   readonly bytes: number | undefined
   readonly images: number
   /** Error of the stored embeddings, in words. */
   readonly error: string | undefined
-  /** In percent. */
-  readonly accuracy: number
-  readonly interval: Interval
-  readonly n: number
 }
-
-const MOST_PANELS = 3
 
 export const fileSize: Figure = {
   id: 'file-size',
   title: "Accuracy against the size of the teacher's file",
   draw: ({ configurations }) => {
-    const [table] = methodTablesOf(configurations, 1).tables
-    if (table === undefined)
-      return 'No setting that passes the filters has an accuracy of two methods.'
-    const columns = table.columns
-      .map((name, at) => ({ name, spots: spotsOf(table, at) }))
-      .filter(({ spots }) => new Set(spots.flatMap(({ bytes }) => bytes ?? [])).size > 1)
-    if (columns.length === 0) return 'No setting has files of embeddings of two sizes.'
-    const shown = columns.slice(-MOST_PANELS)
-    const rest = columns.length - shown.length
+    const found = methodColumns(
+      configurations,
+      storedOf,
+      (spots) => new Set(spots.flatMap(({ bytes }) => bytes ?? [])).size > 1,
+      'No setting has files of embeddings of two sizes.',
+    )
+    if (typeof found === 'string') return found
+    const columns = found.columns.map(({ name, spots }) => ({
+      name,
+      spots: spots.toSorted((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0)),
+    }))
     return {
       caption:
         `Test accuracy (%, not from zero) with 95 % intervals against the size of the file of embeddings that stands for the teacher. ` +
         `Files differ in what they hold, centroids or an embedding for each image, and in the store of their numbers. Dashed lines are methods without a file. ` +
-        `${methodTableTitle(table)}${rest > 0 ? `; ${counted(rest, 'more column')} left out` : ''}.`,
-      panels: shown.map(({ name, spots }) => panelOf(name, spots)),
-      legend: methodsIn(shown.flatMap(({ spots }) => spots)),
+        `${found.title}.`,
+      panels: columns.map(({ name, spots }) => panelOf(name, spots)),
+      legend: methodsIn(columns.flatMap(({ spots }) => spots)),
       columns: ['Labels', 'Method', 'File', 'Bytes an image', 'Error of a row', 'Accuracy', 'Runs'],
-      rows: shown.flatMap(({ name, spots }) =>
+      rows: columns.flatMap(({ name, spots }) =>
         spots.map(({ bytes, images, ...spot }) => [
           name,
           spot.name,
@@ -70,31 +60,17 @@ export const fileSize: Figure = {
   },
 }
 
-/** Returns the configurations of a column that have an accuracy, the largest file first. */
-function spotsOf({ rows }: MethodTable, column: number): Spot[] {
-  const spots = rows.flatMap(({ name, cells }): Spot[] => {
-    const item = cells[column]?.configuration
-    const found = item && summaryOf(item, accuracy)
-    if (item === undefined || found === undefined) return []
-    const [low, high] = intervalOf(item, accuracy) ?? [found.mean, found.mean]
-    const [first] = finished(item)
-    return [
-      {
-        method: item.method,
-        name,
-        bytes: summaryOf(item, embeddingBytes)?.mean,
-        images: first?.embeddings?.images ?? 0,
-        error: first && storeErrorWords(first),
-        accuracy: 100 * found.mean,
-        interval: [100 * low, 100 * high],
-        n: found.n,
-      },
-    ]
-  })
-  return spots.sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0))
+function storedOf(spot: Spot, item: Configuration): Stored {
+  const [first] = finished(item)
+  return {
+    ...spot,
+    bytes: summaryOf(item, embeddingBytes)?.mean,
+    images: first?.embeddings?.images ?? 0,
+    error: first && storeErrorWords(first),
+  }
 }
 
-function panelOf(title: string, spots: readonly Spot[]): Panel {
+function panelOf(title: string, spots: readonly Stored[]): Panel {
   const files = spots.flatMap((spot) =>
     spot.bytes === undefined ? [] : { ...spot, kilobytes: spot.bytes / 1000 },
   )

@@ -1,7 +1,6 @@
 // Accuracy against the seconds spent: one panel for each share of labels of the fullest table of methods. A curve starts after
 // the time that making the embeddings takes, so that a vertical line compares methods at equal expense.
 import {
-  accuracy,
   accuracyBySeconds,
   accuracyWithin,
   type Configuration,
@@ -10,11 +9,6 @@ import {
   finished,
   formatPercent,
   formatSeconds,
-  type Interval,
-  intervalOf,
-  type MethodTable,
-  methodTablesOf,
-  methodTableTitle,
   significant,
   spentSeconds,
   summaryOf,
@@ -22,42 +16,35 @@ import {
 import * as Plot from '@observablehq/plot'
 import { amountAxis, axisNote } from './axes.js'
 import { asIs, type Figure, lookOf, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
+import { methodColumns, type Spot } from './method-columns.js'
 
-interface Spot {
-  readonly method: string
-  readonly name: string
+interface Spent extends Spot {
   readonly seconds: number
   /** Seconds before the first step: the teacher's one run over the images. */
   readonly start: number
-  readonly accuracy: number
-  readonly interval: Interval
-  readonly n: number
   readonly curve: readonly (readonly [seconds: number, accuracy: number])[]
 }
-
-const MOST_PANELS = 3
 
 export const spending: Figure = {
   id: 'spending',
   title: 'Accuracy against the seconds spent',
   draw: ({ configurations }) => {
-    const [table] = methodTablesOf(configurations, 1).tables
-    if (table === undefined)
-      return 'No setting that passes the filters has an accuracy of two methods.'
-    const columns = table.columns
-      .map((name, at) => ({ name, spots: spotsOf(table, at) }))
-      .filter(({ spots }) => spots.length > 1)
-    if (columns.length === 0) return 'No setting has the time of two methods.'
-    const shown = columns.slice(-MOST_PANELS)
-    const rest = columns.length - shown.length
+    const found = methodColumns(
+      configurations,
+      spentOf,
+      (spots) => spots.length > 1,
+      'No setting has the time of two methods.',
+    )
+    if (typeof found === 'string') return found
+    const { columns, title } = found
     return {
       caption:
         `Test accuracy (%, not from zero) against seconds: the training, in which a live teacher runs, and before it the teacher's one run that makes the embeddings. ` +
         `Dots are the results with 95 % intervals, lines the accuracy after each epoch; points along a line had the learning rates of the whole run. ` +
         `The dashed line marks the time of the quickest method, at which all are read in the table. Training the teacher is not counted. ` +
-        `${methodTableTitle(table)}${rest > 0 ? `; ${counted(rest, 'more column')} left out` : ''}.`,
-      panels: shown.map(({ name, spots }) => panelOf(name, spots)),
-      legend: methodsIn(shown.flatMap(({ spots }) => spots)),
+        `${title}.`,
+      panels: columns.map(({ name, spots }) => panelOf(name, spots)),
+      legend: methodsIn(columns.flatMap(({ spots }) => spots)),
       columns: [
         'Labels',
         'Method',
@@ -66,7 +53,7 @@ export const spending: Figure = {
         'Embeddings alone',
         'Accuracy at equal seconds',
       ],
-      rows: shown.flatMap(({ name, spots }) =>
+      rows: columns.flatMap(({ name, spots }) =>
         spots.map((spot) => [
           name,
           spot.name,
@@ -80,39 +67,23 @@ export const spending: Figure = {
   },
 }
 
-const quickest = (spots: readonly Spot[]) => Math.min(...spots.map(({ seconds }) => seconds))
+const quickest = (spots: readonly Spent[]) => Math.min(...spots.map(({ seconds }) => seconds))
 
-function equalSeconds({ curve, seconds, accuracy }: Spot, budget: number): string {
+function equalSeconds({ curve, seconds, accuracy }: Spent, budget: number): string {
   const reached = seconds <= budget ? accuracy : accuracyWithin(curve, budget)
   const at = `at ${formatSeconds(budget)}`
   return reached === undefined ? `unknown ${at}` : `${formatPercent(reached / 100)} ${at}`
 }
 
-function spotsOf({ rows }: MethodTable, column: number): Spot[] {
-  return rows.flatMap(({ name, cells }): Spot[] => {
-    const item = cells[column]?.configuration
-    const spent = item && summaryOf(item, spentSeconds)
-    const found = item && summaryOf(item, accuracy)
-    if (item === undefined || spent === undefined || found === undefined) return []
-    const [low, high] = intervalOf(item, accuracy) ?? [found.mean, found.mean]
-    const start = meanOf(finished(item).map(embeddingSeconds))
-    return [
-      {
-        method: item.method,
-        name,
-        seconds: spent.mean,
-        start,
-        accuracy: found.mean * 100,
-        interval: [low * 100, high * 100],
-        n: found.n,
-        curve: meanCurve(item),
-      },
-    ]
-  })
+function spentOf(spot: Spot, item: Configuration): Spent | undefined {
+  const spent = summaryOf(item, spentSeconds)
+  if (spent === undefined) return undefined
+  const start = meanOf(finished(item).map(embeddingSeconds))
+  return { ...spot, seconds: spent.mean, start, curve: meanCurve(item) }
 }
 
 /** Returns the mean over seeds after each epoch that all seeds have. */
-function meanCurve(item: Configuration): Spot['curve'] {
+function meanCurve(item: Configuration): Spent['curve'] {
   const curves = finished(item).map(accuracyBySeconds)
   const epochs = Math.min(...curves.map(({ length }) => length))
   return Array.from({ length: epochs }, (_, at) => [
@@ -124,7 +95,7 @@ function meanCurve(item: Configuration): Spot['curve'] {
 const meanOf = (values: readonly number[]) =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 
-function panelOf(title: string, spots: readonly Spot[]): Panel {
+function panelOf(title: string, spots: readonly Spent[]): Panel {
   const seconds = spots.flatMap(({ seconds, curve }) => [seconds, ...curve.map(([spent]) => spent)])
   const points = spots.flatMap(({ method, name, curve }) =>
     curve.map(([seconds, accuracy]) => ({ method, name, seconds, accuracy })),
@@ -155,9 +126,9 @@ function panelOf(title: string, spots: readonly Spot[]): Panel {
         ),
         Plot.ruleX(spots, {
           x: 'seconds',
-          y1: ({ interval }: Spot) => interval[0],
-          y2: ({ interval }: Spot) => interval[1],
-          stroke: asIs(({ method }: Spot) => lookOf(method).color),
+          y1: ({ interval }: Spent) => interval[0],
+          y2: ({ interval }: Spent) => interval[1],
+          stroke: asIs(({ method }: Spent) => lookOf(method).color),
           strokeOpacity: 0.45,
           strokeWidth: 2,
           clip: true,
@@ -168,7 +139,7 @@ function panelOf(title: string, spots: readonly Spot[]): Panel {
           Plot.pointer({
             x: 'seconds',
             y: 'accuracy',
-            title: ({ name, seconds, start, accuracy, n }: Spot) =>
+            title: ({ name, seconds, start, accuracy, n }: Spent) =>
               `${name}\n${accuracy.toFixed(2)} % after ${significant(seconds)} s${start > 0 ? `, ${significant(start)} s of it for the embeddings` : ''}\n${counted(n, 'seed')}`,
           }),
         ),
@@ -178,7 +149,7 @@ function panelOf(title: string, spots: readonly Spot[]): Panel {
 }
 
 /** The results with their intervals, and at least the upper half of the way that the curves took. */
-function domainOf(spots: readonly Spot[]): [number, number] {
+function domainOf(spots: readonly Spent[]): [number, number] {
   const lows = spots.map(({ interval }) => interval[0])
   const highs = spots.map(({ interval }) => interval[1])
   const first = Math.min(...spots.map(({ curve, accuracy }) => curve[0]?.[1] ?? accuracy))
