@@ -44,10 +44,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     },
     batch: 16,
   })
-  for await (const { epoch, trainLoss } of trainer.fit([{ images, labels }], {
-    epochs: 20,
-    stepsPerEpoch: 1,
-  }))
+  for await (const { epoch, trainLoss } of trainer.fit({ images, labels }, { epochs: 20 }))
     if (epoch % 5 === 0) console.log(`epoch ${epoch}: loss ${trainLoss.toFixed(4)}`)
   await trainer.dispose()
   await backend.dispose()

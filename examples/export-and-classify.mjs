@@ -1,43 +1,54 @@
-// Shows a student leave the library: it is trained, exported to ONNX, and classifies images in ONNX Runtime alone.
-// Run it with: node examples/export-and-classify.mjs mnist
-import { arrayBatches, Trainer } from '@embed-kd/distill'
-import { loadDataset, openBackend } from '@embed-kd/distill/node'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
+// Shows a student leave the library: it is trained, and classifies images in ONNX Runtime alone and in transformers.js
+// (npm install onnxruntime-node @huggingface/transformers). Run it with: node examples/export-and-classify.mjs mnist
+import { dirname, resolve } from 'node:path'
 
-const [spec = 'mnist', epochs = '1'] = process.argv.slice(2)
-const { train, test, classes, channels, height: size, statistics } = await loadDataset(spec)
-const backend = await openBackend('ort:cpu')
-const trainer = await Trainer.create({
-  backend,
-  student: 'small',
-  classes,
-  images: { channels, size, ...statistics },
+import { datasetBatches, distill, loadDataset } from '@embed-kd/distill/node'
+import * as hub from '@huggingface/transformers'
+import * as ort from 'onnxruntime-node'
+
+const [spec = 'mnist', epochs = '1', out = 'runs/exported'] = process.argv.slice(2)
+const { onnxFile } = await distill({
   method: 'supervised',
-  batch: 32,
-})
-for await (const { epoch, trainLoss } of trainer.fit(arrayBatches(train, { channels, batch: 32 }), {
+  dataset: spec,
+  student: 'small',
   epochs: Number(epochs),
-}))
-  console.log(`epoch ${epoch}: loss ${trainLoss.toFixed(3)}`)
-const model = await trainer.export('onnx', { normalise: true })
-await trainer.dispose()
-await backend.dispose()
-
-// From here on, nothing of this library is used: pixels from 0 to 1 go in, a score of each class comes out.
-const session = await InferenceSession.create(model)
-const count = Math.min(test.count, 500)
-const pixels = Float32Array.from(
-  test.images.subarray(0, count * channels * size * size),
-  (byte) => byte / 255,
-)
-const { logits } = await session.run({
-  pixel_values: new Tensor('float32', pixels, [count, channels, size, size]),
+  normaliseInside: true,
+  out,
 })
-let right = 0
-for (let i = 0; i < count; i++) {
-  const scores = logits.data.slice(i * classes, (i + 1) * classes)
-  if (scores.indexOf(Math.max(...scores)) === test.labels[i]) right++
+
+// From here on, the library only reads the test images.
+const { images, test } = datasetBatches(await loadDataset(spec))
+const { channels, size } = images
+
+// ONNX Runtime: pixels from 0 to 1 go in, a score of each class comes out.
+const session = await ort.InferenceSession.create(onnxFile)
+let [right, count] = [0, 0]
+for await (const { pixels, labels } of test()) {
+  const scaled = Float32Array.from(pixels, (byte) => byte / 255)
+  const shape = [labels.length, channels, size, size]
+  const { logits } = await session.run({ pixel_values: new ort.Tensor('float32', scaled, shape) })
+  const classes = logits.dims[1]
+  labels.forEach((label, i) => {
+    const scores = logits.data.subarray(i * classes, (i + 1) * classes)
+    if (scores.indexOf(Math.max(...scores)) === label) right++
+  })
+  count += labels.length
 }
-console.log(
-  `ONNX Runtime classifies ${right} of ${count} test images correctly (${model.length} bytes)`,
-)
+console.log(`ONNX Runtime classifies ${right} of ${count} test images correctly`)
+
+// transformers.js: the directory of the model is its name, and an image comes back with its class.
+hub.env.allowRemoteModels = false
+const directory = resolve(dirname(onnxFile), '..')
+const classify = await hub.pipeline('image-classification', directory, { dtype: 'fp32' })
+for await (const { pixels, labels } of test()) {
+  const planes = new hub.Tensor('uint8', pixels.slice(0, channels * size * size), [
+    channels,
+    size,
+    size,
+  ])
+  const [{ label, score }] = await classify(hub.RawImage.fromTensor(planes), { top_k: 1 })
+  console.log(
+    `transformers.js says ${label} (${(100 * score).toFixed(0)} %) of an image of class ${labels[0]}`,
+  )
+  break
+}

@@ -2,7 +2,7 @@
 // Run it with: npx vite examples/train-in-the-browser (?backend=ort:wasm in the address chooses a backend)
 import { backend as ort } from '@embed-kd/backend-ort'
 import { backend as tfjs } from '@embed-kd/backend-tfjs'
-import { arrayBatches, centroidsOf, Trainer } from '@embed-kd/distill'
+import { centroidsOf, Trainer } from '@embed-kd/distill'
 
 const log = (text) => (document.querySelector('#log').textContent += `${text}\n`)
 const [size, names] = [16, ['circle', 'square', 'triangle']]
@@ -47,7 +47,7 @@ const trainer = await Trainer.create({
   teacher: { centroids },
   batch: 32,
 })
-const data = arrayBatches({ images, labels }, { batch: 32 })
+const data = { images, labels }
 for await (const epoch of trainer.fit(data, { epochs: 15, validation: data }))
   log(
     `epoch ${epoch.epoch}: loss ${epoch.trainLoss.toFixed(3)}, accuracy ${epoch.accuracy.toFixed(2)}`,

@@ -7,13 +7,7 @@ import type { Dataset, FromWorker, RunSettings } from './messages.js'
 import { makeRecord, type Metadata } from './record.js'
 import { SnapshotTaker } from './snapshot.js'
 import { keepRun, type SavedRun } from './store.js'
-import {
-  createTrainer,
-  stepsPerEpoch,
-  testBatches,
-  trainingBatches,
-  type Embeddings,
-} from './training.js'
+import { createTrainer, stepsPerEpoch, type Embeddings } from './training.js'
 
 export interface RunInputs {
   readonly device: OpenDevice
@@ -83,9 +77,9 @@ export class Run {
   /** Trains to the end. @throws the signal's reason if the run is paused; the run is kept then. */
   async train(signal: AbortSignal): Promise<void> {
     const { dataset, settings, say } = this.#inputs
-    const epochs = this.trainer.fit(trainingBatches(dataset, settings), {
+    const epochs = this.trainer.fit(dataset.train, {
       epochs: settings.epochs,
-      validation: testBatches(dataset),
+      validation: dataset.test,
       signal,
       ...(this.#position ? { from: this.#position } : {}),
       onStep: (step) => this.#report(step),

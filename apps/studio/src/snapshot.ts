@@ -4,7 +4,7 @@ import type { Trainer } from '@embed-kd/distill'
 
 import type { Dataset, MapPoint, Snapshot } from './messages.js'
 import { normaliseRows, principalAxes, project, type Axes } from './projection.js'
-import { testBatches, type Embeddings } from './training.js'
+import type { Embeddings } from './training.js'
 
 /** Number of test images that the map shows. */
 const SHOWN = 300
@@ -25,7 +25,7 @@ export class SnapshotTaker {
     const shown = Math.min(SHOWN, test.labels.length)
     const images = test.images.subarray(0, shown * channels * size * size)
     const { embeddings } = await trainer.predict(images)
-    const { confusion, accuracy } = await trainer.evaluate(testBatches(this.#dataset))
+    const { confusion, accuracy } = await trainer.evaluate(test)
     const centroids = projectCentroids(this.#embeddings, await trainer.parameters())
     return {
       map: this.#map(embeddings, test.labels.subarray(0, shown), centroids),

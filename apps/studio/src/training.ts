@@ -1,10 +1,8 @@
 // A trainer for the studio's settings. Tests use the same functions in Node, where losses must be equal.
 import { methods, UserError, type Backend } from '@embed-kd/core'
 import {
-  arrayBatches,
   Trainer,
   type TrainerOptions,
-  type BatchSource,
   type Centroids,
   type SampleEmbeddings,
 } from '@embed-kd/distill'
@@ -48,14 +46,6 @@ export function createTrainer(
     totalSteps: epochs * stepsPerEpoch(dataset, settings),
   } as TrainerOptions<RunSettings['method'], number>)
 }
-
-export const trainingBatches = (
-  { train, channels }: Dataset,
-  { batch, seed }: RunSettings,
-): BatchSource => arrayBatches(train, { batch, seed, channels })
-
-export const testBatches = ({ test, channels }: Dataset): BatchSource =>
-  arrayBatches(test, { batch: 250, order: 'as given', channels })
 
 /** @throws UserError if the method needs other embeddings than there are. */
 function teacherFor(method: RunSettings['method'], embeddings: Embeddings | undefined): object {

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { parseMnist } from '../src/data.js'
 import type { RunSettings } from '../src/messages.js'
-import { createTrainer, trainingBatches } from '../src/training.js'
+import { createTrainer } from '../src/training.js'
 import { hasChromium, launch, serve, SOFTWARE_WEBGPU, stop, Studio } from './page.js'
 
 const STEPS = 20
@@ -36,8 +36,7 @@ async function lossesInNode(batch: number, dropout: number): Promise<number[]> {
   await using trainer = await createTrainer(backend, dataset, centroids, settings)
   const losses: number[] = []
   const ending = new AbortController()
-  const batches = trainingBatches(dataset, settings)
-  const epochs = trainer.fit(batches, {
+  const epochs = trainer.fit(dataset.train, {
     onStep: ({ metrics }) => {
       losses.push(metrics!.loss)
       if (losses.length === STEPS) ending.abort()

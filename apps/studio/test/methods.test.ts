@@ -5,7 +5,7 @@ import { openBackend } from '@embed-kd/distill/node'
 import { describe, expect, it } from 'vitest'
 
 import { methodsFor, type Dataset, type RunSettings } from '../src/messages.js'
-import { createTrainer, trainingBatches } from '../src/training.js'
+import { createTrainer } from '../src/training.js'
 
 const [count, size, width] = [80, 8, 16]
 const labels = Int32Array.from({ length: count }, (_, i) => i % 2)
@@ -39,15 +39,14 @@ const offered = [...new Set([...methodsFor('centroids'), ...methodsFor('samples'
 
 describe('a method that the page offers', () => {
   it.each(offered)('trains: %s', async (method) => {
-    const settings = settingsFor(method)
     const backend = await openBackend('ort:cpu')
     await using trainer = await createTrainer(
       backend,
       dataset,
       embeddings[methods[method].teacher],
-      settings,
+      settingsFor(method),
     )
-    const { value } = await trainer.fit(trainingBatches(dataset, settings)).next()
+    const { value } = await trainer.fit(dataset.train).next()
     expect(value).toMatchObject({ steps: 2, trainLoss: expect.any(Number) })
     await backend.dispose()
   })

@@ -95,6 +95,7 @@ describe('examples', { timeout: 120_000 }, () => {
   it('export-and-classify', async () => {
     const printed = await run('export-and-classify.mjs', dataset, '4')
     expect(printed).toMatch(/ONNX Runtime classifies \d+ of 60 test images correctly/)
+    expect(printed).toMatch(/transformers\.js says [0-2] \(\d+ %\) of an image of class [0-2]/)
   })
 
   it('sweep-from-code', async () => {
@@ -102,7 +103,7 @@ describe('examples', { timeout: 120_000 }, () => {
     const printed = await run('sweep-from-code.mjs', dataset, results, '1')
     expect(printed).toContain('embed-kd')
     const records = readFileSync(join(results, 'records.jsonl'), 'utf8').trim().split('\n')
-    expect(records).toHaveLength(4)
+    expect(records).toHaveLength(2)
   })
 
   it('custom-backend: it conforms, and trains as ort:cpu does', async () => {

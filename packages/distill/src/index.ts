@@ -87,6 +87,7 @@ export type {
   Teacher,
   TeacherPart,
 } from './training/teacher.js'
+export type { ImageSource } from './training/step-inputs.js'
 export { Trainer, type EmbeddingTrainer } from './training/trainer.js'
 export type {
   Classes,

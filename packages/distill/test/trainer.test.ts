@@ -9,6 +9,7 @@ import {
   sampleEmbeddings,
   Trainer,
   type ImageBatch,
+  type ImageSource,
   type TrainerOptions,
 } from '../src/index.js'
 import { openBackend } from '../src/node/index.js'
@@ -76,6 +77,19 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('Trainer', () => {
+  it('cuts images in memory into the batches that arrayBatches makes of them', async () => {
+    const run = async (source: ImageSource, validation: ImageSource) => {
+      await using trainer = await supervised({ seed: 3 })
+      const epochs = await collect(trainer.fit(source, { epochs: 2, validation }))
+      return epochs.map(({ steps, trainLoss, accuracy }) => ({ steps, trainLoss, accuracy }))
+    }
+    const made = await run(train, test)
+    expect(made).toEqual(await run(arrayBatches(train, { batch: 16, seed: 3 }), validation()))
+    expect(made.map(({ steps }) => steps)).toEqual([6, 12])
+    await using trainer = await supervised({ batch: 97 })
+    await expect(trainer.fit(train).next()).rejects.toThrow('a batch of 97 needs as many images')
+  })
+
   it('learns from centroids, and reports epochs and steps', async () => {
     await using trainer = await Trainer.create({
       ...common(),

@@ -6,6 +6,11 @@ export { type Augmentation, noAugmentation } from '../images/augment.js'
 export { BackgroundBatches } from './data/background.js'
 export { type Batch, evaluationBatches, trainingBatches } from './data/batches.js'
 export { type Dataset, DatasetError } from './data/dataset.js'
+export {
+  datasetBatches,
+  type DatasetBatches,
+  type DatasetBatchOptions,
+} from './data/dataset-batches.js'
 export { Feed, mapBatches, squareImages } from './data/feed.js'
 export {
   clearCache,

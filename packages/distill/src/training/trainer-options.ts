@@ -1,19 +1,24 @@
-// The options of a trainer and of its epochs, and the model that follows from them.
+// The options of a trainer and of its epochs, and the model and the initial parameters that follow from them.
 import {
+  initialParameters,
   isClassifier,
   methodDefinition,
   methodName,
+  Random,
+  studentSpecs,
   unlabelledMethods,
   UserError,
   type Backend,
   type HostTensor,
   type methods,
+  type TrainConfig,
 } from '@embed-kd/core'
 
 import { findStudent, studentModel, type Student, type StudentConfig } from '../models/students.js'
-import type { BatchSource, ImageFormat } from './batch.js'
+import type { ImageFormat } from './batch.js'
 import type { StepOptions } from './config.js'
 import type { EpochPosition, EpochSummary, StepReport } from './epochs.js'
+import type { ImageSource } from './step-inputs.js'
 import type { MethodChoice, Teacher, TeacherOption } from './teacher.js'
 
 /** Options of a trainer that do not depend on the method. */
@@ -89,11 +94,30 @@ export function modelOf({ student, images, classes, dropout = 0.1 }: AnyOptions)
   return studentModel(found, { channels: images.channels, classes }, dropout)
 }
 
+/** Draws the initial parameters, and puts given values in their places. @throws UserError if a value has no place. */
+export function initialValues(
+  config: TrainConfig,
+  { seed = 0, initial }: Pick<CommonOptions, 'seed' | 'initial'>,
+): Map<string, HostTensor> {
+  const parameters = initialParameters(studentSpecs(config), new Random(seed))
+  for (const [name, tensor] of initial ?? []) {
+    const drawn = parameters.get(name)
+    if (drawn?.shape.join() !== tensor.shape.join())
+      throw new UserError(
+        `the initial value of ${name} has shape [${tensor.shape.join(', ')}], ` +
+          (drawn ? `but [${drawn.shape.join(', ')}] is needed` : 'but there is no such parameter'),
+        'leave it out, or choose a student of the same sizes',
+      )
+    parameters.set(name, tensor)
+  }
+  return parameters
+}
+
 export interface FitOptions {
   /** Number of passes over the batches (default: 1). */
   readonly epochs?: number | undefined
-  /** Batches to evaluate after each epoch. */
-  readonly validation?: BatchSource | undefined
+  /** Images to evaluate after each epoch, in memory or in batches. */
+  readonly validation?: ImageSource | undefined
   /** Number of batches of an epoch, if the batches have no `length`. */
   readonly stepsPerEpoch?: number | undefined
   /** Ends training between two steps: `fit` then throws the signal's reason, and the trainer stays usable. */

@@ -2,15 +2,11 @@
 // train with this one class.
 import {
   flattenTree,
-  hostTensor,
-  initialParameters,
   isClassifier,
   isParameterSpec,
   modelParameters,
   packTensors,
   parameterGroups,
-  Random,
-  studentSpecs,
   UserError,
   type DeviceBuffer,
   type HostTensor,
@@ -18,25 +14,17 @@ import {
 } from '@embed-kd/core'
 
 import type { StudentConfig } from '../models/students.js'
-import {
-  countImages,
-  createNormalise,
-  labelTensor,
-  batchesFrom,
-  type Batches,
-  type BatchSource,
-  type ImageBatch,
-  type ImageFormat,
-  type Normalise,
-} from './batch.js'
+import type { ImageBatch } from './batch.js'
 import { classification, type Classification } from './classification.js'
 import { lossSettings, stepDefaults, trainingConfig } from './config.js'
 import { Ema } from './ema.js'
 import { beginning, countBatches, runEpochs } from './epochs.js'
 import { Evaluation, type Prediction } from './evaluation.js'
 import { exportTrained, readCheckpoint, type ExportFormat, type ExportOptions } from './export.js'
+import { StepInputs, type ImageSource } from './step-inputs.js'
 import { teacherInputs, type MethodChoice, type TeacherInputs } from './teacher.js'
 import {
+  initialValues,
   modelOf,
   requireClasses,
   type AnyOptions,
@@ -67,7 +55,7 @@ export class Trainer implements AsyncDisposable {
   readonly batch: number
   readonly #options: AnyOptions
   readonly #teacher: TeacherInputs
-  readonly #normalise: Normalise
+  readonly #inputs: StepInputs
   readonly #evaluation: Evaluation
   #config: TrainConfig
   #training: Training | undefined
@@ -76,13 +64,14 @@ export class Trainer implements AsyncDisposable {
   #scheduled: boolean
 
   private constructor(options: AnyOptions) {
-    const { backend, classes, images, method, teacher } = options
+    const { backend, classes, images, method, teacher, seed = 0 } = options
     requireClasses(options)
     this.#options = options
     this.model = modelOf(options)
     this.batch = options.batch ?? stepDefaults.batch
     this.#teacher = teacherInputs(method, teacher, classes)
-    this.#normalise = createNormalise(images)
+    const { model, batch } = this
+    this.#inputs = new StepInputs({ images, model, batch, seed, teacher: this.#teacher })
     this.#config = this.#configFor(options.totalSteps)
     this.#scheduled =
       options.totalSteps !== undefined || lossSettings(options).schedule === 'constant'
@@ -109,21 +98,19 @@ export class Trainer implements AsyncDisposable {
 
   /**
    * Trains for some epochs, and yields a summary after each.
-   * @param source batches that can be iterated once for each epoch, or a function from the epoch (from 0) to its batches.
-   * Batches have `batch` images; a smaller last one is skipped.
+   * @param source images in memory, shuffled anew in each epoch; or batches of `batch` images that can be iterated once for each
+   * epoch; or a function from the epoch (from 0) to its batches. A smaller last batch is skipped.
    * @throws UserError if a batch does not fit, or the loss is not finite; the reason of an aborted signal.
    */
-  async *fit(source: BatchSource, options: FitOptions = {}): AsyncGenerator<Epoch> {
+  async *fit(source: ImageSource, options: FitOptions = {}): AsyncGenerator<Epoch> {
     const { epochs = 1, validation, signal, onStep, from = beginning } = options
-    const stepsPerEpoch = options.stepsPerEpoch ?? countBatches(source, from.epochs)
+    const batches = this.#inputs.epochs(source)
+    const stepsPerEpoch = options.stepsPerEpoch ?? countBatches(batches, from.epochs)
     const remaining = stepsPerEpoch && stepsPerEpoch * (epochs - from.epochs) - from.steps
     const { totalSteps = remaining === undefined ? undefined : this.steps + remaining } =
       this.#options
     await this.#ready(totalSteps)
-    const { images } = this.#options
-    const whole = (epoch: number) =>
-      wholeBatches(typeof source === 'function' ? source(epoch) : source, this.batch, images)
-    const plan = { source: whole, epochs, from, stepsPerEpoch, signal, onStep }
+    const plan = { source: batches, epochs, from, stepsPerEpoch, signal, onStep }
     for await (const summary of runEpochs(this, plan))
       if (validation) {
         const { accuracy } = await this.evaluate(validation)
@@ -139,7 +126,7 @@ export class Trainer implements AsyncDisposable {
         'a cosine schedule needs the number of steps in advance',
         "give `totalSteps` to Trainer.create, batches with a `length`, `stepsPerEpoch` to fit, or schedule: 'constant'",
       )
-    await training.step(await this.#tensorsOf(batch))
+    await training.step(await this.#inputs.tensorsOf(batch))
     await this.#ema?.update(training.parameters)
   }
 
@@ -170,7 +157,7 @@ export class Trainer implements AsyncDisposable {
    * @throws UserError if a batch has no labels.
    */
   async evaluate(
-    source: BatchSource,
+    source: ImageSource,
     saved?: ReadonlyMap<string, HostTensor>,
   ): Promise<Classification> {
     const { labels, predictions } = await this.classify(source, saved)
@@ -183,7 +170,7 @@ export class Trainer implements AsyncDisposable {
    * @throws UserError if a batch has no labels.
    */
   async classify(
-    source: BatchSource,
+    source: ImageSource,
     saved?: ReadonlyMap<string, HostTensor>,
   ): Promise<{ readonly labels: readonly number[]; readonly predictions: readonly number[] }> {
     const classes = this.#classes()
@@ -191,11 +178,9 @@ export class Trainer implements AsyncDisposable {
     const predictions: number[] = []
     const uploaded = saved && (await this.#upload(saved))
     const parameters = uploaded ?? (await this.#parameters())
-    for await (const batch of batchesFrom(typeof source === 'function' ? source(0) : source, 0)) {
-      const images = this.#normalise(batch.images)
-      const count = countImages(images, this.#options.images)
-      for (const label of labelTensor(batch.labels, count, classes).data) labels.push(label)
-      for (const label of await this.#evaluation.classify(parameters, images))
+    for await (const batch of this.#inputs.labelled(source, classes)) {
+      for (const label of batch.labels) labels.push(label)
+      for (const label of await this.#evaluation.classify(parameters, batch.images))
         predictions.push(label)
     }
     if (uploaded) disposeAll(uploaded)
@@ -204,15 +189,15 @@ export class Trainer implements AsyncDisposable {
 
   /** Returns the most probable class, the probabilities of all classes and the embedding of each image. */
   async predict(images: Float32Array | Uint8Array): Promise<Prediction> {
-    countImages(images, this.#options.images)
     this.#classes()
-    return this.#evaluation.predict(await this.#parameters(), this.#normalise(images))
+    const normalised = this.#inputs.images(images)
+    return this.#evaluation.predict(await this.#parameters(), normalised)
   }
 
   /** Returns the student's embeddings of images, `[count, width]`. */
   async embed(images: Float32Array | Uint8Array): Promise<Float32Array> {
-    countImages(images, this.#options.images)
-    return this.#evaluation.embed(await this.#parameters(), this.#normalise(images))
+    const normalised = this.#inputs.images(images)
+    return this.#evaluation.embed(await this.#parameters(), normalised)
   }
 
   /** Reads everything that training depends on; `restore` goes on from there, to the bit. */
@@ -346,27 +331,6 @@ export class Trainer implements AsyncDisposable {
     return this.#ema?.parameters ?? training.parameters
   }
 
-  /** Makes the graph inputs of a batch. @throws UserError if the batch does not fit. */
-  async #tensorsOf(batch: ImageBatch): Promise<Map<string, HostTensor>> {
-    const { images: format } = this.#options
-    const { channels, size } = format
-    const count = countImages(batch.images, format)
-    if (count !== this.batch)
-      throw new UserError(
-        `a batch has ${count} images, but the step is compiled for ${this.batch}`,
-        'give batches of that many images, or another `batch` to Trainer.create',
-      )
-    const images = this.#normalise(batch.images)
-    const tensors = new Map<string, HostTensor>([
-      ['batch.images', hostTensor('float32', [count, channels, size, size], images)],
-    ])
-    if (isClassifier(this.model))
-      tensors.set('batch.labels', labelTensor(batch.labels, count, this.model.classes))
-    for (const [name, tensor] of (await this.#teacher.batch?.(batch, count)) ?? [])
-      tensors.set(name, tensor)
-    return tensors
-  }
-
   /** Returns the number of classes. @throws UserError if the student has no classifier. */
   #classes(): number {
     if (isClassifier(this.model)) return this.model.classes
@@ -378,21 +342,7 @@ export class Trainer implements AsyncDisposable {
 
   /** Initial parameters, drawn whenever they are needed: a copy on the host would cost memory. */
   #initial(): Map<string, HostTensor> {
-    const { seed = 0, initial } = this.#options
-    const parameters = initialParameters(studentSpecs(this.#config), new Random(seed))
-    for (const [name, tensor] of initial ?? []) {
-      const drawn = parameters.get(name)
-      if (drawn?.shape.join() !== tensor.shape.join())
-        throw new UserError(
-          `the initial value of ${name} has shape [${tensor.shape.join(', ')}], ` +
-            (drawn
-              ? `but [${drawn.shape.join(', ')}] is needed`
-              : 'but there is no such parameter'),
-          'leave it out, or choose a student of the same sizes',
-        )
-      parameters.set(name, tensor)
-    }
-    return parameters
+    return initialValues(this.#config, this.#options)
   }
 }
 
@@ -402,23 +352,3 @@ const readInputs = async (training: Training): Promise<Map<string, HostTensor>> 
 
 /** A trainer without labels: its student has embeddings, and no classes to predict. */
 export type EmbeddingTrainer = Omit<Trainer, 'classify' | 'evaluate' | 'predict'>
-
-/** Leaves out a last batch that is smaller than `size`. @throws UserError if a smaller batch is not the last one. */
-function wholeBatches(batches: Batches, size: number, format: ImageFormat): Batches {
-  if (batches.read) return batches
-  const whole = async function* () {
-    let smaller: number | undefined
-    for await (const batch of batches) {
-      if (smaller !== undefined)
-        throw new UserError(
-          `a batch has ${smaller} images, but the step is compiled for ${size}`,
-          'give batches of that many images, or another `batch` to Trainer.create',
-        )
-      const count = countImages(batch.images, format)
-      if (count < size) smaller = count
-      else yield batch
-    }
-  }
-  const { length } = batches
-  return Object.assign(whole(), length === undefined ? {} : { length })
-}

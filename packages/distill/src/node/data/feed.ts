@@ -9,7 +9,7 @@ import { createInputWriter } from './input.js'
 import type { InputWriter, ModelInput } from './input.js'
 import type { Subset } from './subsets.js'
 
-/** @throws UserError where images are not square, which the models are. */
+/** Returns the sizes of a data set's images. @throws UserError if the images are not square. */
 export function squareImages({ name, channels, height, width }: Dataset): ImageShape {
   if (height !== width)
     throw new UserError(
@@ -44,11 +44,12 @@ export class Feed {
   async *evaluationBatches(subset: Subset, size: number): AsyncGenerator<ImageBatch> {
     const { channels, size: side } = this.shape
     for await (const batch of evaluationBatches(subset, size)) {
-      const { images, labels } = this.imageBatch(batch)
-      const { count } = batch
+      const { images } = this.imageBatch(batch)
+      const values = batch.count * channels * side * side
       yield {
-        images: (images as Float32Array).subarray(0, count * channels * side * side),
-        labels: Array.from(labels!).slice(0, count),
+        images: images.subarray(0, values),
+        labels: batch.labels.slice(0, batch.count),
+        pixels: batch.pixels.subarray(0, values),
       }
     }
   }
