@@ -182,6 +182,23 @@ describe('images', () => {
       fails: /its folder cat\/ has splits in it \(test, train\)/,
     },
     {
+      name: 'folders of unknown splits',
+      make: (write) => {
+        folders(write, ['trainset', 'testset'], { each: 5 })
+      },
+      opens: [16, 4, 2],
+      tells: [
+        /testset, trainset are the classes, though all have the same .* \(cat, dog\)/,
+        heldOut,
+      ],
+    },
+    {
+      name: 'classes that differ in case',
+      make: (write) => folders(write, both, { classes: ['Cat', 'cat', 'dog'] }),
+      opens: [12, 12, 3],
+      tells: [/the classes "Cat" and "cat" differ in case or spaces alone/],
+    },
+    {
       name: 'two training splits',
       make: (write) => folders(write, ['train', 'train_aug', 'test']),
       fails: /train\/, train_aug\/ could all be the train split/,
@@ -552,6 +569,10 @@ describe('idx', () => {
         (split: string, what: string) => `FashionMNIST/raw/${split}-${what}`,
       ],
       ['raw alone', (split: string, what: string) => `raw/${split}-${what}`],
+      [
+        'no type in the name',
+        (split: string, what: string) => `${split}-${what.replace('-ubyte', '')}`,
+      ],
       ["Kaggle's folders", (split: string, what: string) => `${split}-${what}/${split}-${what}`],
       ['upper case', (split: string, what: string) => `${split}-${what}`.toUpperCase()],
     ].map(([name, names]) => ({
@@ -617,6 +638,14 @@ describe('idx', () => {
       },
       opens: [6, 6, 3],
       tells: [/the first of its 2 columns is the label/],
+    },
+    {
+      name: 'one-hot labels',
+      make: (write) => {
+        write(plain('train', 'images-idx3-ubyte'), pixels(2))
+        write(plain('train', 'labels-idx1-ubyte'), idx([2, 2], [0, 1, 1, 0]))
+      },
+      fails: /its labels are 2 rows of 2 values, of which one is 1 \(one-hot\)/,
     },
     {
       name: 'files called .gz that are not compressed, and the other way round',
@@ -704,6 +733,24 @@ describe('cifar10', () => {
     Buffer.concat(
       labels.map((label) => Buffer.concat([Buffer.of(label), Buffer.alloc(3072, label)])),
     )
+  const pickled = (labels: readonly number[], isFortran = false) => {
+    const pixels = Buffer.alloc(3072 * labels.length, 7)
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(pixels.length)
+    const text = (words: string) => Buffer.from(words, 'latin1')
+    return Buffer.concat([
+      text('\x80\x02}q\x01(U\x06labelsq\x02]q\x03('),
+      ...labels.map((label) => Buffer.of(0x4b, label)),
+      text('eU\x04dataq\x04cnumpy.core.multiarray\n_reconstruct\nq\x05cnumpy\nndarray\nq\x06'),
+      text('K\x00\x85U\x01b\x87R(K\x01K\x02M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R'),
+      text(
+        `(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb${isFortran ? '\x88' : '\x89'}T`,
+      ),
+      length,
+      pixels,
+      text('tbu.'),
+    ])
+  }
   const set = (write: Write, directory: string, training = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) => {
     batches.forEach((name, i) =>
       write(join(directory, name), batch(training.slice(2 * i, 2 * i + 2))),
@@ -755,30 +802,18 @@ describe('cifar10', () => {
     {
       name: 'pickles',
       make: (write) => {
-        const pickled = (labels: readonly number[]) => {
-          const pixels = Buffer.alloc(3072 * labels.length, 7)
-          const length = Buffer.alloc(4)
-          length.writeUInt32LE(pixels.length)
-          const text = (words: string) => Buffer.from(words, 'latin1')
-          return Buffer.concat([
-            text('\x80\x02}q\x01(U\x06labelsq\x02]q\x03('),
-            ...labels.map((label) => Buffer.of(0x4b, label)),
-            text(
-              'eU\x04dataq\x04cnumpy.core.multiarray\n_reconstruct\nq\x05cnumpy\nndarray\nq\x06',
-            ),
-            text(
-              'K\x00\x85U\x01b\x87R(K\x01K\x02M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R',
-            ),
-            text('(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T'),
-            length,
-            pixels,
-            text('tbu.'),
-          ])
-        }
         batches.forEach((name, i) => write(name.replace('.bin', ''), pickled([2 * i, 2 * i + 1])))
         write('test_batch', pickled([4]))
       },
       opens: [10, 1, 10],
+    },
+    {
+      name: 'pickles whose pixels are in another order',
+      make: (write) => {
+        for (const name of [...batches, 'test_batch.bin'])
+          write(name.replace('.bin', ''), pickled([1, 2], true))
+      },
+      fails: /its array of shape \[2, 3072\] in Fortran order is not bytes of/,
     },
   ])
 })
@@ -862,6 +897,13 @@ const codecs: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
 describe('parquet', () => {
   const table = (labels: unknown[] = [0n, 1n, 0n, 1n], image = 'image', label = 'label') =>
     parquet([imageColumn(image, labels.length), labelColumn(label, labels)])
+  /** Four images of two classes, with the names that the `datasets` library writes. */
+  const named = (names: readonly string[], features: object = {}) => {
+    const info = { info: { features: { label: { names }, ...features } } }
+    const kvMetadata = [{ key: 'huggingface', value: JSON.stringify(info) }]
+    const labels = labelColumn('label', [0n, 1n, 0n, 1n])
+    return parquet([imageColumn('image', 4), labels], { kvMetadata })
+  }
   const one = (name: string) => (write: Write) => {
     write(`data/train-00000-of-00001${name}.parquet`, table())
     write(`data/test-00000-of-00001${name}.parquet`, table())
@@ -1021,15 +1063,46 @@ describe('parquet', () => {
     {
       name: 'names of classes of which one has no images',
       make: (write) => {
-        const info = { info: { features: { label: { names: ['a', 'b', 'c'] } } } }
-        const kvMetadata = [{ key: 'huggingface', value: JSON.stringify(info) }]
-        for (const split of ['train', 'test'])
-          write(
-            `${split}.parquet`,
-            parquet([imageColumn('image', 2), labelColumn('label', [0n, 1n])], { kvMetadata }),
-          )
+        for (const split of ['train', 'test']) write(`${split}.parquet`, named(['a', 'b', 'c']))
       },
       fails: /1 of 3 classes has no training images: "c"/,
+    },
+    {
+      name: 'names of classes in another order in each split',
+      make: (write) => {
+        write('train.parquet', named(['cat', 'dog']))
+        write('test.parquet', named(['dog', 'cat']))
+      },
+      fails: /train\.parquet: its classes are cat, dog, those of .*test\.parquet dog, cat/,
+    },
+    {
+      name: 'names of classes beside a column of lists',
+      make: (write) =>
+        write('train.parquet', named(['cat', 'dog'], { tags: [{ dtype: 'string' }] })),
+      opens: [2, 2, 2],
+      classNames: ['cat', 'dog'],
+      tells: [heldOut],
+    },
+    {
+      name: 'some of the shards',
+      make: (write) => write('train-00001-of-00003.parquet', table()),
+      opens: [2, 2, 2],
+      tells: [/1 of 3 shards called train-… are there; missing: 0, 2/, heldOut],
+    },
+    {
+      name: 'shards of two exports',
+      make: (write) => {
+        for (const shard of ['00000-of-00001', '00000-of-00002', '00001-of-00002'])
+          write(`train-${shard}.parquet`, table())
+      },
+      fails: /train-00000-of-00002\.parquet: its name is that of a shard of 2, but .* of 1 called/,
+    },
+    {
+      name: 'a label that is an image',
+      make: (write) =>
+        write('train.parquet', parquet([imageColumn('image', 2), imageColumn('label', 2)])),
+      fails:
+        /its column label has images, not labels; its columns are image, label; .*--label-column/,
     },
     {
       name: 'paths instead of images',
@@ -1092,6 +1165,15 @@ describe('webdataset', () => {
       ),
     )
   const numbers = (i: number): [string, string] => ['.cls', `${i % 2}`]
+  let members: Record<string, Uint8Array> = {}
+  beforeAll(() => {
+    members = {
+      'a.png': images.png[0]!,
+      'a.cls': Buffer.from('0'),
+      'b.png': images.png[1]!,
+      'b.cls': Buffer.from('1'),
+    }
+  })
   check('webdataset', [
     {
       name: 'shards of two splits',
@@ -1143,19 +1225,53 @@ describe('webdataset', () => {
     {
       name: 'other members and junk',
       make(write) {
-        const members = {
-          'a.png': images.png[0]!,
-          'a.cls': Buffer.from('0'),
-          'a.caption': Buffer.from('x'),
-          '__MACOSX/._a.png': Buffer.from('x'),
-          'b.png': images.png[1]!,
-          'b.cls': Buffer.from('1'),
-        }
-        write('train.tar', tarOf(members))
-        write('test.tar', tarOf(members))
+        const more = { 'a.caption': Buffer.from('x'), '__MACOSX/._a.png': Buffer.from('x') }
+        write('train.tar', tarOf({ ...members, ...more }))
+        write('test.tar', tarOf({ ...members, ...more }))
       },
       opens: [2, 2, 2],
       tells: [/1 file in archives ignored: 1 \.caption/, /1 file in archives ignored: 1 \.caption/],
+    },
+    {
+      name: 'a label without an image, and shards of no split',
+      make(write) {
+        write('train.tar', tarOf({ 'x.cls': Buffer.from('1'), ...members }))
+        write('test.tar', tarOf(members))
+        write('extra.tar', tarOf(members))
+      },
+      opens: [2, 2, 2],
+      tells: [
+        /1 tar file called after no split ignored/,
+        /1 sample in archives ignored: a label without an image/,
+      ],
+    },
+    {
+      name: 'training shards of no split',
+      make(write) {
+        write('birds-00000-of-00003.tar', tarOf(members))
+        write('birds-val.tar', tarOf(members))
+      },
+      opens: [2, 2, 2],
+      tells: [
+        /1 tar file called after no split taken as training split/,
+        /1 of 3 shards called birds-… are there; missing: 1, 2/,
+        validationServes,
+      ],
+    },
+    {
+      name: 'test samples without labels',
+      make(write) {
+        write('train.tar', tarOf(members))
+        write('test.tar', tarOf({ 'a.png': images.png[0]!, 'a.cls': Buffer.from('-1') }))
+        write('val.tar', tarOf(members))
+      },
+      opens: [2, 2, 2],
+      tells: [/the test split has no labels, and is not used/, validationServes],
+    },
+    {
+      name: 'an archive that was appended to another',
+      make: (write) => write('train.tar', Buffer.concat([tarOf(members), tarOf(members)])),
+      fails: /train\.tar: more data follows its end: was another archive appended\?/,
     },
     {
       name: 'an image without a label',

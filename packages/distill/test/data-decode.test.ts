@@ -79,8 +79,22 @@ describe('a decoded image', () => {
     expect(image.oddities).toEqual(['unitFloat'])
   })
 
-  it('is told of if it uses 12 of 16 bits', async () => {
+  it('is told of if it uses at most 14 of 16 bits', async () => {
     expect((await decode(fixture('gray16-dark-12bit.png'))).oddities).toEqual(['dark'])
+    const pgm = (sample: string) => decode(Buffer.from(`P5 1 1 65535\n${sample}`, 'latin1'))
+    expect((await pgm('\x3e\xff')).oddities).toEqual(['dark'])
+    expect((await pgm('\x42\x00')).oddities).toEqual([])
+  })
+
+  it('keeps the colours of transparent pixels in a GIF', async () => {
+    // One red pixel, transparent, with a palette of green and red.
+    const file = Buffer.from(
+      '474946383961010001008000000' +
+        '0ff00ff000021f9040100000100' +
+        '2c00000000010001000002024c01003b',
+      'hex',
+    )
+    expect(at(await decode(file), 0, 0)).toEqual([255, 0, 0])
   })
 
   it('ignores an embedded colour profile', async () => {

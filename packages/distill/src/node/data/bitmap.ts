@@ -5,6 +5,8 @@ import type { Size } from './resize.js'
 export interface Bitmap extends Size {
   /** `[height, width, 3]` */
   readonly data: Uint8Array
+  /** Whether the file has more than 8 bits a channel. */
+  readonly isDeep?: boolean
 }
 
 /** Checks an image's size before memory is allocated for it. @throws if it is too large. */
@@ -130,5 +132,5 @@ function readPnm(bytes: Uint8Array, check: SizeCheck): Bitmap {
           data[to] = Math.round((255 * (isBits ? 1 - sample : Math.min(sample, largest))) / largest)
         }
       }
-  return { height, width, data }
+  return { height, width, data, isDeep: sampleBytes === 2 }
 }

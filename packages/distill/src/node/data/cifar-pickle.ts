@@ -107,7 +107,9 @@ class Machine {
     if (callee.text === '_codecs encode') this.#push(Buffer.from(asText(values[0]), 'latin1'))
     else if (callee.text.endsWith(' _frombuffer')) {
       const made = new Made(callee.text, values)
-      made.bytes = values[0] as Uint8Array
+      const [bytes, type, shape, order] = values
+      checkArray(shape, type, order === 'F')
+      made.bytes = bytes as Uint8Array
       this.#push(made)
     } else if (callee.text === 'builtins bytearray') this.#push(values[0])
     else this.#push(new Made(callee.text, values))
@@ -117,9 +119,11 @@ class Machine {
     const [made, state] = this.#popSome(2)
     // The state of an array: version, shape, type, order, bytes. The state of a type does not matter.
     const content = Array.isArray(state) ? state[4] : undefined
-    if (made instanceof Made && made.name.endsWith(' _reconstruct') && Array.isArray(state))
+    if (made instanceof Made && made.name.endsWith(' _reconstruct') && Array.isArray(state)) {
+      checkArray(state[1], state[2], Boolean(state[3]))
       made.bytes =
         typeof content === 'string' ? Buffer.from(content, 'latin1') : (content as Uint8Array)
+    }
     this.#push(made)
   }
 
@@ -196,6 +200,17 @@ class Machine {
     R: () => this.#call(),
     b: () => this.#build(),
   }
+}
+
+/** Checks that an array holds images as CIFAR does: a row of bytes each, or planes. @throws Error */
+function checkArray(shape: unknown, type: unknown, isFortran: boolean): void {
+  const axes = Array.isArray(shape) ? shape : []
+  const isRows = axes.length === 2 || (axes.length === 4 && axes[1] === 3)
+  const isBytes = type instanceof Made && /^\|?u1$/.test(asText(type.values[0]))
+  if (!isRows || !isBytes || isFortran)
+    throw new Error(
+      `its array of shape [${axes.join(', ')}]${isFortran ? ' in Fortran order' : ''} is not bytes of [images, 3072] or [images, 3, 32, 32]`,
+    )
 }
 
 /** Strings of Python 2 are bytes. */

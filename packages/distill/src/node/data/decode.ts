@@ -10,6 +10,7 @@ import sharp, { type Metadata } from 'sharp'
 import { readBitmap, type Bitmap } from './bitmap.js'
 import { DatasetError } from './dataset.js'
 import { Gate } from './gate.js'
+import { transparentColour } from './gif.js'
 import { planeResize, type Size } from './resize.js'
 
 export interface DecodeOptions {
@@ -31,7 +32,7 @@ export interface EncodedImage {
 export const oddities = {
   turned: (n: number) => `${countImages(n)} turned as the EXIF orientation says`,
   dark: (n: number) =>
-    `${countImages(n)} almost black: 16 bits a channel, of which only the lowest 12 are used; scale the pixels to all 16 bits`,
+    `${countImages(n)} dark: 16 bits a channel, of which at most the lowest 14 are used; scale the pixels to all 16 bits`,
   unitFloat: (n: number) => `${countImages(n)} scaled from float pixels between 0 and 1`,
   byteFloat: (n: number) => `${countImages(n)} rounded from float pixels between 0 and 255`,
 } satisfies Record<string, (n: number) => string>
@@ -112,7 +113,7 @@ async function decode(
       throw new TooLarge(`its ${width}x${height} pixels are more than ${maxMegapixels} megapixels`)
   }
   const bitmap = readBitmap(bytes, check)
-  if (bitmap) return { ...toPlanes(bitmap, imageSize), oddities: [] }
+  if (bitmap) return { ...toPlanes(bitmap, imageSize), oddities: darkness(bitmap) }
   const header = await open(bytes).metadata()
   if (header.format === 'svg') throw new Error('it is a drawing (SVG), not an image of pixels')
   const { width, height } = header
@@ -136,14 +137,13 @@ interface Read {
 
 /** Readers by the type of a pixel. */
 const readers: Record<string, (bytes: Uint8Array, header: Metadata) => Promise<Read>> = {
-  uchar: async (bytes, { space }) => ({
-    bitmap: space === 'cmyk' ? await readCmyk(bytes) : await readRgb(bytes),
-    found: [],
-  }),
+  uchar: async (bytes, { space, format }) => {
+    const read = space === 'cmyk' ? readCmyk : format === 'gif' ? readGif : readRgb
+    return { bitmap: await read(bytes), found: [] }
+  },
   ushort: async (bytes) => {
-    const { channels: statistics } = await open(bytes).stats()
-    const largest = Math.max(...statistics.slice(0, channels).map(({ max }) => max))
-    return { bitmap: await readRgb(bytes), found: largest > 0 && largest < 4096 ? ['dark'] : [] }
+    const bitmap = { ...(await readRgb(bytes)), isDeep: true }
+    return { bitmap, found: darkness(bitmap) }
   },
   float: readFloat,
   double: readFloat,
@@ -160,6 +160,26 @@ async function readRgb(bytes: Uint8Array): Promise<Bitmap> {
     .raw()
     .toBuffer({ resolveWithObject: true })
   return { height: info.height, width: info.width, data }
+}
+
+/** Pixels of which a quarter of 16 bits is never passed, most likely of 10, 12 or 14 bits. */
+const darkness = ({ isDeep, data }: Bitmap): Oddity[] =>
+  isDeep && data.every((value) => value < 64) ? ['dark'] : []
+
+async function readGif(bytes: Uint8Array): Promise<Bitmap> {
+  const colour = transparentColour(bytes)
+  if (!colour) return readRgb(bytes)
+  const { data, info } = await open(bytes)
+    .toColourspace('srgb')
+    .ensureAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  const rgb = new Uint8Array(channels * info.width * info.height)
+  for (let i = 0; i < info.width * info.height; i++) {
+    const pixel = data.subarray(4 * i, 4 * i + 4)
+    rgb.set(pixel[3] === 0 ? colour : pixel.subarray(0, channels), channels * i)
+  }
+  return { height: info.height, width: info.width, data: rgb }
 }
 
 /** Converts CMYK as Pillow does, without a colour profile: each colour is 255 less its ink, scaled by 255 less black. */

@@ -15,7 +15,7 @@ export interface IdxFiles {
 
 /** `train-images-idx3-ubyte`, `t10k-labels.idx1-ubyte.gz`, `emnist-letters-test-images-idx3-ubyte` … */
 const namePattern =
-  /^(?<prefix>.*?)[-_.]?(?<split>train(?:ing)?|t10k|test(?:ing)?|val(?:id(?:ation)?)?)[-_.]?(?<what>images|labels?)[-_.]?idx\d[-_.](?:ubyte|int|byte|short|float|double)(?:\.gz)?$/i
+  /^(?<prefix>.*?)[-_.]?(?<split>train(?:ing)?|t10k|test(?:ing)?|val(?:id(?:ation)?)?)[-_.]?(?<what>images|labels?)[-_.]?idx\d?(?:[-_.](?:ubyte|int|byte|short|float|double))?(?:\.gz)?$/i
 
 /** Levels of directories that are searched. */
 const LEVELS = 3

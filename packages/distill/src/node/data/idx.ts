@@ -104,9 +104,24 @@ function readSplit(files: IdxFiles, remedy: string, tell: Tell, firstLabel: numb
     )
   // QMNIST has further columns, about the writer of a digit.
   const columns = labels.shape[1] ?? 1
+  if (columns > 1 && isOneHot(labels.elements, columns))
+    throw new DatasetError(
+      files.labels,
+      `its labels are ${count} rows of ${columns} values, of which one is 1 (one-hot), not class numbers`,
+      'write the position of the 1 as the label',
+    )
   if (columns > 1) tell(`${files.labels}: the first of its ${columns} columns is the label`)
   const values = Array.from({ length: count }, (_, i) => labels.elements[i * columns]! - firstLabel)
   return { files, pixels, labels: values, count, height, width }
+}
+
+/** Whether every row has a single 1 and zeros. */
+function isOneHot(values: Uint8Array | Float64Array, columns: number): boolean {
+  const ones = new Uint32Array(values.length / columns)
+  for (const [i, value] of values.entries())
+    if (value === 1) ones[Math.floor(i / columns)]!++
+    else if (value !== 0) return false
+  return ones.every((count) => count === 1)
 }
 
 interface ElementType {

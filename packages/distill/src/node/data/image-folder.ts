@@ -100,7 +100,7 @@ function findLayout(directory: string, tell: Tell): Layout {
       return { root, splits }
     }
     const inner = entries.some(isImage) || level === LEVELS ? undefined : chooseInner(root, folders)
-    if (!inner) return flatLayout(root, folders)
+    if (!inner) return flatLayout(root, folders, tell)
     root = join(root, inner.name)
   }
 }
@@ -177,23 +177,31 @@ function unwrap(path: string, split: SplitName): string {
 }
 
 /** Without folders of splits, the folders are classes of a training split. */
-function flatLayout(root: string, folders: readonly Entry[]): Layout {
+function flatLayout(root: string, folders: readonly Entry[], tell: Tell): Layout {
   const named = folders.map(({ name }) => splitOf(name)).filter((split) => split !== undefined)
   // One class may well be called train (the vehicle); folders called after several splits are no classes.
   if (named.length === folders.length || new Set(named).size > 1) throw nothingFound(root)
   if (folders.length === 1 && !hasFolders(folders[0]!) && findHint(root, 0))
     throw nothingFound(root)
-  for (const folder of folders) {
-    const inner = foldersOf(folder.path.toString())
-    if (inner.length > 0 && inner.every(({ name }) => splitOf(name) !== undefined))
+  const inside = folders.map(({ path }) => foldersOf(path.toString()).map(({ name }) => name))
+  for (const [i, names] of inside.entries())
+    if (names.length > 0 && names.every((name) => splitOf(name) !== undefined))
       throw new DatasetError(
         root,
-        `its folder ${folder.name}/ has splits in it (${listSome(inner.map(({ name }) => name))})`,
+        `its folder ${folders[i]!.name}/ has splits in it (${listSome(names)})`,
         `if it is a class, ${remedy}`,
       )
-  }
+  const [first = []] = inside
+  // Domains, folds, or splits of unknown names.
+  if (folders.length > 1 && first.length > 1 && inside.every((names) => sameNames(names, first)))
+    tell(
+      `${root}: its folders ${listSome(folders.map(({ name }) => name))} are the classes, though all have the same folders in them (${listSome(first)})`,
+    )
   return { root, splits: { train: root } }
 }
+
+const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((name, i) => name === b[i])
 
 const otherFormats: readonly (readonly [RegExp, string])[] = [
   [/\.parquet$/i, 'parquet:DIR reads tables of images'],

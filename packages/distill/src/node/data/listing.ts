@@ -58,6 +58,7 @@ export function arrangeSplits(
     splits.map((split) => split.labels),
     names,
   )
+  tellLookalikes(classNames ?? [], source)
   const [trainLabels, testLabels = new Int32Array()] = labels as [Int32Array, Int32Array?]
   checkClasses({
     classes,
@@ -85,6 +86,23 @@ export function arrangeSplits(
     files: Array.from(positions, (position) => files[position]!),
   })
   return { ...rest, train: pick(parts.train), test: pick(parts.test) }
+}
+
+/** Classes of almost the same name may be one class, spelled in two ways. */
+function tellLookalikes(classNames: readonly string[], { path, tell }: Source): void {
+  const seen = new Map<string, string>()
+  for (const name of classNames) {
+    const spelling = name
+      .toLowerCase()
+      .replace(/[\s_-]+/g, ' ')
+      .trim()
+    const other = seen.get(spelling)
+    if (other !== undefined)
+      tell(
+        `${path}: the classes ${JSON.stringify(other)} and ${JSON.stringify(name)} differ in case or spaces alone`,
+      )
+    seen.set(spelling, name)
+  }
 }
 
 /** Test splits of competitions have no labels, or -1: they cannot be tested on. */

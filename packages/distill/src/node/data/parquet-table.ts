@@ -128,18 +128,20 @@ function kindOf(element: SchemaElement, children: readonly SchemaElement[]): Col
 }
 
 const hubMetadata = z.object({
-  info: z.object({
-    features: z.record(z.string(), z.looseObject({ names: z.array(z.string()).nullish() })),
-  }),
+  info: z.object({ features: z.record(z.string(), z.unknown()) }),
 })
+/** A column of class labels; other columns are described in many ways. */
+const classLabel = z.looseObject({ names: z.array(z.string()) })
 
 function readClassNames({ key_value_metadata }: FileMetaData): Record<string, readonly string[]> {
   const text = key_value_metadata?.find(({ key }) => key === 'huggingface')?.value
   const names: Record<string, readonly string[]> = {}
   try {
     const { features } = hubMetadata.parse(JSON.parse(text ?? '')).info
-    for (const [column, feature] of Object.entries(features))
-      if (feature.names) names[column] = feature.names
+    for (const [column, feature] of Object.entries(features)) {
+      const label = classLabel.safeParse(feature)
+      if (label.success) names[column] = label.data.names
+    }
   } catch {
     // Without readable metadata there are no names.
   }

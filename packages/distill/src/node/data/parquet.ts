@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { DatasetError, type Columns, type Tell } from './dataset.js'
 import { arrangeSplits, type FoundSplit, type Located } from './listing.js'
 import { causeOf, describeDirectory, requireDirectory } from './files.js'
-import { countOf, listSome } from './labels.js'
+import { listSome } from './labels.js'
 import { readColumn, readPackedImages, readTableFacts } from './parquet-reader.js'
 import type { ColumnKind, PackedImages, TableFacts } from './parquet-table.js'
-import { splitOf, splitOfPath, type SplitName } from './splits.js'
+import { checkShards } from './shard-names.js'
+import { divideByName, splitOf, splitOfPath, type SplitName } from './splits.js'
 import { walkFiles, type File } from './walk.js'
 
 const remedy =
@@ -46,22 +47,16 @@ type Tables = Partial<Record<SplitName, readonly File[]>>
 
 /** Returns the tables by split; a directory of several configurations is refused, as each is a data set of its own. */
 function groupTables(directory: string, tables: readonly File[], tell: Tell): Tables {
+  const divided = divideByName(tables, 'parquet file', { path: directory, remedy, tell })
+  if (tables.every(({ relative }) => splitOfPath(relative) === undefined)) return divided
   const configurations = new Map<string, Partial<Record<SplitName, File[]>>>()
-  const unnamed: File[] = []
-  for (const file of tables) {
-    const split = splitOfPath(file.relative)
-    if (split === undefined) {
-      unnamed.push(file)
-      continue
+  for (const [split, files] of Object.entries(divided) as [SplitName, File[]][])
+    for (const file of files) {
+      const key = configurationOf(file.relative)
+      const splits = configurations.get(key) ?? {}
+      configurations.set(key, splits)
+      ;(splits[split] ??= []).push(file)
     }
-    const key = configurationOf(file.relative)
-    const splits = configurations.get(key) ?? {}
-    configurations.set(key, splits)
-    ;(splits[split] ??= []).push(file)
-  }
-  if (configurations.size === 0) return { train: unnamed }
-  if (unnamed.length > 0)
-    tell(`${directory}: ${countOf(unnamed.length, 'parquet file')} called after no split ignored`)
   const trained = [...configurations].filter(([, splits]) => splits.train)
   if (trained.length > 1) {
     const names = trained.map(([key]) => key || '(none)')
@@ -99,15 +94,32 @@ interface Table {
 
 async function list(directory: string, splits: Tables, columns: Columns, tell: Tell) {
   const found: Partial<Record<SplitName, FoundSplit>> = {}
-  let names: readonly string[] | undefined
+  const source = { path: directory, remedy, tell }
+  const all: Table[] = []
   for (const [which, files] of Object.entries(splits)) {
+    checkShards(files, source)
     const tables: Table[] = []
     for (const { path } of files) tables.push(await openTable(path.toString(), columns))
-    const [first] = tables
-    if (which === 'train') names = first!.facts.classNames[first!.label]
+    all.push(...tables)
     found[which as SplitName] = await readSplit(directory, tables)
   }
-  return arrangeSplits(found, { path: directory, remedy, tell }, names)
+  return arrangeSplits(found, source, classNamesOf(all))
+}
+
+/** Returns the names of the classes, if tables have them. @throws DatasetError if two tables number them in different ways. */
+function classNamesOf(tables: readonly Table[]): readonly string[] | undefined {
+  const named = tables.flatMap(({ path, facts, label }) => {
+    const names = facts.classNames[label]
+    return names && names.length > 0 ? [{ path, names }] : []
+  })
+  const [first] = named
+  const other = named.find(({ names }) => names.join('\0') !== first!.names.join('\0'))
+  if (!other) return first?.names
+  throw new DatasetError(
+    other.path,
+    `its classes are ${listSome(other.names)}, those of ${first!.path} ${listSome(first!.names)}`,
+    'write all tables with the same classes in the same order',
+  )
 }
 
 async function openTable(path: string, columns: Columns): Promise<Table> {
@@ -128,6 +140,12 @@ async function openTable(path: string, columns: Columns): Promise<Table> {
   const label = chooseColumn(path, facts, 'label', columns.labelColumn, labelColumns, (_, name) =>
     named.includes(name),
   )
+  if (facts.columns.find(({ name }) => name === label)!.kind === 'image')
+    throw new DatasetError(
+      path,
+      `its column ${label} has images, not labels; its columns are ${facts.columns.map(({ name }) => name).join(', ')}`,
+      'give the column of class labels (--label-column)',
+    )
   return { path, facts, image, label }
 }
 

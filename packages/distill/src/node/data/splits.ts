@@ -4,7 +4,7 @@
 import { Random } from '@embed-kd/core'
 
 import { DatasetError, type Tell } from './dataset.js'
-import { groupByLabel } from './labels.js'
+import { countOf, groupByLabel } from './labels.js'
 
 export type SplitName = 'train' | 'validation' | 'test'
 
@@ -36,6 +36,35 @@ export function splitOfPath(path: string): SplitName | undefined {
     if (split !== undefined) return split
   }
   return undefined
+}
+
+/**
+ * Divides files by the split that their path names. Those that name none are the training split, unless other files are.
+ * @param what the files are, for what is told.
+ */
+export function divideByName<F extends { readonly relative: string }>(
+  files: readonly F[],
+  what: string,
+  { path, tell }: Source,
+): Partial<Record<SplitName, F[]>> {
+  const splits: Partial<Record<SplitName, F[]>> = {}
+  const unnamed: F[] = []
+  for (const file of files) {
+    const split = splitOfPath(file.relative)
+    if (split === undefined) unnamed.push(file)
+    else (splits[split] ??= []).push(file)
+  }
+  if (unnamed.length === 0) return splits
+  const names = Object.keys(splits)
+  if (splits.train) tell(`${path}: ${countOf(unnamed.length, what)} called after no split ignored`)
+  else {
+    splits.train = unnamed
+    if (names.length > 0)
+      tell(
+        `${path}: ${countOf(unnamed.length, what)} called after no split taken as training split`,
+      )
+  }
+  return splits
 }
 
 /** Share of each class that is held out of the training images if there is no test split. */

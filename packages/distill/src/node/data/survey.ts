@@ -9,7 +9,7 @@ import type { EncodedSplits } from './listing.js'
 import { PixelStatistics } from './statistics.js'
 
 /** Changes whenever the same bytes are decoded to other pixels than before. */
-export const DECODING = 3
+export const DECODING = 4
 
 /** Training images whose statistics stand for those of all, evenly spaced. */
 const STATISTICS_IMAGES = 4096

@@ -61,7 +61,10 @@ export function* listTar(
     while (at < archive.bytes) {
       const header = archive.read(at, BLOCK)
       if (header.length < BLOCK) throw new Error('it is truncated')
-      if (header.every((byte) => byte === 0)) return
+      if (header.every((byte) => byte === 0)) {
+        requireEnd(archive, at)
+        return
+      }
       checkHeader(header)
       const type = String.fromCharCode(header[156]!)
       const begin = at + BLOCK
@@ -90,6 +93,13 @@ export function* listTar(
   } finally {
     archive.close()
   }
+}
+
+/** Empty blocks end an archive. Another one that was appended to it would be ignored. */
+function requireEnd(archive: Window, begin: number): void {
+  for (let at = begin; at < archive.bytes; at += CHUNK)
+    if (archive.read(at, CHUNK).some((byte) => byte !== 0))
+      throw new Error('more data follows its end: was another archive appended?')
 }
 
 function readText(bytes: Buffer, begin: number, length: number): string {

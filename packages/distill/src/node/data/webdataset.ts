@@ -10,7 +10,8 @@ import { arrangeSplits, type FoundSplit, type Located } from './listing.js'
 import { countByExtension, describeDirectory, isFile, requireDirectory } from './files.js'
 import { isJunk } from './junk.js'
 import { countOf } from './labels.js'
-import { splitOfPath, type SplitName } from './splits.js'
+import { checkShards } from './shard-names.js'
+import { divideByName, type SplitName } from './splits.js'
 import { listTar } from './tar.js'
 import { walkFiles, type File } from './walk.js'
 import { readFileSync } from 'node:fs'
@@ -48,12 +49,13 @@ export function locateWebDataset(directory: string, _columns: Columns, _tell: Te
 }
 
 async function list(directory: string, files: readonly File[], tell: Tell) {
-  const shards: Partial<Record<SplitName, File[]>> = {}
-  for (const file of files) (shards[splitOfPath(file.relative) ?? 'train'] ??= []).push(file)
+  const source = { path: directory, remedy, tell }
   const found: Partial<Record<SplitName, FoundSplit>> = {}
-  for (const [which, ofSplit] of Object.entries(shards))
-    found[which as SplitName] = readSplit(directory, ofSplit, tell)
-  return arrangeSplits(found, { path: directory, remedy, tell }, readClassNames(directory))
+  for (const [which, shards] of Object.entries(divideByName(files, 'tar file', source))) {
+    checkShards(shards, source)
+    found[which as SplitName] = readSplit(directory, shards, tell)
+  }
+  return arrangeSplits(found, source, readClassNames(directory))
 }
 
 function readClassNames(directory: string): string[] | undefined {
@@ -98,6 +100,7 @@ function readSplit(directory: string, shards: readonly File[], tell: Tell): Foun
   const images: ShardImage[] = []
   const values: unknown[] = []
   const unread: string[] = []
+  let lone = 0
   for (const { path } of shards) {
     const shard = path.toString()
     try {
@@ -108,7 +111,7 @@ function readSplit(directory: string, shards: readonly File[], tell: Tell): Foun
         if (image) {
           images.push(image)
           values.push(label)
-        }
+        } else if (label !== undefined) lone++
         image = label = undefined
       }
       for (const { member, content } of listTar(shard)) {
@@ -143,13 +146,15 @@ function readSplit(directory: string, shards: readonly File[], tell: Tell): Foun
     tell(
       `${directory}: ${countOf(unread.length, 'file')} in archives ignored: ${countByExtension(unread)}`,
     )
+  if (lone > 0)
+    tell(`${directory}: ${countOf(lone, 'sample')} in archives ignored: a label without an image`)
   return { source: directory, images, labels: { values, describe: (i) => images[i]!.name } }
 }
 
 /** Returns the label in a text: a number if it looks like one. */
 function readText(content: Buffer): unknown {
   const text = content.toString('utf8').trim()
-  return /^\d+$/.test(text) ? Number(text) : text
+  return /^-?\d+$/.test(text) ? Number(text) : text
 }
 
 function readJson(content: Buffer, name: string): unknown {
