@@ -100,6 +100,12 @@ describe('embed-kd evaluate', { timeout: 120_000 }, () => {
 
   it.each<[string, string[], RegExp, number]>([
     [
+      'a model that is not there',
+      ['--model', 'nowhere'],
+      /there is no file or directory nowhere; give the directory of a checkpoint/,
+      1,
+    ],
+    [
       'more neighbours than images',
       ['--k', '37'],
       /37 neighbours .* among 36 training images; give a smaller --k/,

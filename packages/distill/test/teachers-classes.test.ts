@@ -3,6 +3,18 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { classOrder, reorderColumns } from '../src/node/teachers/classes.js'
+import { classNamesOf } from '../src/node/teachers/hf.js'
+
+it('the names of a config.json are those of its scores in order, or refused', () => {
+  const names = (id2label?: object) => classNamesOf({ id2label }, 'config.json')
+  expect(names({ 1: 'dog', 0: 'cat' })).toEqual(['cat', 'dog'])
+  expect(names({ 0: 3, 1: 7 })).toEqual(['3', '7'])
+  expect(names()).toEqual([])
+  for (const odd of [{ cat: 0, dog: 1 }, { 1: 'cat', 2: 'dog' }, { 0: ['cat'] }])
+    expect(() => names(odd)).toThrow(
+      /config\.json: id2label has the classes .*, not numbers from 0/,
+    )
+})
 
 describe('classOrder', () => {
   it.each<[string, string[], string[], number[] | undefined]>([

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { openBackend } from '../src/node/index.js'
 import type { EncoderOptions } from '../src/node/teachers/encoder.js'
+import { poolResult } from '../src/node/teachers/onnx-values.js'
 import { openEncoder } from '../src/node/teachers/open.js'
 import { temporaryDirectory } from './temporary.js'
 
@@ -58,6 +59,24 @@ describe('ONNX encoders', () => {
     expect(error).toBeLessThan(name.startsWith('float16') ? 2e-3 : 1e-5)
     expect(told.at(-1)).toMatch(/^preprocessing: to 8x8 \(bilinear\), mean /)
     expect(told.length).toBe(name === 'batch-inside' ? 2 : 1)
+  })
+
+  it('averages a map over its places, wherever its channels are', () => {
+    const pool = (dims: number[], data: number[], channelsLast = false) => {
+      const tensor = { type: 'float32', dims, data: Float32Array.from(data) }
+      const output = { name: 'map', description: '', pooling: 'mean' as const }
+      return [...poolResult(tensor as never, output, channelsLast).embeddings]
+    }
+    const [first, last] = [
+      [1, 2, 3, 4, 10, 20, 30, 40, 5, 5, 5, 5],
+      [1, 10, 5, 2, 20, 5, 3, 30, 5, 4, 40, 5],
+    ]
+    for (const channelsLast of [false, true]) {
+      expect(pool([1, 3, 2, 2], first, channelsLast)).toEqual([2.5, 25, 5])
+      expect(pool([1, 2, 2, 3], last, channelsLast)).toEqual([2.5, 25, 5])
+    }
+    expect(pool([1, 2, 1, 3], [1, 2, 3, 4, 5, 6])).toEqual([2, 5])
+    expect(pool([1, 2, 1, 3], [1, 2, 3, 4, 5, 6], true)).toEqual([2.5, 3.5, 4.5])
   })
 
   it('has rectangles if its preprocessing makes them', async () => {

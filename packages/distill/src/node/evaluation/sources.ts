@@ -10,8 +10,9 @@ import { SampleStore } from '../embeddings/samples.js'
 import { findCheckpoint } from '../run/teacher-directory.js'
 import { classOrder, reorderColumns } from '../teachers/classes.js'
 import type { Encoder, EncoderChoice } from '../teachers/encoder.js'
+import { parseHubId } from '../teachers/hf-hub.js'
 import { openEncoder } from '../teachers/open.js'
-import { resolveLocalTeacher } from '../teachers/resolve.js'
+import { encoderKinds, resolveLocalTeacher } from '../teachers/resolve.js'
 import { corruptImages, type CorruptionChoice } from './corruptions.js'
 
 /** Embeddings of images, and how a classifier scores them. */
@@ -45,6 +46,11 @@ export interface SourceOptions extends EncoderChoice {
 export async function openSource(model: string, options: SourceOptions): Promise<EmbeddingSource> {
   const found = resolveLocalTeacher(model, options.onnxFile)
   if (found?.kind === 'embeddings') return openFile(model, found.file, options.dataset)
+  if (!found && !parseHubId(model))
+    throw new UserError(
+      `there is no file or directory ${model}`,
+      `give ${encoderKinds}; or a file of sample embeddings`,
+    )
   const { batch, dataset, seed, tell, report } = options
   const encoder = await openEncoder(findCheckpoint(model), { ...options, source: dataset })
   const scores = scoresOf(encoder, dataset, tell)

@@ -71,7 +71,7 @@ export async function fetchModel(
     const cached = cachedSnapshot(folder, model, onnxFile)
     if (cached !== undefined) return cached
     throw new UserError(
-      `${name} is not in the cache ${dirname(folder)}, and ${offline} forbids to download it`,
+      `there is no directory ${name}, it is not in the cache ${dirname(folder)}, and ${offline} forbids to download it`,
       `unset ${offline} once, or give the directory of a local copy`,
     )
   }

@@ -113,7 +113,7 @@ function withEncoder<T>(
     }
     const classifier = family.scoresEmbedding && shape('classifier.weight')
     const scores = classifier && classifier[1] === embeddingWidth(model)
-    const classNames = classNamesOf(config)
+    const classNames = classNamesOf(config, file)
     checkBlocks(encoder)
     return use(encoder, {
       model: scores ? { ...model, classes: classifier[0]! } : model,
@@ -180,14 +180,22 @@ function withSize(model: ViTConfig, { height, width }: ModelInput, file: string)
   }
 }
 
-/** Returns the names of the classes in config.json in the order of their scores; none if it does not name them. */
-export function classNamesOf({ id2label = {} }: Readonly<Record<string, unknown>>): string[] {
-  const labels = z.record(z.string(), z.string()).safeParse(id2label)
-  if (!labels.success) return []
-  return Object.keys(labels.data)
-    .map(Number)
-    .sort((a, b) => a - b)
-    .map((id) => labels.data[id]!)
+/**
+ * Returns the names of the classes in a config.json in the order of their scores; none if it does not name them.
+ * @throws UserError if it numbers them in another way.
+ */
+export function classNamesOf(
+  { id2label = {} }: Readonly<Record<string, unknown>>,
+  file: string,
+): string[] {
+  const labels = id2label as Readonly<Record<string, unknown>>
+  const ids = Object.keys(labels)
+  if (!ids.every((_, id) => ['string', 'number'].includes(typeof labels[id])))
+    throw new UserError(
+      `${file}: id2label has the classes ${listNames(ids)}, not numbers from 0 without gaps`,
+      'name each class by the position of its score: {"0": "cat", "1": "dog"}',
+    )
+  return ids.map((_, id) => String(labels[id]))
 }
 
 function namesOf({ layout }: Family, type: string, checkpoint: Checkpoint): TensorNames {

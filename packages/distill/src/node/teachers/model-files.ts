@@ -12,7 +12,7 @@ const CONFIGURATIONS = [
   'processor_config.json',
   'model.safetensors.index.json',
 ]
-const ONNX = /^(onnx\/)?[\w.-]+\.onnx$/
+const ONNX = /^(onnx\/)?[^/\\]+\.onnx$/
 
 /** Endings of ONNX files by the names of their element types, as transformers.js has them. */
 const suffixes: Readonly<Record<string, string>> = {

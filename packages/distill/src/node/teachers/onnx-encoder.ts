@@ -293,7 +293,7 @@ const foldersOf = (file: string): readonly string[] => [dirname(file), dirname(d
 /** Returns the names of the classes that config.json gives; none if nothing names them. */
 function readClassNames(folders: readonly string[]): readonly string[] {
   const file = configurationOf(folders)
-  return file === undefined ? [] : classNamesOf(readHfJson(file, 'fix or remove the file'))
+  return file === undefined ? [] : classNamesOf(readHfJson(file, 'fix or remove the file'), file)
 }
 
 const configurationOf = (folders: readonly string[]): string | undefined =>

@@ -218,6 +218,15 @@ export function floatsOf({ data, type }: Tensor): Float32Array {
   return Float32Array.from(new Uint16Array(buffer, byteOffset, length), fromFloat16)
 }
 
+/**
+ * Whether a map has its vectors across the first axis [width, height, breadth], not along the last. Two equal sides of three are those
+ * of the image, whatever the layout of the input: some encoders take channels first and give them last.
+ */
+const isAcross = (
+  [first, second, last]: [number, number, number],
+  channelsLast: boolean,
+): boolean => ((first === second) === (second === last) ? !channelsLast : second === last)
+
 /** Embeddings [count, width] of a result whose first axis is the batch. */
 export function poolResult(
   tensor: Tensor,
@@ -229,8 +238,7 @@ export function poolResult(
   const [count = 0, ...axes] = dims
   const rest = axes.reduce((product, axis) => product * axis, 1)
   if (pooling === undefined) return { embeddings: values, width: rest }
-  // Maps [width, height, breadth] hold vectors across the first axis, tokens [tokens, width] along the last.
-  const across = axes.length === 3 && !channelsLast
+  const across = axes.length === 3 && isAcross(axes as [number, number, number], channelsLast)
   const width = across ? axes[0]! : axes.at(-1)!
   const vectors = rest / width
   const embeddings = new Float32Array(count * width)
