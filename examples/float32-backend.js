@@ -13,7 +13,7 @@ import {
 /** @import { Backend, BackendFactory, Executable, Graph, TensorType } from '@embed-kd/core' */
 /** @typedef {TensorType & { data: Float32Array | Int32Array | Uint8Array }} Value */
 
-// ---- the factory: what a command line finds ------------------------------------------------------------------------
+// ---- the factory, which the command line finds ------------------------------------------------------------------------
 
 /** @type {BackendFactory} */
 export const backend = {
@@ -23,7 +23,7 @@ export const backend = {
   create: async () => new Float32Backend(),
 }
 
-// ---- the backend: buffers, and what it declares --------------------------------------------------------------------
+// ---- the backend: buffers and capabilities --------------------------------------------------------------------
 
 const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }
 
@@ -124,7 +124,7 @@ class Interpreter {
 const allocate = ({ dtype, shape }) => new arrays[dtype](sizeOf(shape))
 
 /**
- * Where the elements of a block lie, in row-major order.
+ * Returns the offsets of a block's elements, in row-major order.
  * @param {readonly number[]} shape
  * @param {readonly number[]} strides
  */

@@ -32,8 +32,8 @@ async function dropOthers() {
     if (name.startsWith(PREFIX) && name !== CACHE) await caches.delete(name)
 }
 
-// The page comes from the network if there is one, so that it is never older than its server's. All other files are named by
-// their contents.
+// Answers from the network for the page itself, if there is a network, so that the page is never older than its server's. All other
+// files have names that change with their contents.
 async function answer(request) {
   // Hosts name headers in Vary that a page's own files do not depend on.
   const kept = () =>

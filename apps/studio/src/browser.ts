@@ -1,4 +1,4 @@
-// What the page asks of the browser: to save a file, and to keep the page for times without a network.
+// Two services of the browser: it saves a file, and keeps the page for times without a network.
 import type { ExportName } from './messages.js'
 
 const fileNames: Readonly<Record<ExportName, string>> = {
@@ -17,7 +17,7 @@ export function downloadFile(name: ExportName, bytes: Uint8Array): void {
 
 /** Keeps the page's files in this browser, in the background. @param tell called once all of them are kept. */
 export function registerOffline(tell: (text: string) => void): void {
-  // Browsers without it, and pages from plain http, work as long as there is a network.
+  // Browsers without service workers, and pages from plain http, need a network at every visit.
   if (!('serviceWorker' in navigator) || import.meta.env.DEV) return
   void navigator.serviceWorker.register('./service-worker.js').then(
     () => navigator.serviceWorker.ready.then(() => tell('This page now works offline.')),

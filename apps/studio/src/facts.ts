@@ -14,7 +14,7 @@ const vectors = { centroids: 'one vector for each class', samples: 'one vector f
 
 export class Facts {
   readonly #student = element<HTMLSelectElement>('student')
-  /** What decides the size of a student, beside its name. */
+  /** Channels and classes of the data set, on which the student's number of parameters depends. */
   #sizes = { channels: 1, classes: 10 }
 
   constructor() {

@@ -23,9 +23,9 @@ interface Data {
   readonly dataset: Dataset
   readonly embeddings: Blob | undefined
 }
-/** The images and embeddings that the worker has taken. */
+/** The images and embeddings that the worker has accepted. */
 let data: Data | undefined
-/** Those that the worker is looking at. */
+/** The images and embeddings that the worker is checking. */
 let offered: Data | undefined
 
 /** Views of the runs since the button was pressed. */
@@ -59,7 +59,7 @@ function idle(): void {
   show('pause', false)
 }
 
-/** Runs what a reader asked for; its errors are the reader's to see. */
+/** Runs an action, and shows its error in the page. */
 const attempt = (action: () => Promise<void>) => (): void =>
   void action().catch((error: unknown) => fail(messageOf(error)))
 
@@ -123,7 +123,7 @@ worker.addEventListener('error', () =>
   fail('The training worker could not start; reload the page, or use a current browser.'),
 )
 
-/** Offers images and embeddings to the worker, which answers with `data`, or with a failure: all stays as it was then. */
+/** Offers images and embeddings to the worker. It answers with `data`, or with a failure that changes nothing. */
 function offer(next: Data): void {
   show('error', false)
   offered = next
@@ -142,7 +142,7 @@ const begin = (runs: readonly RunSettings[]): void => {
   send({ type: 'train', runs })
 }
 
-/** The images that come with the page; the button waits for them. */
+/** The images that come with the page. Training waits until they are loaded. */
 const loaded = loadMnist()
 
 element<HTMLFormElement>('settings').addEventListener('submit', (event) => {
@@ -173,9 +173,9 @@ for (const name of ['onnx', 'safetensors', 'record'] as const)
 
 const file = element<HTMLInputElement>('embeddings')
 const folder = element<HTMLInputElement>('folder')
-/** The file of embeddings that the reader chose last: a folder that is chosen later may be what it is for. */
+/** The file of embeddings that was chosen last. A refused file is kept: the next folder may have its images. */
 let chosen: File | undefined
-// The same file can be chosen again, once it is fixed.
+// Without this, a file that was corrected on disk could not be chosen again: its name has not changed.
 for (const input of [file, folder]) input.addEventListener('click', () => (input.value = ''))
 const whileIdle = (): void => {
   if (training) throw new UserError('a student is training', 'pause it first, then choose')

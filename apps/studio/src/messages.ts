@@ -1,4 +1,4 @@
-// What the page and its training worker say to each other. All of it survives structured cloning.
+// The messages between the page and its training worker. All of them survive structured cloning.
 import { methodNames, methods, type Method } from '@embed-kd/core'
 
 /** Images in memory: bytes, and the class of each image. */
@@ -11,7 +11,7 @@ export interface ImageSet {
 export interface Dataset {
   /** Name under which records of other programs have the data set. */
   readonly name: string
-  /** Digest of the whole data set, if it is a known one. */
+  /** Digest of the whole data set; absent for a reader's own images. */
   readonly digest?: string
   readonly channels: number
   /** Side of the square images in pixels. */
@@ -69,11 +69,11 @@ export interface MapPoint {
   readonly x: number
   readonly y: number
   readonly label: number
-  /** Whether the point is a centroid of the teacher; else it is a test image. */
+  /** True for a centroid of the teacher, false for a test image. */
   readonly centroid: boolean
 }
 
-/** What a student makes of the test images at one moment. */
+/** A student's results on the test images at one moment. */
 export interface Snapshot {
   readonly map: readonly MapPoint[]
   /** [true class][predicted class]: number of test images. */

@@ -13,7 +13,7 @@ export class Pad {
   readonly #context = this.#canvas.getContext('2d', { willReadFrequently: true })!
   readonly #ask: (image: Uint8Array) => void
   #dataset: Dataset | undefined
-  /** What is known of the image that is shown. */
+  /** Sentence about the true class of the shown image; empty if it is not known. */
   #truth = ''
 
   /** @param ask called with each image that the student is to classify, `[channels, size, size]`. */

@@ -1,4 +1,4 @@
-// The record of a run, which `embed-kd report` reads beside those of other programs. What a browser does not tell is absent.
+// The record of a run, which `embed-kd report` reads beside records of other programs. Facts that a browser hides are absent.
 import { parseSafetensors, presets, type Backend } from '@embed-kd/core'
 import { findStudent, stepDefaults, teacherSize } from '@embed-kd/distill'
 import { summarizeTimes, type BenchRecord } from '@embed-kd/records'
@@ -6,7 +6,7 @@ import { summarizeTimes, type BenchRecord } from '@embed-kd/records'
 import type { Dataset, EpochResult, LossPoint, RunSettings } from './messages.js'
 import type { Embeddings } from './training.js'
 
-/** Everything that became of a run. */
+/** A finished run: its settings, data and results. */
 export interface FinishedRun {
   readonly settings: RunSettings
   readonly dataset: Dataset

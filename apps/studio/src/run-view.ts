@@ -1,4 +1,4 @@
-// What a reader sees of one run: numbers, the map of embeddings, the loss curve, the confusion matrix.
+// The view of one run: numbers, the map of embeddings, the loss curve, the confusion matrix.
 import { methods } from '@embed-kd/core'
 
 import { drawConfusion, drawLoss, drawMap } from './charts.js'
@@ -139,7 +139,7 @@ export class RunView {
     this.#values.get(name)!.textContent = text
   }
 
-  /** Draws at the next frame, once, whatever asked for it: new numbers, another size or other colours. */
+  /** Draws parts at the next frame, once however many changes ask for it: new numbers, another size, other colours. */
   #draw(...parts: readonly ('loss' | 'snapshot')[]): void {
     const waiting = this.#due.size > 0
     for (const part of parts) this.#due.add(part)

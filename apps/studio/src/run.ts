@@ -1,4 +1,4 @@
-// One run: a student in training, with what it reports and keeps on the way.
+// One run: it trains a student, reports steps and snapshots to the page, and keeps its state in the browser.
 import { methods, UserError } from '@embed-kd/core'
 import type { EpochPosition, StepReport, Trainer } from '@embed-kd/distill'
 
@@ -22,9 +22,9 @@ export interface RunInputs {
   say(message: FromWorker): void
 }
 
-/** Snapshots take at most one part in so many of a run's time. */
+/** Time between two snapshots, as a multiple of the time that a snapshot takes. */
 const SNAPSHOT_SHARE = 6
-/** Pause between two times that the run is kept, in milliseconds. */
+/** Milliseconds between two times that the run is kept. */
 const KEEP_EVERY = 5000
 
 export class Run {
@@ -55,7 +55,7 @@ export class Run {
     this.#read = saved?.position ?? { steps: 0, seconds: 0 }
   }
 
-  /** Begins a run, or takes up a saved one. @throws UserError if settings, images and embeddings do not go together. */
+  /** Begins a run, or resumes a saved one. @throws UserError if settings, images and embeddings do not go together. */
   static async begin(inputs: RunInputs): Promise<Run> {
     const { device, dataset, teacher, settings, saved, say } = inputs
     if (saved && saved.dataset !== dataset.name)

@@ -1,4 +1,4 @@
-// The settings of a run. Methods are those of core's table that the embeddings at hand are enough for.
+// The fields of the settings. The methods to choose from come from core's table, and depend on the embeddings at hand.
 import { methods } from '@embed-kd/core'
 
 import { element } from './dom.js'
@@ -10,7 +10,7 @@ import {
   type StudioMethod,
 } from './messages.js'
 
-/** Students that a CPU trains in minutes, and how the page calls them. */
+/** Students that a CPU trains in minutes, with their names in the page. */
 const studentNames = { small: 'small', 'small-32': 'small, with patches of 4 pixels' } as const
 
 const select = (id: string) => element<HTMLSelectElement>(id)

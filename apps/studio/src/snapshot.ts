@@ -1,4 +1,4 @@
-// What a student makes of the test images: accuracy, confusion, and a map of embeddings in two dimensions.
+// Snapshots of a student in training: accuracy, confusion, and a map of embeddings of test images in two dimensions.
 import type { HostTensor } from '@embed-kd/core'
 import type { Trainer } from '@embed-kd/distill'
 
@@ -9,7 +9,7 @@ import type { Embeddings } from './training.js'
 /** Number of test images that the map shows. */
 const SHOWN = 300
 
-/** Takes snapshots of one run; each map is turned like the one before, so that points do not jump. */
+/** Takes snapshots of one run. Each map starts from the axes of the map before, so that points do not jump. */
 export class SnapshotTaker {
   readonly #dataset: Dataset
   readonly #embeddings: Embeddings | undefined
@@ -50,7 +50,7 @@ export class SnapshotTaker {
   }
 }
 
-/** Returns centroids in the student's space, where the student's projection of the teacher places them; empty without any. */
+/** Projects the teacher's centroids into the student's space with the student's own projection; empty if it has none. */
 function projectCentroids(
   embeddings: Embeddings | undefined,
   parameters: ReadonlyMap<string, HostTensor>,

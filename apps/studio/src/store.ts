@@ -3,7 +3,7 @@ import type { EpochPosition } from '@embed-kd/distill'
 
 import type { EpochResult, LossPoint, RunSettings } from './messages.js'
 
-/** Where a run stands: with the same images and embeddings, all that resuming needs. */
+/** State of an unfinished run. With the same images and embeddings, a run resumes from it. */
 export interface SavedRun {
   readonly settings: RunSettings
   /** Runs that follow. */
@@ -42,7 +42,7 @@ async function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
   return transaction.objectStore(STORE)
 }
 
-/** Keeps a run in place of the last one. A browser that keeps nothing (private windows) is no error: the run goes on. */
+/** Keeps a run in place of the last one. If the browser keeps nothing, as in private windows, the run goes on all the same. */
 export async function keepRun(run: SavedRun): Promise<void> {
   await store('readwrite')
     .then((runs) => done(runs.put(run, KEY)))

@@ -1,4 +1,4 @@
-// A trainer for the studio's settings. Tests use the same functions in Node, where losses must be equal.
+// Makes the trainer of a run from the page's settings. Tests use the same functions in Node, and expect equal losses.
 import { methods, UserError, type Backend } from '@embed-kd/core'
 import {
   Trainer,

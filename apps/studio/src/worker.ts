@@ -14,15 +14,16 @@ const say = (message: FromWorker): void => postMessage(message)
 let device: (OpenDevice & { readonly wanted: RunSettings['device'] }) | undefined
 let dataset: Dataset | undefined
 let teacher: { readonly embeddings: Embeddings; readonly metadata: Metadata } | undefined
-/** The run whose student is tried and exported, and those trained beside it. */
+/** The first of the runs that were asked for: its student is tried and exported. */
 let main: Run | undefined
+/** Records of the finished runs, a line of JSON each. */
 let records: string[] = []
 /** Ends the run in training. */
 let pausing: AbortController | undefined
 /** Actions that wait until the device is free between two steps; undefined if nothing trains. */
 let waiting: (() => Promise<void>)[] | undefined
 
-/** Opens the device that is wanted, unless it is open. */
+/** Returns the wanted device, and opens it if it is not open yet. */
 async function deviceFor(wanted: RunSettings['device']): Promise<OpenDevice> {
   if (device?.wanted === wanted) return device
   await closeDevice()
@@ -32,7 +33,7 @@ async function deviceFor(wanted: RunSettings['device']): Promise<OpenDevice> {
   return device
 }
 
-/** Frees all that is on the device. What a broken device throws on the way has no meaning. */
+/** Frees everything on the device. Errors are dropped: a broken device throws at each call. */
 async function closeDevice(): Promise<void> {
   const [run, open] = [main, device]
   main = device = undefined
@@ -73,7 +74,7 @@ async function train(runs: readonly RunSettings[], saved?: SavedRun): Promise<vo
   await forgetRun()
 }
 
-/** Runs the actions that wait. */
+/** Runs the waiting actions. */
 async function between(): Promise<void> {
   for (const action of waiting?.splice(0) ?? []) await action()
 }
@@ -97,7 +98,7 @@ const training = (action: () => Promise<void>): Promise<void> =>
     }
   })
 
-/** Runs an action that uses the device. A device that failed is opened anew the next time. */
+/** Runs an action that uses the device. After a failure the device is closed, and the next action opens it again. */
 async function onDevice(action: () => Promise<void>): Promise<void> {
   try {
     await action()

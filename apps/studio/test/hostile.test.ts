@@ -1,4 +1,4 @@
-// Files and folders that are no good: the studio names what is wrong and what to do, and goes on with what it had.
+// Files and folders that cannot be used: the studio names the problem and a remedy, and keeps its images and embeddings.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -14,7 +14,7 @@ const directory = join(import.meta.dirname, '../.tsbuild/hostile')
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** A header's length, as eight bytes, and what follows. */
+/** Returns a file that begins with the length of its header, as eight bytes. */
 function withHeader(length: bigint, rest: Uint8Array): Uint8Array {
   const file = new Uint8Array(8 + rest.length)
   new DataView(file.buffer).setBigUint64(0, length, true)
@@ -47,7 +47,7 @@ const matrix = (name: string, data: Float32Array, width: number): Uint8Array =>
 const whole = centroids(10)
 const digits = Array.from({ length: 10 }, (_, i) => `${i}`)
 
-/** Files of embeddings, and what the studio says of each. */
+/** Files of embeddings, with the error that the studio shows. */
 const files: readonly (readonly [name: string, contents: Uint8Array, message: RegExp])[] = [
   ['empty', new Uint8Array(), /; give a whole safetensors file/],
   [
@@ -100,7 +100,7 @@ const PIXEL = Buffer.from(
 )
 const images = (...paths: string[]) => Object.fromEntries(paths.map((path) => [path, PIXEL]))
 
-/** Folders, as file by path, and what the studio says of each. */
+/** Folders, as file by path, with the error that the studio shows. */
 const folders: readonly (readonly [
   name: string,
   files: Readonly<Record<string, Uint8Array>>,

@@ -1,4 +1,7 @@
 // Every method that the page offers trains by the page's own functions, from embeddings of the kind that it needs.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { methods } from '@embed-kd/core'
 import { centroidsOf, sampleEmbeddings } from '@embed-kd/distill'
 import { openBackend } from '@embed-kd/distill/node'
@@ -49,6 +52,11 @@ describe('a method that the page offers', () => {
     const { value } = await trainer.fit(dataset.train).next()
     expect(value).toMatchObject({ steps: 2, trainLoss: expect.any(Number) })
     await backend.dispose()
+  })
+
+  it('is named in the guide', () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../../docs/studio.md'), 'utf8')
+    for (const name of offered) expect(guide).toContain(`\`${name}\``)
   })
 
   it('asks for the embeddings that it needs', async () => {

@@ -1,4 +1,4 @@
-// Opens the built studio in a real headless Chromium, and reads what it shows. Whatever a page throws or asks of other hosts is kept.
+// Opens the built studio in headless Chromium, and reads the page. Errors of the page and its requests to other hosts are collected.
 import { existsSync, readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
@@ -50,7 +50,7 @@ export async function stop(server: PreviewServer): Promise<void> {
 
 export class Studio {
   readonly page: Page
-  /** What the page threw, and what it asked of other hosts. */
+  /** Errors that the page threw, and addresses on other hosts that it asked for. */
   readonly complaints: string[] = []
 
   private constructor(page: Page) {

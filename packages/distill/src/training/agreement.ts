@@ -1,5 +1,5 @@
-// Checks that several teachers speak of the same images and classes. A teacher whose rows or classes are in another order would
-// teach the student wrong without a trace.
+// Checks that several teachers were asked about the same images and classes. Otherwise the student would learn wrong targets,
+// and nothing would show it.
 import { UserError } from '@embed-kd/core'
 
 import type { Centroids, SampleEmbeddings } from '../embeddings/embeddings.js'
@@ -10,7 +10,7 @@ interface Speaker {
   readonly samples?: SampleEmbeddings | { readonly width: number }
 }
 
-/** @throws UserError naming two teachers whose embeddings are of other images, or of classes in another order. */
+/** Checks several teachers. @throws UserError naming two that have other images, or the classes in another order. */
 export function requireAgreement(teachers: readonly Speaker[]): void {
   requireSameOrder(
     teachers.flatMap(({ name, centroids }) =>
@@ -28,7 +28,7 @@ interface Named {
   readonly classNames: readonly string[]
 }
 
-/** @throws UserError naming the first teacher that has the classes in another order than the one before, or other classes. */
+/** Checks the classes of each teacher against those of the teacher before. @throws UserError naming two that differ. */
 export function requireSameOrder(teachers: readonly Named[]): void {
   teachers.slice(1).forEach((teacher, i) => {
     const before = teachers[i]!

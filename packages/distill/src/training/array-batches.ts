@@ -1,4 +1,4 @@
-// Batches from images in memory: shuffled anew in each epoch, augmented, cut into batches of one size.
+// Makes batches of images in memory: shuffled again in each epoch, augmented, and of one size.
 import { Random, UserError } from '@embed-kd/core'
 
 import type { Batches, BatchSource, ImageBatch } from './batch.js'
@@ -21,7 +21,7 @@ export interface ImageArrays {
 export interface ArrayBatchOptions {
   /** Images of a batch (default: 64, or all images if there are fewer). */
   readonly batch?: number
-  /** Order of the images: shuffled in each epoch for training (default), or as they are, with a smaller last batch. */
+  /** Order of the images: shuffled in each epoch (default), or as given, with a smaller last batch. */
   readonly order?: 'shuffled' | 'as given'
   /** Seed of order and augmentation (default: 0). */
   readonly seed?: number
@@ -29,7 +29,7 @@ export interface ArrayBatchOptions {
   readonly augmentation?: Augmentation
   /** Channels of an image (default: 1). */
   readonly channels?: number
-  /** Side of the square images in pixels; needed without labels, whose number is that of the images. */
+  /** Side of the square images in pixels; needed without labels, whose number otherwise tells the number of images. */
   readonly size?: number
 }
 

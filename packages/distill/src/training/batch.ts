@@ -1,7 +1,7 @@
-// Batches as users give them, plain arrays of images and labels, and the graph inputs they become.
+// Batches as users give them, plain arrays of images and labels, and the checks that they are whole.
 import { hostTensor, UserError, type HostTensor } from '@embed-kd/core'
 
-/** Images of a batch with what is known of them. Every array has a row for each image, in the same order. */
+/** Images of a batch, with labels and more if they are known. Every array has a row for each image, in the same order. */
 export interface ImageBatch {
   /** `[count, channels, size, size]`: normalised floats, or bytes that the trainer normalises. */
   readonly images: Float32Array | Uint8Array

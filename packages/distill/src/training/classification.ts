@@ -1,4 +1,4 @@
-// The result of a classifier on labelled images: its accuracy, and which classes it takes for which.
+// The result of a classifier on labelled images: its accuracy and its confusion matrix.
 
 /** Result of a classifier on labelled images. */
 export interface Classification {

@@ -1,5 +1,5 @@
-// Builds the configuration of a training step from what a user chooses: the only place where presets, the optimizer's constants
-// and the schedule come together, for trials, distillation and teachers alike.
+// Builds the configuration of a training step from a user's options. Presets, the optimizer's constants and the schedule come
+// together here alone, for trials, distillation and teachers.
 import {
   presets,
   scheduleOf,
@@ -17,7 +17,7 @@ import {
 
 import type { StudentConfig } from '../models/students.js'
 
-/** What a training step depends on. Absent fields take the values of `stepDefaults` and of the preset. */
+/** Options of a training step. Absent fields take the values of `stepDefaults` and of the preset. */
 export interface StepOptions {
   /** Loss settings: `corrected` (common practice, the default) or `paper` (as published, oddities included). */
   readonly preset?: Preset | undefined

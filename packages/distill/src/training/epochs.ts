@@ -1,4 +1,4 @@
-// The loop over epochs and steps that everything trained shares. The computation of a step is in training.ts.
+// The loop over epochs and steps, shared by all trainings. The computation of a step is in training.ts.
 import { UserError } from '@embed-kd/core'
 
 import { batchesFrom, type Batches, type BatchSource, type ImageBatch } from './batch.js'
@@ -74,9 +74,9 @@ export interface Steps {
   metrics(): Promise<StepMetrics>
 }
 
-/** Losses are read of this many steps at most: a curve of more points shows no more, and each read waits for the device. */
+/** Number of steps whose losses are read at most: more points show nothing new in a curve, and each read waits for the device. */
 const READ_STEPS = 400
-/** How often losses are read if the number of steps is unknown. */
+/** Number of steps between two reads of the loss, if the number of all steps is unknown. */
 const READ_EVERY = 10
 
 const open = (source: BatchSource, epoch: number): Batches =>

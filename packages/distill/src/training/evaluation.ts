@@ -1,5 +1,4 @@
-// A model on images that it is not trained on: predictions, embeddings. Graphs have a fixed number of rows, so
-// batches of any size are cut and padded here.
+// Predictions and embeddings of a model. Its graphs have a fixed number of rows, so images are cut and padded to that number here.
 import {
   embedGraph,
   embeddingWidth,

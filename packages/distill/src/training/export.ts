@@ -29,7 +29,7 @@ export interface ExportOptions {
   readonly normalise?: boolean
 }
 
-/** What an export is made of; parameters and state are read only if the format needs them. */
+/** A trained student for export. Parameters and state are read only if the format needs them. */
 export interface Exported extends ExportOptions {
   readonly model: StudentConfig
   readonly images: ImageFormat

@@ -1,4 +1,4 @@
-// Progress of long work, for whoever waits for it.
+// Progress of long work, as its callers receive it.
 
 /** `done` of `total` units of `phase`. */
 export interface Progress {
@@ -7,5 +7,5 @@ export interface Progress {
   readonly total: number
 }
 
-/** Receives every bit of progress; the receiver decides how often to show it. */
+/** Receives progress at every change; the receiver decides how often to show it. */
 export type Report = (progress: Progress) => void

@@ -1,4 +1,4 @@
-// The teacher as a user gives it, by what the method needs, and the graph inputs it becomes.
+// The teacher as a user gives it, by the need of the method, and the graph inputs that are made of it.
 import {
   hostTensor,
   methodDefinition,
@@ -80,7 +80,7 @@ type StoredTeacher = CentroidTeacher | SampleTeacher
 /** A method's name, or a definition made with `defineMethod`. */
 export type MethodChoice = Method | MethodDefinition
 
-/** The need of a method, which decides what `teacher` must be. */
+/** The need of a method, which decides the type of `teacher`. */
 type NeedOf<M extends MethodChoice> = M extends keyof typeof methods
   ? (typeof methods)[M] extends { readonly teacher: infer T extends TeacherNeed }
     ? T
@@ -94,7 +94,7 @@ export type TeacherOption<M extends MethodChoice> = [NeedOf<M>] extends ['none']
   ? { readonly teacher?: undefined }
   : { readonly teacher: Teachers[NeedOf<M>] }
 
-/** What a teacher contributes to the training graph. */
+/** A teacher's contribution to the training graph: its source in the configuration, and the graph's inputs. */
 export interface TeacherInputs {
   readonly source?: TeacherSource
   /** Inputs `teacher.*`, the same in all steps. */
@@ -106,7 +106,7 @@ export interface TeacherInputs {
 }
 
 /**
- * Returns what a teacher, or several, contribute to the training graph.
+ * Returns the contribution of one teacher, or of several, to the training graph.
  * @param whose words that name one of several teachers in messages.
  * @throws UserError if the teacher is not one that the method takes, or does not fit the classes.
  */
@@ -264,7 +264,7 @@ function rowsOf(
   return rows
 }
 
-/** Returns what several teachers contribute: the inputs of each, called by its name after a dot. */
+/** Joins the contributions of several teachers: the inputs of each have its name after a dot. */
 function severalInputs(
   teachers: readonly (TeacherPart & { readonly inputs: TeacherInputs })[],
 ): TeacherInputs {

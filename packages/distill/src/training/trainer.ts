@@ -236,7 +236,7 @@ export class Trainer implements AsyncDisposable {
     await this.#ema?.restore(packTensors(new Map(averages), training.groups))
   }
 
-  /** Begins anew from the initial parameters. */
+  /** Starts again from the initial parameters. */
   async reset(): Promise<void> {
     const training = await this.#ready()
     await training.reset(this.#initial())
@@ -267,7 +267,7 @@ export class Trainer implements AsyncDisposable {
     })
   }
 
-  /** Frees what the trainer holds on the device. */
+  /** Frees the trainer's memory on the device. */
   async dispose(): Promise<void> {
     await this.#training?.dispose()
     await this.#ema?.dispose()

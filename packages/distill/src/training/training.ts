@@ -1,5 +1,5 @@
-// A training step on a backend: the state stays on the device, batches go up, metrics come down when asked for. Epochs,
-// evaluation and the average of the parameters are the trainer's business.
+// A training step on a backend. The state stays on the device, batches are uploaded, metrics are read when asked for. Epochs,
+// evaluation and the average of the parameters belong to the trainer.
 import {
   batchInputs,
   initialState,
@@ -99,8 +99,8 @@ export class Training {
   }
 
   /**
-   * Compiles the step and uploads what stays on the device.
-   * @param teacher inputs `teacher.*`, taken one by one; those that the graph does not take are left out.
+   * Compiles the step, and uploads the state and the teacher's inputs.
+   * @param teacher inputs `teacher.*`, taken one by one; inputs that the graph does not have are skipped.
    */
   static async create(
     backend: Backend,
@@ -132,19 +132,19 @@ export class Training {
     return training
   }
 
-  /** Goes on with a step that differs in its schedule alone; the state stays on the device. */
+  /** Compiles a step that differs in its schedule alone, and continues with it; the state stays on the device. */
   async recompile(config: TrainConfig): Promise<void> {
     const parts = await compileParts(this.#backend, config)
     for (const { executable } of this.#parts) await executable.dispose()
     this.#parts = parts
   }
 
-  /** The graphs that a step runs, in order, with how often. */
+  /** Graphs of a step in order, each with the number of its runs. */
   get parts(): readonly CompiledPart[] {
     return this.#parts
   }
 
-  /** Begins anew from these parameters. */
+  /** Starts again from these parameters. */
   reset(parameters: Tensors): Promise<void> {
     return this.restore(initialState(parameters, this.#scalesLoss))
   }

@@ -1,5 +1,5 @@
-// Batches of a data set as graph inputs: pixels normalised with the training split's statistics, labels, and what a
-// teacher said of these very images. Which images come when is for data/batches.ts to say.
+// Turns batches of a data set into batches of a trainer: pixels normalised with the training split's statistics, labels, and
+// embeddings that were read ahead. The choice and order of images is made in batches.ts.
 import { UserError, type ImageShape } from '@embed-kd/core'
 
 import type { Batches, ImageBatch } from '../../training/batch.js'
