@@ -7,19 +7,11 @@ import { join } from 'node:path'
 import { readEmbeddings, sampleEmbeddings, writeEmbeddings, type Store } from '@embed-kd/distill'
 import { afterAll, expect, it } from 'vitest'
 
+import { python } from '../../packages/distill/test/python.js'
 import { codeBlocks } from './pages.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'embed-kd-python-'))
 afterAll(() => rmSync(directory, { recursive: true }))
-
-const python = [process.env['EMBED_KD_PYTHON'], 'python3'].find((command) => {
-  try {
-    execFileSync(command ?? 'false', ['-c', 'import numpy, safetensors'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})
 
 const block = codeBlocks().find(({ text }) => text.includes('def read_embeddings'))!
 const stores: readonly Store[] = ['float32', 'float16', 'int8', 'pca3', 'pq5']

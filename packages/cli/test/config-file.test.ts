@@ -50,7 +50,6 @@ describe('a configuration file', { timeout: 60_000 }, () => {
 
   it.each([
     ['js', 'export default { bench: { steps: "no" } }'],
-    ['mjs', 'export default { bench: { steps: "no" } }'],
     ['json', '{ "bench": { "steps": "no" } }'],
   ])('may be .%s, and --verbose says which was read', (extension, text) => {
     const file = `embed-kd.config.${extension}`

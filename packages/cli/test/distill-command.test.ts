@@ -274,23 +274,12 @@ describe("the README's way", () => {
   )
 })
 
-/** A safetensors file of a header as it is given, and so many bytes of data. */
-function hostile(name: string, header: string, dataBytes = 0, claimed = header.length): string {
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(claimed))
-  writeFileSync(at(name), Buffer.concat([length, Buffer.from(header), Buffer.alloc(dataBytes)]))
-  return at(name)
-}
-
 /** The teacher's checkpoint with something about it changed. */
 function spoilt(name: string, change: (path: string) => void): string {
   cpSync(teacher, at(name), { recursive: true })
   change(at(name))
   return at(name)
 }
-
-const tensor = (begin: number, end: number, dtype = 'F32', shape = [(end - begin) / 4]) =>
-  JSON.stringify({ dtype, shape, data_offsets: [begin, end] })
 
 /** With --json, errors go to standard output. */
 const withoutJson = (args: readonly string[]) => args.filter((word) => word !== '--json')
@@ -313,41 +302,13 @@ const withTeacher = (path: () => string) => () => [
 
 const cases: readonly Case[] = [
   [
-    'a header of 2^60 bytes',
-    withEmbeddings(() => hostile('h1', '{}', 0, 2 ** 60)),
-    /the header claims 1152921504606846976 bytes, more than/,
-  ],
-  [
     'a header longer than the file',
-    withEmbeddings(() => hostile('h2', '{"a":1}', 0, 5000)),
+    withEmbeddings(() => {
+      writeFileSync(at('header.safetensors'), Buffer.from('\x88\x13\0\0\0\0\0\0{"a":1}', 'latin1'))
+      return at('header.safetensors')
+    }),
     /it is truncated/,
   ],
-  [
-    'overlapping tensors',
-    withEmbeddings(() => hostile('h3', `{"a":${tensor(0, 8)},"b":${tensor(4, 12)}}`, 12)),
-    /the data of tensor "b" overlaps that of tensor "a"/,
-  ],
-  [
-    'tensors beyond the end',
-    withEmbeddings(() => hostile('h4', `{"a":${tensor(0, 80)}}`, 8)),
-    /ends at byte 80 of the data, but the file has 8/,
-  ],
-  [
-    'an unknown dtype',
-    withEmbeddings(() => hostile('h5', `{"a":${tensor(0, 8, 'X9')}}`, 8)),
-    /has dtype "X9"; those read are/,
-  ],
-  [
-    'a dtype that does not fit the size',
-    withEmbeddings(() => hostile('h6', `{"a":${tensor(0, 8, 'F64', [2])}}`, 8)),
-    /is F64 of shape \[2\], 16 bytes, but has 8/,
-  ],
-  [
-    'a key given twice',
-    withEmbeddings(() => hostile('h7', `{"a":${tensor(0, 4)},"a":${tensor(4, 8)}}`, 8)),
-    /the key "a" twice/,
-  ],
-  ['a header that is no JSON', withEmbeddings(() => hostile('h8', '{"a":')), /not valid JSON/],
   [
     'truncated embeddings',
     withEmbeddings(() => {
@@ -361,15 +322,6 @@ const cases: readonly Case[] = [
     'centroids for cached-kd',
     withEmbeddings(() => centroids, 'cached-kd'),
     /has an embedding for each class, but one for each image is needed/,
-  ],
-  [
-    'centroids of three classes',
-    withEmbeddings(() => {
-      const three = hostTensor('float32', [3, 4])
-      writeFileSync(at('three.safetensors'), formatSafetensors(new Map([['c', three]])))
-      return at('three.safetensors')
-    }),
-    /has 3 centroids, the data set needs 2/,
   ],
   [
     'centroids that are not finite',
@@ -407,19 +359,6 @@ const cases: readonly Case[] = [
     /sh-00002-of-00002\.safetensors: embeddings is of shape \[96, 32\], but \[96, 64\] is needed/,
   ],
   [
-    'a pickle as embeddings',
-    withEmbeddings(() => {
-      writeFileSync(at('e.pt'), 'PK\x03\x04 and more')
-      return at('e.pt')
-    }),
-    /as torch\.save writes.*loading one can run any code/,
-  ],
-  [
-    'embeddings that are not there',
-    withEmbeddings(() => at('nowhere.safetensors')),
-    /there is no file .*nowhere\.safetensors/,
-  ],
-  [
     'embeddings of other images',
     async () => {
       await writeImages(at('other'), ['blue', 'red'], 9)
@@ -432,16 +371,6 @@ const cases: readonly Case[] = [
     /has embeddings of images:.*, not of images:.*other/,
   ],
   [
-    'another augmentation than the teacher saw',
-    () => distill('bad', '--method', 'cached-kd', '--embeddings', samples, '--augment', 'crop:2'),
-    /with flip, but training asks for crop with 2 pixels/,
-  ],
-  [
-    'a method without its embeddings',
-    () => distill('bad', '--method', 'embed-kd'),
-    /embed-kd needs --embeddings/,
-  ],
-  [
     'a pickled checkpoint',
     withTeacher(() =>
       spoilt('t1', (path) => {
@@ -450,11 +379,6 @@ const cases: readonly Case[] = [
       }),
     ),
     /pytorch_model\.bin, a Python pickle, and loading one can run any code it carries/,
-  ],
-  [
-    'truncated weights',
-    withTeacher(() => spoilt('t2', (path) => truncateSync(join(path, 'model.safetensors'), 5000))),
-    /it is truncated/,
   ],
   [
     'weights of another width',
@@ -474,16 +398,6 @@ const cases: readonly Case[] = [
     withTeacher(() => at('no', 'such', 'teacher')),
     /there is no file or directory .*no\/such\/teacher/,
   ],
-  ['a directory that is no teacher', withTeacher(() => images), /config\.json cannot be read/],
-  [
-    'class folders with no images',
-    () => {
-      for (const split of ['train', 'test'])
-        mkdirSync(at('empty', split, 'red'), { recursive: true })
-      return [...withTeacher(() => teacher)(), '--dataset', `images:${at('empty')}`]
-    },
-    /there is no image in it \(a file that ends in \.jpg/,
-  ],
   [
     'centroids of whole numbers',
     withEmbeddings(() => {
@@ -492,36 +406,6 @@ const cases: readonly Case[] = [
       return at('whole.safetensors')
     }),
     /the tensor c is not a matrix of finite floats/,
-  ],
-  [
-    'a directory with no images',
-    () => [
-      'embed',
-      '--teacher',
-      teacher,
-      '--out',
-      at('bad.safetensors'),
-      '--dataset',
-      `images:${teacher}`,
-    ],
-    /there are no class folders in it/,
-  ],
-  [
-    'a corrupt image',
-    async () => {
-      await writeImages(at('corrupt'), ['blue', 'red'], 3)
-      truncateSync(at('corrupt', 'train', 'red', '1.png'), 60)
-      return [
-        'embed',
-        '--teacher',
-        teacher,
-        '--out',
-        at('bad.safetensors'),
-        '--dataset',
-        `images:${at('corrupt')}`,
-      ]
-    },
-    /train\/red\/1\.png: it cannot be decoded/,
   ],
   [
     'samples options for centroids',
@@ -548,11 +432,6 @@ const cases: readonly Case[] = [
     'an output that holds a run',
     () => distill('a', '--embeddings', centroids),
     /has a run in it already; give --resume/,
-  ],
-  [
-    'resuming another run',
-    () => distill('a', '--embeddings', centroids, '--resume', '--seed', '7'),
-    /is of a run with other settings: --seed was 0, is 7/,
   ],
 ]
 

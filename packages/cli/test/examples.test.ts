@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { runCli } from './cli.js'
 import { buildSite, hasChromium } from '../../conformance/test/browser/site.js'
+import { python } from '../../distill/test/python.js'
 import { writeTinyDataset } from '../../distill/test/tiny.js'
 
 const examples = new URL('../../../examples/', import.meta.url).pathname
@@ -25,16 +26,6 @@ const run = async (file: string, ...args: string[]): Promise<string> => {
   const options = { cwd: directory }
   return (await promisify(execFile)('node', [join(examples, file), ...args], options)).stdout
 }
-
-/** Python with numpy and safetensors, if there is one. */
-const python = [process.env['EMBED_KD_PYTHON'], 'python3'].find((command) => {
-  try {
-    execFileSync(command ?? 'false', ['-c', 'import numpy, safetensors'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})
 
 describe('examples', { timeout: 120_000 }, () => {
   it('are short, and open by saying what they show', () => {

@@ -68,12 +68,7 @@ describe('a trial', { timeout: 120_000 }, () => {
   })
 
   it('has centroids of its labelled images alone', async () => {
-    const records = await sweep({
-      method: ['embed-kd'],
-      labels: ['50%', '100%'],
-      epochs: 1,
-      seeds: 2,
-    })
-    expect(records.map(({ embeddings }) => embeddings!.images)).toEqual([57, 120, 57, 120])
+    const records = await sweep({ method: ['embed-kd'], labels: ['50%', '100%'], epochs: 1 })
+    expect(records.map(({ embeddings }) => embeddings!.images)).toEqual([57, 120])
   })
 })

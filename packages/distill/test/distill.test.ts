@@ -146,7 +146,6 @@ describe('runTraining', () => {
     ['embed-kd', async () => ({ embeddings: await centroidsFile() })],
     ['teacher-kd', async () => ({ encoder: teacher })],
     ['cached-kd', async () => ({ embeddings: await samplesFile() })],
-    ['cached-kd', async () => ({ embeddings: await samplesFile() }), { microBatch: 5 }],
     ['queue-kd', async () => ({ embeddings: await samplesFile() }), { model: encoder }],
     [
       'cached-kd',
