@@ -61,6 +61,26 @@ function cifarFiles() {
   }
 }
 
+/** The Python version of CIFAR: a pickle of a dictionary with a list and a NumPy array. */
+function cifarPickles() {
+  const bytes = noise(10 * 3072)
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(bytes.length)
+  const text = (words) => Buffer.from(words, 'latin1')
+  const pickle = Buffer.concat([
+    text('\x80\x02}q\x01(U\x06labelsq\x02]q\x03('),
+    ...Array.from({ length: 10 }, (_, i) => Buffer.of(0x4b, i)),
+    text('eU\x04dataq\x04cnumpy.core.multiarray\n_reconstruct\nq\x05cnumpy\nndarray\nq\x06'),
+    text('K\x00\x85U\x01b\x87R(K\x01K\x0aM\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R'),
+    text('(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T'),
+    length,
+    bytes,
+    text('tbu.'),
+  ])
+  const names = [1, 2, 3, 4, 5].map((n) => `data_batch_${n}`)
+  return Object.fromEntries([...names, 'test_batch'].map((name) => [name, pickle]))
+}
+
 const picture = (format, side = 16) =>
   sharp(noise(side * side * 3), { raw: { width: side, height: side, channels: 3 } })
     .toFormat(format)
@@ -121,8 +141,7 @@ const huggingFaceFiles = () => ({
   'model.safetensors': golden('hf-vit/model.safetensors'),
 })
 
-const dataset = (format) => (directory, cache) =>
-  loadDataset(`${format}:${directory}`, { cache, size: 8 })
+const dataset = (format) => (directory, cache) => loadDataset(`${format}:${directory}`, { cache })
 
 export const targets = {
   'safetensors in memory': {
@@ -182,6 +201,7 @@ export const targets = {
   },
   idx: { files: idxFiles, read: dataset('idx') },
   cifar: { files: cifarFiles, read: dataset('cifar10') },
+  'cifar pickles': { files: cifarPickles, read: dataset('cifar10') },
   images: { files: imageFiles, read: dataset('images') },
   parquet: { files: parquetFiles, read: dataset('parquet') },
   webdataset: { files: tarFiles, read: dataset('webdataset') },

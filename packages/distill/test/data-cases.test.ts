@@ -100,6 +100,9 @@ describe('images', () => {
       ['TRAINING', 'TESTING'],
       ['training_set', 'test_set'],
       ['my-train', 'my-eval'],
+      ['trainingSet/trainingSet', 'testSet'],
+      ['trainset', 'evalset'],
+      ['split=train', 'split=test'],
       ['train2017', 'evaluation'],
     ].map((splits) => ({
       name: `splits ${splits.join(' and ')}`,
@@ -182,15 +185,10 @@ describe('images', () => {
       fails: /its folder cat\/ has splits in it \(test, train\)/,
     },
     {
-      name: 'folders of unknown splits',
-      make: (write) => {
-        folders(write, ['trainset', 'testset'], { each: 5 })
-      },
+      name: 'folders of domains',
+      make: (write) => folders(write, ['art', 'photo'], { each: 5 }),
       opens: [16, 4, 2],
-      tells: [
-        /testset, trainset are the classes, though all have the same .* \(cat, dog\)/,
-        heldOut,
-      ],
+      tells: [/its folders art, photo are the classes, though all .* \(cat, dog\)/, heldOut],
     },
     {
       name: 'classes that differ in case',
@@ -918,6 +916,7 @@ describe('parquet', () => {
       ['train', 'eval'],
       ['training/part-0', 'testing/part-0'],
       ['Train', 'Test'],
+      ['split=train/0', 'split=test/0'],
     ].map((names) => ({
       name: names.join(' and '),
       make: (write: Write) => names.forEach((name) => write(`${name}.parquet`, table())),

@@ -14,7 +14,7 @@ const fuzzer = (...args: string[]) =>
       encoding: 'utf8',
     },
   )
-const READERS = 12
+const READERS = 13
 
 it('every reader reads damaged files or refuses them clearly', { timeout: 600_000 }, () => {
   const table = fuzzer('--count', `${Math.ceil(TRIES / READERS)}`, '--seed', `${Date.now() % 1e6}`)

@@ -20,14 +20,17 @@ const wordSplits = new Map(
     words.map((word) => [word, split as SplitName]),
   ),
 )
+/** A word stands between characters that are no letters; `trainset` and `valdata` count too. */
 const splitPattern = new RegExp(
-  `(?<![^-._ 0-9])(${[...wordSplits.keys()].join('|')})(?![^-._ 0-9])`,
-  'i',
+  `(?<!\\p{L})(${[...wordSplits.keys()].join('|')})(?:set|data)?(?!\\p{L})`,
+  'iu',
 )
 
-/** Returns the split that a name stands for: `train`, `Test`, `cifar_train`, `val-00000-of-00001` …, or undefined. */
-export const splitOf = (name: string): SplitName | undefined =>
-  wordSplits.get(splitPattern.exec(name)?.[1]?.toLowerCase() ?? '')
+/** Returns the split that a name stands for: `train`, `Test`, `cifar_train`, `testSet`, `val-00000-of-00001` …, or undefined. */
+export function splitOf(name: string): SplitName | undefined {
+  const words = name.replace(/(\p{Ll})(?=\p{Lu})/gu, '$1 ')
+  return wordSplits.get(splitPattern.exec(words)?.[1]?.toLowerCase() ?? '')
+}
 
 /** Returns the split of a file by its name, or by the innermost folder that names one. */
 export function splitOfPath(path: string): SplitName | undefined {
