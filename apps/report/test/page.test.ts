@@ -303,12 +303,21 @@ describe.skipIf(noBrowser !== undefined)('the page', () => {
     await page.close()
   })
 
-  test('prints with every figure drawn, though none was seen', async () => {
-    const { page } = await openReport(browser, records)
+  test('prints every figure, though none was seen, and cuts none', async () => {
+    const { page } = await openReport(browser, records, { width: 1440 })
     const pdf = await page.pdf({ format: 'A4' })
     expect(pdf.subarray(0, 5).toString()).toBe('%PDF-')
     expect(await page.locator('#figures figcaption:empty').count()).toBe(0)
-    expect(await page.locator('#figures .panel svg').count()).toBeGreaterThanOrEqual(13)
+    await page.emulateMedia({ media: 'print' })
+    const ends = await page.evaluate(() => {
+      dispatchEvent(new Event('beforeprint'))
+      // The width of an A4 page between its margins.
+      document.body.style.width = '688px'
+      const drawings = [...document.querySelectorAll('#figures .panel svg')]
+      return drawings.map((drawing) => drawing.getBoundingClientRect().right)
+    })
+    expect(ends.length).toBeGreaterThanOrEqual(13)
+    expect(Math.max(...ends)).toBeLessThanOrEqual(689)
     await page.close()
   })
 

@@ -25,9 +25,15 @@ export function createFigures(app: App): Part {
   let width = 0
   const frames = FIGURES.map((figure, index) => createFrame(app, figure, index))
   const inSight = new Set<Frame>()
+  let printing = false
   const draw = (chosen: Iterable<Frame>) => {
     if (view === undefined || width === 0) return
-    for (const frame of chosen) frame.draw(view, width)
+    for (const frame of chosen) frame.draw(view, printing ? PAPER : width)
+  }
+  const print = (on: boolean) => {
+    printing = on
+    for (const frame of frames) frame.stale()
+    draw(on ? frames : inSight)
   }
   const byNode = new Map<Element, Frame>(frames.map((frame) => [frame.node, frame]))
   const observer = new IntersectionObserver(
@@ -44,12 +50,13 @@ export function createFigures(app: App): Part {
   for (const { node } of frames) observer.observe(node)
   new ResizeObserver(([entry]) => {
     const found = Math.floor(entry!.contentRect.width)
-    if (found === 0 || found === width) return
+    if (printing || found === 0 || found === width) return
     width = found
     for (const frame of frames) frame.stale()
     draw(inSight)
   }).observe(frames[0]!.node)
-  addEventListener('beforeprint', () => draw(frames))
+  addEventListener('beforeprint', () => print(true))
+  addEventListener('afterprint', () => print(false))
   return {
     node: element(
       'section',
@@ -77,6 +84,8 @@ const STACKED = 760
 /** A panel alone grows no wider. */
 const WIDEST = 760
 const GAP = 32
+/** Width at which figures are drawn for paper, whatever the window; the page scales them down to its own width. */
+const PAPER = 900
 
 /** Widths of panels that share a row, or have one each. */
 function widthsOf(panels: readonly Panel[], width: number): number[] {
@@ -167,7 +176,9 @@ function createFrame(app: App, figure: Figure, index: number): Frame {
       fill(legend, ...drawn.legend.map(legendEntry))
       const widths = widthsOf(drawn.panels, width)
       const stacked = width < STACKED
-      panels.style.gridTemplateColumns = stacked ? '' : widths.map((px) => `${px}px`).join(' ')
+      panels.style.gridTemplateColumns = stacked
+        ? ''
+        : widths.map((px) => `minmax(0, ${px}fr)`).join(' ')
       fill(
         panels,
         ...drawn.panels.map((panel, at) => {

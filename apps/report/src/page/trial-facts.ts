@@ -1,5 +1,9 @@
 // What one record says about its configuration and its environment, as names and values.
 import {
+  axes,
+  type AxisName,
+  axisNames,
+  axisWords,
   type BenchRecord,
   counted,
   formatBytes,
@@ -7,6 +11,7 @@ import {
   formatFlops,
   formatPercent,
   formatSeconds,
+  lengthName,
   methodName,
   precisionName,
   runtimeName,
@@ -42,11 +47,39 @@ function teacherWords({ name, kind, ...teacher }: Teacher) {
   ].join(', ')
 }
 
+/** Axes that the page says in lines of its own. */
+const SAID: ReadonlySet<AxisName> = new Set([
+  'method',
+  'teacher',
+  'student',
+  'dataset',
+  'batch',
+  'microBatch',
+  'precision',
+  'backend',
+  'preset',
+  'epochs',
+  'imagesSeen',
+  'steps',
+  'learningRate',
+  'weightDecay',
+  'kdWeight',
+  'dropout',
+  'seed',
+] satisfies AxisName[])
+
+/** Returns every other axis that the trial has a value of. */
+const otherAxes = (trial: BenchRecord['trial']): Facts =>
+  axisNames
+    .filter((name) => !SAID.has(name) && trial[name] !== undefined)
+    .map((name) => {
+      const { label } = axes[name]
+      return [`${label[0]!.toUpperCase()}${label.slice(1)}`, axisWords(trial, name)]
+    })
+
 export function configurationFacts(record: BenchRecord): Facts {
   const { trial, id, benchmarkVersion, costOnly, lossScale } = record
   const { teacher, student, dataset } = trial
-  const length =
-    trial.epochs === undefined ? counted(trial.steps ?? 0, 'step') : counted(trial.epochs, 'epoch')
   return [
     ['Method, preset', `${methodName(trial.method)}, ${trial.preset}`],
     ['Teacher', teacher && teacherWords(teacher)],
@@ -65,9 +98,9 @@ export function configurationFacts(record: BenchRecord): Facts {
     ],
     [
       'Length',
-      `${length}, batch ${trial.batch}${trial.microBatch === undefined ? '' : ` by ${trial.microBatch}`}`,
+      `${lengthName(trial)}, batch ${trial.batch}${trial.microBatch === undefined ? '' : ` by ${trial.microBatch}`}`,
     ],
-    ['Recomputed instead of kept', trial.rematerialise],
+    ...otherAxes(trial),
     ['Precision', precisionName(trial)],
     [
       'Loss scale at the end',

@@ -116,10 +116,15 @@ function accuracyPanel(record: BenchRecord): Captioned[] {
   const series = accuracySeries(record)
   if (series.length < 2) return []
   const points = series.map(([x, y]) => flat(record.trial.method, x, y))
+  const last = series.at(-1)![0]
+  const when =
+    last === series.length
+      ? `each of ${counted(last, 'epoch')}`
+      : `${series.length} of ${counted(last, 'epoch')}`
   return [
     [
       curvePanel('Test accuracy (%)', 'epoch →', points),
-      `After each of ${counted(series.length, 'epoch')}, on ${record.trial.dataset.testSize.toLocaleString('en')} test images. The axis does not start at zero.`,
+      `After ${when}, on ${record.trial.dataset.testSize.toLocaleString('en')} test images. The axis does not start at zero.`,
     ],
   ]
 }

@@ -9,11 +9,11 @@ const LOG_SPAN = 4
 export function amountAxis(
   values: readonly number[],
   label: string | null,
-  most?: number,
+  width?: number,
 ): ScaleOptions {
   const low = Math.min(...values)
   const high = Math.max(...values)
-  if (isLogarithmic(values)) return logAxis([low, high], label, most)
+  if (isLogarithmic(values)) return logAxis([low, high], label, width)
   return { label, tickFormat: tickLabel, ticks: 5, domain: [0, high * 1.08 || 1] }
 }
 
@@ -31,9 +31,9 @@ export function sizeAxis(values: readonly number[], label: string): ScaleOptions
 export function ratioAxis(
   [low, high]: readonly [number, number],
   label: string | null,
-  most?: number,
+  width?: number,
 ): ScaleOptions {
-  if (high / low >= 2) return logAxis([low, high], label, most)
+  if (high / low >= 2) return logAxis([low, high], label, width)
   const room = (high - low) * 0.12 || high * 0.1
   return { label, tickFormat: tickLabel, ticks: 4, domain: [low - room, high + room] }
 }
@@ -41,11 +41,11 @@ export function ratioAxis(
 function logAxis(
   [low, high]: readonly [number, number],
   label: string | null,
-  most?: number,
+  width?: number,
 ): ScaleOptions {
   const room = (high / low) ** 0.05
   const domain = [low / room, high * room] as const
-  return { label, tickFormat: tickLabel, type: 'log', domain, ticks: logTicks(...domain, most) }
+  return { label, tickFormat: tickLabel, type: 'log', domain, ticks: logTicks(...domain, width) }
 }
 
 export function isLogarithmic(values: readonly number[]): boolean {
@@ -66,8 +66,16 @@ const DIGITS = [
   [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9],
 ]
 
-/** Returns round numbers inside the domain: as many digits of each power of ten as leave no more than `most` ticks. */
-export function logTicks(low: number, high: number, most = 6): number[] {
+const MOST_TICKS = 6
+/** Width of a digit of a tick's label, and the least gap between two labels with room for a unit, in pixels. */
+const DIGIT = 6.4
+const GAP = 16
+
+/**
+ * Returns round numbers inside the domain: as many digits of each power of ten as leave labels apart.
+ * @param width pixels of a horizontal axis, whose labels stand beside each other.
+ */
+export function logTicks(low: number, high: number, width?: number): number[] {
   const powers: number[] = []
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
     powers.push(power)
@@ -76,11 +84,24 @@ export function logTicks(low: number, high: number, most = 6): number[] {
       .flatMap((power) => digits.map((digit) => digit * 10 ** power))
       .filter((tick) => tick >= low && tick <= high),
   )
-  const fitting = choices.findLast(({ length }) => length > 1 && length <= most)
+  const pixels = width === undefined ? undefined : width / Math.log(high / low)
+  const fit = (ticks: readonly number[]) =>
+    pixels === undefined ? ticks.length <= MOST_TICKS : areApart(ticks, pixels)
+  const fitting = choices.findLast((ticks) => ticks.length > 1 && fit(ticks))
   if (fitting !== undefined) return fitting
   const fewest = choices.find(({ length }) => length > 1) ?? choices.at(-1)!
-  const every = Math.ceil(fewest.length / most)
+  let every = 2
+  while (!fit(fewest.filter((_, at) => at % every === 0))) every += 1
   return fewest.filter((_, at) => at % every === 0)
+}
+
+/** Whether labels on an axis of so many pixels for a factor of e do not touch. */
+function areApart(ticks: readonly number[], pixels: number): boolean {
+  return ticks.slice(1).every((tick, at) => {
+    const [left, right] = [tickLabel(ticks[at]!), tickLabel(tick)]
+    const needed = ((left.length + right.length) / 2) * DIGIT + GAP
+    return Math.log(tick / ticks[at]!) * pixels >= needed
+  })
 }
 
 /** Writes a tick with as few digits as possible: 1, 0.05, 2,000. */

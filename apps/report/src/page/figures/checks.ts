@@ -5,6 +5,7 @@ import {
   counted,
   devicePeakBytes,
   formatBytes,
+  formatCount,
   formatPercent,
   hostPeakBytes,
   type Measure,
@@ -148,7 +149,7 @@ export const roofline: Figure = {
     return {
       caption:
         `FLOP/s of the whole training step as a share (%) of what a large matrix product reached in the same process. ` +
-        `Dots are medians over the configurations of a method (${having.length} in all), lines reach from the lowest to the highest.`,
+        `Dots are medians over the configurations of a method (${formatCount(having.length)} in all), lines reach from the lowest to the highest.`,
       panels: [
         rowsPanel('Share of the roofline (%)', groups, 'dots', [
           0,

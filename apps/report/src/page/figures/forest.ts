@@ -96,7 +96,7 @@ function plotOf(
     x:
       scale === 'ratio'
         ? {
-            ...ratioAxis([low, high], null, Math.floor((width - (leads ? margin : 10) - 60) / 44)),
+            ...ratioAxis([low, high], null, width - (leads ? margin : 10) - 60),
             tickFormat: (value: number) => `${tickLabel(value)}×`,
           }
         : {

@@ -52,7 +52,7 @@ export const paperFigure: Figure = {
       caption:
         `Batch ${batch}; ${scopeName(scope)}. ${describeRuns(shown.flatMap((item) => pointOf(item, drawn[0]!.measure)))} ` +
         `${extrapolated ? 'An epoch is the median step times the steps in it. ' : ''}` +
-        `Three quantities, three axes; that of accuracy does not start at zero.`,
+        `Three quantities, three axes; that of accuracy does not start at zero. Intervals that reach the frame go on beyond it.`,
       panels: drawn.map((quantity, at) => ({
         ...rowsPanel(
           quantity.title,

@@ -83,7 +83,7 @@ export function rowsPanel(
       marginLeft: leads ? LABELS : 8,
       marginRight: 62,
       x: log
-        ? { ...amountAxis(values, null, Math.floor(width / 60)), grid: true }
+        ? { ...amountAxis(values, null, width - (leads ? LABELS : 8) - 62), grid: true }
         : {
             label: null,
             ticks: 4,

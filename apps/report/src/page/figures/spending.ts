@@ -155,5 +155,5 @@ function domainOf(spots: readonly Spent[]): [number, number] {
   const first = Math.min(...spots.map(({ curve, accuracy }) => curve[0]?.[1] ?? accuracy))
   const [low, high] = [Math.min(...lows), Math.max(...highs)]
   const room = Math.max(high - low, 1)
-  return [Math.max(first, low - 3 * room), high + 0.2 * room]
+  return [Math.min(low, Math.max(first, low - 3 * room)), high + 0.2 * room]
 }
