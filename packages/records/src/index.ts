@@ -10,15 +10,17 @@ export {
   PRECISIONS,
   PRESETS,
   REMATERIALISATIONS,
-  SEARCHED_AXES,
-  type SearchedAxis,
-  type SearchSpace,
   trialSchema,
-  type Axis,
   type AxisName,
-  type AxisRole,
   type Trial,
 } from './axes.js'
+export {
+  SEARCHED_AXES,
+  type Axis,
+  type AxisRole,
+  type SearchedAxis,
+  type SearchSpace,
+} from './axis.js'
 export {
   recordJsonSchema,
   recordSchema,

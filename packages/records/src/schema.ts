@@ -3,7 +3,8 @@
 import { isMethod, parts, phases } from '@embed-kd/core'
 import { z } from 'zod'
 
-import { METHODS, SEARCHED_AXES, trialSchema, type PRESETS } from './axes.js'
+import { METHODS, trialSchema, type PRESETS } from './axes.js'
+import { SEARCHED_AXES } from './axis.js'
 
 /** Version of the record's form. Any change of the form, an added field included, raises it. */
 export const SCHEMA_VERSION = 4

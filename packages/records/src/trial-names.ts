@@ -1,7 +1,8 @@
 // Trials in words and as keys of groups, by the table of axes.
 import { isMethod, methods } from '@embed-kd/core'
 
-import { axes, axisNames, type Axis, type AxisName, type AxisRole, type Trial } from './axes.js'
+import { axes, axisNames, type AxisName, type Trial } from './axes.js'
+import type { Axis, AxisRole } from './axis.js'
 
 const tableOf = (name: AxisName): Axis => axes[name]
 

@@ -1,6 +1,7 @@
 // Searches for hyperparameters, as the results that used them tell: what was tried for each method on held-out images, what
 // was chosen, and at what expense. Trials of a search are no results, and no other figure shows them.
-import { type AxisName, axisNames, SEARCHED_AXES, type SearchedAxis, type Trial } from '../axes.js'
+import { type AxisName, axisNames, type Trial } from '../axes.js'
+import { SEARCHED_AXES, type SearchedAxis } from '../axis.js'
 import type { BenchRecord } from '../schema.js'
 import { axisWords, varyingAxes } from '../trial-names.js'
 import { compareText, type Configuration } from './corpus.js'

@@ -1,6 +1,7 @@
 // Several teachers at once against fewer of them: what each adds. Configurations that are compared agree in everything but the
 // teacher; those of several are tested against each smaller set that was run, and against training without a teacher.
-import { axes, type AxisName, axisNames, teacherKey, type Trial } from '../axes.js'
+import { axes, type AxisName, axisNames, type Trial } from '../axes.js'
+import { teacherKey } from '../axis.js'
 import { axisKey, axisWords, varyingAxes } from '../trial-names.js'
 import { accuracyDifference, summaryOf } from './compare.js'
 import { compareText, type Configuration } from './corpus.js'
