@@ -105,6 +105,36 @@ test('methods that searched the same values are compared, each with its own choi
   expect(answersOf({ configurations: configurationsOf(chosen), all: [] }).matched).toBeDefined()
 })
 
+test('a method whose weight was searched in one column and given in another has one row', () => {
+  const mixed = records.map((record) => {
+    if (record.trial.method === 'supervised')
+      return record.trial.labels === 0.1
+        ? record
+        : withTrial(record, { search: { kdWeight: [1, 5] } })
+    return record.trial.labels === 0.1
+      ? withTrial(record, { kdWeight: 1 })
+      : withTrial(record, { kdWeight: 5, search: { kdWeight: [1, 5] } })
+  })
+  const [table, ...others] = tablesOf(mixed)
+  expect(others).toEqual([])
+  expect(table!.rows.map(({ name }) => name)).toEqual([
+    'Supervised',
+    'Logit-KD',
+    'Teacher-KD',
+    'Embed-KD',
+  ])
+  for (const { cells } of table!.rows)
+    expect(cells.every((found) => found !== undefined)).toBe(true)
+  const heavier = records.map((record) =>
+    record.trial.method === 'embed-kd' ? withTrial(record, { kdWeight: 3 }) : record,
+  )
+  const [two] = tablesOf([...records, ...heavier])
+  expect(two!.rows.filter(({ method }) => method === 'embed-kd').map(({ name }) => name)).toEqual([
+    expect.stringContaining('distillation weight'),
+    expect.stringContaining('distillation weight'),
+  ])
+})
+
 test('other students, machines or augmentations make other tables', () => {
   for (const change of [{ augment: 'flip' }, { preset: 'paper' }]) {
     const both = [...records, ...records.map((record) => withTrial(record, change))]

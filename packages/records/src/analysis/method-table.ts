@@ -37,7 +37,7 @@ const TABLE_AXES = axisNames.filter(
     !isIn(COLUMN_AXES, name) &&
     !isIn(METHOD_AXES, name),
 )
-const ROW_AXES = axisNames.filter((name) => axes[name].role === 'variant' || name === 'kdWeight')
+const VARIANT_AXES = axisNames.filter((name) => axes[name].role === 'variant')
 
 /** Two rows of one column, tested against each other. */
 export interface Test {
@@ -95,7 +95,7 @@ export function methodTablesOf(
   }
   const groups = Array.from(settings, ([key, items]) => byTeacher(key, items)).flat()
   const compared = groups
-    .filter(({ items }) => new Set(items.map((item) => keysOf(item).row)).size > 1)
+    .filter(({ items }) => new Set(items.map((item) => keysOf(item).variant)).size > 1)
     .sort(
       (a, b) =>
         b.items.length - a.items.length ||
@@ -135,7 +135,7 @@ function settingNamer(settings: readonly Configuration[]): (setting: Configurati
 interface Keys {
   readonly table: string
   readonly column: string
-  readonly row: string
+  readonly variant: string
 }
 
 const known = new WeakMap<Configuration, Keys>()
@@ -146,7 +146,10 @@ function keysOf(item: Configuration): Keys {
   if (keys === undefined) {
     const { trial, source } = item
     const table = `${source}\n${keyOf(trial, TABLE_AXES)}`
-    known.set(item, (keys = { table, column: columnKey(trial), row: keyOf(trial, ROW_AXES) }))
+    known.set(
+      item,
+      (keys = { table, column: columnKey(trial), variant: keyOf(trial, VARIANT_AXES) }),
+    )
   }
   return keys
 }
@@ -188,14 +191,15 @@ function tableOf(
   const order = [...columns].sort(
     ([one, a], [other, b]) => compareColumns(a, b) || compareText(one, other),
   )
-  const rows = new Map(items.map((item) => [keysOf(item).row, item.trial]))
+  const rowKey = rowKeysOf(items)
+  const rows = new Map(items.map((item) => [rowKey(item), item.trial]))
   const keys = [...rows].sort(
     ([one, a], [other, b]) => compareRows(a, b) || compareText(one, other),
   )
   const differing = varyingAxes([...columns.values()])
   const cellAt = new Map<string, Configuration>()
   for (const item of items) {
-    const at = `${keysOf(item).row}\n${keysOf(item).column}`
+    const at = `${rowKey(item)}\n${keysOf(item).column}`
     const present = cellAt.get(at)
     if (present === undefined || firstStart(item) > firstStart(present)) cellAt.set(at, item)
   }
@@ -212,6 +216,26 @@ function tableOf(
       method: row.method,
       cells: grid.map((cells) => cells[at]),
     })),
+  }
+}
+
+/**
+ * Returns which row a configuration belongs to. Weights of the distillation loss are rows of their own only if a column has several:
+ * a method whose weight was searched in one column and given in another is one row.
+ */
+function rowKeysOf(items: readonly Configuration[]): (item: Configuration) => string {
+  const weights = new Map<string, string>()
+  const several = new Set<string>()
+  for (const item of items) {
+    const { column, variant } = keysOf(item)
+    const weight = axisKey(item.trial, 'kdWeight')
+    const at = `${variant}\n${column}`
+    if ((weights.get(at) ?? weight) !== weight) several.add(variant)
+    weights.set(at, weight)
+  }
+  return (item) => {
+    const { variant } = keysOf(item)
+    return several.has(variant) ? `${variant}\n${axisKey(item.trial, 'kdWeight')}` : variant
   }
 }
 
@@ -286,10 +310,12 @@ function columnName(trial: Trial, differing: ReadonlySet<AxisName>): string {
 function rowName(trial: Trial, all: readonly Trial[]): string {
   const own = all.filter(({ method }) => method === trial.method)
   const varying = varyingAxes(own)
-  const words = wordsOf(
-    trial,
-    ROW_AXES.filter((name) => name !== 'method' && varying.has(name)),
-  )
+  const variant = keyOf(trial, VARIANT_AXES)
+  const alike = own.filter((other) => keyOf(other, VARIANT_AXES) === variant)
+  const words = wordsOf(trial, [
+    ...VARIANT_AXES.filter((name) => name !== 'method' && varying.has(name)),
+    ...(alike.length > 1 ? (['kdWeight'] as const) : []),
+  ])
   return [methodName(trial.method), words].filter((part) => part !== '').join(', ')
 }
 

@@ -8,7 +8,7 @@ import type { Measure } from './measures.js'
 
 /** The rule of `matchedSetting` for readers. */
 export const MATCHED_RULE =
-  'One setting answers all three questions: same teacher, student, data, batch, backend, machine and version. Of all settings that answer most of the questions, it is the one with the largest teacher, then the largest batch, then most paired runs, then the latest.'
+  'One setting answers all three questions: same teacher, student, data, batch, backend, machine and version. Of all settings that answer most of the questions, it is the one with the largest teacher, then the largest batch, then most paired runs, then fewest prototypes a class, then the latest.'
 
 /** Returns the setting whose three answers the first screen shows; undefined if both methods finished none. */
 export function matchedSetting(comparisons: readonly Comparison[]): Comparison | undefined {
@@ -46,6 +46,7 @@ function best(
     teacherSize(comparison),
     comparison.embedKd.trial.batch,
     pairs(comparison),
+    -(comparison.embedKd.trial.prototypes ?? 1),
   ]
   return comparisons.reduce<Comparison | undefined>((chosen, candidate) => {
     if (chosen === undefined) return candidate
