@@ -38,6 +38,7 @@ export {
   describeConfiguration,
   describeTrial,
   groupKey,
+  distinguishingAxes,
   varyingAxes,
 } from './trial-names.js'
 export { packResults, unpackResults } from './image-results.js'
@@ -157,6 +158,7 @@ export {
   type MethodTable,
   methodTablesOf,
   type Test,
+  settingKey,
 } from './analysis/method-table.js'
 export {
   formatP,

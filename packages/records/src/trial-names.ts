@@ -37,6 +37,19 @@ export function varyingAxes(trials: readonly Trial[]): ReadonlySet<AxisName> {
   return new Set(axisNames.filter(differs))
 }
 
+/** Returns axes that are enough to tell the trials apart: an axis that varies only along with earlier ones is left out. */
+export function distinguishingAxes(trials: readonly Trial[]): AxisName[] {
+  const chosen: AxisName[] = []
+  const groups = () =>
+    new Set(trials.map((trial) => chosen.map((name) => axisKey(trial, name)).join('\n'))).size
+  for (const name of varyingAxes(trials)) {
+    const before = groups()
+    chosen.push(name)
+    if (groups() === before) chosen.pop()
+  }
+  return chosen
+}
+
 const nothing: ReadonlySet<AxisName> = new Set()
 
 /**

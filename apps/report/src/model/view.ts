@@ -1,13 +1,20 @@
 // The filtered records as every part of the page sees them, and which of several scopes the figures show.
 import {
+  axes,
+  axisKey,
+  axisWords,
   type BenchRecord,
   compareText,
   type Comparison,
   comparisonsOf,
   type Configuration,
+  distinguishingAxes,
   finished,
+  isControl,
   isSearch,
   type Scope,
+  scopeName,
+  settingKey,
 } from '@embed-kd/records'
 import { type Filters, passing } from './filters.js'
 
@@ -22,7 +29,7 @@ export interface View {
   /** If several scopes pass the filters, the one with most comparisons; figures whose axes are costs show it. */
   readonly scope?: Scope
   readonly scopeCount: number
-  /** Configurations of that scope. */
+  /** Configurations of that scope. Controls are no methods, and have a table of their own. */
   readonly inScope: readonly Configuration[]
 }
 
@@ -56,9 +63,48 @@ export function viewOf(all: readonly Configuration[], filters: Filters): View {
     searches,
     comparisons,
     scopeCount: weights.size,
-    inScope: configurations.filter((configuration) => configuration.scope === scope),
+    inScope: configurations.filter((item) => item.scope === scope && !isControl(item.trial)),
     ...(scope === undefined ? {} : { scope }),
   }
+}
+
+/**
+ * Returns the configurations of the setting in which most of them finished, of the largest batch among equals: they differ in the
+ * method and its teacher alone.
+ */
+export function bestCoveredSetting(items: readonly Configuration[]): readonly Configuration[] {
+  const groups = new Map<string, Configuration[]>()
+  for (const item of items) {
+    const key = settingKey(item)
+    groups.set(key, [...(groups.get(key) ?? []), item])
+  }
+  const done = (group: readonly Configuration[]) =>
+    group.filter((item) => finished(item).length > 0).length
+  const [best] = [...groups.values()].sort(
+    (a, b) =>
+      done(b) - done(a) ||
+      b[0]!.trial.batch - a[0]!.trial.batch ||
+      compareText(a[0]!.key, b[0]!.key),
+  )
+  return best && done(best) > 0 ? best : []
+}
+
+/** Returns one configuration of each method and teacher: the one with fewest prototypes. */
+export function plainVariants(setting: readonly Configuration[]): Configuration[] {
+  const prototypes = ({ trial }: Configuration) => trial.prototypes ?? 1
+  const plain = new Map<string, Configuration>()
+  for (const item of setting.toSorted((a, b) => prototypes(b) - prototypes(a)))
+    plain.set(`${item.method}\n${axisKey(item.trial, 'teacher')}`, item)
+  return setting.filter((item) => [...plain.values()].includes(item))
+}
+
+/** Returns words for the setting of a configuration: its batch, what tells it from the others in scope, and the scope. */
+export function settingWords({ trial, scope }: Configuration, inScope: readonly Configuration[]) {
+  const telling = distinguishingAxes(inScope.map((item) => item.trial)).filter(
+    (name) => axes[name].role === 'setting' && !['batch', 'teacher', 'kdWeight'].includes(name),
+  )
+  const words = telling.flatMap((name) => axisWords(trial, name) ?? [])
+  return [`batch ${trial.batch}`, ...words, scopeName(scope)].join('; ')
 }
 
 /** Returns the batch size at which most configurations finished, the largest among equals. */

@@ -1,7 +1,10 @@
 // A table of what fits and what it saves, one line a setting: for readers who have to choose.
 import {
+  axes,
+  axisWords,
   type Configuration,
   counted,
+  distinguishingAxes,
   type Difference,
   formatPoints,
   formatPointsRange,
@@ -32,7 +35,13 @@ export function recommendationTable(
   const items = recommendationsOf(configurations)
   if (items.length === 0) return undefined
   const nameScope = scopeNamer(items.map(({ embedKd }) => embedKd.scope))
-  const rows = items.map((item) => rowOf(item, nameScope(item.embedKd.scope)))
+  const telling = distinguishingAxes(items.map(({ embedKd }) => embedKd.trial)).filter(
+    (name) => name !== 'teacher' && name !== 'batch' && axes[name].role !== 'scope',
+  )
+  const rows = items.map((item) => {
+    const words = telling.flatMap((name) => axisWords(item.embedKd.trial, name) ?? [])
+    return rowOf(item, [nameScope(item.embedKd.scope), ...words].filter(Boolean).join(' · '))
+  })
   const shown = (part: readonly (readonly string[])[], label: string) =>
     element(
       'div',

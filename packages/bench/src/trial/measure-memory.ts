@@ -5,7 +5,7 @@ import type { Report } from '@embed-kd/distill'
 import { Feed, openBackend } from '@embed-kd/distill/node'
 import { median } from '@embed-kd/records'
 
-import { collectGarbage, ownMemory, resetPeak } from '../measure/memory.js'
+import { collectGarbage, ownMemory, resetPeak, settleMemory } from '../measure/memory.js'
 import { loadTrialData, runsBeside, splitsOf } from './config.js'
 import { firstBatches, imageBatches, openTrainer } from './open-trainer.js'
 import type { MemoryResult, Opened, TrialJob } from './protocol.js'
@@ -36,7 +36,7 @@ export async function measureMemory(
   const images = await firstBatches(train, config, stored ?? augmentationOf(config)).read(0)
   const made = stored && imageBatches(feed, stored)(images)
   await runNothing(backend)
-  collectGarbage()
+  await settleMemory()
   const baselineRssBytes = ownMemory().rssBytes
 
   const signal = stored ?? (await open())

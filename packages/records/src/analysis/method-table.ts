@@ -154,6 +154,12 @@ function keysOf(item: Configuration): Keys {
   return keys
 }
 
+/** Returns what configurations share that differ in the method and its teacher alone. */
+export function settingKey(item: Configuration): string {
+  const { table, column } = keysOf(item)
+  return `${table}\n${column}`
+}
+
 /** Returns the configuration that was trained without a teacher in the setting of another one. */
 export function withoutTeacher(
   other: Configuration,

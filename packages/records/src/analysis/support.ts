@@ -97,16 +97,22 @@ export function teacherDoubt({ comparison, withoutTeacher }: Finding): string[] 
   ]
 }
 
+/** Warnings that a card quotes; the others are counted. */
+const MOST_WARNINGS = 2
+
 function timeReasons({ comparison }: Finding): string[] {
   const records = recordsOf(comparison)
   const [embed, teacher] = timedSteps(comparison)
   const noisy = records.filter(({ roofline }) => roofline?.noisy === true).length
-  const warned = new Set(records.flatMap(({ warnings }) => warnings ?? []))
+  const warned = [...new Set(records.flatMap(({ warnings }) => warnings ?? []))].sort()
   return [
     ...(Math.min(embed, teacher) < FEW_STEPS
       ? [`Few timed steps: ${embed} of Embed-KD and ${teacher} of Teacher-KD in a run.`]
       : []),
-    ...[...warned].sort().map((warning) => `The benchmark warned: ${warning}.`),
+    ...warned.slice(0, MOST_WARNINGS).map((warning) => `The benchmark warned: ${warning}.`),
+    ...(warned.length > MOST_WARNINGS
+      ? [`${counted(warned.length - MOST_WARNINGS, 'more warning')} on the pages of the trials.`]
+      : []),
     ...(noisy > 0
       ? [
           `Noisy machine: its speed drifted by over 10 % in ${counted(noisy, 'run')} of ${records.length}.`,

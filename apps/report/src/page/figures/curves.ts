@@ -7,10 +7,9 @@ import {
   finished,
   isSummary,
   methodName,
-  scopeName,
   significant,
 } from '@embed-kd/records'
-import { bestCoveredBatch } from '../../model/view.js'
+import { bestCoveredSetting, plainVariants, settingWords } from '../../model/view.js'
 import { tickLabel } from './axes.js'
 import {
   asIs,
@@ -49,13 +48,12 @@ export const curves: Figure = {
     }
     const trained = having.filter((item) => finished(item).some(hasAccuracy))
     const candidates = trained.length > 0 ? trained : having
-    const batch = bestCoveredBatch(candidates)
-    const atBatch = candidates.filter(({ trial }) => trial.batch === batch)
-    const teacher = atBatch
+    const setting = plainVariants(bestCoveredSetting(candidates))
+    const teacher = setting
       .filter(({ trial }) => trial.teacher !== undefined)
       .sort((a, b) => sizeOf(a) - sizeOf(b))
       .at(-1)?.trial.teacher?.name
-    const shown = atBatch.filter(
+    const shown = setting.filter(
       ({ trial }) => trial.teacher === undefined || trial.teacher.name === teacher,
     )
     const loss = shown.flatMap((item) => band(item, ({ curves }) => binned(curves?.loss ?? [])))
@@ -64,11 +62,11 @@ export const curves: Figure = {
     const seeds = Math.max(...shown.map((item) => finished(item).length))
     return {
       caption:
-        `Teacher ${teacher ?? 'none'}, batch ${batch}; ${scopeName(scope)}. ` +
+        `Teacher ${teacher ?? 'none'}; ${settingWords(setting[0]!, inScope)}. ` +
         `Lines are means over ${counted(seeds, 'seed')}${seeds > 1 ? ', bands reach from the lowest to the highest' : ''}. ` +
         `The loss is averaged over stretches of steps; losses of different methods have different terms and are not to be compared in height.`,
       panels: [
-        curvePanel('Training loss', 'optimizer step →', loss),
+        lossPanel(loss),
         ...(reached.length === 0 ? [] : [curvePanel('Test accuracy (%)', 'epoch →', reached)]),
         ...(neighbours.length === 0
           ? []
@@ -170,7 +168,26 @@ function aroundOnePlace(points: readonly BandPoint[]): [number, number] {
   ]
 }
 
-export function curvePanel(title: string, label: string, points: readonly BandPoint[]): Panel {
+/** Losses of different methods may lie a hundredfold apart; a logarithmic axis then shows each of them fall. */
+function lossPanel(points: readonly BandPoint[]): Panel {
+  const [low, high] = [
+    Math.min(...points.map(({ low }) => low)),
+    Math.max(...points.map(({ high }) => high)),
+  ]
+  return low > 0 && high > 10 * low
+    ? curvePanel('Training loss, logarithmic', 'optimizer step →', points, {
+        type: 'log',
+        tickFormat: tickLabel,
+      })
+    : curvePanel('Training loss', 'optimizer step →', points)
+}
+
+export function curvePanel(
+  title: string,
+  label: string,
+  points: readonly BandPoint[],
+  y: Plot.ScaleOptions = {},
+): Panel {
   const ends = methodsIn(points).map((method) =>
     points.findLast((point) => point.method === method)!,
   )
@@ -192,6 +209,7 @@ export function curvePanel(title: string, label: string, points: readonly BandPo
         grid: true,
         ticks: 5,
         ...(places === 1 && { domain: aroundOnePlace(points) }),
+        ...y,
       },
       marks: [
         methodsIn(points).map((method) => {

@@ -87,7 +87,7 @@ function plotOf(
     0,
     ...rows.flatMap(({ label, detail }) => [label.length, detail.length * 0.9]),
   )
-  const margin = Math.min(longest * CHARACTER + 14, width * 0.5)
+  const margin = Math.min(longest * CHARACTER + 14, width * 0.6)
   const room = Math.floor((margin - 12) / CHARACTER)
   return {
     height: 62 + rows.length * height,

@@ -6,13 +6,12 @@ import {
   finished,
   type Measure,
   methodName,
-  scopeName,
   significant,
   statusName,
   summaryOf,
   teacherName,
 } from '@embed-kd/records'
-import { bestCoveredBatch } from '../../model/view.js'
+import { bestCoveredSetting, plainVariants, settingWords } from '../../model/view.js'
 import { type Figure, methodsIn } from './figure.js'
 import { describeRuns, largestTeachers, peakMeasure, peakTitle, pointOf } from './points.js'
 import { type Group, type Item, rowsPanel } from './rows.js'
@@ -30,12 +29,11 @@ export const paperFigure: Figure = {
   id: 'paper-figure',
   title: "The paper's comparison, from these records",
   draw: ({ inScope, scope }) => {
-    const batch = bestCoveredBatch(inScope)
-    if (scope === undefined || batch === undefined)
+    const setting = plainVariants(bestCoveredSetting(inScope))
+    if (scope === undefined || setting.length === 0)
       return 'No run that passes the filters finished.'
-    const atBatch = inScope.filter(({ trial }) => trial.batch === batch)
-    const teachers = largestTeachers(atBatch, MOST_TEACHERS)
-    const shown = atBatch.filter(
+    const teachers = largestTeachers(setting, MOST_TEACHERS)
+    const shown = setting.filter(
       ({ trial }) => trial.teacher === undefined || teachers.includes(trial.teacher.name),
     )
     const quantities: Quantity[] = [
@@ -50,7 +48,7 @@ export const paperFigure: Figure = {
     )
     return {
       caption:
-        `Batch ${batch}; ${scopeName(scope)}. ${describeRuns(shown.flatMap((item) => pointOf(item, drawn[0]!.measure)))} ` +
+        `One setting: ${settingWords(setting[0]!, inScope)}. ${describeRuns(shown.flatMap((item) => pointOf(item, drawn[0]!.measure)))} ` +
         `${extrapolated ? 'An epoch is the median step times the steps in it. ' : ''}` +
         `Three quantities, three axes; that of accuracy does not start at zero. Intervals that reach the frame go on beyond it.`,
       panels: drawn.map((quantity, at) => ({
@@ -83,7 +81,6 @@ function groupsOf(
   return teachers.flatMap((name) => {
     const own = items.filter(({ trial }) => teacherName(trial) === name)
     if (own.length === 0) return []
-    // Several training lengths of one method would fall on one row; the longest speaks for it.
     const byMethod = new Map(own.map((item) => [item.method, item]))
     const methods = methodsIn(own)
     return [{ name, items: methods.map((method) => itemOf(byMethod.get(method)!, measure, unit)) }]

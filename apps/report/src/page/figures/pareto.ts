@@ -2,6 +2,8 @@
 // configurations whose higher accuracy justifies their higher cost, as far as the 95 % intervals support the gain.
 import {
   accuracy,
+  axisKey,
+  axisWords,
   type Configuration,
   counted,
   devicePeakBytes,
@@ -17,6 +19,7 @@ import {
   teacherName,
 } from '@embed-kd/records'
 import * as Plot from '@observablehq/plot'
+import { bestCoveredSetting } from '../../model/view.js'
 import { amountAxis, axisNote } from './axes.js'
 import { type Figure, lookOf, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
 import { peakMeasure } from './points.js'
@@ -37,7 +40,12 @@ export const pareto: Figure = {
   id: 'pareto',
   title: 'What accuracy costs',
   draw: ({ inScope, scope }) => {
-    const shown = inScope.filter((item) => summaryOf(item, accuracy) !== undefined)
+    const judged = inScope.filter((item) => summaryOf(item, accuracy) !== undefined)
+    // More labels make a student more accurate at no cost that the axes show.
+    const [common] = bestCoveredSetting(judged)
+    const labels = ({ trial }: Configuration) => axisKey(trial, 'labels')
+    const shown = judged.filter((item) => labels(item) === labels(common!))
+    const share = shown.length < judged.length ? axisWords(common!.trial, 'labels') : undefined
     if (scope === undefined || shown.length === 0) {
       return 'No run that passes the filters has an accuracy: they are cost-only or did not finish.'
     }
@@ -65,7 +73,7 @@ export const pareto: Figure = {
         (fronts
           ? 'The line joins configurations whose gain in accuracy over the one before the intervals support. '
           : 'No configuration is more accurate than the cheapest by more than the intervals allow, so that no front is drawn. ') +
-        `${scopeName(scope)}; ${counted(shown.length, 'configuration')}, means over their runs.`,
+        `${[share, scopeName(scope)].filter(Boolean).join('; ')}; ${counted(shown.length, 'configuration')}, means over their runs.`,
       panels: drawn.map(({ label, spots, front }) => panelOf(label, spots, front)),
       legend: methodsIn(shown),
       columns: ['Configuration', 'Accuracy', ...quantities.map(([, label]) => label)],

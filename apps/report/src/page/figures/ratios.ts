@@ -19,7 +19,7 @@ import {
   type Ratio,
   scopeNamer,
   teacherName,
-  varyingAxes,
+  distinguishingAxes,
   axisWords,
 } from '@embed-kd/records'
 import { type Drawing, type Figure } from './figure.js'
@@ -74,10 +74,10 @@ function settingsOf(comparisons: readonly Comparison[]): Setting[] {
     .map((comparison): Setting => {
       const { trial, scope, key } = comparison.embedKd
       // Settings of one name differ in other axes: then these are said too.
-      const varying = varyingAxes(
+      const telling = distinguishingAxes(
         named.get(nameOf(comparison))!.map(({ embedKd }) => embedKd.trial),
       )
-      const words = [...varying].map((name) => axisWords(trial, name) ?? '')
+      const words = telling.map((name) => axisWords(trial, name) ?? '')
       return {
         key,
         label: labelOf(comparison),
@@ -166,7 +166,7 @@ function panelsOf(
       'memory',
       {
         title: 'Times less peak memory',
-        share: 1.6,
+        share: 1.9,
         scale: 'ratio',
         paper: PAPER.memoryRatio,
         paperText: `paper ${PAPER.memoryRatio}×`,
