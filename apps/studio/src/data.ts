@@ -128,7 +128,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 const byName = (a: Found, b: Found): number =>
   compare(a.className, b.className) || compare(a.file.name, b.file.name)
 
-/** Decodes an image to planes of red, green and blue, `[3, size, size]`. @throws UserError naming a file that is no image. */
+/** Decodes an image to planes of red, green and blue, `[3, size, size]`. @throws UserError naming a file that cannot be decoded. */
 export async function decode(file: File, size: number): Promise<Uint8Array> {
   const bitmap = await createImageBitmap(file, {
     resizeWidth: size,
@@ -136,7 +136,7 @@ export async function decode(file: File, size: number): Promise<Uint8Array> {
     resizeQuality: 'high',
   }).catch(() => {
     throw new UserError(
-      `${file.webkitRelativePath || file.name} is no image that this browser can decode`,
+      `${file.webkitRelativePath || file.name} cannot be decoded by this browser`,
       'remove the file, or save it as PNG or JPEG',
     )
   })

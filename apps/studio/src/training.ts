@@ -29,9 +29,15 @@ export function createTrainer(
       `choose a batch from 2 to ${train.labels.length}`,
     )
   if (!(Number.isInteger(epochs) && epochs >= 1))
-    throw new UserError(`${epochs} is no number of epochs`, 'choose a whole number from 1 on')
+    throw new UserError(
+      `a student cannot be trained for ${epochs} epochs`,
+      'choose a whole number from 1 on',
+    )
   if (!(dropout >= 0 && dropout < 1))
-    throw new UserError(`a dropout of ${dropout} is no probability`, 'choose one from 0 to 0.99')
+    throw new UserError(
+      `the dropout is ${dropout}, but it is a probability`,
+      'choose a number from 0 to 0.99',
+    )
   return Trainer.create({
     backend,
     student,

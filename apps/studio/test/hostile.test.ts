@@ -126,12 +126,12 @@ const folders: readonly (readonly [
   [
     'an image of text',
     { ...images('train/cat/1.png', 'test/cat/1.png'), 'train/dog/2.png': bytes('woof') },
-    /train\/dog\/2\.png is no image that this browser can decode/,
+    /train\/dog\/2\.png cannot be decoded by this browser/,
   ],
   [
     'an image cut short',
     { ...images('train/cat/1.png', 'test/cat/1.png'), 'train/dog/2.png': PIXEL.subarray(0, 30) },
-    /train\/dog\/2\.png is no image/,
+    /train\/dog\/2\.png cannot be decoded/,
   ],
 ]
 

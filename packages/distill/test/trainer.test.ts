@@ -332,7 +332,7 @@ describe('Trainer refuses', () => {
     [
       'pixels that are no whole images',
       { images: new Uint8Array(100) },
-      'no whole images of 1x8x8',
+      'a batch has 100 pixel values, but each image of 1x8x8 has 64',
     ],
     ['another number of images', { images: new Uint8Array(3 * 64) }, 'a batch has 3 images'],
     ['no labels', { labels: undefined }, 'a batch of 16 images has no labels'],

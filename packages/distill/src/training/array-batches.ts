@@ -48,7 +48,7 @@ export function arrayBatches(
   const size = Math.sqrt(each / channels)
   if (!Number.isInteger(count) || count < 1 || !Number.isInteger(size) || size === 0)
     throw new UserError(
-      `${images.length} pixel values are no ${labels ? `${count} ` : ''}square images of ${channels} channels`,
+      `${images.length} pixel values do not make up ${labels ? `${count} ` : ''}square images of ${channels} channels`,
       'give images as [count, channels, size, size], `channels`, and one label for each or `size`',
     )
   const shuffles = order === 'shuffled'

@@ -73,7 +73,7 @@ export function countImages(images: ArrayLike<number>, { channels, size }: Image
   const count = images.length / each
   if (Number.isInteger(count) && count > 0) return count
   throw new UserError(
-    `a batch has ${images.length} pixel values, which are no whole images of ${channels}x${size}x${size}`,
+    `a batch has ${images.length} pixel values, but each image of ${channels}x${size}x${size} has ${each}`,
     'give images as [count, channels, size, size], or change the sizes in `images`',
   )
 }

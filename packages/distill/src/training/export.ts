@@ -76,7 +76,7 @@ export function readCheckpoint(bytes: Uint8Array): Map<string, HostTensor> {
   } catch (error) {
     throw new UserError(`the checkpoint cannot be read: ${messageOf(error)}`, 'give a whole file')
   }
-  throw new UserError('the file is no checkpoint', "give the bytes of export('checkpoint')")
+  throw new UserError('the file is not a checkpoint', "give the bytes of export('checkpoint')")
 }
 
 /** Selects the parameters of the model itself: those that only training needs, such as `teacher_proj`, are left out. */
