@@ -311,6 +311,8 @@ describe('other teachers of a sweep', () => {
       name: 'centroids.safetensors',
       kind: 'embeddings',
       embeddingWidth: 5,
+      parameterCount: 136,
+      imageSize: 8,
       digest: expect.any(String),
     })
     // The same centroids, whether they are read or computed from the embeddings of the images.
