@@ -110,7 +110,7 @@ describe('BackgroundBatches', () => {
       console.log(
         `an epoch over ${megabytes(count * imageBytes)} MB of images: resident set grew by ${megabytes(peak - before)} MB`,
       )
-      expect(peak - before).toBeLessThan(0.5 * count * imageBytes)
+      expect(peak - before).toBeLessThan(0.4 * count * imageBytes)
     },
   )
 

@@ -76,7 +76,9 @@ export function bestCoveredSetting(items: readonly Configuration[]): readonly Co
   const groups = new Map<string, Configuration[]>()
   for (const item of items) {
     const key = settingKey(item)
-    groups.set(key, [...(groups.get(key) ?? []), item])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [item])
+    else group.push(item)
   }
   const done = (group: readonly Configuration[]) =>
     group.filter((item) => finished(item).length > 0).length
@@ -95,7 +97,8 @@ export function plainVariants(setting: readonly Configuration[]): Configuration[
   const plain = new Map<string, Configuration>()
   for (const item of setting.toSorted((a, b) => prototypes(b) - prototypes(a)))
     plain.set(`${item.method}\n${axisKey(item.trial, 'teacher')}`, item)
-  return setting.filter((item) => [...plain.values()].includes(item))
+  const chosen = new Set(plain.values())
+  return setting.filter((item) => chosen.has(item))
 }
 
 /** Returns words for the setting of a configuration: its batch, what tells it from the others in scope, and the scope. */
