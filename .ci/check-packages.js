@@ -103,6 +103,10 @@ const command = install('command', ['embed-kd'])
 const cli = join(command, 'node_modules/embed-kd/bin/embed-kd.js')
 console.log(`embed-kd ${run('node', [cli, '--version'], command).trim()} runs`)
 console.log(run('node', [cli, 'doctor', '--backend', 'ort:cpu,reference:cpu'], command).trim())
+// A sweep on data that come with the packages: nothing is downloaded.
+const sweep =
+  'bench --dataset mnist-small --student small --teacher vit-tiny-32 --method embed-kd --steps 2'
+console.log(run('node', [cli, ...sweep.split(' ')], command).trim())
 const installed = sizeOf(join(command, 'node_modules'))
 const core = sizeOf(join(command, 'node_modules/@embed-kd/core'))
 console.log(`the command with ONNX Runtime: ${mebibytes(installed)}; core: ${mebibytes(core)}`)

@@ -403,7 +403,7 @@ describe('images', () => {
 
 describe('by name', () => {
   const specs =
-    'mnist, fashion-mnist, cifar10, cifar100, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, parquet:DIR, webdataset:DIR'
+    'mnist, mnist-small, fashion-mnist, cifar10, cifar100, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, parquet:DIR, webdataset:DIR'
   it.each(['', 'minst', 'idx', 'idx:', 'mnist:dir', 'toString', 'constructor:x'])(
     'refuses %j, saying what there is',
     async (spec) => {
@@ -417,8 +417,14 @@ describe('by name', () => {
     },
   )
 
-  it('reads MNIST', async () => {
+  it('reads MNIST, and the part of it that needs no download', async () => {
     const data = await loadDataset('mnist')
+    const small = await loadDataset('mnist-small')
+    expect([small.train.count, small.test.count, small.classes]).toEqual([6000, 1000, 10])
+    for (const split of ['train', 'test'] as const) {
+      const { labels } = small[split]
+      expect(labels).toEqual(data[split].labels.subarray(0, labels.length))
+    }
     expect(data).toMatchObject({ classes: 10, channels: 1, height: 28, width: 28 })
     expect([data.train.count, data.test.count]).toEqual([60_000, 10_000])
     expect([...data.train.labels.subarray(0, 8)]).toEqual([5, 0, 4, 1, 9, 2, 1, 3])

