@@ -19,6 +19,11 @@ describe('a measured peak', () => {
     expect(explain(memory, costWith(100 * MIB)).unexplainedBytes).toBe(25 * MIB)
   })
 
+  it('is explained down to the plan divided by 1.15 less 10 MiB', () => {
+    expect(explain(memory, costWith(1.15 * 160 * MIB))).toEqual(memory)
+    expect(explain(memory, costWith(1.15 * 200 * MIB)).unexplainedBytes).toBe(-40 * MIB)
+  })
+
   it('is not judged without a plan, a step of its own, or the teacher', () => {
     expect(explain(memory, undefined)).toEqual(memory)
     const process = { ...memory, source: 'process' } as const
@@ -29,7 +34,10 @@ describe('a measured peak', () => {
   it('that is not explained is told with both figures', () => {
     const cost = costWith(100 * MIB)
     const told = unexplainedSentence({ memory: explain(memory, cost), cost } as BenchRecord)
-    expect(told).toContain('105 MB were planned')
+    expect(told).toMatch(/far above its plan.*: 105 MB were planned/)
+    const larger = costWith(400 * MIB)
+    const below = { memory: explain(memory, larger), cost: larger } as BenchRecord
+    expect(unexplainedSentence(below)).toMatch(/far below its plan.*: 419 MB were planned/)
     expect(unexplainedSentence({ memory, cost } as BenchRecord)).toBeUndefined()
   })
 })

@@ -133,10 +133,11 @@ const memory = z
     baselineRssBytes: bytes.describe('with runtime and data loaded, before the step is compiled'),
     residentRssBytes: bytes.optional().describe('between two steps'),
     peakRssBytes: bytes.describe("median over steps of the process's own high-water mark"),
-    unexplainedBytes: bytes
+    unexplainedBytes: z
+      .int()
       .optional()
       .describe(
-        'the part of the peak over the baseline that exceeds 1.15 times planned.runtimePeakBytes and 10 MiB; absent if none does',
+        'bytes by which the peak over the baseline exceeds 1.15 times planned.runtimePeakBytes and 10 MiB; negative: falls below planned.runtimePeakBytes divided by 1.15 less 10 MiB; absent if neither',
       ),
     peakSamplesRssBytes: z
       .array(bytes)

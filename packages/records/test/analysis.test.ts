@@ -258,9 +258,20 @@ describe('answers', () => {
     expect(verdict).toBe('supported')
     expect(reasons).toEqual([
       'Few timed steps: 5 of Embed-KD and 5 of Teacher-KD in a run.',
-      'The benchmark warned: another process used the GPU.',
+      'The benchmark warned in 6 runs of 6, for example: another process used the GPU.',
       'Noisy machine: its speed drifted by over 10 % in 6 runs of 6.',
     ])
+  })
+
+  test('say of peaks that their plan does not explain them, and in which direction', () => {
+    const marked = records.map(({ memory, ...record }, at) => ({
+      ...record,
+      ...(memory && { memory: { ...memory, unexplainedBytes: at % 2 === 0 ? 5e6 : -5e6 } }),
+    }))
+    const { reasons } = answersIn(marked).answers.memory.support
+    expect(reasons.join('\n')).toMatch(
+      /^Far above the plan .*: the peak of 2 runs of 6\.$[^]*^Far below the plan .*: the peak of 4 runs of 6\.$/m,
+    )
   })
 
   test('use device memory if both methods have it', () => {
@@ -300,7 +311,9 @@ describe('a missing answer', () => {
     const oom = syntheticRecords({ teachers: ['vit-base-16'], memoryLimitBytes: 4e8 })
     expect(why(oom)).toMatch(/Teacher-KD out of memory in 2/)
     const bare = records.map(({ memory: _memory, ...record }) => record)
-    expect(why(bare)).toBe('The setting has no memory of both methods with the same seed.')
+    expect(why(bare)).toBe(
+      'In this setting, no seed has a measured peak of memory under both methods.',
+    )
   })
 
   test('is the strongest case if memory sufficed for Embed-KD alone', () => {

@@ -19,7 +19,7 @@ export function notes(): HTMLElement {
     ],
     [
       'What is compared',
-      'Runs are compared only if every axis of the trial, the machine, the version of the code and the runtime agree. Runs of one seed are divided by each other; a trial that was run several times gives several pairs. The ratio is the geometric mean over the pairs. Memory and time: Teacher-KD divided by Embed-KD. Accuracy: Embed-KD less Teacher-KD, in percentage points.',
+      'Runs are compared only if every axis of the trial, the machine, the version of the code and the runtime agree. Runs of one seed are divided by each other; a trial that was run several times gives several pairs. The ratio is the geometric mean over the pairs, and the two values beside it are geometric means of the same pairs; figures and the table of trials show arithmetic means over all runs. Memory and time: Teacher-KD divided by Embed-KD. Accuracy: Embed-KD less Teacher-KD, in percentage points.',
     ],
     [
       'Intervals',

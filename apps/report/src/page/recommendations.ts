@@ -20,9 +20,9 @@ import { element, textTable } from './dom.js'
 
 const COLUMNS = [
   'Setting',
-  'Embed-KD fits to batch',
-  'Teacher-KD fits to batch',
-  'At batch',
+  'Largest batch that ran, Embed-KD',
+  'Largest batch that ran, Teacher-KD',
+  'Compared at batch',
   'Peak memory',
   'Time per epoch',
   'Accuracy (points)',
@@ -68,8 +68,8 @@ export function recommendationTable(
 function rowOf({ embedKd, embedBatch, teacherBatch, common }: Recommendation, place: string) {
   return [
     `${teacherName(embedKd.trial)}${place === '' ? '' : ` · ${place}`}`,
-    embedBatch === undefined ? 'none fits' : String(embedBatch),
-    teacherBatch === undefined ? 'none fits' : String(teacherBatch),
+    embedBatch === undefined ? 'none' : String(embedBatch),
+    teacherBatch === undefined ? 'none' : String(teacherBatch),
     common === undefined ? '–' : String(common.batch),
     sayRatio(common?.memory),
     sayRatio(common?.time),

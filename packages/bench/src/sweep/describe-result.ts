@@ -26,7 +26,9 @@ export function describeResult(record: BenchRecord): string {
         ]
       : []),
     ...(added === undefined ? [] : [`peak ${added} over the runtime's`]),
-    ...(memory?.unexplainedBytes === undefined ? [] : ['more than the plan explains']),
+    ...(memory?.unexplainedBytes === undefined
+      ? []
+      : [`${memory.unexplainedBytes > 0 ? 'more' : 'less'} than the plan explains`]),
     ...(costOnly ? ['cost only'] : []),
   ].join(', ')
 }

@@ -189,7 +189,12 @@ function describe({ time, roofline, cost, memory, lossScale }: BenchRecord): str
     ['peak, measured', formatBytes(memory!.peakRssBytes - memory!.baselineRssBytes)],
     ...(memory!.unexplainedBytes === undefined
       ? []
-      : [['  not explained by the plan', formatBytes(memory!.unexplainedBytes)]]),
+      : [
+          [
+            `  ${memory!.unexplainedBytes > 0 ? 'above' : 'below'} what the plan explains`,
+            formatBytes(Math.abs(memory!.unexplainedBytes)),
+          ],
+        ]),
     ['peak resident', formatBytes(memory!.peakRssBytes)],
     ['  before the trial', formatBytes(memory!.baselineRssBytes)],
   ]

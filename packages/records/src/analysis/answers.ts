@@ -142,6 +142,12 @@ function compareWithout(
   return { configuration, difference, support: supportOfGain(difference) }
 }
 
+const QUANTITIES: Readonly<Record<Question, string>> = {
+  memory: 'a measured peak of memory',
+  time: 'measured steps',
+  accuracy: 'a test accuracy',
+}
+
 function whyNone(
   question: Question,
   matched: Comparison | undefined,
@@ -153,7 +159,7 @@ function whyNone(
     const teachers = [...new Set(comparisons.map(({ embedKd }) => teacherName(embedKd.trial)))]
     return `Cost only: runs with ${listed(teachers.sort().slice(0, 4))} used random weights or few steps, so that their accuracy means nothing.`
   }
-  return `The setting has no ${question} of both methods with the same seed.`
+  return `In this setting, no seed has ${QUANTITIES[question]} under both methods.`
 }
 
 function isCostOnly({ teacherKd, embedKd }: Comparison): boolean {

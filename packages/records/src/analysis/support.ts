@@ -97,22 +97,22 @@ export function teacherDoubt({ comparison, withoutTeacher }: Finding): string[] 
   ]
 }
 
-/** Warnings that a card quotes; the others are counted. */
-const MOST_WARNINGS = 2
-
 function timeReasons({ comparison }: Finding): string[] {
   const records = recordsOf(comparison)
   const [embed, teacher] = timedSteps(comparison)
   const noisy = records.filter(({ roofline }) => roofline?.noisy === true).length
-  const warned = [...new Set(records.flatMap(({ warnings }) => warnings ?? []))].sort()
+  const warned = records.filter(({ warnings = [] }) => warnings.length > 0)
+  // Warnings of one kind differ in their figures: one is quoted, the others stand on the pages of their trials.
+  const [example] = warned.flatMap(({ warnings }) => warnings!).sort()
   return [
     ...(Math.min(embed, teacher) < FEW_STEPS
       ? [`Few timed steps: ${embed} of Embed-KD and ${teacher} of Teacher-KD in a run.`]
       : []),
-    ...warned.slice(0, MOST_WARNINGS).map((warning) => `The benchmark warned: ${warning}.`),
-    ...(warned.length > MOST_WARNINGS
-      ? [`${counted(warned.length - MOST_WARNINGS, 'more warning')} on the pages of the trials.`]
-      : []),
+    ...(example === undefined
+      ? []
+      : [
+          `The benchmark warned in ${counted(warned.length, 'run')} of ${records.length}, for example: ${example}.`,
+        ]),
     ...(noisy > 0
       ? [
           `Noisy machine: its speed drifted by over 10 % in ${counted(noisy, 'run')} of ${records.length}.`,
@@ -121,9 +121,22 @@ function timeReasons({ comparison }: Finding): string[] {
   ]
 }
 
+const SIDES = [
+  [1, 'above'],
+  [-1, 'below'],
+] as const
+
 function memoryReasons({ comparison, measure, ratio, beside }: Finding): string[] {
   const records = recordsOf(comparison)
   const reasons: string[] = []
+  for (const [sign, side] of SIDES) {
+    const marked = records.filter(({ memory }) => Math.sign(memory?.unexplainedBytes ?? 0) === sign)
+    if (marked.length > 0) {
+      reasons.push(
+        `Far ${side} the plan for the runtime, which does not explain it: the peak of ${counted(marked.length, 'run')} of ${records.length}.`,
+      )
+    }
+  }
   const lost = records.filter(
     (record) => record.memory !== undefined && measure.of(record) === undefined,
   ).length

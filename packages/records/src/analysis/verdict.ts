@@ -1,7 +1,7 @@
 // One plain sentence that answers the report's question from the matched setting, and says how sure it is.
 import type { Answers, Verdict } from './finding.js'
 import { lengthName, teacherName } from './corpus.js'
-import { counted, formatPercent, formatPointsRange, formatRatio } from './format.js'
+import { counted, formatPercent, formatPoints, formatPointsRange, formatRatio } from './format.js'
 import { exhaustionSentence } from './outcomes.js'
 
 export function verdictOf({ matched, answers, exhaustion }: Answers): string {
@@ -12,9 +12,9 @@ export function verdictOf({ matched, answers, exhaustion }: Answers): string {
   }
   const { trial } = matched.embedKd
   return (
-    `${openingOf(difference.n, answers.accuracy.support.verdict)}: with the file of ${teacherName(trial)} a student reached ${formatPercent(difference.minuend)}, ` +
-    `with the live teacher ${formatPercent(difference.subtrahend)} ` +
-    `(difference, with 95 % interval: ${formatPointsRange(difference.interval)}; ${counted(difference.n, 'seed')}, ${lengthName(trial)})` +
+    `${openingOf(difference.n, answers.accuracy.support.verdict)}: from the stored embeddings of ${teacherName(trial)} a student reached an accuracy of ${formatPercent(difference.minuend)}, ` +
+    `from the teacher run on every batch ${formatPercent(difference.subtrahend)} ` +
+    `(difference ${formatPoints(difference.value)}, 95 % interval ${formatPointsRange(difference.interval)}; ${counted(difference.n, 'seed')}, ${lengthName(trial)})` +
     `${costOf(answers)}.`
   )
 }

@@ -48,7 +48,7 @@ export const plannedMeasured: Figure = {
       caption:
         `Horizontal: peak planned from the graph (MB); on the line the two agree. ${isLogarithmic(all.flatMap(({ planned, measured }) => [planned, measured])) ? 'Both axes are logarithmic. ' : ''}` +
         `${counted(all.length, 'configuration')}; the measured peak is ${significant(typical, 2)} times the planned one in the median. ` +
-        `Memory above the line belongs to the runtime: work space, code, allocator.`,
+        `Memory above the line belongs to the runtime: work space, code, allocator. Far below it, the baseline held memory that the step used again.`,
       panels: drawn.map(({ title, spots }) => agreementPanel(title, spots)),
       legend: methodsIn(all),
       columns: ['Configuration', 'Planned', 'Measured', 'Measured / planned'],

@@ -10,7 +10,7 @@ import {
   significant,
 } from '@embed-kd/records'
 import { bestCoveredSetting, plainVariants, settingWords } from '../../model/view.js'
-import { tickLabel } from './axes.js'
+import { amountAxis, tickLabel } from './axes.js'
 import {
   asIs,
   endLabels,
@@ -175,10 +175,12 @@ function lossPanel(points: readonly BandPoint[]): Panel {
     Math.max(...points.map(({ high }) => high)),
   ]
   return low > 0 && high > 10 * low
-    ? curvePanel('Training loss, logarithmic', 'optimizer step →', points, {
-        type: 'log',
-        tickFormat: tickLabel,
-      })
+    ? curvePanel(
+        'Training loss, logarithmic',
+        'optimizer step →',
+        points,
+        amountAxis([low, high], null),
+      )
     : curvePanel('Training loss', 'optimizer step →', points)
 }
 

@@ -42,7 +42,7 @@ export const fileSize: Figure = {
         `Test accuracy (%, not from zero) with 95 % intervals against the size of the file of embeddings that stands for the teacher. ` +
         `Files differ in what they hold, centroids or an embedding for each image, and in the store of their numbers. Dashed lines are methods without a file. ` +
         `${found.title}.`,
-      panels: columns.map(({ name, spots }) => panelOf(name, spots)),
+      panels: columns.map(({ name, spots }) => panelOf(`Test accuracy (%): ${name}`, spots)),
       legend: methodsIn(columns.flatMap(({ spots }) => spots)),
       columns: ['Labels', 'Method', 'File', 'Bytes an image', 'Error of a row', 'Accuracy', 'Runs'],
       rows: columns.flatMap(({ name, spots }) =>

@@ -101,8 +101,10 @@ function bySize({ comparison: { embedKd: a } }: Setting, { comparison: { embedKd
 function bySetting(settings: readonly Setting[]): Part {
   return {
     caption:
-      `Dots are ratios of paired runs (equal seed; accuracy: differences), bars their 95 % intervals; ` +
-      `hollow dots are what the graph predicts: planned peak for memory, FLOPs for time. ` +
+      `Dots are ratios of paired runs (equal seed; accuracy: differences), bars their 95 % intervals. ` +
+      (settings.some(({ found }) => predicted(found.memory) ?? predicted(found.time))
+        ? 'Hollow dots are what the graph predicts: planned peak for memory, FLOPs for time. '
+        : '') +
       `Bars that reach the frame go on beyond it. ${counted(settings.length, 'setting')}.`,
     panels: panelsOf(
       settings,

@@ -44,8 +44,12 @@ export const teacherSize: Figure = {
     return {
       caption:
         `Batch ${batch}; ${scopeName(scope)}. ${describeRuns(shown.flatMap((item) => pointOf(item, imagesPerSecond)))} ` +
-        `Supervised training has no teacher and is drawn as a line across. ` +
-        `Crosses at the foot mark teachers with which a method did not finish; lines end there.`,
+        (shown.some(({ trial }) => trial.teacher === undefined)
+          ? 'Supervised training has no teacher and is drawn as a line across. '
+          : '') +
+        (shown.some((item) => finished(item).length === 0)
+          ? 'Crosses at the foot mark teachers with which a method did not finish; lines end there.'
+          : 'Every run finished.'),
       panels: quantities.map(({ measure, title, unit }) => sizePanel(title, shown, measure, unit)),
       legend: [],
       columns: ['Teacher', 'Parameters', 'Method', ...quantities.map(({ title }) => title)],
@@ -101,7 +105,8 @@ export const batchSize: Figure = {
     )
     const size = ({ trial }: Configuration) => trial.batch
     const placed = placedBy(shown, imagesPerSecond, 1, size)
-    if (placed.length === 0) return 'No run of this setting finished.'
+    const grows = (a: Placed) => placed.some((b) => a.method === b.method && a.x !== b.x)
+    if (!placed.some(grows)) return 'No method finished at two batch sizes with one teacher.'
     const failures = failuresOf(shown, size)
     return {
       caption:

@@ -43,7 +43,7 @@ export const spending: Figure = {
         `Dots are the results with 95 % intervals, lines the accuracy after each epoch; points along a line had the learning rates of the whole run. ` +
         `The dashed line marks the time of the quickest method, at which all are read in the table. Training the teacher is not counted. ` +
         `${title}.`,
-      panels: columns.map(({ name, spots }) => panelOf(name, spots)),
+      panels: columns.map(({ name, spots }) => panelOf(`Test accuracy (%): ${name}`, spots)),
       legend: methodsIn(columns.flatMap(({ spots }) => spots)),
       columns: [
         'Labels',
