@@ -202,6 +202,24 @@ describe('idx', () => {
       fails: /there are no IDX files in it .*; it has test\/, train\//,
     },
     {
+      name: 'files that were downloaded again',
+      make: (write) => set(write, (split, what) => `${split}-${what} (1)`),
+      opens: [6, 6, 3],
+    },
+    {
+      name: 'files that are compressed twice',
+      make(write) {
+        set(write, plain)
+        write('train-images-idx3-ubyte', gzipSync(gzipSync(pixels(6))))
+      },
+      fails: /train-images-idx3-ubyte: it is compressed twice; decompress it once/,
+    },
+    ...['kmnist-train-imgs.npz', 'mnist_train.csv'].map((name) => ({
+      name,
+      make: (write: Write) => write(name, ''),
+      fails: /are not read; download the same data set as IDX files/,
+    })),
+    {
       name: 'a size for the images',
       make: (write) => set(write, plain),
       options: { imageSize: 8 },

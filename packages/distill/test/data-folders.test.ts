@@ -266,7 +266,8 @@ describe('images', () => {
         folders(write, both)
         folders(write, ['test'], { classes: ['fox'] })
       },
-      fails: /test\/fox: there is no class of that name in the training split, which has cat, dog/,
+      fails:
+        /test\/fox: there is no class of that name in the training split, which has "cat", "dog"/,
     },
     {
       name: 'junk at every depth',
@@ -429,6 +430,101 @@ describe('images', () => {
       make: () => '/x',
       fails: /x: there is no such file or directory/,
     },
+    {
+      name: 'images beside annotations, as one class folder of several',
+      make(write) {
+        folders(write, ['CUB/images'])
+        write('CUB/attributes/a.txt', '')
+      },
+      opens: [6, 2, 2],
+      tells: [/the images are in images\/; attributes\/ not used/, heldOut],
+    },
+    {
+      name: 'images for detection beside their masks',
+      make(write) {
+        for (const place of ['images/1.png', 'masks/trimaps/1.png']) write(place, images.png[0]!)
+      },
+      fails: /its folder images\/ is no class, as there is masks\/ beside it/,
+    },
+    {
+      name: 'splits of detection',
+      make(write) {
+        for (const split of both) {
+          write(`${split}/images/1.png`, images.png[0]!)
+          write(`${split}/labels/1.txt`, '')
+        }
+      },
+      fails: /its folder images\/ is no class, as there is labels\/ beside it/,
+    },
+    {
+      name: 'the folders of ImageNet',
+      make(write) {
+        folders(write, ['Data/CLS-LOC/train'], { extension: 'JPEG' })
+        write('Data/CLS-LOC/val/1.JPEG', images.jpg[0]!)
+        write('Annotations/CLS-LOC/train/cat/1.xml', '')
+        write('ImageSets/CLS-LOC/val.txt', '')
+      },
+      opens: [6, 2, 2],
+      tells: [/val: it has no class folders/, /the data set is in .*CLS-LOC$/, heldOut],
+    },
+    {
+      name: 'folders called after no split beside those that are',
+      make: (write) => folders(write, ['train', 'validate', 'query']),
+      opens: [6, 2, 2],
+      tells: [/query\/, validate\/ called after no split, and not used/, heldOut],
+    },
+    {
+      name: 'a test split in itself that has no classes',
+      make(write) {
+        folders(write, ['asl_train/asl_train'])
+        write('asl_test/asl_test/A_test.png', images.png[0]!)
+      },
+      opens: [6, 2, 2],
+      tells: [/its only folder is asl_test\/, not a class/, heldOut],
+    },
+    ...['train\\cat\\1.png', 'train/cat\\1.png'].map((name) => ({
+      name: `a file called ${name}`,
+      make: (write: Write) => write(name, images.png[0]!),
+      fails: /backslashes in the names of its files, such as .*cat\\1\.png/,
+    })),
+    {
+      name: 'a class that is still in an archive',
+      make(write) {
+        folders(write, both)
+        write('train/bird.zip', 'PK')
+      },
+      opens: [8, 8, 2],
+      tells: [/train: 1 archive not unpacked and ignored: bird\.zip/],
+    },
+    {
+      name: 'a pattern of names',
+      make: () => '/*/train',
+      fails: /no such file or directory; give the directory of the files, without a pattern/,
+    },
+    {
+      name: 'an archive in place of a directory',
+      make(write) {
+        write('a.zip', 'PK')
+        return '/a.zip'
+      },
+      fails: /a\.zip: this is a file, not a directory; unpack the archive/,
+    },
+    ...Object.entries({
+      '\0\0\0\x18ftypheic': 'it is HEIC',
+      '\0\0\0\x18ftypmp42': 'it is a video',
+      '%PDF-1.4': 'it is a PDF',
+      '{"message":"not found"}': 'it is JSON',
+      '<?xml version="1.0"?>': 'it is XML',
+      [`${'\0'.repeat(70)}`]: 'it begins with zeros',
+      nothing: 'it begins like no image that is read',
+    }).map(([content, cause]) => ({
+      name: `${JSON.stringify(content.slice(0, 12))} in place of an image`,
+      make(write: Write) {
+        folders(write, both)
+        write('train/cat/z.png', content)
+      },
+      fails: new RegExp(`z\\.png: it cannot be decoded \\(${cause}`),
+    })),
     {
       name: 'columns',
       make: (write) => folders(write, both),

@@ -382,7 +382,7 @@ describe('images', () => {
       'a class of the test split alone',
       [],
       { 'test/fish/a.png': '' },
-      /test\/fish: there is no class of that name in the training split, which has cat, dog/,
+      /test\/fish: there is no class of that name in the training split, which has "cat", "dog"/,
     ],
   ]
 

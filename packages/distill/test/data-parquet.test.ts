@@ -2,8 +2,9 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 
 import { parquetWriteBuffer } from 'hyparquet-writer'
-import { describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
+import { readLabels } from '../src/node/data/labels.js'
 import { check, heldOut, images, validationServes, type Write } from './data-cases.js'
 
 type Column = { name: string; data: unknown[]; schema: object[] }
@@ -101,7 +102,6 @@ describe('parquet', () => {
     { name: "the hub's names of old", make: one('-7b1a2c3d4e5f'), opens: [4, 4, 2] },
     ...[
       ['default/train/0000', 'default/test/0000'],
-      ['default/partial-train/0000', 'default/partial-test/0000'],
       ['cifar_train', 'cifar_test'],
       ['train', 'eval'],
       ['training/part-0', 'testing/part-0'],
@@ -147,6 +147,46 @@ describe('parquet', () => {
       },
       fails:
         /it has several configurations: full, small; give the directory of one, such as parquet:.*\/small$/,
+    },
+    {
+      name: 'the beginning of a split',
+      make: (write) =>
+        ['train', 'test'].forEach((split) =>
+          write(`default/partial-${split}/0000.parquet`, table()),
+        ),
+      opens: [4, 4, 2],
+      tells: [/default\/partial-\w+\/0000\.parquet is the beginning of a split/],
+    },
+    ...['pq', 'parquet.gzip', 'parquet.snappy'].map((extension) => ({
+      name: `tables called .${extension}`,
+      make: (write: Write) =>
+        ['train', 'test'].forEach((split) => write(`${split}.${extension}`, table())),
+      opens: [4, 4, 2] as const,
+    })),
+    {
+      name: 'two columns of labels',
+      make: (write) =>
+        ['train', 'test'].forEach((split) =>
+          write(
+            `${split}.parquet`,
+            parquet([
+              imageColumn('img', 4),
+              labelColumn('coarse_label', [0n, 0n, 0n, 0n]),
+              labelColumn('fine_label', [0n, 1n, 0n, 1n]),
+            ]),
+          ),
+        ),
+      opens: [4, 4, 2],
+      tells: [/labels are those of the column fine_label, not of coarse_label \(--label-column\)/],
+    },
+    {
+      name: 'a test split without a column of labels',
+      make(write) {
+        write('train.parquet', table([0n, 1n, 0n, 1n, 0n, 1n]))
+        write('test.parquet', parquet([imageColumn('image', 2)]))
+      },
+      opens: [4, 2, 2],
+      tells: [/the test split has no labels, and is not used/, heldOut],
     },
     {
       name: 'a test split without labels',
@@ -228,6 +268,7 @@ describe('parquet', () => {
       [[0n, 1n, null, 1n], /train\.parquet, row 2: its label is null, not a class number/],
       [['a', 'b', '', 'a'], /row 2: its label is "", not the name of a class/],
       [['a', 'b', null, 'a'], /row 2: its label is null, not the name of a class/],
+      [[0, 1, NaN, 1], /row 2: its label is NaN, not a class number/],
       [[0, 1, 0.5, 1], /row 2: its label is 0\.5, not a class number/],
       [[0n, 1n, -1n, 1n], /row 2: its label is -1, not a class number/],
       [[0n, 2n, 0n, 2n], /1 of 3 classes has no training images: 1/],
@@ -341,4 +382,9 @@ describe('parquet', () => {
         /there is no parquet file in it; it has dataset_dict\.json, train\/; convert it in Python/,
     },
   ])
+
+  it('says what a list of labels is', () => {
+    const lists = { values: [[0n, 1n]], describe: () => 'row 0' }
+    expect(() => readLabels([lists])).toThrow('row 0: its label is a list of 2 (0, 1), not a class')
+  })
 })

@@ -5,8 +5,8 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -260,7 +260,14 @@ describe('fetchArchive', () => {
       const part = content.subarray(from)
       response.writeHead(from > 0 ? 206 : 200, { 'content-length': part.length })
       if (part.length <= breakAfter) return response.end(part)
-      response.write(part.subarray(0, breakAfter), () => setTimeout(() => response.destroy(), 50))
+      response.write(part.subarray(0, breakAfter))
+      // The connection breaks once all that was sent has been kept.
+      const partial = join(directory, 'cifar-x.tar.gz.partial')
+      const look = setInterval(() => {
+        if (statSync(partial, { throwIfNoEntry: false })?.size !== breakAfter) return
+        clearInterval(look)
+        response.destroy()
+      }, 5)
       return response
     })
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))

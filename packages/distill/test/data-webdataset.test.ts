@@ -1,4 +1,6 @@
 // WebDataset archives as people have them: every name, label and accident that is known.
+import { gzipSync } from 'node:zlib'
+
 import { beforeAll, describe } from 'vitest'
 
 import { check, heldOut, images, validationServes } from './data-cases.js'
@@ -125,8 +127,68 @@ describe('webdataset', () => {
     },
     {
       name: 'an image without a label',
-      make: (write) => write('train.tar', tarOf({ 'a.png': images.png[0]!, 'b.txt': Buffer.of() })),
-      fails: /train\.tar, a\.png: its label is missing, not a class number/,
+      make: (write) => write('train.tar', tarOf({ ...members, 'c.png': images.png[0]! })),
+      fails: /train\.tar, c\.png: its label is missing, not a class number/,
+    },
+    {
+      name: 'labels called .cls.txt',
+      make: (write) =>
+        write(
+          'train.tar',
+          shard(0, 8, (i) => ['.cls.txt', `${i % 2}`]),
+        ),
+      opens: [6, 2, 2],
+      tells: [heldOut],
+    },
+    {
+      name: 'captions in place of labels',
+      make: (write) =>
+        write(
+          'train.tar',
+          shard(0, 4, (i) => ['.txt', `a photo of ${i}`]),
+        ),
+      fails: /no training image has a label: beside the images there are 4 \.txt; write each label/,
+    },
+    {
+      name: 'labels under another name in JSON',
+      make: (write) =>
+        write(
+          'train.tar',
+          shard(0, 4, () => ['.json', '{"label_idx": 1}']),
+        ),
+      fails: /no training image has a label: its JSON has label_idx/,
+    },
+    {
+      name: 'class folders in an archive',
+      make: (write) => write('train.tar', tarOf({ 'cat/a.png': images.png[0]! })),
+      fails: /there are images alone; .* unpack it and give images:DIR/,
+    },
+    {
+      name: 'all labels behind all images',
+      make(write) {
+        const { 'a.png': a, 'b.png': b, ...labels } = members
+        write('train.tar', tarOf({ 'a.png': a!, 'b.png': b!, ...labels }))
+      },
+      fails: /a\.png: its label is not next to it in the archive; .*--sort=name/,
+    },
+    {
+      name: 'two images of a sample',
+      make: (write) =>
+        write('train.tar', tarOf({ 'a.left.png': images.png[0]!, 'a.right.png': images.png[1]! })),
+      fails: /sample a has two images, a\.left\.png and a\.right\.png; write archives of one image/,
+    },
+    {
+      name: 'an empty shard',
+      make(write) {
+        write('train-0.tar', tarOf(members))
+        write('train-1.tar', '')
+      },
+      fails: /train-1\.tar: it is empty \(0 bytes\)/,
+    },
+    {
+      name: 'a shard that is compressed in spite of its name',
+      make: (write) => write('train.tar', gzipSync(tarOf(members))),
+      fails: /train\.tar: it is compressed with gzip/,
     },
     {
       name: 'no image',

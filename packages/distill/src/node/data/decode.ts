@@ -11,6 +11,7 @@ import { readBitmap, type Bitmap } from './bitmap.js'
 import { DatasetError } from './dataset.js'
 import { Gate } from './gate.js'
 import { transparentColour } from './gif.js'
+import { mistakenFor } from './mistaken.js'
 import { planeResize, type Size } from './resize.js'
 
 export interface DecodeOptions {
@@ -78,10 +79,10 @@ export async function readAndDecode(
       return { bytes, decoded: await decode(bytes, options) }
     } catch (error) {
       if (error instanceof DatasetError) throw error
-      const lines = new Set(messageOf(error).trim().split('\n'))
+      const lines = [...new Set(messageOf(error).trim().split('\n'))].join(', ')
       throw new UndecodableError(
         image.name,
-        `it cannot be decoded (${[...lines].join(', ')})`,
+        `it cannot be decoded (${lines.replace(/^Input buffer contains unsupported.*/, 'it begins like no image that is read')})`,
         error instanceof TooLarge
           ? 'make it smaller, or raise the limit (--max-megapixels)'
           : 'repair or remove it, or have such images skipped (--skip-corrupt)',
@@ -92,14 +93,6 @@ export async function readAndDecode(
 
 /** An image of more pixels than may be decoded. */
 class TooLarge extends Error {}
-
-/** Says what was downloaded in place of an image, if the first bytes tell. */
-function mistakenFor(bytes: Uint8Array): string | undefined {
-  const start = Buffer.from(bytes.subarray(0, 64)).toString('latin1').trimStart().toLowerCase()
-  if (start.startsWith('version https://git-lfs'))
-    return 'it is a pointer of Git LFS: git lfs pull fetches the image'
-  return /^<(!doctype html|html)/.test(start) ? 'it is a web page, not an image' : undefined
-}
 
 async function decode(
   bytes: Uint8Array,

@@ -1,7 +1,7 @@
 // Reading the files of a data set, with errors that name the file and the remedy. What is in them is the formats' business.
 
 import { readFileSync, statSync } from 'node:fs'
-import { extname } from 'node:path'
+import { dirname, extname } from 'node:path'
 import { constants, gunzipSync } from 'node:zlib'
 
 import { DatasetError } from './dataset.js'
@@ -43,10 +43,26 @@ export function requireDirectory(path: string, remedy: string): void {
   try {
     directory = statSync(path).isDirectory()
   } catch (error) {
-    throw new DatasetError(path, causeOf(error), remedy)
+    throw new DatasetError(
+      path,
+      causeOf(error),
+      /[*?{]/.test(path)
+        ? 'give the directory of the files, without a pattern for their names'
+        : remedy,
+    )
   }
-  if (!directory) throw new DatasetError(path, 'this is a file, not a directory', remedy)
+  if (!directory)
+    throw new DatasetError(
+      path,
+      'this is a file, not a directory',
+      isArchive(path)
+        ? 'unpack the archive, and give the directory'
+        : `give its directory, ${dirname(path)}`,
+    )
 }
+
+/** Whether a file is called as one that has other files in it. Tar files that are not compressed are read as they are. */
+export const isArchive = (name: string): boolean => /\.(zip|7z|rar|tgz|tbz2?|tar\.\w+)$/i.test(name)
 
 /** Says what a directory holds, for errors about what it does not hold: `it has train/, notes.txt and 3 more`. */
 export function describeDirectory(path: string): string {

@@ -13,9 +13,9 @@ export interface IdxFiles {
   readonly labels: string
 }
 
-/** `train-images-idx3-ubyte`, `t10k-labels.idx1-ubyte.gz`, `emnist-letters-test-images-idx3-ubyte` … */
+/** `train-images-idx3-ubyte`, `t10k-labels.idx1-ubyte (1).gz`, `emnist-letters-test-images-idx3-ubyte` … */
 const namePattern =
-  /^(?<prefix>.*?)[-_.]?(?<split>train(?:ing)?|t10k|test(?:ing)?|val(?:id(?:ation)?)?)[-_.]?(?<what>images|labels?)[-_.]?idx\d?(?:[-_.](?:ubyte|int|byte|short|float|double))?(?:\.gz)?$/i
+  /^(?<prefix>.*?)[-_.]?(?<split>train(?:ing)?|t10k|test(?:ing)?|val(?:id(?:ation)?)?)[-_.]?(?<what>images|labels?)[-_.]?idx\d?(?:[-_.](?:ubyte|int|byte|short|float|double))?(?: ?\(\d+\))?(?:\.gz)?$/i
 
 /** Levels of directories that are searched. */
 const LEVELS = 3
@@ -51,7 +51,7 @@ export function findIdx(
     const cause = isPrefix
       ? 'there is no such directory, and no IDX files whose names begin like this'
       : `there are no IDX files in it (train-images-idx3-ubyte …); ${describeDirectory(directory)}`
-    throw new DatasetError(given, cause, remedy)
+    throw new DatasetError(given, cause, (!isPrefix && otherFormat(directory)) || remedy)
   }
   if (keys.length > 1 && !keys.includes(basename(given)))
     throw new DatasetError(
@@ -67,6 +67,25 @@ export function findIdx(
     files[split as SplitName] = { images, labels }
   }
   return { files, prefix: key }
+}
+
+/** Forms in which data sets like MNIST are published beside IDX files. */
+const otherFormats: readonly (readonly [RegExp, string])[] = [
+  [
+    /\.npz$/i,
+    'NumPy archives (.npz) are not read; download the same data set as IDX files (…-idx3-ubyte.gz)',
+  ],
+  [
+    /\.(csv|arff|mat)$/i,
+    'tables of pixels are not read; download the same data set as IDX files (…-idx3-ubyte.gz)',
+  ],
+  [/\.pt$/i, 'files of PyTorch (.pt) are not read; give the folder raw beside them'],
+  [/\.(zip|tar\.gz|tgz|7z)$/i, 'unpack the archive first'],
+]
+
+function otherFormat(directory: string): string | undefined {
+  const names = [...walkFiles(directory, '', { maxDepth: LEVELS })].map(({ name }) => name)
+  return otherFormats.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1]
 }
 
 function partnerMissing(

@@ -167,6 +167,7 @@ function readHeader(
   const magic = view.getUint32(0)
   const type = (magic >> 8) & 0xff
   const rank = magic & 0xff
+  if (magic >>> 16 === 0x1f8b) fail('it is compressed twice', 'decompress it once: gunzip')
   const isKnown =
     magic >>> 16 === 0 && elementTypes[type] && (ranks[what] as readonly number[]).includes(rank)
   if (!isKnown) {

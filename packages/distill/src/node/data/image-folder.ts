@@ -2,22 +2,22 @@
 // the order of their names. Images in one folder without class folders have no labels.
 
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { extname, join } from 'node:path'
 
 import { DatasetError, type Columns, type Tell } from './dataset.js'
 import { arrangeSplits, type EncodedSplits, type FoundSplit, type Located } from './listing.js'
-import { causeOf, countByExtension, describeDirectory, requireDirectory } from './files.js'
+import { countByExtension, isArchive, requireDirectory } from './files.js'
+import {
+  entriesOf,
+  extensions,
+  findLayout,
+  folderRemedy as remedy,
+  isImage,
+  requireUnpacked,
+} from './folder-layout.js'
 import { compareText, countOf, listSome, NO_LABEL } from './labels.js'
 import { splitOf, type SplitName } from './splits.js'
-import { inodesAbove, isText, listEntries, walkFiles, type Entry, type File } from './walk.js'
-
-const extensions = new Set(
-  '.jpg .jpeg .png .webp .gif .tif .tiff .avif .bmp .ppm .pgm .pbm .pnm'.split(' '),
-)
-const remedy =
-  'lay the images out as train/<class>/<image> and test/<class>/<image>, or without labels in one folder'
-const isImage = ({ name, kind }: Entry): boolean =>
-  kind === 'file' && extensions.has(extname(name).toLowerCase())
+import { inodesAbove, isText, walkFiles, type File } from './walk.js'
 
 /** Finds class folders in a directory: below folders of splits, or with a level more or less. */
 export function locateImageFolder(directory: string, _columns: Columns, tell: Tell): Located {
@@ -47,6 +47,7 @@ function findFlat(directory: string): Located | undefined {
   const entries = entriesOf(directory)
   const images = entries.filter(isImage)
   if (images.length === 0 || entries.some(({ kind }) => kind === 'directory')) return undefined
+  requireUnpacked(directory, 0)
   const files = [...walkFiles(directory, remedy, { maxDepth: 0 })].filter(isImage)
   const list = (tell: Tell): Promise<EncodedSplits> => {
     tell(
@@ -67,166 +68,6 @@ function findFlat(directory: string): Located | undefined {
   return { root: directory, files, list }
 }
 
-interface Layout {
-  readonly root: string
-  /** Directory of each split that has class folders. */
-  readonly splits: Partial<Record<SplitName, string>>
-}
-
-const entriesOf = (directory: string): Entry[] => {
-  try {
-    return listEntries(directory)
-  } catch (error) {
-    throw new DatasetError(directory, causeOf(error), remedy)
-  }
-}
-const foldersOf = (directory: string): Entry[] =>
-  entriesOf(directory).filter(({ kind }) => kind === 'directory')
-const hasFolders = ({ path }: Entry): boolean => foldersOf(path.toString()).length > 0
-
-/** Levels below the given directory that are searched, as archives often unpack to a folder in a folder. */
-const LEVELS = 4
-
-function findLayout(directory: string, tell: Tell): Layout {
-  const above = findAbove(directory, tell)
-  if (above) return above
-  let root = directory
-  for (let level = 0; ; level++) {
-    const entries = entriesOf(root)
-    const folders = entries.filter(({ kind }) => kind === 'directory')
-    const splits = findSplits(root, folders, tell)
-    if (Object.keys(splits).length > 0) {
-      if (level > 0) tell(`${directory}: the data set is in ${root}`)
-      return { root, splits }
-    }
-    const inner = entries.some(isImage) || level === LEVELS ? undefined : chooseInner(root, folders)
-    if (!inner) return flatLayout(root, folders, tell)
-    root = join(root, inner.name)
-  }
-}
-
-/** Chooses the folder that has the data set in it: the only folder, or the only one of several that has splits of images. */
-function chooseInner(root: string, folders: readonly Entry[]): Entry | undefined {
-  if (folders.length === 1) return hasFolders(folders[0]!) ? folders[0] : undefined
-  const sets = folders.filter(({ path }) => {
-    const { train } = findSplits(path.toString(), foldersOf(path.toString()), () => {})
-    return train !== undefined && hasImages(train)
-  })
-  if (sets.length < 2) return sets[0]
-  const names = sets.map(({ name }) => name)
-  throw new DatasetError(
-    root,
-    `it has several data sets: ${listSome(names)}`,
-    `give one of them, such as images:${join(root, names[0]!)}`,
-  )
-}
-
-function hasImages(directory: string): boolean {
-  for (const file of walkFiles(directory, remedy)) if (isImage(file)) return true
-  return false
-}
-
-/** If the given directory is the training split and its neighbours are other splits, the directory above is meant. */
-function findAbove(directory: string, tell: Tell): Layout | undefined {
-  const path = resolve(directory)
-  if (splitOf(basename(path)) !== 'train') return undefined
-  if (findSplits(path, foldersOf(path), () => {}).train !== undefined) return undefined
-  const root = dirname(path)
-  const splits = findSplits(root, foldersOf(root), () => {})
-  if (splits.train !== path || Object.keys(splits).length === 1) return undefined
-  tell(`${directory}: this is the training split; other splits are taken from beside it`)
-  return { root, splits }
-}
-
-function findSplits(root: string, folders: readonly Entry[], tell: Tell): Layout['splits'] {
-  const named = new Map<SplitName, Entry[]>()
-  for (const folder of folders) {
-    const split = splitOf(folder.name)
-    if (split) named.set(split, [...(named.get(split) ?? []), folder])
-  }
-  const splits: Layout['splits'] = {}
-  for (const [split, candidates] of named) {
-    const withClasses = candidates.filter(hasFolders)
-    if (withClasses.length === 0) {
-      // A folder called test that holds images may as well be a class; only beside a training split it is none.
-      if (named.get('train')?.some(hasFolders))
-        for (const { path } of candidates)
-          tell(`${path}: it has no class folders, so it is not used as the ${split} split`)
-      continue
-    }
-    if (withClasses.length > 1)
-      throw new DatasetError(
-        root,
-        `${listSome(withClasses.map(({ name }) => `${name}/`))} could all be the ${split} split`,
-        'keep one of them, or rename the others',
-      )
-    splits[split] = unwrap(join(root, withClasses[0]!.name), split)
-  }
-  return splits
-}
-
-/** Some archives repeat the folder of a split, or put its images in one: seg_train/seg_train/<class>, train/images/<class>. */
-function unwrap(path: string, split: SplitName): string {
-  const folders = foldersOf(path)
-  const [only] = folders
-  const isWrapped =
-    folders.length === 1 &&
-    (splitOf(only!.name) === split || /^images?$/i.test(only!.name)) &&
-    hasFolders(only!)
-  return isWrapped ? unwrap(join(path, only!.name), split) : path
-}
-
-/** Without folders of splits, the folders are classes of a training split. */
-function flatLayout(root: string, folders: readonly Entry[], tell: Tell): Layout {
-  const named = folders.map(({ name }) => splitOf(name)).filter((split) => split !== undefined)
-  // One class may well be called train (the vehicle); folders called after several splits are no classes.
-  if (named.length === folders.length || new Set(named).size > 1) throw nothingFound(root)
-  if (folders.length === 1 && !hasFolders(folders[0]!) && findHint(root, 0))
-    throw nothingFound(root)
-  const inside = folders.map(({ path }) => foldersOf(path.toString()).map(({ name }) => name))
-  for (const [i, names] of inside.entries())
-    if (names.length > 0 && names.every((name) => splitOf(name) !== undefined))
-      throw new DatasetError(
-        root,
-        `its folder ${folders[i]!.name}/ has splits in it (${listSome(names)})`,
-        `if it is a class, ${remedy}`,
-      )
-  const [first = []] = inside
-  // Domains, folds, or splits of unknown names.
-  if (folders.length > 1 && first.length > 1 && inside.every((names) => sameNames(names, first)))
-    tell(
-      `${root}: its folders ${listSome(folders.map(({ name }) => name))} are the classes, though all have the same folders in them (${listSome(first)})`,
-    )
-  return { root, splits: { train: root } }
-}
-
-const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((name, i) => name === b[i])
-
-const otherFormats: readonly (readonly [RegExp, string])[] = [
-  [/\.parquet$/i, 'parquet:DIR reads tables of images'],
-  [/\.tar$/i, 'webdataset:DIR reads tar files of images'],
-  [/ubyte(\.gz)?$/i, 'idx:DIR reads IDX files'],
-  [/\.arrow$/i, 'save the data set with to_parquet, and give it as parquet:DIR'],
-  [/\.(zip|tar\.gz|tgz|7z|rar)$/i, 'unpack the archive first'],
-  [
-    /\.(csv|tsv|jsonl?|xlsx)$/i,
-    'labels in tables are not read: move each image to a folder called as its class, train/<class>/<image>',
-  ],
-]
-
-function findHint(root: string, maxDepth: number): string | undefined {
-  const names = [...walkFiles(root, remedy, { maxDepth })].map(({ name }) => name)
-  return otherFormats.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1]
-}
-
-const nothingFound = (root: string): DatasetError =>
-  new DatasetError(
-    root,
-    `there are no class folders in it; ${describeDirectory(root)}`,
-    findHint(root, 2) ?? remedy,
-  )
-
 interface ClassFolder {
   /** Normalised, as macOS and Linux write accents differently. */
   readonly name: string
@@ -243,6 +84,11 @@ function readClasses(split: string, tell: Tell): ClassFolder[] {
   )
   const loose = entries.filter(isImage).length
   if (loose > 0) tell(`${split}: ${countOf(loose, 'image')} in no class folder ignored`)
+  const archives = entries.filter(({ name, kind }) => kind === 'file' && isArchive(name))
+  if (archives.length > 0)
+    tell(
+      `${split}: ${countOf(archives.length, 'archive')} not unpacked and ignored: ${listSome(archives.map(({ name }) => name))}`,
+    )
   const unnamed = folders.find((folder) => !isText(folder))
   if (unnamed)
     throw new DatasetError(
@@ -279,11 +125,12 @@ function countFiles(files: readonly File[]): string {
   return [named, links > 0 ? countOf(links, 'broken link') : ''].filter(Boolean).join(', ')
 }
 
-/** Images of competitions to be labelled are all in one folder, which is no class. */
+/** Images of competitions to be labelled are all in one folder, such as images/ or test/test/, which is no class. */
 const isUnlabelled = (classes: readonly ClassFolder[], names: readonly string[]): boolean =>
   classes.length === 1 &&
   !names.includes(classes[0]!.name) &&
-  /^(images?|unknown|unlabell?ed)$/i.test(classes[0]!.name)
+  (splitOf(classes[0]!.name) !== undefined ||
+    /^(images?|unknown|unlabell?ed)$/i.test(classes[0]!.name))
 
 interface FoundFolders {
   readonly which: SplitName
@@ -309,7 +156,7 @@ function arrangeFolders(root: string, found: readonly FoundFolders[], tell: Tell
     if (unknown)
       throw new DatasetError(
         join(path, unknown.name),
-        `there is no class of that name in the training split, which has ${listSome(names)}`,
+        `there is no class of that name in the training split, which has ${listSome(names.map((name) => JSON.stringify(name)))}`,
         'give both splits the same classes',
       )
     const labels: string[] = []

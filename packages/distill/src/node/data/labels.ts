@@ -79,12 +79,12 @@ function mapLabels(
   })
 }
 
-const show = (value: unknown): string =>
-  value instanceof Uint8Array
-    ? `${value.length} bytes`
-    : typeof value === 'bigint'
-      ? `${value}`
-      : (JSON.stringify(value) ?? 'missing')
+function show(value: unknown): string {
+  if (value === undefined) return 'missing'
+  if (value instanceof Uint8Array) return `${value.length} bytes`
+  if (Array.isArray(value)) return `a list of ${value.length} (${listSome(value.map(show))})`
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
 
 /** Orders text by UTF-16 code unit, whatever the locale. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

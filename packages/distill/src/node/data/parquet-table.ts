@@ -122,6 +122,7 @@ function kindOf(element: SchemaElement, children: readonly SchemaElement[]): Col
   const isList = element.repetition_type === 'REPEATED' || element.converted_type === 'LIST'
   if (isList || children.some((child) => child.repetition_type === 'REPEATED')) return 'list'
   if (children.some(({ name }) => name === 'bytes')) return 'image'
+  if (element.type === 'FIXED_LEN_BYTE_ARRAY') return 'bytes'
   if (element.type !== 'BYTE_ARRAY') return 'other'
   const isText = element.converted_type === 'UTF8' || element.logical_type?.type === 'STRING'
   return isText ? 'text' : 'bytes'

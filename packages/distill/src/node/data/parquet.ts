@@ -11,23 +11,26 @@ import { listSome } from './labels.js'
 import { readColumn, readPackedImages, readTableFacts } from './parquet-reader.js'
 import type { ColumnKind, PackedImages, TableFacts } from './parquet-table.js'
 import { checkShards } from './shard-names.js'
-import { divideByName, splitOf, splitOfPath, type SplitName } from './splits.js'
+import { divideByName, splitOf, splitOfPath, type Source, type SplitName } from './splits.js'
 import { walkFiles, type File } from './walk.js'
 
 const remedy =
   'give a directory of parquet files called after their split (train-00000-of-00001.parquet, or train/0000.parquet)'
 
+/** Names of tables; pandas and others write the compression too. What is in the file decides. */
+const extension = /\.(parquet|parq|pq)(\.(gz|gzip|snappy|zstd|brotli|br))?$/i
+
 /** Columns by what image data sets call them, in the order they are tried, whatever their case. */
 const imageColumns = ['image', 'img', 'images', 'picture', 'photo', 'pixel_values', 'jpg', 'png']
 const labelColumns =
-  'label labels fine_label class cls target targets y category class_id label_id class_name'.split(
+  'label labels fine_label class cls target targets y category class_id label_id class_name coarse_label'.split(
     ' ',
   )
 
 export function locateParquet(directory: string, columns: Columns, tell: Tell): Located {
   requireDirectory(directory, remedy)
   const all = [...walkFiles(directory, remedy)]
-  const tables = all.filter(({ name }) => /\.parquet$/i.test(name))
+  const tables = all.filter(({ name }) => extension.test(name))
   if (tables.length === 0) {
     const hasArrow = all.some(({ name }) => name.endsWith('.arrow'))
     throw new DatasetError(
@@ -38,6 +41,11 @@ export function locateParquet(directory: string, columns: Columns, tell: Tell): 
         : remedy,
     )
   }
+  const part = tables.find(({ relative }) => /(^|\/)partial-/.test(relative))
+  if (part)
+    tell(
+      `${directory}: ${part.relative} is the beginning of a split, as the hub converts large data sets; the rest is not here`,
+    )
   const splits = groupTables(directory, tables, tell)
   const files = Object.values(splits).flat()
   return { root: directory, files, list: (tell) => list(directory, splits, columns, tell) }
@@ -89,7 +97,8 @@ interface Table {
   readonly path: string
   readonly facts: TableFacts
   readonly image: string
-  readonly label: string
+  /** Absent in a test split without labels. */
+  readonly label?: string
 }
 
 async function list(directory: string, splits: Tables, columns: Columns, tell: Tell) {
@@ -99,17 +108,37 @@ async function list(directory: string, splits: Tables, columns: Columns, tell: T
   for (const [which, files] of Object.entries(splits)) {
     checkShards(files, source)
     const tables: Table[] = []
-    for (const { path } of files) tables.push(await openTable(path.toString(), columns))
+    for (const { path } of files)
+      tables.push(await openTable(path.toString(), which as SplitName, columns))
     all.push(...tables)
     found[which as SplitName] = await readSplit(directory, tables)
   }
+  tellColumns(all, columns, source)
   return arrangeSplits(found, source, classNamesOf(all))
 }
+
+/** Of several columns that may be the labels, one was chosen. */
+function tellColumns(
+  tables: readonly Table[],
+  { labelColumn }: Columns,
+  { path, tell }: Source,
+): void {
+  const table = tables.find(({ label }) => label !== undefined)
+  if (table === undefined || labelColumn !== undefined) return
+  const names = table.facts.columns.map(({ name }) => name)
+  const others = names.filter((name) => name !== table.label && isKnown(name))
+  if (others.length > 0)
+    tell(
+      `${path}: labels are those of the column ${table.label}, not of ${listSome(others)} (--label-column)`,
+    )
+}
+
+const isKnown = (name: string): boolean => labelColumns.includes(name.toLowerCase())
 
 /** Returns the names of the classes, if tables have them. @throws DatasetError if two tables number them in different ways. */
 function classNamesOf(tables: readonly Table[]): readonly string[] | undefined {
   const named = tables.flatMap(({ path, facts, label }) => {
-    const names = facts.classNames[label]
+    const names = facts.classNames[label ?? '']
     return names && names.length > 0 ? [{ path, names }] : []
   })
   const [first] = named
@@ -122,7 +151,7 @@ function classNamesOf(tables: readonly Table[]): readonly string[] | undefined {
   )
 }
 
-async function openTable(path: string, columns: Columns): Promise<Table> {
+async function openTable(path: string, which: SplitName, columns: Columns): Promise<Table> {
   checkEnds(path)
   const facts = await readTableFacts(path)
   if (facts.rows === 0) throw new DatasetError(path, 'it has no rows', remedy)
@@ -137,6 +166,12 @@ async function openTable(path: string, columns: Columns): Promise<Table> {
       'give another column (--image-column), or embed the files of the images in the table',
     )
   const named = Object.keys(facts.classNames)
+  // Test splits of competitions have no labels. A column that was asked for must be there.
+  const isHidden =
+    columns.labelColumn === undefined &&
+    facts.columns.every(({ name }) => !isKnown(name)) &&
+    !facts.columns.some(({ name }) => named.includes(name))
+  if (which !== 'train' && isHidden) return { path, facts, image }
   const label = chooseColumn(path, facts, 'label', columns.labelColumn, labelColumns, (_, name) =>
     named.includes(name),
   )
@@ -223,10 +258,10 @@ async function readSplit(directory: string, tables: readonly Table[]): Promise<F
   const values: unknown[] = []
   for (const table of tables) {
     const groups = new RowGroups(table)
-    for (const [row, value] of (
-      await readColumn(table.path, table.label, table.facts.rows)
-    ).entries()) {
-      values.push(value)
+    const { path, label, facts } = table
+    const labels = label === undefined ? [] : await readColumn(path, label, facts.rows)
+    for (let row = 0; row < facts.rows; row++) {
+      values.push(labels[row])
       images.push(new TableImage(groups, row))
     }
   }

@@ -1,6 +1,7 @@
 // Data sets by name, or by format and directory. A new format is one entry here and one file beside this one.
 
 import { createRequire } from 'node:module'
+import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -132,7 +133,8 @@ export const datasetSpecs: readonly string[] = [
 export async function loadDataset(spec: string, options: DatasetOptions = {}): Promise<Dataset> {
   const colon = spec.indexOf(':')
   const name = colon < 0 ? spec : spec.slice(0, colon)
-  const directory = colon < 0 ? undefined : spec.slice(colon + 1)
+  // Shells expand ~ at the beginning of a word alone.
+  const directory = colon < 0 ? undefined : spec.slice(colon + 1).replace(/^~(?=\/|$)/, homedir())
   if (directory === undefined && Object.hasOwn(named, name)) {
     checkOptions(spec, options, [])
     return named[name]!(options)
@@ -147,7 +149,9 @@ export async function loadDataset(spec: string, options: DatasetOptions = {}): P
   throw new DatasetError(
     `data set ${JSON.stringify(spec)}`,
     'there is none of that name',
-    `${guess(spec, Object.keys(named))}give one of ${datasetSpecs.join(', ')}`,
+    isDirectory(spec)
+      ? `give its format too, such as images:${spec}`
+      : `${guess(name, directory === undefined ? Object.keys(named) : Object.keys(formats))}give one of ${datasetSpecs.join(', ')}`,
   )
 }
 

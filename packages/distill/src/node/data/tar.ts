@@ -10,6 +10,7 @@ export interface TarMember {
 }
 
 const BLOCK = 512
+const GZIP = Buffer.of(0x1f, 0x8b)
 /** Bytes read at a time: enough for the headers of many small members. */
 const CHUNK = 1024 * 1024
 /** Longest name or set of pax attributes that is believed. */
@@ -58,6 +59,9 @@ export function* listTar(
     let longName: string | undefined
     let pax: Record<string, string> = {}
     let at = 0
+    if (archive.bytes === 0) throw new Error('it is empty (0 bytes)')
+    if (archive.read(0, 2).equals(GZIP))
+      throw new Error('it is compressed with gzip, although its name does not say so')
     while (at < archive.bytes) {
       const header = archive.read(at, BLOCK)
       if (header.length < BLOCK) throw new Error('it is truncated')

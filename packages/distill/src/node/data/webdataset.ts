@@ -9,9 +9,9 @@ import { DatasetError, type Columns, type Tell } from './dataset.js'
 import { arrangeSplits, type FoundSplit, type Located } from './listing.js'
 import { countByExtension, describeDirectory, isFile, requireDirectory } from './files.js'
 import { isJunk } from './junk.js'
-import { countOf } from './labels.js'
+import { countOf, listSome } from './labels.js'
 import { checkShards } from './shard-names.js'
-import { divideByName, type SplitName } from './splits.js'
+import { divideByName, type Source, type SplitName } from './splits.js'
 import { listTar } from './tar.js'
 import { walkFiles, type File } from './walk.js'
 import { readFileSync } from 'node:fs'
@@ -31,13 +31,13 @@ export function locateWebDataset(directory: string, _columns: Columns, _tell: Te
   const all = [...walkFiles(directory, remedy)]
   const files = all.filter(({ name }) => /\.tar$/i.test(name))
   if (files.length === 0) {
-    const compressed = all.find(({ name }) => /\.(tar\.\w+|tgz)$/i.test(name))
+    const compressed = all.find(({ name }) => /\.(tar\.\w+|tgz)$/i.test(name))?.name
     throw new DatasetError(
       directory,
       `there is no tar file in it; ${describeDirectory(directory)}`,
-      compressed
-        ? `decompress the archives, since images are read from the middle of them: gunzip ${compressed.name}`
-        : remedy,
+      compressed === undefined
+        ? remedy
+        : `decompress the archives, since images are read from the middle of them: ${decompressorOf(compressed)} ${compressed}`,
     )
   }
   const names = all.filter(({ relative }) => relative === CLASS_NAMES)
@@ -48,12 +48,23 @@ export function locateWebDataset(directory: string, _columns: Columns, _tell: Te
   }
 }
 
+const decompressors: Readonly<Record<string, string>> = {
+  zst: 'unzstd',
+  xz: 'unxz',
+  bz2: 'bunzip2',
+  lz4: 'unlz4',
+}
+
+const decompressorOf = (name: string): string =>
+  decompressors[name.split('.').at(-1)!.toLowerCase()] ?? 'gunzip'
+
 async function list(directory: string, files: readonly File[], tell: Tell) {
   const source = { path: directory, remedy, tell }
   const found: Partial<Record<SplitName, FoundSplit>> = {}
   for (const [which, shards] of Object.entries(divideByName(files, 'tar file', source))) {
     checkShards(shards, source)
-    found[which as SplitName] = readSplit(directory, shards, tell)
+    const split = which as SplitName
+    found[split] = readSplit(split, shards, source)
   }
   return arrangeSplits(found, source, readClassNames(directory))
 }
@@ -96,46 +107,31 @@ class ShardImage {
   }
 }
 
-function readSplit(directory: string, shards: readonly File[], tell: Tell): FoundSplit {
+/** What there was beside the images of a split. */
+interface Beside {
+  /** Samples with a label and no image. */
+  lone: number
+  /** Names of files that are not read. */
+  readonly unread: string[]
+  /** Fields of JSON without a label, of the first such sample. */
+  fields?: readonly string[]
+}
+
+function readSplit(
+  which: SplitName,
+  shards: readonly File[],
+  { path: directory, tell }: Source,
+): FoundSplit {
   const images: ShardImage[] = []
   const values: unknown[] = []
-  const unread: string[] = []
-  let lone = 0
-  for (const { path } of shards) {
-    const shard = path.toString()
-    try {
-      let key: string | undefined
-      let image: ShardImage | undefined
-      let label: unknown
-      const finish = () => {
-        if (image) {
-          images.push(image)
-          values.push(label)
-        } else if (label !== undefined) lone++
-        image = label = undefined
-      }
-      for (const { member, content } of listTar(shard)) {
-        const [, name, extension] = /^((?:.*\/)?[^/.]+)\.([^/]+)$/.exec(member.name) ?? []
-        if (
-          name === undefined ||
-          member.name.split('/').some((part) => part !== '.' && isJunk(part))
-        )
-          continue
-        if (name !== key) finish()
-        key = name
-        const kind = extension!.toLowerCase()
-        if (imageExtensions.has(kind.split('.').at(-1)!)) {
-          if (image) throw new Error(`sample ${name} has two images; there must be one`)
-          image = new ShardImage(shard, member.name, member.begin, member.bytes)
-        } else if (/(^|\.)cls$|^(label|class)(\.txt)?$/.test(kind)) label = readText(content())
-        else if (kind === 'json') label ??= readJson(content(), member.name)
-        else unread.push(member.name)
-      }
-      finish()
-    } catch (error) {
-      throw new DatasetError(shard, messageOf(error), 'download or write the archive again')
-    }
-  }
+  const beside: Beside = { lone: 0, unread: [] }
+  for (const { path } of shards)
+    for (const { image, label } of readSamples(path.toString(), beside))
+      if (image) {
+        images.push(image)
+        values.push(label)
+      } else if (label !== undefined) beside.lone++
+  const { lone, unread } = beside
   if (images.length === 0)
     throw new DatasetError(
       shards[0]!.path.toString(),
@@ -146,9 +142,78 @@ function readSplit(directory: string, shards: readonly File[], tell: Tell): Foun
     tell(
       `${directory}: ${countOf(unread.length, 'file')} in archives ignored: ${countByExtension(unread)}`,
     )
+  const missing = values.indexOf(undefined)
+  if (missing >= 0 && lone > 0)
+    throw new DatasetError(
+      images[missing]!.name,
+      'its label is not next to it in the archive',
+      'write the archive in the order of the names of its files: tar --sort=name -cf …',
+    )
+  if (which === 'train' && values.every((value) => value === undefined))
+    throw unlabelled(directory, beside)
   if (lone > 0)
     tell(`${directory}: ${countOf(lone, 'sample')} in archives ignored: a label without an image`)
   return { source: directory, images, labels: { values, describe: (i) => images[i]!.name } }
+}
+
+interface Sample {
+  readonly image?: ShardImage
+  readonly label?: unknown
+}
+
+/** Yields the samples of an archive: what stands next to each other under one key. @throws DatasetError */
+function* readSamples(shard: string, beside: Beside): Iterable<Sample> {
+  let key: string | undefined
+  let sample: { image?: ShardImage; imageName?: string; label?: unknown } = {}
+  try {
+    for (const { member, content } of listTar(shard)) {
+      const [, name, extension] = /^((?:.*\/)?[^/.]+)\.([^/]+)$/.exec(member.name) ?? []
+      if (name === undefined || member.name.split('/').some((part) => part !== '.' && isJunk(part)))
+        continue
+      if (name !== key) {
+        yield sample
+        sample = {}
+      }
+      key = name
+      const kind = extension!.toLowerCase()
+      if (imageExtensions.has(kind.split('.').at(-1)!)) {
+        if (sample.image)
+          throw new DatasetError(
+            shard,
+            `sample ${name} has two images, ${sample.imageName} and ${member.name}`,
+            'write archives of one image a sample',
+          )
+        sample.image = new ShardImage(shard, member.name, member.begin, member.bytes)
+        sample.imageName = member.name
+      } else if (/(^|\.)cls$|^(cls|label|class)(\.txt)?$/.test(kind))
+        sample.label = readText(content())
+      else if (kind === 'json') {
+        const { label, fields } = readJson(content(), member.name)
+        sample.label ??= label
+        if (fields) beside.fields ??= fields
+      } else beside.unread.push(member.name)
+    }
+    yield sample
+  } catch (error) {
+    if (error instanceof DatasetError) throw error
+    throw new DatasetError(shard, messageOf(error), 'download or write the archive again')
+  }
+}
+
+/** Explains a training split that has no label at all. */
+function unlabelled(directory: string, { unread, fields }: Beside): DatasetError {
+  const found = fields
+    ? `its JSON has ${listSome(fields, 8)}`
+    : unread.length > 0
+      ? `beside the images there are ${countByExtension(unread)}`
+      : 'there are images alone'
+  return new DatasetError(
+    directory,
+    `no training image has a label: ${found}`,
+    fields || unread.length > 0
+      ? `write each label as <key>.cls, or into <key>.json as ${labelKeys.join(' or ')}`
+      : 'write each label as <key>.cls; if the folders in the archive are classes, unpack it and give images:DIR',
+  )
 }
 
 /** Returns the label in a text: a number if it looks like one. */
@@ -157,15 +222,19 @@ function readText(content: Buffer): unknown {
   return /^-?\d+$/.test(text) ? Number(text) : text
 }
 
-function readJson(content: Buffer, name: string): unknown {
+/** Returns the label in a sample's JSON, or the fields there are instead. @throws Error if it is no JSON. */
+function readJson(
+  content: Buffer,
+  name: string,
+): { readonly label?: unknown; readonly fields?: readonly string[] } {
   let sample: unknown
   try {
     sample = JSON.parse(content.toString('utf8'))
   } catch {
     throw new Error(`${name} is not JSON`)
   }
-  if (typeof sample === 'number' || typeof sample === 'string') return sample
-  if (typeof sample !== 'object' || sample === null) return undefined
+  if (typeof sample !== 'object' || sample === null) return { label: sample }
   const fields = sample as Record<string, unknown>
-  return fields[labelKeys.find((key) => fields[key] !== undefined && fields[key] !== null) ?? '']
+  const label = labelKeys.map((key) => fields[key]).find((value) => value !== undefined)
+  return label === undefined || label === null ? { fields: Object.keys(fields) } : { label }
 }
