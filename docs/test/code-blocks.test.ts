@@ -44,7 +44,7 @@ afterAll(() => {
 describe('programs', () => {
   it('compile', () => {
     const tsc = join(root, 'node_modules/.bin/tsc')
-    execFileSync(tsc, ['-p', programsDirectory], { encoding: 'utf8' })
+    execFileSync(tsc, ['-p', programsDirectory], { stdio: 'inherit' })
   })
 
   // A program that is itself a test is not run inside a test.

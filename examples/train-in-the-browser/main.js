@@ -17,10 +17,8 @@ function draw(label) {
   else if (label === 1) pad.rect(x - r, y - r, 2 * r, 2 * r)
   else for (const i of [-1, 0, 1]) pad.lineTo(x + i * r, y + (i === 0 ? -r : r))
   pad.fill()
-  return Uint8Array.from(
-    { length: size * size },
-    (_, i) => pad.getImageData(0, 0, size, size).data[4 * i + 3],
-  )
+  const { data } = pad.getImageData(0, 0, size, size)
+  return Uint8Array.from(data.filter((_, i) => i % 4 === 3)) // the opacity of each pixel
 }
 const labels = Array.from({ length: 96 }, (_, i) => i % 3)
 const drawn = labels.map(draw)

@@ -8,8 +8,12 @@ export function fail(cause: string, remedy?: string): never {
 }
 
 /** Returns a value as an error message shows it. */
-export const shown = (value: unknown): string =>
-  typeof value === 'string' ? JSON.stringify(value) : String(value)
+export const describeValue = (value: unknown): string =>
+  typeof value === 'string'
+    ? JSON.stringify(value)
+    : typeof value === 'object' && value !== null
+      ? `an object of type ${value.constructor?.name ?? 'Object'}`
+      : String(value)
 
 /** @throws UserError unless a value is a whole number from `least` to `most`. @param what the argument, as a subject. */
 export function checkInteger(
@@ -21,7 +25,7 @@ export function checkInteger(
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return
   const range =
     most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
-  fail(`${what} must be a whole number ${range}, got ${shown(value)}`)
+  fail(`${what} must be a whole number ${range}, got ${describeValue(value)}`)
 }
 
 /** An interval of numbers; each bound is part of it unless `open` names the bound. */
@@ -53,12 +57,15 @@ export function checkNumber(
         : `of at most ${most}`,
   ].filter(Boolean)
   const range = bounds.length === 0 ? '' : ` ${bounds.join(' and ')}`
-  fail(`${what} must be a finite number${range}, got ${shown(value)}`)
+  fail(`${what} must be a finite number${range}, got ${describeValue(value)}`)
 }
 
 /** @throws UserError unless a value is one of some names. */
 export function checkName(what: string, value: unknown, names: readonly string[]): void {
   if (names.includes(value as string)) return
   const hint = typeof value === 'string' ? guess(value, names) : ''
-  fail(`${what} must be one of ${names.join(', ')}, got ${shown(value)}`, hint.trim() || undefined)
+  fail(
+    `${what} must be one of ${names.join(', ')}, got ${describeValue(value)}`,
+    hint.trim() || undefined,
+  )
 }

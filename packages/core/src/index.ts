@@ -193,4 +193,5 @@ export { referenceBackend } from './reference/reference.js'
 export type { ReferenceTensor } from './reference/tensor.js'
 
 // ---- errors ---------------------------------------------------------------------------------------------------------
+export { checkInteger, checkName, checkNumber, describeValue, type Interval } from './check.js'
 export { describeError, guess, isForUser, messageOf, UserError } from './errors.js'

@@ -103,7 +103,7 @@ describe('training batches', () => {
 
   it('need enough images for one', () => {
     expect(() => trainingBatches(train, { ...options, size: 11 })).toThrow(
-      'a batch of 11 needs as many images, there are 10: take a smaller batch',
+      'a batch of 11 needs as many images, there are 10; choose a smaller batch',
     )
   })
 })

@@ -93,9 +93,21 @@ describe('centroidsOf', () => {
     expect([...vectors]).toEqual([1.5, 6.5])
   })
 
-  it('refuses rows that differ in width, and labels that are too few', () => {
+  it('refuses rows that differ in width, and labels that are too few', async () => {
     expect(() => centroidsOf([[1], [2, 3]], [0, 1])).toThrow('embedding 1 has 2 values')
     expect(() => centroidsOf([[1], [2]], [0])).toThrow('2 embeddings, but 1 labels')
     expect(() => centroidsOf([[1], [2]], [0, 2])).toThrow('class 1 has 0 images')
+    expect(() => centroidsOf([[1], [2]], [0, 1.5])).toThrow('labels[1] must be a whole number')
+    expect(() => centroidsOf([[1], [NaN]], [0, 1])).toThrow('embedding 1 is not finite')
+    const names = { classNames: ['a'] }
+    expect(() => centroidsOf([[1], [2]], [0, 1], names)).toThrow('1 names of 2 classes')
+    expect(() => sampleEmbeddings([[1]], [NaN])).toThrow('labels[0] must be a whole number')
+    expect(sampleEmbeddings([[1, 2]])).toEqual({
+      kind: 'samples',
+      vectors: Float32Array.of(1, 2),
+      width: 2,
+    })
+    const path = 'centroids.safetensors' as unknown as Uint8Array
+    await expect(readEmbeddings(path)).rejects.toThrow('give its bytes (await readFile(path))')
   })
 })

@@ -1,5 +1,13 @@
 // Centroids: the teacher as one or a few vectors for each class, computed from its embeddings.
-import { CentroidBuilder, hostTensor, Random, UserError, type HostTensor } from '@embed-kd/core'
+import {
+  CentroidBuilder,
+  checkInteger,
+  describeValue,
+  hostTensor,
+  Random,
+  UserError,
+  type HostTensor,
+} from '@embed-kd/core'
 
 import { randomStream } from '../images/shape.js'
 import type { Centroids, SampleEmbeddings } from './embeddings.js'
@@ -34,9 +42,31 @@ export interface CentroidOptions {
 /** Embeddings of n images: rows of numbers, or one array `[n, width]`, whose width follows from the number of labels. */
 export type EmbeddingRows = Float32Array | readonly ArrayLike<number>[]
 
-/** Returns rows of embeddings as one array. @throws UserError if the rows are not of one width, as many as `count`. */
-function flattenRows(rows: EmbeddingRows, count: number): { data: Float32Array; width: number } {
+/**
+ * Returns rows of embeddings as one array.
+ * @param labels class of each row, if known.
+ * @throws UserError unless there is a row of finite numbers for each label, and all rows have one width.
+ */
+function flattenRows(
+  rows: EmbeddingRows,
+  labels: ArrayLike<number> | undefined,
+): { data: Float32Array; width: number } {
+  const found = joinRows(rows, labels)
+  const wrong = found.data.findIndex((value) => !Number.isFinite(value))
+  if (wrong >= 0)
+    throw new UserError(
+      `embedding ${Math.floor(wrong / found.width)} is not finite`,
+      'check the teacher',
+    )
+  return found
+}
+
+function joinRows(
+  rows: EmbeddingRows,
+  labels: ArrayLike<number> | undefined,
+): { data: Float32Array; width: number } {
   if (rows instanceof Float32Array) {
+    const count = labels?.length ?? 0
     const width = rows.length / count
     if (count > 0 && Number.isInteger(width) && width > 0) return { data: rows, width }
     throw new UserError(
@@ -44,6 +74,12 @@ function flattenRows(rows: EmbeddingRows, count: number): { data: Float32Array; 
       'give as many labels as there are embeddings',
     )
   }
+  if (!Array.isArray(rows))
+    throw new UserError(
+      `the embeddings are ${describeValue(rows)}`,
+      'give an array with the numbers of each embedding, or a Float32Array of all',
+    )
+  const count = labels?.length ?? rows.length
   if (rows.length !== count || count === 0)
     throw new UserError(
       `there are ${rows.length} embeddings, but ${count} labels`,
@@ -72,24 +108,40 @@ export function centroidsOf(
   options: CentroidOptions = {},
 ): Centroids {
   const { prototypes = 1, normalise = false, seed = 0, classNames } = options
-  const { data, width } = flattenRows(embeddings, labels.length)
-  const { classes = Array.from(labels).reduce((a, b) => Math.max(a, b), 0) + 1 } = options
+  if (!labels) throw new UserError('the embeddings have no labels', 'give the class of each')
+  const { data, width } = flattenRows(embeddings, labels)
+  const { classes = classesOf(labels) } = options
+  checkInteger('prototypes', prototypes)
+  if (classNames && classNames.length !== classes)
+    throw new UserError(
+      `there are ${classNames.length} names of ${classes} classes`,
+      'give one name for each class',
+    )
   const collector = new CentroidCollector({ classes, width, normalise, prototypes, seed })
   collector.add(data, labels)
   const vectors = collector.finish().data as Float32Array
   return { kind: 'centroids', vectors, width, classes, prototypes, classNames }
 }
 
+/** Returns the number of classes that labels tell. @throws UserError if a label is no whole number from 0. */
+function classesOf(labels: ArrayLike<number>): number {
+  const list = Array.from(labels)
+  for (const [i, label] of list.entries()) checkInteger(`labels[${i}]`, label, 0)
+  return list.reduce((a, b) => Math.max(a, b), 0) + 1
+}
+
 /**
  * Returns the embeddings of single images, for methods that take `samples`.
- * @param labels class of each image.
+ * @param labels class of each image, if known; they tell the width of embeddings in one array.
  * @throws UserError if there is not one label for each embedding.
  */
 export function sampleEmbeddings(
   embeddings: EmbeddingRows,
-  labels: ArrayLike<number>,
+  labels?: ArrayLike<number>,
 ): SampleEmbeddings {
-  const { data, width } = flattenRows(embeddings, labels.length)
+  const { data, width } = flattenRows(embeddings, labels)
+  if (!labels) return { kind: 'samples', vectors: data, width }
+  classesOf(labels)
   return { kind: 'samples', vectors: data, width, labels: Int32Array.from(labels) }
 }
 

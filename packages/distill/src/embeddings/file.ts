@@ -22,6 +22,7 @@
 // Metadata may be absent. A file with `embeddings`, `coefficients` or `codes` then holds single images. A file with one other matrix holds
 // centroids, and so does a file with one vector for each class, under the class's name.
 import {
+  describeValue,
   formatSafetensorsHeader,
   messageOf,
   parseSafetensors,
@@ -37,6 +38,7 @@ import {
   finiteMatrix,
   fitConstants,
   needsFit,
+  parseStore,
   rawBytes,
   rowsTensor,
   storeColumns,
@@ -55,13 +57,19 @@ const FITTED_ROWS = 16_384
  * Returns embeddings as the bytes of a safetensors file.
  * @param origin further metadata, such as the teacher's name.
  * @param store how numbers are stored (default: float32).
- * @throws UserError if the store does not suit the embeddings.
+ * @throws UserError if there is no such store, or it does not suit the embeddings.
  */
 export function writeEmbeddings(
   embeddings: Centroids | SampleEmbeddings,
   origin: Readonly<Record<string, string>> = {},
   store: Store = 'float32',
 ): Uint8Array {
+  parseStore(store)
+  if (!(embeddings?.vectors instanceof Float32Array))
+    throw new UserError(
+      `the embeddings are ${describeValue(embeddings)}`,
+      'give what centroidsOf or sampleEmbeddings returns',
+    )
   const { vectors, width, kind } = embeddings
   const rows = vectors.length / width
   const isCentroids = kind === 'centroids'
@@ -143,10 +151,15 @@ export type FileBytes =
   | ArrayBuffer
   | { arrayBuffer(): Promise<ArrayBuffer>; readonly ok?: boolean; readonly status?: number }
 
-/** Returns all bytes of a file. @throws UserError if a response is an error. */
+/** Returns all bytes of a file. @throws UserError if a response is an error, or the file is given as something else. */
 export async function bytesOf(file: FileBytes): Promise<Uint8Array> {
   if (file instanceof Uint8Array) return file
   if (file instanceof ArrayBuffer) return new Uint8Array(file)
+  if (typeof file?.arrayBuffer !== 'function')
+    throw new UserError(
+      `the file is ${describeValue(file)}`,
+      'give its bytes (await readFile(path)), a Blob, or a Response',
+    )
   if (file.ok === false)
     throw new UserError(`the file was answered with status ${file.status}`, 'check its address')
   return new Uint8Array(await file.arrayBuffer())

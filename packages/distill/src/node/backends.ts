@@ -3,14 +3,16 @@
 import { fileURLToPath } from 'node:url'
 
 import {
+  describeValue,
+  guess,
+  messageOf,
   referenceBackend,
+  UserError,
   type Backend,
   type BackendFactory,
   type DType,
   type Precision,
 } from '@embed-kd/core'
-
-import { UserError, guess, messageOf } from '@embed-kd/core'
 import {
   digestModule,
   importUserModule,
@@ -71,18 +73,23 @@ function partsOf(spec: string): { readonly prefix: string; readonly device?: str
     : { prefix: spec.slice(0, colon), device: spec.slice(colon + 1) }
 }
 
-/** Opens a backend. @throws UserError with cause and remedy if the device cannot be used here, or cannot train in this precision. */
+/** Opens a backend, which `await using` disposes of. @throws UserError with cause and remedy if the device cannot be used here, or cannot train in this precision. */
 export async function openBackend(
   spec: string,
   precision: Precision = 'float32',
-): Promise<Backend> {
+): Promise<Backend & AsyncDisposable> {
+  if (typeof spec !== 'string')
+    throw new UserError(
+      `the backend is ${describeValue(spec)}`,
+      'give its name and device, such as ort:cpu',
+    )
   const { factory, device, name } = await resolveBackend(spec)
   const availability = await factory.probe(device)
   if (!availability.available)
     throw new UserError(`${name} cannot be used here: ${availability.reason}`, availability.remedy)
   const backend = await factory.create(device)
   const complaint = complaintOf(name, backend.capabilities.dtypes, precision)
-  if (!complaint) return backend
+  if (!complaint) return Object.assign(backend, { [Symbol.asyncDispose]: () => backend.dispose() })
   await backend.dispose()
   throw new UserError(complaint.reason, complaint.remedy)
 }

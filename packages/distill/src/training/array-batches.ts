@@ -1,7 +1,7 @@
 // Makes batches of images in memory: shuffled again in each epoch, augmented, and of one size.
 import { Random, UserError } from '@embed-kd/core'
 
-import type { Batches, BatchSource, ImageBatch } from './batch.js'
+import { requirePixels, type Batches, type BatchSource, type ImageBatch } from './batch.js'
 import {
   augmentImage,
   drawAugmentation,
@@ -41,6 +41,7 @@ export function arrayBatches(
   { images, labels }: ImageArrays,
   options: ArrayBatchOptions = {},
 ): BatchSource {
+  requirePixels(images)
   const { order = 'shuffled', seed = 0, channels = 1, augmentation = noAugmentation } = options
   const count = labels?.length ?? images.length / (channels * (options.size ?? NaN) ** 2)
   const { batch = Math.min(64, count) } = options
@@ -66,16 +67,18 @@ export function arrayBatches(
     if (shuffles) new Random(seed, randomStream.order, epoch).shuffle(indices)
     const read = async (step: number): Promise<ImageBatch> => {
       const rows = indices.slice(step * batch, (step + 1) * batch)
-      const pixels = new (images.constructor as Uint8ArrayConstructor)(rows.length * each)
+      const values = rows.length * each
+      const pixels =
+        images instanceof Float32Array ? new Float32Array(values) : new Uint8Array(values)
       rows.forEach((index, row) => {
         const image = images.subarray(index * each, (index + 1) * each)
         if (!bordered) return pixels.set(image, row * each)
         const draw = drawAugmentation(augmentation, seed, epoch, index)
-        augmentImage(shape, draw, image as Uint8Array, 0, pixels, row * each)
+        augmentImage(shape, draw, image as Uint8Array, 0, pixels as Uint8Array, row * each)
       })
       return {
         images: pixels,
-        ...(labels ? { labels: Int32Array.from(rows, (i) => labels[i]!) } : {}),
+        ...(labels ? { labels: Array.from(rows, (i) => labels[i]!) } : {}),
         indices: rows,
       }
     }

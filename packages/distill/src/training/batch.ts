@@ -1,5 +1,5 @@
 // Batches as users give them, plain arrays of images and labels, and the checks that they are whole.
-import { hostTensor, UserError, type HostTensor } from '@embed-kd/core'
+import { describeValue, hostTensor, UserError, type HostTensor } from '@embed-kd/core'
 
 /** Images of a batch, with labels and more if they are known. Every array has a row for each image, in the same order. */
 export interface ImageBatch {
@@ -67,8 +67,22 @@ export function createNormalise({ channels, size, ...given }: ImageFormat): Norm
   }
 }
 
+/** @throws UserError unless pixels are bytes or 32-bit floats: other numbers would be read as something else. */
+export function requirePixels(images: unknown): asserts images is Float32Array | Uint8Array {
+  const isRead =
+    images instanceof Float32Array ||
+    images instanceof Uint8Array ||
+    images instanceof Uint8ClampedArray
+  if (!isRead)
+    throw new UserError(
+      `images are ${describeValue(images)}`,
+      'give a Uint8Array of pixels from 0 to 255, or a Float32Array of normalised ones',
+    )
+}
+
 /** Returns the number of images in an array. @throws UserError if the array does not consist of whole images. */
-export function countImages(images: ArrayLike<number>, { channels, size }: ImageFormat): number {
+export function countImages(images: unknown, { channels, size }: ImageFormat): number {
+  requirePixels(images)
   const each = channels * size * size
   const count = images.length / each
   if (Number.isInteger(count) && count > 0) return count
@@ -93,10 +107,24 @@ export function labelTensor(
   const wrong = data.findIndex((label, i) => label !== labels[i] || label < 0 || label >= classes)
   if (wrong >= 0)
     throw new UserError(
-      `label ${labels[wrong]} is not one of the ${classes} classes, 0 to ${classes - 1}`,
+      `label ${describeValue(labels[wrong])} is not one of the ${classes} classes, 0 to ${classes - 1}`,
       'number the classes from 0, or change `classes`',
     )
   return hostTensor('int32', [count], data)
+}
+
+/** Returns the batches of an epoch, from 0. @throws UserError if the source is none. */
+export function openBatches(source: BatchSource, epoch: number): Batches {
+  const batches: unknown = typeof source === 'function' ? source(epoch) : source
+  const isIterable =
+    typeof batches === 'object' &&
+    batches !== null &&
+    (Symbol.asyncIterator in batches || Symbol.iterator in batches)
+  if (isIterable) return batches as Batches
+  throw new UserError(
+    `the source of batches is ${describeValue(batches)}`,
+    'give { images, labels }, an iterable of such batches, or a function from the epoch to one',
+  )
 }
 
 /** Reads the batches of an epoch from `first` on. */

@@ -33,7 +33,7 @@ export function classification(
 /** Formats a confusion matrix with a row for each true class; for more than 20 classes, only the worst confusions. */
 export function formatConfusion(
   { confusion }: Classification,
-  classNames: readonly string[],
+  classNames: readonly string[] = [],
 ): string {
   const name = (label: number) => classNames[label] ?? `${label}`
   if (confusion.length > 20) {

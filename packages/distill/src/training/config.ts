@@ -1,6 +1,7 @@
 // Builds the configuration of a training step from a user's options. Presets, the optimizer's constants and the schedule come
 // together here alone, for trials, distillation and teachers.
 import {
+  checkName,
   presets,
   scheduleOf,
   UserError,
@@ -53,9 +54,10 @@ export interface StepSubject {
   readonly teacher?: TeacherSource | undefined
 }
 
-/** Returns the loss settings of a preset with the user's changes. */
+/** Returns the loss settings of a preset with the user's changes. @throws UserError if there is no such preset. */
 export function lossSettings(options: StepOptions): PresetSettings {
   const { preset = stepDefaults.preset, kdWeight, schedule } = options
+  checkName('preset', preset, Object.keys(presets))
   const settings: PresetSettings = presets[preset]
   return {
     ...settings,

@@ -1,7 +1,7 @@
 // The loop over epochs and steps, shared by all trainings. The computation of a step is in training.ts.
 import { UserError } from '@embed-kd/core'
 
-import { batchesFrom, type Batches, type BatchSource, type ImageBatch } from './batch.js'
+import { batchesFrom, openBatches, type BatchSource, type ImageBatch } from './batch.js'
 import { NonFiniteLossError, type StepMetrics } from './training.js'
 import { eventTurn } from './turn.js'
 
@@ -79,12 +79,9 @@ const READ_STEPS = 400
 /** Number of steps between two reads of the loss, if the number of all steps is unknown. */
 const READ_EVERY = 10
 
-const open = (source: BatchSource, epoch: number): Batches =>
-  typeof source === 'function' ? source(epoch) : source
-
 /** Returns the number of batches of an epoch, if the source knows. */
 export const countBatches = (source: BatchSource, epoch: number): number | undefined =>
-  open(source, epoch).length
+  openBatches(source, epoch).length
 
 /**
  * Runs the steps of each epoch, and yields a summary after each.
@@ -104,7 +101,7 @@ export async function* runEpochs(training: Steps, plan: EpochsPlan): AsyncGenera
     let { steps, dataSeconds } = position
     let start = performance.now() - 1000 * position.seconds
     const seconds = () => (performance.now() - start) / 1000
-    const batches = batchesFrom(open(source, epoch), steps)[Symbol.asyncIterator]()
+    const batches = batchesFrom(openBatches(source, epoch), steps)[Symbol.asyncIterator]()
     const next = async () => {
       const asked = performance.now()
       const result = await batches.next()

@@ -1,6 +1,8 @@
 // A trained student as the bytes of a file: ONNX for runtimes, safetensors for its weights, a checkpoint to train on from.
 import {
+  checkName,
   classScores,
+  describeValue,
   flattenTree,
   formatSafetensors,
   hostTensor,
@@ -21,7 +23,6 @@ import {
 
 import type { StudentConfig } from '../models/students.js'
 import type { ImageFormat } from './batch.js'
-
 export type ExportFormat = 'onnx' | 'safetensors' | 'checkpoint'
 
 export interface ExportOptions {
@@ -62,19 +63,25 @@ const writers: Readonly<Record<ExportFormat, (exported: Exported) => Promise<Uin
   checkpoint: async ({ state }) => formatSafetensors(await state(), { format: CHECKPOINT }),
 }
 
-/** Returns a trained student as the bytes of a file. */
-export const exportTrained = (format: ExportFormat, exported: Exported): Promise<Uint8Array> =>
-  writers[format](exported)
+/** Returns a trained student as the bytes of a file. @throws UserError if there is no such format. */
+export function exportTrained(format: ExportFormat, exported: Exported): Promise<Uint8Array> {
+  checkName('format', format, Object.keys(writers))
+  return writers[format](exported)
+}
 
 const halves = (channels: number): number[] => new Array<number>(channels).fill(0.5)
 
 /** Reads the state from the bytes of a checkpoint. @throws UserError if the bytes are something else. */
-export function readCheckpoint(bytes: Uint8Array): Map<string, HostTensor> {
+export function readCheckpoint(bytes: unknown): Map<string, HostTensor> {
   try {
+    if (!(bytes instanceof Uint8Array)) throw new Error(`it is ${describeValue(bytes)}`)
     const { tensors, metadata } = parseSafetensors(bytes)
     if (metadata['format'] === CHECKPOINT) return tensors
   } catch (error) {
-    throw new UserError(`the checkpoint cannot be read: ${messageOf(error)}`, 'give a whole file')
+    throw new UserError(
+      `the checkpoint cannot be read: ${messageOf(error)}`,
+      "give the bytes of export('checkpoint')",
+    )
   }
   throw new UserError('the file is not a checkpoint', "give the bytes of export('checkpoint')")
 }

@@ -9,6 +9,7 @@ import {
   countImages,
   createNormalise,
   labelTensor,
+  openBatches,
   type Batches,
   type BatchSource,
   type ImageBatch,
@@ -50,13 +51,13 @@ export class StepInputs {
   /** Returns the training batches of each epoch; a smaller last batch is left out. */
   epochs(source: ImageSource): (epoch: number) => Batches {
     const batches = this.#batchesOf(source, 'shuffled', this.#options.batch)
-    return (epoch) => this.#wholeBatches(open(batches, epoch))
+    return (epoch) => this.#wholeBatches(openBatches(batches, epoch))
   }
 
   /** Returns batches of normalised images with their labels, in order. @throws UserError if a batch has no labels. */
   async *labelled(source: ImageSource, classes: number) {
     const batches = this.#batchesOf(source, 'as given', EVALUATION_BATCH)
-    for await (const batch of batchesFrom(open(batches, 0), 0)) {
+    for await (const batch of batchesFrom(openBatches(batches, 0), 0)) {
       const count = countImages(batch.images, this.#options.images)
       const labels = labelTensor(batch.labels, count, classes).data as Int32Array
       yield { images: this.#normalise(batch.images), labels }
@@ -80,7 +81,7 @@ export class StepInputs {
   }
 
   #batchesOf(source: ImageSource, order: 'shuffled' | 'as given', batch: number): BatchSource {
-    if (!('images' in source)) return source
+    if (typeof source !== 'object' || source === null || !('images' in source)) return source
     const { images, seed } = this.#options
     const { channels, size } = images
     return arrayBatches(source, { order, batch, seed, channels, size })
@@ -103,9 +104,6 @@ export class StepInputs {
     return Object.assign(whole(), length === undefined ? {} : { length })
   }
 }
-
-const open = (source: BatchSource, epoch: number): Batches =>
-  typeof source === 'function' ? source(epoch) : source
 
 const wrongSize = (count: number, size: number): UserError =>
   new UserError(

@@ -1,5 +1,6 @@
 // The teacher as a user gives it, by the need of the method, and the graph inputs that are made of it.
 import {
+  describeValue,
   hostTensor,
   methodDefinition,
   methodName,
@@ -131,10 +132,14 @@ export function teacherInputs(
     }
     return severalInputs(list.map(partOf))
   }
-  if (need === 'centroids' && teacher && 'centroids' in teacher)
+  if (need === 'centroids' && teacher && 'centroids' in teacher) {
+    requireRead('centroids', teacher.centroids, 'centroidsOf')
     return centroidInputs(teacher.centroids, classes, whose)
-  if (need === 'samples' && teacher && 'samples' in teacher)
+  }
+  if (need === 'samples' && teacher && 'samples' in teacher) {
+    requireRead('samples', teacher.samples, 'sampleEmbeddings')
     return sampleInputs(method, teacher.samples, whose)
+  }
   if (need === 'live' && teacher && ('model' in teacher || 'embed' in teacher)) {
     const scored =
       'embed' in teacher
@@ -160,6 +165,15 @@ const needs: Readonly<Record<Exclude<TeacherNeed, 'none'>, string>> = {
   live: 'needs a teacher that runs on each batch: { model, parameters } or { width, embed }',
   centroids: 'needs an embedding of each class: { centroids }, from centroidsOf or readEmbeddings',
   samples: 'needs an embedding of each image: { samples }, from sampleEmbeddings or readEmbeddings',
+}
+
+/** @throws UserError if embeddings are something else, such as a file's bytes, plain rows, or a promise of them. */
+function requireRead(name: string, embeddings: { readonly width: number }, maker: string): void {
+  if (typeof embeddings?.width === 'number') return
+  throw new UserError(
+    `\`${name}\` is ${describeValue(embeddings)}`,
+    `give what ${maker} or await readEmbeddings(file) returns`,
+  )
 }
 
 function centroidInputs(

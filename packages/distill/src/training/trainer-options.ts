@@ -124,8 +124,8 @@ export interface FitOptions {
   readonly signal?: AbortSignal | undefined
   /** Called after each step; its time does not count as training. */
   readonly onStep?: ((step: StepReport) => void | Promise<void>) | undefined
-  /** Position to resume from; `epochs` then counts from the very start. */
-  readonly from?: EpochPosition | undefined
+  /** Position to resume from, such as `{ epochs: 2 }` after two epochs; `epochs` then counts from the very start. */
+  readonly from?: Partial<EpochPosition> | undefined
 }
 
 export interface Epoch extends EpochSummary {

@@ -1,6 +1,7 @@
 // The trainer: a student, a method and its teacher on a backend. Trials, the commands, the browser and other people's programs
 // train with this one class.
 import {
+  checkInteger,
   flattenTree,
   isClassifier,
   isParameterSpec,
@@ -16,6 +17,7 @@ import {
 import type { StudentConfig } from '../models/students.js'
 import type { ImageBatch } from './batch.js'
 import { classification, type Classification } from './classification.js'
+import { checkOptions } from './check-options.js'
 import { lossSettings, stepDefaults, trainingConfig } from './config.js'
 import { Ema } from './ema.js'
 import { beginning, countBatches, runEpochs } from './epochs.js'
@@ -43,11 +45,12 @@ import {
   type LossScale,
   type StepMetrics,
 } from './training.js'
+import { Turns } from './turn.js'
 
 /** Prefix of averaged parameters in a state. */
 const AVERAGE = 'ema.'
 
-/** A student in training. */
+/** A student in training. Its methods may be called while `fit` runs: each waits until the step in progress has ended. */
 export class Trainer implements AsyncDisposable {
   /** The student's model. */
   readonly model: StudentConfig
@@ -57,15 +60,18 @@ export class Trainer implements AsyncDisposable {
   readonly #teacher: TeacherInputs
   readonly #inputs: StepInputs
   readonly #evaluation: Evaluation
+  readonly #turns = new Turns()
   #config: TrainConfig
   #training: Training | undefined
   #ema: Ema | undefined
   /** Whether the step has its final schedule. */
   #scheduled: boolean
+  #disposed = false
 
   private constructor(options: AnyOptions) {
-    const { backend, classes, images, method, teacher, seed = 0 } = options
+    checkOptions(options)
     requireClasses(options)
+    const { backend, classes, images, method, teacher, seed = 0 } = options
     this.#options = options
     this.model = modelOf(options)
     this.batch = options.batch ?? stepDefaults.batch
@@ -92,7 +98,7 @@ export class Trainer implements AsyncDisposable {
   ): Promise<C extends number ? Trainer : EmbeddingTrainer>
   static async create(options: AnyOptions): Promise<Trainer> {
     const trainer = new Trainer(options)
-    if (options.totalSteps !== undefined) await trainer.#ready()
+    if (options.totalSteps !== undefined) await trainer.#turns.take(() => trainer.#ready())
     return trainer
   }
 
@@ -103,13 +109,15 @@ export class Trainer implements AsyncDisposable {
    * @throws UserError if a batch does not fit, or the loss is not finite; the reason of an aborted signal.
    */
   async *fit(source: ImageSource, options: FitOptions = {}): AsyncGenerator<Epoch> {
-    const { epochs = 1, validation, signal, onStep, from = beginning } = options
+    const { epochs = 1, validation, signal, onStep } = options
+    const from = { ...beginning, ...options.from }
+    checkInteger('epochs', epochs, from.epochs)
     const batches = this.#inputs.epochs(source)
     const stepsPerEpoch = options.stepsPerEpoch ?? countBatches(batches, from.epochs)
     const remaining = stepsPerEpoch && stepsPerEpoch * (epochs - from.epochs) - from.steps
     const { totalSteps = remaining === undefined ? undefined : this.steps + remaining } =
       this.#options
-    await this.#ready(totalSteps)
+    await this.#turns.take(() => this.#ready(totalSteps))
     const plan = { source: batches, epochs, from, stepsPerEpoch, signal, onStep }
     for await (const summary of runEpochs(this, plan))
       if (validation) {
@@ -120,19 +128,22 @@ export class Trainer implements AsyncDisposable {
 
   /** Trains on one batch. @throws UserError if the batch does not have `batch` images. */
   async step(batch: ImageBatch): Promise<void> {
-    const training = await this.#ready()
     if (!this.#scheduled)
       throw new UserError(
         'a cosine schedule needs the number of steps in advance',
         "give `totalSteps` to Trainer.create, batches with a `length`, `stepsPerEpoch` to fit, or schedule: 'constant'",
       )
-    await training.step(await this.#inputs.tensorsOf(batch))
-    await this.#ema?.update(training.parameters)
+    const tensors = await this.#inputs.tensorsOf(batch)
+    await this.#turns.take(async () => {
+      const training = await this.#ready()
+      await training.step(tensors)
+      await this.#ema?.update(training.parameters)
+    })
   }
 
   /** Reads the losses of the last step, and waits for the device. @throws NonFiniteLossError */
-  async metrics(): Promise<StepMetrics> {
-    return (await this.#ready()).metrics()
+  metrics(): Promise<StepMetrics> {
+    return this.#turns.take(async () => (await this.#ready()).metrics())
   }
 
   /** Number of steps since the start of training. */
@@ -140,15 +151,15 @@ export class Trainer implements AsyncDisposable {
     return this.#training?.steps ?? 0
   }
 
-  /** The graphs that a step runs, in order. @throws before the step is compiled. */
+  /** The graphs that a step runs, in order. @throws UserError before the step is compiled. */
   get parts(): Training['parts'] {
     if (this.#training) return this.#training.parts
-    throw new Error('the step is not compiled yet: give totalSteps, or call fit first')
+    throw new UserError('the step is not compiled yet', 'give `totalSteps`, or call fit first')
   }
 
   /** Reads the effect of mixed precision so far; undefined in float32. */
-  async lossScale(): Promise<LossScale | undefined> {
-    return this.#training?.lossScale()
+  lossScale(): Promise<LossScale | undefined> {
+    return this.#turns.take(async () => this.#training?.lossScale())
   }
 
   /**
@@ -176,39 +187,39 @@ export class Trainer implements AsyncDisposable {
     const classes = this.#classes()
     const labels: number[] = []
     const predictions: number[] = []
-    const uploaded = saved && (await this.#upload(saved))
-    const parameters = uploaded ?? (await this.#parameters())
-    for await (const batch of this.#inputs.labelled(source, classes)) {
-      for (const label of batch.labels) labels.push(label)
-      for (const label of await this.#evaluation.classify(parameters, batch.images))
-        predictions.push(label)
-    }
-    if (uploaded) disposeAll(uploaded)
-    return { labels, predictions }
+    return this.#turns.take(async () => {
+      const uploaded = saved && (await this.#upload(saved))
+      const parameters = uploaded ?? (await this.#parameters())
+      for await (const batch of this.#inputs.labelled(source, classes)) {
+        for (const label of batch.labels) labels.push(label)
+        for (const label of await this.#evaluation.classify(parameters, batch.images))
+          predictions.push(label)
+      }
+      if (uploaded) disposeAll(uploaded)
+      return { labels, predictions }
+    })
   }
 
   /** Returns the most probable class, the probabilities of all classes and the embedding of each image. */
   async predict(images: Float32Array | Uint8Array): Promise<Prediction> {
     this.#classes()
     const normalised = this.#inputs.images(images)
-    return this.#evaluation.predict(await this.#parameters(), normalised)
+    return this.#turns.take(async () =>
+      this.#evaluation.predict(await this.#parameters(), normalised),
+    )
   }
 
   /** Returns the student's embeddings of images, `[count, width]`. */
   async embed(images: Float32Array | Uint8Array): Promise<Float32Array> {
     const normalised = this.#inputs.images(images)
-    return this.#evaluation.embed(await this.#parameters(), normalised)
+    return this.#turns.take(async () =>
+      this.#evaluation.embed(await this.#parameters(), normalised),
+    )
   }
 
   /** Reads everything that training depends on; `restore` goes on from there, to the bit. */
-  async state(): Promise<Map<string, HostTensor>> {
-    const training = await this.#ready()
-    const state = await training.readState()
-    if (this.#ema)
-      for (const [name, tensor] of parametersOf(await this.#ema.read(), training.groups))
-        state.set(`${AVERAGE}${PARAMETERS}${name}`, tensor)
-    for (const [name, tensor] of this.#teacher.queue?.read() ?? []) state.set(name, tensor)
-    return state
+  state(): Promise<Map<string, HostTensor>> {
+    return this.#turns.take(() => this.#readState())
   }
 
   /**
@@ -216,39 +227,37 @@ export class Trainer implements AsyncDisposable {
    * @throws UserError if the state is of another student or method.
    */
   async restore(saved: ReadonlyMap<string, HostTensor> | Uint8Array): Promise<void> {
-    const state = saved instanceof Uint8Array ? readCheckpoint(saved) : saved
-    const training = await this.#ready()
-    const current = await this.state()
-    for (const [name, { shape }] of current) {
-      const found = state.get(name)
-      if (found?.shape.join() !== shape.join())
-        throw new UserError(
-          `the state has ${found ? `${name} of shape [${found.shape.join(', ')}]` : `no ${name}`}, but [${shape.join(', ')}] is needed`,
-          'restore into a trainer with the same student, method, teacher width and options',
-        )
-    }
-    const entries = [...state]
-    await training.restore(new Map(entries.filter(([name]) => name.startsWith('state.'))))
-    this.#teacher.queue?.restore(state)
-    const averages = entries.flatMap(([name, tensor]) =>
-      name.startsWith(AVERAGE) ? [[name.slice(AVERAGE.length), tensor] as const] : [],
-    )
-    await this.#ema?.restore(packTensors(new Map(averages), training.groups))
+    const state = saved instanceof Map ? saved : readCheckpoint(saved)
+    return this.#turns.take(async () => {
+      const training = await this.#ready()
+      requireShapes(state, await this.#readState())
+      const entries = [...state]
+      await training.restore(new Map(entries.filter(([name]) => name.startsWith('state.'))))
+      this.#teacher.queue?.restore(state)
+      const averages = entries.flatMap(([name, tensor]) =>
+        name.startsWith(AVERAGE) ? [[name.slice(AVERAGE.length), tensor] as const] : [],
+      )
+      await this.#ema?.restore(packTensors(new Map(averages), training.groups))
+    })
   }
 
   /** Starts again from the initial parameters. */
-  async reset(): Promise<void> {
-    const training = await this.#ready()
-    await training.reset(this.#initial())
-    this.#teacher.queue?.reset()
-    await this.#ema?.restore(await readInputs(training))
+  reset(): Promise<void> {
+    return this.#turns.take(async () => {
+      const training = await this.#ready()
+      await training.reset(this.#initial())
+      this.#teacher.queue?.reset()
+      await this.#ema?.restore(await readInputs(training))
+    })
   }
 
   /** Reads the parameters that are evaluated: their average if there is one. By name, the method's own included. */
-  async parameters(): Promise<Map<string, HostTensor>> {
-    const training = await this.#ready()
-    if (!this.#ema) return training.readParameters()
-    return parametersOf(await this.#ema.read(), training.groups)
+  parameters(): Promise<Map<string, HostTensor>> {
+    return this.#turns.take(async () => {
+      const training = await this.#ready()
+      if (!this.#ema) return training.readParameters()
+      return parametersOf(await this.#ema.read(), training.groups)
+    })
   }
 
   /**
@@ -268,12 +277,15 @@ export class Trainer implements AsyncDisposable {
   }
 
   /** Frees the trainer's memory on the device. */
-  async dispose(): Promise<void> {
-    await this.#training?.dispose()
-    await this.#ema?.dispose()
-    await this.#evaluation.dispose()
-    this.#training = undefined
-    this.#ema = undefined
+  dispose(): Promise<void> {
+    return this.#turns.take(async () => {
+      this.#disposed = true
+      const [training, ema] = [this.#training, this.#ema]
+      this.#training = this.#ema = undefined
+      await training?.dispose()
+      await ema?.dispose()
+      await this.#evaluation.dispose()
+    })
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -294,6 +306,7 @@ export class Trainer implements AsyncDisposable {
   /** Compiles the step if it is not compiled, or if its schedule changes. */
   async #ready(totalSteps?: number): Promise<Training> {
     const { backend, seed = 0, ema } = this.#options
+    if (this.#disposed) throw new UserError('the trainer was disposed', 'create another one')
     if (totalSteps !== undefined) {
       const config = this.#configFor(totalSteps)
       const changed = JSON.stringify(config.schedule) !== JSON.stringify(this.#config.schedule)
@@ -312,6 +325,17 @@ export class Trainer implements AsyncDisposable {
     if (ema !== undefined)
       this.#ema = await Ema.create(backend, training.parameters, ema, await readInputs(training))
     return (this.#training = training)
+  }
+
+  /** Reads the state, while no other action has its turn. */
+  async #readState(): Promise<Map<string, HostTensor>> {
+    const training = await this.#ready()
+    const state = await training.readState()
+    if (this.#ema)
+      for (const [name, tensor] of parametersOf(await this.#ema.read(), training.groups))
+        state.set(`${AVERAGE}${PARAMETERS}${name}`, tensor)
+    for (const [name, tensor] of this.#teacher.queue?.read() ?? []) state.set(name, tensor)
+    return state
   }
 
   /** Uploads parameters to evaluate. @throws UserError if one of the model's is missing. */
@@ -343,6 +367,21 @@ export class Trainer implements AsyncDisposable {
   /** Initial parameters, drawn whenever they are needed: a copy on the host would cost memory. */
   #initial(): Map<string, HostTensor> {
     return initialValues(this.#config, this.#options)
+  }
+}
+
+/** @throws UserError if a state lacks a tensor of the current one, or has it in another shape. */
+function requireShapes(
+  state: ReadonlyMap<string, HostTensor>,
+  current: ReadonlyMap<string, HostTensor>,
+): void {
+  for (const [name, { shape }] of current) {
+    const found = state.get(name)
+    if (found?.shape.join() === shape.join()) continue
+    throw new UserError(
+      `the state has ${found ? `${name} of shape [${found.shape.join(', ')}]` : `no ${name}`}, but [${shape.join(', ')}] is needed`,
+      'restore into a trainer with the same student, method, teacher width and options',
+    )
   }
 }
 

@@ -208,12 +208,13 @@ export class Training {
       await read('correct'),
       await read('learning_rate'),
     ]
+    if (loss === undefined) throw new UserError('there was no step yet', 'train first')
     const scale = await read('loss_scale')
     const skipped = (await read('skipped')) === 1
-    if (!Number.isFinite(loss) && !skipped) throw new NonFiniteLossError(loss!, this.#steps)
+    if (!Number.isFinite(loss) && !skipped) throw new NonFiniteLossError(loss, this.#steps)
     if (skipped && scale! < 1) throw new NonFiniteGradientsError(scale!, this.#steps)
     return {
-      loss: loss!,
+      loss,
       learningRate: learningRate!,
       ...(classLoss === undefined ? {} : { classLoss }),
       ...(correct === undefined ? {} : { correct }),
@@ -283,7 +284,10 @@ export const namesOf = (graph: Graph): ReadonlySet<string> =>
 /** The loss became NaN or infinite, so that no time or accuracy of the run means anything. */
 export class NonFiniteLossError extends UserError {
   constructor(loss: number, step: number) {
-    super(`the loss is ${loss} at step ${step}`, 'lower the learning rate, or check the backend')
+    super(
+      `the loss is ${loss} at step ${step}`,
+      'lower the learning rate, or check that all images and embeddings are finite numbers',
+    )
   }
 }
 

@@ -1,5 +1,17 @@
-// A turn of the event loop between two steps. A backend that computes synchronously would otherwise keep messages, timers and
-// abort signals waiting until training has ended.
+// Whose turn it is: one action at a time on the device, and other events between two steps. A backend that computes synchronously
+// would otherwise keep messages, timers and abort signals waiting until training has ended.
+
+/** Lets one action run at a time, in the order in which they are asked for. */
+export class Turns {
+  #last: Promise<unknown> = Promise.resolve()
+
+  /** Runs an action once all earlier ones have ended. An action must not wait for another turn. */
+  take<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(action)
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+}
 
 /** The parts of a browser's message channel that are needed here; Node, whose types differ, has setImmediate. */
 interface Channel {

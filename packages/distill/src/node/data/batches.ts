@@ -1,6 +1,8 @@
 // Batches of pixels: which images, in which order, augmented how. They stay bytes, so that student and teacher can each make
 // their own input (input.ts) of the same pixels.
 
+import { UserError } from '@embed-kd/core'
+
 import { augmentImage, drawAugmentation, noAugmentation } from '../../images/augment.js'
 import type { Augmentation } from '../../images/augment.js'
 import type { TeacherRows } from '../../training/batch.js'
@@ -69,7 +71,7 @@ export interface View {
 /**
  * The full batches of a shuffled epoch; the images left over have their turn in other epochs. Order and augmentation follow from
  * seed and epoch.
- * @throws where the subset does not fill one batch.
+ * @throws UserError if the subset does not fill one batch.
  */
 export function trainingBatches(
   subset: Subset,
@@ -77,8 +79,9 @@ export function trainingBatches(
 ): Batches {
   const length = Math.floor(subset.indices.length / size)
   if (length === 0)
-    throw new Error(
-      `a batch of ${size} needs as many images, there are ${subset.indices.length}: take a smaller batch`,
+    throw new UserError(
+      `a batch of ${size} needs as many images, there are ${subset.indices.length}`,
+      'choose a smaller batch',
     )
   return sequence(subset, shuffled(subset, seed, epoch), size, length, (index) =>
     drawAugmentation(augmentation, view.seed, view.epoch, index),

@@ -16,7 +16,13 @@ import { holdOut, shareOfEachClass, wholeSplit, type Subset } from '../data/subs
 import { loadCentroids } from '../embeddings/load-centroids.js'
 import { writeJson } from '../files/output-file.js'
 import { requireLabels } from '../data/labels.js'
-import { openDataset, withBackend, type DataOptions, type RunOptions } from '../run/options.js'
+import {
+  openDataset,
+  requireOptions,
+  withBackend,
+  type DataOptions,
+  type RunOptions,
+} from '../run/options.js'
 import {
   severities as allSeverities,
   type CorruptionChoice,
@@ -104,6 +110,7 @@ const silent = () => {}
  * @throws UserError if the model cannot embed the images, or options do not go together.
  */
 export function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  requireOptions(options, 'model', 'dataset')
   return withBackend(options, async (backend) => {
     const { tell = silent, report = silent, batch = 64, seed = 0 } = options
     const dataset = await openDataset(options, tell)

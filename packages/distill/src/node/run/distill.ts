@@ -34,7 +34,14 @@ import { exportOnnxModel, exportSafetensors, type TrainedModel } from './export.
 import { loadInitialWeights } from './initial-weights.js'
 import { loadMethod } from './method.js'
 import { checkOnnx, type OnnxCheck } from './onnx-check.js'
-import { namesOf, openDataset, runSettings, withBackend, type RunOptions } from './options.js'
+import {
+  namesOf,
+  openDataset,
+  requireOptions,
+  runSettings,
+  withBackend,
+  type RunOptions,
+} from './options.js'
 import { runTraining, type RunResult } from './run.js'
 import { openSignal, type TeacherFile } from './signal.js'
 import { splitRun } from './splits.js'
@@ -105,6 +112,7 @@ const silent = () => {}
  * @throws UserError if options do not go together; InterruptedError if the signal is aborted.
  */
 export async function distill(given: DistillOptions): Promise<Distilled> {
+  requireOptions(given, 'dataset', 'out')
   const local = await withLocalEmbeddings(given)
   const options = local.labels === 0 ? { ...local, labels: false as const } : local
   return withBackend(options, async (backend) => {

@@ -11,7 +11,13 @@ import { requireLabels } from '../data/labels.js'
 import type { EncoderChoice } from '../teachers/encoder.js'
 import { openEncoder } from '../teachers/open.js'
 import { openOutput } from '../objects/output.js'
-import { openDataset, withBackend, type DataOptions, type RunOptions } from './options.js'
+import {
+  openDataset,
+  requireOptions,
+  withBackend,
+  type DataOptions,
+  type RunOptions,
+} from './options.js'
 import { findCheckpoint, teacherAccuracy } from './teacher-directory.js'
 
 export interface EmbedOptions
@@ -57,6 +63,7 @@ const silent = () => {}
  * @throws UserError if an option does not belong to the kind, or an embedding is not finite.
  */
 export function embed(options: EmbedOptions): Promise<Embedded> {
+  requireOptions(options, 'teacher', 'dataset', 'out')
   checkOptions(options)
   if (options.kind !== 'samples') refuseFittedCentroids(options.store ?? 'float32')
   return withBackend(options, async (backend) => {

@@ -65,6 +65,16 @@ export interface RunOptions extends StepOptions, Observer, DataOptions {
   readonly resume?: boolean | undefined
 }
 
+/** @throws UserError if an option without a default is missing, as in a program that no compiler has seen. */
+export function requireOptions<T extends object>(options: T, ...names: (keyof T & string)[]): void {
+  const missing = names.filter((name) => options?.[name] === undefined)
+  if (missing.length > 0)
+    throw new UserError(
+      `the options lack ${missing.join(', ')}`,
+      `give ${names.length === 1 ? 'it' : `all of ${names.join(', ')}`}`,
+    )
+}
+
 /** Loads the data set of a command. */
 export const openDataset = async (
   { dataset, dataSize, skipCorrupt, ...rest }: DataOptions,

@@ -11,7 +11,14 @@ import { writeJson } from '../files/output-file.js'
 import { saveHfTeacher } from '../teachers/hf-save.js'
 import { findShape } from '../teachers/named.js'
 import { chanceAccuracy } from './distill.js'
-import { namesOf, openDataset, runSettings, withBackend, type RunOptions } from './options.js'
+import {
+  namesOf,
+  openDataset,
+  requireOptions,
+  runSettings,
+  withBackend,
+  type RunOptions,
+} from './options.js'
 import { runTraining, type RunResult } from './run.js'
 import { openSignal } from './signal.js'
 import { TEACHER_DIRECTORY } from './teacher-directory.js'
@@ -50,6 +57,7 @@ const silent = () => {}
  * @throws UserError if options do not go together; InterruptedError if the signal is aborted.
  */
 export function trainTeacher(options: TrainTeacherOptions): Promise<TeacherSummary> {
+  requireOptions(options, 'dataset', 'out')
   return withBackend(options, async (backend) => {
     const { tell = silent, report = silent, signal: abort, out } = options
     const settings = runSettings({ learningRate: 1e-3, weightDecay: 0.05, batch: 128, ...options })
