@@ -78,6 +78,11 @@ def match_probabilities(model, embedding, logits, batch):
     return F.cross_entropy(logits, batch["batch.teacher_probs"]), None
 
 
+def match_scores(model, embedding, logits, batch):
+    """Hinton's loss at the temperature 4."""
+    return 16 * F.cross_entropy(logits / 4, (batch["batch.teacher_scores"] / 4).softmax(1)), None
+
+
 def cosine_distance(model, embedding, logits, batch):
     cosine = F.cosine_similarity(model.student_proj(embedding), batch["batch.teacher_embeddings"])
     return (1 - cosine).mean(), cosine
@@ -135,6 +140,7 @@ def labels_of(batch):
 KD_LOSSES = {
     "supervised": None,
     "logit-kd": match_probabilities,
+    "cached-logit-kd": match_scores,
     "teacher-kd": contrast("batch.teacher_embeddings", lambda batch: torch.arange(len(batch["batch.labels"]))),
     "embed-kd": contrast("batch.centroids", labels_of),
     "cosine-kd": cosine_distance,
@@ -253,6 +259,8 @@ def draw_batch(config, size=6):
 def draw_signal(entry, batch):
     """What methods take beside the embeddings of the batch: statistics of all embeddings, or a queue of earlier ones."""
     method, width = entry["method"], entry["config"]["teacher_dim"]
+    if method == "cached-logit-kd":
+        return {"batch.teacher_scores": 3 * torch.randn(len(batch["batch.labels"]), entry["config"]["classes"])}
     if method == "phi-s":
         return {"batch.mean": torch.randn(width), "batch.rotation": torch.linalg.qr(torch.randn(width, width))[0] / 3}
     if method == "cluster-kd":

@@ -3,14 +3,12 @@ import { classifierParameters, parameterCount } from '@embed-kd/core'
 import { findStudent, studentModel } from '@embed-kd/distill'
 
 import { element } from './dom.js'
-import { devices, type Dataset, type DeviceName, type EmbeddingKind } from './messages.js'
+import { contents, devices, type Dataset, type DeviceName, type EmbeddingKind } from './messages.js'
 
 const number = new Intl.NumberFormat('en')
 
 const bytes = (count: number): string =>
   count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`
-
-const vectors = { centroids: 'one vector for each class', samples: 'one vector for each image' }
 
 export class Facts {
   readonly #student = element<HTMLSelectElement>('student')
@@ -31,7 +29,7 @@ export class Facts {
     element('fact-teacher').textContent =
       kind === 'none' || !file
         ? 'no file of embeddings is chosen'
-        : `a file of ${bytes(file.size)}: ${vectors[kind]}`
+        : `a file of ${bytes(file.size)}: ${contents[kind]}`
     element('fact-images').textContent =
       `${name === 'mnist' ? 'MNIST' : name}: ${number.format(train.labels.length)} to learn from, ${number.format(test.labels.length)} to test`
     this.#sizes = { channels, classes }

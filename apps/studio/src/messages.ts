@@ -1,5 +1,6 @@
 // The messages between the page and its training worker. All of them survive structured cloning.
 import { methodNames, methods, type Method } from '@embed-kd/core'
+import type { Centroids, SampleEmbeddings } from '@embed-kd/distill'
 
 /** Images in memory: bytes, and the class of each image. */
 export interface ImageSet {
@@ -21,20 +22,42 @@ export interface Dataset {
   readonly test: ImageSet
 }
 
-/** Embeddings that the page has: one vector for each class, one for each image, or no file. */
-export type EmbeddingKind = 'none' | 'centroids' | 'samples'
+export type Embeddings = Centroids | SampleEmbeddings
+
+/** What the page has of a teacher: a vector for each class, for each image, the class scores of each image, or no file. */
+export type EmbeddingKind = 'none' | 'centroids' | 'samples' | 'scores'
+
+/** What a file of embeddings holds, in words. */
+export const contents: Readonly<Record<Exclude<EmbeddingKind, 'none'>, string>> = {
+  centroids: 'one vector for each class',
+  samples: 'one vector for each image',
+  scores: 'class scores of each image',
+}
+
+/** Returns what a file of embeddings holds. */
+export const kindOf = (embeddings: Embeddings | undefined): EmbeddingKind => {
+  if (!embeddings) return 'none'
+  return embeddings.kind === 'samples' && embeddings.content === 'scores'
+    ? 'scores'
+    : embeddings.kind
+}
 
 /** A method that learns from a file of embeddings, or from labels alone: no teacher runs in the page. */
 export type StudioMethod = {
-  [M in Method]: (typeof methods)[M]['teacher'] extends EmbeddingKind ? M : never
+  [M in Method]: (typeof methods)[M]['teacher'] extends 'live' ? never : M
 }[Method]
+
+/** Returns what a method needs of a teacher. */
+export const needOf = (method: StudioMethod): EmbeddingKind => {
+  const { teacher, takes } = methods[method]
+  return takes === 'probabilities' ? 'scores' : teacher
+}
 
 /** Returns the methods that embeddings are enough for. Images always have labels here: their folders name their classes. */
 export const methodsFor = (embeddings: EmbeddingKind): StudioMethod[] =>
-  methodNames.filter((name): name is StudioMethod => {
-    const { teacher } = methods[name]
-    return teacher === 'none' || teacher === embeddings
-  })
+  methodNames
+    .filter((name): name is StudioMethod => methods[name].teacher !== 'live')
+    .filter((name) => ['none', embeddings].includes(needOf(name)))
 
 /** Devices that train in a browser, best first, as the page calls them. */
 export const devices = { webgpu: 'WebGPU', wasm: 'WebAssembly' } as const

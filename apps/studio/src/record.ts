@@ -3,8 +3,7 @@ import { parseSafetensors, presets, type Backend } from '@embed-kd/core'
 import { findStudent, stepDefaults, teacherSize } from '@embed-kd/distill'
 import { summarizeTimes, type BenchRecord } from '@embed-kd/records'
 
-import type { Dataset, EpochResult, LossPoint, RunSettings } from './messages.js'
-import type { Embeddings } from './training.js'
+import type { Dataset, Embeddings, EpochResult, LossPoint, RunSettings } from './messages.js'
 
 /** A finished run: its settings, data and results. */
 export interface FinishedRun {

@@ -3,11 +3,11 @@ import { methods, UserError } from '@embed-kd/core'
 import type { EpochPosition, StepReport, Trainer } from '@embed-kd/distill'
 
 import type { OpenDevice } from './device.js'
-import type { Dataset, FromWorker, RunSettings } from './messages.js'
+import type { Dataset, Embeddings, FromWorker, RunSettings } from './messages.js'
 import { makeRecord, type Metadata } from './record.js'
 import { SnapshotTaker } from './snapshot.js'
 import { keepRun, type SavedRun } from './store.js'
-import { createTrainer, stepsPerEpoch, type Embeddings } from './training.js'
+import { createTrainer, stepsPerEpoch } from './training.js'
 
 export interface RunInputs {
   readonly device: OpenDevice

@@ -2,9 +2,8 @@
 import type { HostTensor } from '@embed-kd/core'
 import type { Trainer } from '@embed-kd/distill'
 
-import type { Dataset, MapPoint, Snapshot } from './messages.js'
+import type { Dataset, Embeddings, MapPoint, Snapshot } from './messages.js'
 import { normaliseRows, principalAxes, project, type Axes } from './projection.js'
-import type { Embeddings } from './training.js'
 
 /** Number of test images that the map shows. */
 const SHOWN = 300

@@ -7,9 +7,14 @@ import {
   type SampleEmbeddings,
 } from '@embed-kd/distill'
 
-import type { Dataset, RunSettings } from './messages.js'
-
-export type Embeddings = Centroids | SampleEmbeddings
+import {
+  contents,
+  kindOf,
+  needOf,
+  type Dataset,
+  type Embeddings,
+  type RunSettings,
+} from './messages.js'
 
 export const stepsPerEpoch = ({ train }: Dataset, { batch }: RunSettings): number =>
   Math.floor(train.labels.length / batch)
@@ -55,12 +60,12 @@ export function createTrainer(
 
 /** @throws UserError if the method needs other embeddings than there are. */
 function teacherFor(method: RunSettings['method'], embeddings: Embeddings | undefined): object {
-  const { teacher: kind, label } = methods[method]
-  if (kind === 'none') return {}
-  if (embeddings?.kind === kind) return { teacher: { [kind]: embeddings } }
-  const needs = { centroids: 'one vector for each class', samples: 'one vector for each image' }
+  const [need, kind] = [needOf(method), kindOf(embeddings)]
+  if (need === 'none') return {}
+  if (embeddings && need === kind) return { teacher: { [embeddings.kind]: embeddings } }
+  const { label } = methods[method]
   throw new UserError(
-    `${label} needs ${needs[kind]}, but ${embeddings ? `the file has ${needs[embeddings.kind]}` : 'no file of embeddings is chosen'}`,
+    `${label} needs ${contents[need]}, but ${kind === 'none' ? 'no file of embeddings is chosen' : `the file has ${contents[kind]}`}`,
     'choose another method, or another file',
   )
 }

@@ -3,11 +3,18 @@ import { messageOf, UserError } from '@embed-kd/core'
 import { readEmbeddings } from '@embed-kd/distill'
 
 import { openDevice, type OpenDevice } from './device.js'
-import type { Dataset, FromWorker, RunSettings, ToWorker } from './messages.js'
+import {
+  kindOf,
+  type Dataset,
+  type Embeddings,
+  type FromWorker,
+  type RunSettings,
+  type ToWorker,
+} from './messages.js'
 import { metadataOf, type Metadata } from './record.js'
 import { Run } from './run.js'
 import { forgetRun, keptRun, type SavedRun } from './store.js'
-import { embeddingsFor, type Embeddings } from './training.js'
+import { embeddingsFor } from './training.js'
 
 const say = (message: FromWorker): void => postMessage(message)
 
@@ -122,7 +129,7 @@ const handlers: {
     }
     dataset = message.dataset
     teacher = read
-    say({ type: 'data', embeddings: read?.embeddings.kind ?? 'none' })
+    say({ type: 'data', embeddings: kindOf(read?.embeddings) })
   },
   train: ({ runs }) => training(() => train(runs)),
   resume: () =>

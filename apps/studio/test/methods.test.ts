@@ -2,12 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { methods } from '@embed-kd/core'
 import { centroidsOf, sampleEmbeddings } from '@embed-kd/distill'
 import { openBackend } from '@embed-kd/distill/node'
 import { describe, expect, it } from 'vitest'
 
-import { methodsFor, type Dataset, type RunSettings } from '../src/messages.js'
+import { methodsFor, needOf, type Dataset, type RunSettings } from '../src/messages.js'
 import { createTrainer } from '../src/training.js'
 
 const [count, size, width] = [80, 8, 16]
@@ -27,6 +26,14 @@ const embeddings = {
   none: undefined,
   centroids: centroidsOf(vectors, labels),
   samples: sampleEmbeddings(vectors, labels),
+  // A teacher that is sure of the right class.
+  scores: {
+    ...sampleEmbeddings(
+      Array.from(labels, (label) => [0, 1].map((c) => (c === label ? 9 : 0))),
+      labels,
+    ),
+    content: 'scores' as const,
+  },
 }
 const settingsFor = (method: RunSettings['method']): RunSettings => ({
   method,
@@ -38,7 +45,8 @@ const settingsFor = (method: RunSettings['method']): RunSettings => ({
   seed: 0,
   device: 'best',
 })
-const offered = [...new Set([...methodsFor('centroids'), ...methodsFor('samples')])]
+const kinds = ['centroids', 'samples', 'scores'] as const
+const offered = [...new Set(kinds.flatMap(methodsFor))]
 
 describe('a method that the page offers', () => {
   it.each(offered)('trains: %s', async (method) => {
@@ -46,7 +54,7 @@ describe('a method that the page offers', () => {
     await using trainer = await createTrainer(
       backend,
       dataset,
-      embeddings[methods[method].teacher],
+      embeddings[needOf(method)],
       settingsFor(method),
     )
     const { value } = await trainer.fit(dataset.train).next()

@@ -47,7 +47,13 @@ async function firstBatches(): Promise<ImageBatch[]> {
   for await (const batch of (source as (epoch: number) => Batches)(0)) found.push(batch)
   return found
 }
-const create = (name: Method, samples: object = { kind: 'samples', vectors, width, labels }) =>
+/** Embeddings, or for methods that learn from class scores the first three of their columns. */
+const samplesOf = (name: Method) => {
+  if (methods[name].takes !== 'probabilities') return { kind: 'samples', vectors, width, labels }
+  const scores = vectors.filter((_, i) => i % width < 3)
+  return { kind: 'samples', content: 'scores', vectors: scores, width: 3, labels }
+}
+const create = (name: Method, samples: object = samplesOf(name)) =>
   Trainer.create({
     backend,
     student: 'vit:width=16,layers=1,heads=2,patch=4,image=8',

@@ -4,7 +4,13 @@ import { existsSync, readFileSync } from 'node:fs'
 
 import { UserError } from '@embed-kd/core'
 import type { Report } from '@embed-kd/distill'
-import { cachedFile, digestOf, SafetensorsReader, writeJson } from '@embed-kd/distill/node'
+import {
+  cachedFile,
+  digestOf,
+  SafetensorsReader,
+  writeJson,
+  type EmbeddingKind,
+} from '@embed-kd/distill/node'
 import { z } from 'zod'
 
 import {
@@ -40,7 +46,7 @@ const teacherFileOf = (
 /** Returns the file of a teacher's embeddings. Embeddings of random teachers are timed, not kept. */
 const embeddingsFileOf = (
   { config, description, data: { teacher, trainImages } }: PlannedTrial,
-  what: 'centroids' | 'samples',
+  what: EmbeddingKind,
   directory: string,
 ): string =>
   cachedFile(directory, `${what}-${teacher!.name}`, {
@@ -116,9 +122,9 @@ export function missingPreparations(
   if (what) {
     const { trainImages, classes } = data
     const wanted =
-      what === 'samples'
-        ? trainImages * (augmentedOf(config, trainImages)?.views ?? 1)
-        : Math.min(config.centroidImages! * classes!, trainImages)
+      what === 'centroids'
+        ? Math.min(config.centroidImages! * classes!, trainImages)
+        : trainImages * (augmentedOf(config, trainImages)?.views ?? 1)
     const images = data.teacher.kind === 'random' ? Math.min(wanted, TIMED_IMAGES) : wanted
     need(embeddingsFileOf(trial, what, cacheDirectory), () => embedWork(data, images))
   }
@@ -231,7 +237,7 @@ export class Preparations {
 
   #embed(
     trial: PlannedTrial,
-    what: 'centroids' | 'samples',
+    what: EmbeddingKind,
     teacherFile: string | undefined,
   ): Promise<Preparation> {
     const { config, description } = trial

@@ -16,6 +16,7 @@ import {
   type NamedTeacher,
   type Subset,
   type TeacherFacts,
+  type EmbeddingKind,
 } from '@embed-kd/distill/node'
 
 import type { TrialConfig } from '../axes/config.js'
@@ -154,7 +155,8 @@ export function augmentedOf(
   trainImages: number,
 ): { readonly augment: string; readonly views: number } | undefined {
   const { augment } = config
-  return augment === undefined || storedSignalOf(config) !== 'samples'
+  const stored = storedSignalOf(config)
+  return augment === undefined || stored === undefined || stored === 'centroids'
     ? undefined
     : { augment, views: Math.min(config.views ?? Infinity, epochsOf(config, trainImages)) }
 }
@@ -262,10 +264,10 @@ function teacherSource(
 export const runsBeside = (config: TrialConfig): boolean =>
   methodOf(config.method).teacher === 'live' && teacherOf(config)?.place === 'beside'
 
-/** Returns which embeddings must be computed before a trial: one of each class, one of each image, or none. */
-export const storedSignalOf = (config: TrialConfig): 'centroids' | 'samples' | undefined => {
-  const { teacher } = methodOf(config.method)
-  return (teacher === 'centroids' || teacher === 'samples') && teacherOf(config)?.place !== 'file'
-    ? teacher
-    : undefined
+/** Returns what must be computed of the teacher before a trial; undefined if nothing must. */
+export const storedSignalOf = (config: TrialConfig): EmbeddingKind | undefined => {
+  const { teacher, takes } = methodOf(config.method)
+  if ((teacher !== 'centroids' && teacher !== 'samples') || teacherOf(config)?.place === 'file')
+    return undefined
+  return takes === 'probabilities' ? 'scores' : teacher
 }

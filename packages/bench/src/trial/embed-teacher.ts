@@ -18,6 +18,7 @@ import {
   makeSamples,
   openBackend,
   RowWriter,
+  scoreEncoder,
   teacherWeights,
   writeJson,
   type Dataset,
@@ -66,7 +67,8 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
 
   const start = performance.now()
   const backend = await openBackend(config.backend)
-  const encoder = await openAsLive(job, dataset, backend)
+  const opened = await openAsLive(job, dataset, backend)
+  const encoder = what === 'scores' ? scoreEncoder(opened, dataset) : opened
   const { prototypes = 1 } = config
   const store = parseStore(config.store ?? 'float32')
   if (file === undefined) {
@@ -76,7 +78,7 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     const timed = performance.now()
     for (let i = 0; i < TIMED_BATCHES; i++) await encoder.embed(pixels, labels.length)
     const perBatch = (performance.now() - timed) / 1000 / TIMED_BATCHES
-    await encoder.dispose()
+    await opened.dispose()
     await backend.dispose()
     const vectors = what === 'centroids' ? dataset.classes * prototypes : images
     const bytes = vectors * rowBytes(store, encoder.width)
@@ -104,9 +106,10 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
     RowWriter.discard(file)
     const augmentation = augment === undefined ? noAugmentation : parseAugmentation(augment)
     const whole = { shard: 1, shards: 1 }
-    made = await makeSamples({ ...options, ...whole, store, augmentation, views })
+    const content = what === 'scores' ? { content: what } : {}
+    made = await makeSamples({ ...options, ...whole, ...content, store, augmentation, views })
   }
-  await encoder.dispose()
+  await opened.dispose()
   await backend.dispose()
   const { bytes, error } = made
   const result = {
@@ -121,16 +124,19 @@ export async function embed(job: EmbedJob, report: Report): Promise<EmbedResult>
 
 /** Opens the teacher so that it sees what it would see live: a teacher of the graph sees the student's pixels. */
 async function openAsLive(
-  { config, teacherFile, teacherDigest = '' }: EmbedJob,
+  { config, what, teacherFile, teacherDigest = '' }: EmbedJob,
   dataset: Dataset,
   backend: Backend,
 ): Promise<Encoder> {
   const teacher = teacherOf(config)!
   if (teacher.place === 'stored') throw new Error('several teachers are embedded one by one')
   if (teacher.place !== 'graph')
-    return openTrialEncoder({ ...config, batch: BATCH, microBatch: undefined }, dataset, backend)
+    return openTrialEncoder({ ...config, batch: BATCH, microBatch: undefined }, dataset, backend, 1)
   const { shape, input } = new Feed(dataset)
-  const data = { ...shape, classes: dataset.classes }
+  const { classes, classNames } = dataset
+  // Names of classes count only if their scores are learnt from.
+  const named = what === 'scores' && classNames ? { classNames } : {}
+  const data = { ...shape, classes, ...named }
   return GraphEncoder.open(
     {
       name: teacher.name,

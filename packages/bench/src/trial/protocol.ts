@@ -2,6 +2,7 @@
 // or `failed`. A child that ends without either was killed or crashed.
 import type { Progress, Report } from '@embed-kd/distill'
 import type { Capabilities } from '@embed-kd/core'
+import type { EmbeddingKind } from '@embed-kd/distill/node'
 import type { BenchRecord } from '@embed-kd/records'
 
 import type { StepProfile } from '../measure/operators.js'
@@ -63,7 +64,7 @@ export interface EmbedJob {
   readonly teacherFile?: string
   /** SHA-256 of the teacher's weights, for the metadata of the file. */
   readonly teacherDigest?: string
-  readonly what: 'centroids' | 'samples'
+  readonly what: EmbeddingKind
   /** File that the embeddings are written to. Without a file, a few batches are timed and the rest is extrapolated. */
   readonly file?: string
 }

@@ -1,7 +1,6 @@
 // The job of a sweep that classifies the test images with the teacher itself, so that records can say how good the teacher is.
-import { UserError } from '@embed-kd/core'
 import type { Report } from '@embed-kd/distill'
-import { classOrder, evaluationBatches, openBackend, reorderColumns } from '@embed-kd/distill/node'
+import { evaluationBatches, openBackend, probabilitiesIn } from '@embed-kd/distill/node'
 
 import { loadTrialData, splitsOf } from './config.js'
 import type { ScoreJob, ScoreResult } from './protocol.js'
@@ -16,19 +15,13 @@ export async function scoreTeacher({ config }: ScoreJob, report: Report): Promis
   const backend = await openBackend(config.backend)
   const encoder = await openTrialEncoder({ ...config, batch: BATCH }, dataset, backend)
   const { classes } = dataset
-  if (encoder.classes !== classes)
-    throw new UserError(
-      `${encoder.name} scores ${encoder.classes ?? 'no'} classes, the data set has ${classes}`,
-      'choose another teacher',
-    )
-  const order = classOrder(encoder.name, encoder.classNames, dataset.classNames)
+  const probabilities = probabilitiesIn('its accuracy', encoder, dataset)
   const total = test.indices.length
   let done = 0
   let right = 0
   for await (const { pixels, labels, count } of evaluationBatches(test, BATCH)) {
     const real = pixels.subarray(0, (pixels.length / labels.length) * count)
-    const { probabilities } = await encoder.embed(real, count)
-    const scores = order ? reorderColumns(probabilities!, order) : probabilities!
+    const scores = await probabilities(real, count)
     for (let i = 0; i < count; i++) {
       const row = scores.subarray(i * classes, (i + 1) * classes)
       if (row.indexOf(row.reduce((a, b) => Math.max(a, b))) === labels[i]) right++

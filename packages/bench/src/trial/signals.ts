@@ -41,7 +41,12 @@ export async function openTrialSignal(
     const embeddings = storedFiles(teacher, embeddingsFile)
     return embeddings === undefined
       ? {
-          ...randomSignal(method, { width: embeddingWidth!, classes, batch, prototypes }),
+          ...randomSignal(method, {
+            width: takes === 'probabilities' ? classes : embeddingWidth!,
+            classes,
+            batch,
+            prototypes,
+          }),
           augmentation,
         }
       : openSignal({
@@ -89,15 +94,15 @@ export const augmentationOf = ({
   augmentation: parseAugmentation(augment),
 })
 
-/** Opens the teacher of a trial as an encoder with its own preprocessing. @throws UserError if its files cannot be used. */
+/**
+ * Opens the teacher of a trial as an encoder with its own preprocessing.
+ * @param temperature of its probabilities (default: that of the trial's preset).
+ * @throws UserError if its files cannot be used.
+ */
 export const openTrialEncoder = (
   { teacher, batch, microBatch, preset }: TrialConfig,
   dataset: Dataset,
   backend: Backend,
+  temperature = presets[preset].temperature,
 ): Promise<Encoder> =>
-  openEncoder(teacher!, {
-    backend,
-    source: dataset,
-    batch: microBatch ?? batch,
-    temperature: presets[preset].temperature,
-  })
+  openEncoder(teacher!, { backend, source: dataset, batch: microBatch ?? batch, temperature })

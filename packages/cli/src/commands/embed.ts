@@ -1,7 +1,14 @@
 // `embed-kd embed`: a teacher and a data set become a file of embeddings, all that embed-kd and cached-kd need of a teacher.
 import { ownMemory } from '@embed-kd/bench'
 import { anchorControls, parseStore, storeWords } from '@embed-kd/distill'
-import { embed, encoderKinds, type Embedded, type EmbedOptions } from '@embed-kd/distill/node'
+import {
+  embed,
+  embeddingKinds,
+  encoderKinds,
+  type Embedded,
+  type EmbeddingKind,
+  type EmbedOptions,
+} from '@embed-kd/distill/node'
 import { formatBytes, formatDuration } from '@embed-kd/records/terminal'
 import { Command, Option } from 'commander'
 
@@ -19,8 +26,11 @@ export const embedCommand = (): Command =>
         .requiredOption('--out <file>', 'safetensors file to write, or s3://BUCKET/FILE'),
     )
       .addOption(
-        new Option('--kind <kind>', 'one vector for each class, or for each image')
-          .choices(['centroids', 'samples'])
+        new Option(
+          '--kind <kind>',
+          'one vector for each class, one for each image, or the class scores of each image',
+        )
+          .choices(embeddingKinds)
           .default('centroids'),
       )
       .option(
@@ -99,6 +109,13 @@ async function run(
   )
 }
 
+/** Option of `distill` that chooses a method for a file of each kind. */
+const nextMethod: Readonly<Record<EmbeddingKind, string>> = {
+  centroids: '',
+  samples: '--method cached-kd ',
+  scores: '--method cached-logit-kd ',
+}
+
 /** Returns the lines that a finished embedding prints. */
 function describe(
   { file, bytes, images, seconds, width, error, peakRssBytes }: Embedded & { peakRssBytes: number },
@@ -110,8 +127,8 @@ function describe(
   const each = perClass === 'all' ? 'all' : `at most ${perClass}`
   const what = isCentroids
     ? `centroids of ${classes} classes from ${images} training images (${each} of each class)`
-    : `embeddings of ${images} training images`
-  const method = isCentroids ? '' : '--method cached-kd '
+    : `${kind === 'scores' ? 'class scores' : 'embeddings'} of ${images} training images`
+  const method = nextMethod[kind ?? 'centroids']
   if (images === 0)
     return [`${file}: complete already, made with the same teacher, data and settings`]
   return [

@@ -23,6 +23,8 @@ interface StudentEntry extends GoldenEntry {
   readonly method: Method
   /** `none`: the student has no classifier, and learns without labels. */
   readonly hardLabelScores: 'logits' | 'probabilities' | 'none'
+  /** Default: that of preset `paper`. */
+  readonly temperature?: number
   /** Number of embeddings in the queue of a method that has one. */
   readonly queue?: number
   readonly config: Record<
@@ -67,6 +69,7 @@ function trainConfig({ entry, tensor }: StudentCase): TrainConfig {
       ...presets.paper,
       ...(scores === 'none' ? {} : { classScores: scores }),
       kdWeight: entry.kdWeight,
+      temperature: entry.temperature ?? presets.paper.temperature,
     },
     optimizer: {
       learningRate: adamw.lr,

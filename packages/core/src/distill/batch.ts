@@ -24,6 +24,7 @@ import { studentSpecs, type ImageShape, type TrainConfig } from './config.js'
 import { studentLoss, type StudentParameters, type StudentSpecs } from './loss.js'
 import type { EmbeddingStatistics, MethodDefinition } from './method.js'
 import { methodDefinition, methodName } from './methods.js'
+import { probabilitiesOf } from './probabilities.js'
 import {
   perTeacher,
   teacherSignals,
@@ -45,6 +46,7 @@ export interface StepInputs<T> {
     readonly teacher_embeddings?: PerTeacher<T>
     readonly teacher_queue?: PerTeacher<T>
     readonly teacher_probabilities?: PerTeacher<T>
+    readonly teacher_scores?: PerTeacher<T>
   }
 }
 
@@ -85,8 +87,12 @@ function teacherInputs(config: TrainConfig): Pick<StepInputs<InputSpec>, 'teache
     return { teacher: { centroids } }
   }
   if (takes === 'probabilities') {
-    const probabilities = perTeacher(teacher, () => spec([batch, classesOf(config)]))
-    return { teacher: undefined, batch: { teacher_probabilities: probabilities } }
+    const rows = perTeacher(teacher, () => spec([batch, classesOf(config)]))
+    return {
+      teacher: undefined,
+      batch:
+        method.teacher === 'samples' ? { teacher_scores: rows } : { teacher_probabilities: rows },
+    }
   }
   return {
     teacher: statistics && statisticsInputs(teacher, statistics),
@@ -138,22 +144,30 @@ export function signalsOf(
   { method, teacher, settings }: TrainConfig,
   inputs: StepInputs<Tensor>,
 ): readonly TeacherSignal[] {
-  const { images, teacher_probabilities } = inputs.batch
+  const { images, teacher_probabilities, teacher_scores } = inputs.batch
+  const { temperature } = settings
   const needs = methodDefinition(method)
   if (needs.teacher === 'none') return [{}]
   if (needs.teacher === 'centroids') {
     const { centroids } = inputs.teacher as { centroids: PerTeacher<Tensor> }
     return teacherSignals(teacher, { anchors: centroids })
   }
-  if (teacher?.kind !== 'live')
-    return needs.takes === 'embeddings'
-      ? embeddingSignals(teacher, needs, inputs, inputs.batch)
-      : teacherSignals(teacher, { probabilities: teacher_probabilities! })
+  if (teacher?.kind !== 'live') {
+    if (needs.takes === 'embeddings') return embeddingSignals(teacher, needs, inputs, inputs.batch)
+    if (teacher_scores)
+      return images.tracer.part('teacher', () =>
+        teacherSignals(teacher, { probabilities: teacher_scores }).map((signal) => ({
+          ...signal,
+          probabilities: probabilitiesOf(signal.probabilities!, temperature),
+        })),
+      )
+    return teacherSignals(teacher, { probabilities: teacher_probabilities! })
+  }
   return images.tracer.part('teacher', (): TeacherSignal[] => {
     const anchors = vitEmbedding(teacher.model, inputs.teacher as ViTParameters, images)
     if (needs.takes === 'embeddings') return [{ anchors }]
     const scores = classScores(inputs.teacher as ClassifierParameters, anchors)
-    return [{ probabilities: op.softmax(op.mul(scores, 1 / settings.temperature)) }]
+    return [{ probabilities: probabilitiesOf(scores, temperature) }]
   })
 }
 

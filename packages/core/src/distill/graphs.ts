@@ -33,6 +33,7 @@ import {
 import { checkImages, checkTemperature, checkTrainConfig } from './check-config.js'
 import { parameterGroups, studentSpecs, type ImageShape, type TrainConfig } from './config.js'
 import { methodName } from './methods.js'
+import { probabilitiesOf } from './probabilities.js'
 
 /**
  * Traces one training step of a whole batch: forward, backward, AdamW.
@@ -44,8 +45,8 @@ import { methodName } from './methods.js'
  * - `teacher.*`: parameters of a live teacher, `teacher.centroids` [classes · prototypes, width], class by class, or the
  *   method's statistics of the embeddings;
  * - `batch.images` [B,C,H,W] normalised, `batch.labels` int32[B] (if the student has a classifier), and with stored outputs of
- *   a teacher `batch.teacher_embeddings` [B, width] or `batch.teacher_probabilities` [B, classes], and `batch.teacher_queue`
- *   [queue, width] if the method has a queue. With several teachers, each has its own, such as `teacher.centroids.NAME`,
+ *   a teacher `batch.teacher_embeddings` [B, width], `batch.teacher_scores` [B, classes] (before any softmax) or
+ *   `batch.teacher_probabilities` [B, classes], and `batch.teacher_queue` [queue, width] if the method has a queue. With several teachers, each has its own, such as `teacher.centroids.NAME`,
  *   `teacher.mean.NAME` and `batch.teacher_embeddings.NAME`.
  *
  * Outputs: `state.*`, and the float scalars `metrics.loss`, `metrics.class_loss` and `metrics.correct` (images of the batch
@@ -168,7 +169,7 @@ export function embedGraph(
       const { classifier } = teacher
       if (!classifier) return { embeddings }
       const scores = classScores({ classifier }, embeddings)
-      return { embeddings, probabilities: op.softmax(op.mul(scores, 1 / temperature)) }
+      return { embeddings, probabilities: probabilitiesOf(scores, temperature) }
     }),
   )
 }

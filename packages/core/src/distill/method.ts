@@ -11,7 +11,7 @@ import type { LossSettings } from './settings.js'
  * - `none`: no teacher.
  * - `live`: a teacher that runs on each batch.
  * - `centroids`: one or more embeddings of each class, computed before training.
- * - `samples`: the embedding of each training image, computed before training.
+ * - `samples`: the embedding or the class scores of each training image, computed before training.
  */
 export type TeacherNeed = 'none' | 'live' | 'centroids' | 'samples'
 
@@ -49,7 +49,7 @@ export interface LossInputs<P = Readonly<Record<string, never>>> {
    * class. If the method takes `wholeBatch`, those of all images of the batch, although the loss may be of a few of them.
    */
   readonly anchors: Tensor
-  /** The teacher's probabilities of the classes at the settings' temperature, [B, classes]. */
+  /** The teacher's probabilities of the classes at the settings' temperature, [B, classes], also of stored scores. */
   readonly probabilities: Tensor
   /** Class labels of all images of the batch, int32[rows of `anchors`]; for methods that take `wholeBatch`. */
   readonly anchorLabels: Tensor

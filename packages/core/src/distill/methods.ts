@@ -1,12 +1,11 @@
 // The methods that come with the library, one entry each. Everything that depends on a method reads this table: the graphs,
 // the command line, records and reports. Adding a method is one entry here.
-import * as op from '../graph/api.js'
 import { UserError } from '../errors.js'
-import { crossEntropy } from '../nn/layers.js'
 import { contrastCentroids, contrastiveParameters, contrastSamples } from './contrastive.js'
 import { clusterStatistics, contrastClusters } from './clusters.js'
 import { cosineDistance, cosineParameters } from './cosine.js'
 import { phiStatistics, standardisedError } from './phi-s.js'
+import { matchProbabilities } from './probabilities.js'
 import { contrastQueue, queueParameters } from './queue.js'
 import { preserveSimilarities, relateDistancesAndAngles } from './relational.js'
 import type { MethodDefinition } from './method.js'
@@ -27,9 +26,7 @@ export const methods = {
     takes: 'probabilities',
     needsLabels: true,
     wholeBatch: false,
-    // The factor T² keeps the gradient's size independent of the temperature (Hinton 2015, section 2).
-    loss: ({ logits, probabilities, settings: { temperature } }) =>
-      op.mul(crossEntropy(op.mul(logits, 1 / temperature), probabilities), temperature ** 2),
+    loss: matchProbabilities,
   },
   'teacher-kd': {
     label: 'Teacher-KD',
@@ -60,6 +57,15 @@ export const methods = {
     wholeBatch: true,
     parameters: contrastiveParameters,
     loss: contrastSamples,
+  },
+  'cached-logit-kd': {
+    label: 'Cached-Logit-KD',
+    description: "matches the teacher's pre-computed class scores of the image (Wu 2022)",
+    teacher: 'samples',
+    takes: 'probabilities',
+    needsLabels: true,
+    wholeBatch: false,
+    loss: matchProbabilities,
   },
   'cosine-kd': {
     label: 'Cosine-KD',
@@ -154,9 +160,15 @@ export const methodName = (method: string | MethodDefinition): string =>
 /** Returns the graph input for a teacher's output that is computed outside the graph; undefined if the method has no teacher. */
 export function teacherInput(
   method: string | MethodDefinition,
-): 'teacher.centroids' | 'batch.teacher_embeddings' | 'batch.teacher_probabilities' | undefined {
+):
+  | 'teacher.centroids'
+  | 'batch.teacher_embeddings'
+  | 'batch.teacher_probabilities'
+  | 'batch.teacher_scores'
+  | undefined {
   const { teacher, takes } = methodDefinition(method)
   if (teacher === 'none') return undefined
   if (teacher === 'centroids') return 'teacher.centroids'
-  return takes === 'probabilities' ? 'batch.teacher_probabilities' : 'batch.teacher_embeddings'
+  if (takes === 'embeddings') return 'batch.teacher_embeddings'
+  return teacher === 'samples' ? 'batch.teacher_scores' : 'batch.teacher_probabilities'
 }

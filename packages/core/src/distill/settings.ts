@@ -11,7 +11,7 @@ export interface LossSettings {
   readonly logitScale: 'none' | 'learned'
   /** teacher-kd and cached-kd: whether images of the same class in a batch are positives or negatives. */
   readonly sameClass: 'positive' | 'negative'
-  /** logit-kd: temperature of both distributions. */
+  /** logit-kd and cached-logit-kd: temperature of both distributions. */
   readonly temperature: number
   /** Weight of the distillation loss beside the class loss. */
   readonly kdWeight: number

@@ -14,9 +14,14 @@ export interface Centroids {
   readonly classNames?: readonly string[] | undefined
 }
 
-/** Embeddings of single images. */
+/** What the rows of a file of samples are: embeddings, or class scores before any softmax. */
+export type RowContent = 'embeddings' | 'scores'
+
+/** Embeddings, or class scores, of single images. */
 export interface SampleEmbeddings {
   readonly kind: 'samples'
+  /** Default: embeddings. */
+  readonly content?: RowContent | undefined
   /** `[count, width]`, in the order of the images' indices. */
   readonly vectors: Float32Array
   /** Width of an embedding. */

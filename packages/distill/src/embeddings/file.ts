@@ -14,6 +14,7 @@
 // Metadata, all strings:
 //   `format`       `embed-kd 2`, or `embed-kd 1` if the first version can read the file
 //   `kind`         `centroids` or `samples`
+//   `content`      `scores` if the rows of samples are class scores before any softmax, class by class as in `class_names`
 //   `store`        name of the store, for people: readers go by the tensors
 //   `class_names`  JSON array of the classes' names, or `[]`
 //   `prototypes`   number of vectors of each class, for centroids
@@ -93,6 +94,9 @@ export function writeEmbeddings(
     format: formatFor(store),
     kind,
     ...(store === 'float32' ? {} : { store }),
+    ...(embeddings.kind === 'samples' && embeddings.content === 'scores'
+      ? { content: embeddings.content }
+      : {}),
     ...(embeddings.kind === 'centroids'
       ? {
           prototypes: `${embeddings.prototypes}`,
@@ -298,22 +302,20 @@ function parseSamples(
       `${name} has embeddings of the images from ${first} on, which are a part of the training split`,
       'make embeddings of the whole training split, in one file',
     )
+  const samples: SampleEmbeddings = {
+    kind: 'samples',
+    ...(metadata['content'] === 'scores' ? { content: 'scores' } : {}),
+    vectors,
+    width,
+    ...(labels ? { labels: labels.data as Int32Array } : {}),
+  }
   const order = tensors.get('indices')
-  if (!order)
-    return {
-      kind: 'samples',
-      vectors,
-      width,
-      ...(labels ? { labels: labels.data as Int32Array } : {}),
-    }
-  return reorder(vectors, width, labels?.data as Int32Array | undefined, order, name)
+  return order ? reorder(samples, order, name) : samples
 }
 
 /** Puts rows in the order of their images. @throws UserError if an image has no row. */
 function reorder(
-  vectors: Float32Array,
-  width: number,
-  labels: Int32Array | undefined,
+  { vectors, width, labels, ...rest }: SampleEmbeddings,
   { shape, data }: HostTensor,
   name: string,
 ): SampleEmbeddings {
@@ -332,7 +334,7 @@ function reorder(
     if (labels) ordered.labels[index] = labels[row]!
   }
   return {
-    kind: 'samples',
+    ...rest,
     vectors: ordered.vectors,
     width,
     ...(labels ? { labels: ordered.labels } : {}),

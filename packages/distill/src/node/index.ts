@@ -97,6 +97,7 @@ export {
   teacherWords,
 } from './teachers/named.js'
 export { classOrder, reorderColumns } from './teachers/classes.js'
+export { probabilitiesIn, scoreEncoder } from './teachers/scores.js'
 export { type Encoder } from './teachers/encoder.js'
 export {
   checkTeacher,
@@ -127,7 +128,13 @@ export { type ModuleReference } from './files/user-module.js'
 export { studentSchema } from './student-schema.js'
 export { distill, type Distilled, type DistillOptions, type DistillSummary } from './run/distill.js'
 export type { OnnxCheck } from './run/onnx-check.js'
-export { embed, type Embedded, type EmbedOptions } from './run/embed.js'
+export {
+  embed,
+  type Embedded,
+  embeddingKinds,
+  type EmbeddingKind,
+  type EmbedOptions,
+} from './run/embed.js'
 export { isMethodWord, loadMethod, type LoadedMethod, methodWords } from './run/method.js'
 export type { DataOptions, Observer, RunOptions } from './run/options.js'
 export { type TeacherSummary, trainTeacher, type TrainTeacherOptions } from './run/train-teacher.js'

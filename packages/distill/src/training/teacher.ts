@@ -17,7 +17,7 @@ import {
   type ViTConfig,
 } from '@embed-kd/core'
 
-import type { Centroids, SampleEmbeddings } from '../embeddings/embeddings.js'
+import type { Centroids, RowContent, SampleEmbeddings } from '../embeddings/embeddings.js'
 import { requireAgreement } from './agreement.js'
 import { EmbeddingQueue } from './embedding-queue.js'
 import type { ImageBatch } from './batch.js'
@@ -45,8 +45,9 @@ export interface EncoderTeacher {
   }>
 }
 
-/** Sample embeddings that each batch brings with it, as `embeddings`. */
+/** Embeddings, or class scores, that each batch brings with it as `embeddings`. */
 export interface BatchEmbeddings {
+  readonly content?: RowContent | undefined
   readonly width: number
   /** Returns up to `count` embeddings `[rows, width]`, of images spread over all; needed for methods that compute statistics. */
   spread?(count: number): Float32Array
@@ -138,7 +139,7 @@ export function teacherInputs(
   }
   if (need === 'samples' && teacher && 'samples' in teacher) {
     requireRead('samples', teacher.samples, 'sampleEmbeddings')
-    return sampleInputs(method, teacher.samples, whose)
+    return sampleInputs(method, teacher.samples, classes, whose)
   }
   if (need === 'live' && teacher && ('model' in teacher || 'embed' in teacher)) {
     const scored =
@@ -193,13 +194,36 @@ function centroidInputs(
   }
 }
 
+const contents: Readonly<Record<RowContent, string>> = {
+  embeddings: 'embeddings',
+  scores: 'class scores',
+}
+
+/** Returns which rows of samples a method learns from. */
+export const contentOf = (method: MethodChoice): RowContent =>
+  methodDefinition(method).takes === 'probabilities' ? 'scores' : 'embeddings'
+
 function sampleInputs(
   method: MethodChoice,
   samples: SampleEmbeddings | BatchEmbeddings,
+  classes: number | undefined,
   whose: string,
 ): TeacherInputs {
   const { width } = samples
-  const { statistics, queue: size } = methodDefinition(method)
+  const { statistics, queue: size, takes } = methodDefinition(method)
+  const { content } = samples
+  const wanted = contentOf(method)
+  if (content !== undefined && content !== wanted)
+    throw new UserError(
+      `${methodName(method)} needs ${contents[wanted]} of the images, but the rows${whose} are ${contents[content]}`,
+      content === 'scores' ? 'choose cached-logit-kd' : 'choose another method, such as cached-kd',
+    )
+  if (takes === 'probabilities' && width !== classes)
+    throw new UserError(
+      `${methodName(method)} needs scores of the ${classes} classes of the data, but the rows${whose} have ${width} values`,
+      'give the class scores of each image, or choose another method, such as cached-kd',
+    )
+  const input = takes === 'probabilities' ? 'batch.teacher_scores' : 'batch.teacher_embeddings'
   const queue = size === undefined ? undefined : new EmbeddingQueue(size, width)
   return {
     source: { kind: 'stored', width },
@@ -214,7 +238,7 @@ function sampleInputs(
           'give `embeddings` with each batch, or the embeddings of all images and `indices` with each batch',
         )
       return [
-        ['batch.teacher_embeddings', hostTensor('float32', [count, width], rows)],
+        [input, hostTensor('float32', [count, width], rows)],
         ...(queue ? [['batch.teacher_queue', queue.next(rows)] as const] : []),
       ]
     },

@@ -25,6 +25,7 @@ export function centroidsOfSamples(
 ): Centroids {
   const store = SampleStore.open(path)
   try {
+    store.requireContent('embeddings', 'embed-kd')
     store.requireDataset(dataset)
     const { width, metadata } = store
     if (JSON.stringify(metadata.augmentation) !== JSON.stringify(noAugmentation))

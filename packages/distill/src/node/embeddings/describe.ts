@@ -1,5 +1,6 @@
 // What a file of embeddings holds, checked against the data set that it is for.
 import { rowsTensor, type Store } from '../../embeddings/store.js'
+import type { RowContent } from '../../embeddings/embeddings.js'
 import type { Augmentation } from '../../images/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import { teacherSize, type TeacherSize } from '../../embeddings/teacher-size.js'
@@ -14,6 +15,8 @@ export interface EmbeddingFacts {
   readonly width: number
   /** How numbers are stored, if there is one embedding for each image and the file says so. */
   readonly store?: Store
+  /** What the rows are, if there is one for each image and the file says so. */
+  readonly content?: RowContent
   /** Augmentation of the embedded images, if there is one embedding for each image. */
   readonly augmentation?: Augmentation
   /** Vectors of each class, if there are centroids. */
@@ -44,8 +47,9 @@ export async function describeEmbeddings(path: string, dataset: Dataset): Promis
   try {
     store.requireDataset(dataset)
     const { augmentation, store: how } = store.metadata
-    const stored = how ? { store: how } : {}
-    return { kind: 'samples', width: store.width, augmentation, teacher, digest, ...stored }
+    const { content } = store
+    const said = { ...(how ? { store: how } : {}), ...(content ? { content } : {}) }
+    return { kind: 'samples', width: store.width, augmentation, teacher, digest, ...said }
   } finally {
     store.close()
   }

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs'
 import { hostTensor, type HostTensor } from '@embed-kd/core'
 
 import { controlAnchors, type AnchorControl } from '../../embeddings/anchors.js'
+import type { RowContent } from '../../embeddings/embeddings.js'
 import type { Augmentation } from '../../images/augment.js'
 import { evaluationBatches, type Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
@@ -127,6 +128,8 @@ function controlled(
 }
 
 export interface SampleOptions extends MakeOptions {
+  /** Class scores if the encoder gives them in place of embeddings, as `scoreEncoder` does (default: embeddings). */
+  readonly content?: RowContent | undefined
   readonly augmentation: Augmentation
   /** Number of embeddings of each image, with different augmentations. */
   readonly views: number
@@ -155,6 +158,7 @@ export async function makeSamples(options: SampleOptions): Promise<Made> {
     format: EMBEDDINGS_FORMAT,
     store,
     kind: 'samples',
+    ...(options.content === 'scores' ? { content: 'scores' } : {}),
     augmentation,
     views,
     images: dataset.train.count,

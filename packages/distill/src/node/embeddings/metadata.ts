@@ -85,6 +85,8 @@ export const sampleMetadata = z.object({
   ...store,
   ...teacherFacts,
   kind: z.literal('samples'),
+  /** `scores` if the rows are class scores; embeddings if absent. */
+  content: z.literal('scores').optional(),
   augmentation: json(z.object({ flip: z.boolean(), cropPadding: whole })),
   /** Number of embeddings of each image, each with an augmentation of its own. */
   views: json(z.int().positive()),

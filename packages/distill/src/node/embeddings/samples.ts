@@ -3,6 +3,7 @@
 import { hostTensor, UserError, type HostTensor } from '@embed-kd/core'
 
 import { drawAugmentation, type Augmentation } from '../../images/augment.js'
+import type { RowContent } from '../../embeddings/embeddings.js'
 import type { Batch, View } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
 import { describeAugmentation, type SampleMetadata } from './metadata.js'
@@ -57,6 +58,25 @@ export class SampleStore {
   /** Text that differs if the embeddings may differ. Rows without metadata have none. */
   get identity(): string | undefined {
     return this.plain ? undefined : identityOf(this.metadata)
+  }
+
+  /** What the rows are, if the file says so. */
+  get content(): RowContent | undefined {
+    return this.plain ? undefined : (this.metadata.content ?? 'embeddings')
+  }
+
+  /** @throws UserError if the file says that its rows are class scores where embeddings are needed, or the other way round. */
+  requireContent(wanted: RowContent, who: string): void {
+    if (this.content === undefined || this.content === wanted) return
+    const { path } = this.#files.reader(0)
+    throw new UserError(
+      wanted === 'scores'
+        ? `${who} needs the teacher's class scores, but ${path} has its embeddings`
+        : `${who} needs the teacher's embeddings, but ${path} has its class scores`,
+      wanted === 'scores'
+        ? 'make the file with embed-kd embed --kind scores, or choose cached-kd'
+        : 'make the file with embed-kd embed --kind samples, or choose cached-logit-kd',
+    )
   }
 
   /** @throws UserError if the embeddings are of other images. */

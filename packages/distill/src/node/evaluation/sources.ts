@@ -110,6 +110,7 @@ function scoresOf(
 
 function openFile(name: string, file: string, dataset: Dataset): EmbeddingSource {
   const store = SampleStore.open(file)
+  store.requireContent('embeddings', 'evaluate')
   store.requireDataset(dataset)
   const { width } = store
   return {

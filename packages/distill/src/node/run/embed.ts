@@ -10,6 +10,7 @@ import { noteShard } from '../embeddings/shards.js'
 import { requireLabels } from '../data/labels.js'
 import type { EncoderChoice } from '../teachers/encoder.js'
 import { openEncoder } from '../teachers/open.js'
+import { scoreEncoder } from '../teachers/scores.js'
 import { openOutput } from '../objects/output.js'
 import {
   openDataset,
@@ -20,14 +21,18 @@ import {
 } from './options.js'
 import { findCheckpoint, teacherAccuracy } from './teacher-directory.js'
 
+/** What a file of embeddings holds: a vector for each class, for each image, or the class scores of each image. */
+export const embeddingKinds = ['centroids', 'samples', 'scores'] as const
+export type EmbeddingKind = (typeof embeddingKinds)[number]
+
 export interface EmbedOptions
   extends DataOptions, EncoderChoice, Pick<RunOptions, 'backend' | 'report' | 'tell'> {
   /** Directory of a checkpoint, ONNX file or name on the hub. */
   readonly teacher: string
   /** The safetensors file to write, or the address of an object (`s3://bucket/x.safetensors`). */
   readonly out: string
-  /** One vector for each class (default), or for each image. */
-  readonly kind?: 'centroids' | 'samples' | undefined
+  /** One vector for each class (default), or for each image, or the class scores of each image. */
+  readonly kind?: EmbeddingKind | undefined
   /** Images in one run of the teacher (default: 32). */
   readonly batch?: number | undefined
   /** Seed of augmentation and prototypes (default: 0). */
@@ -57,6 +62,7 @@ export interface Embedded extends Made {
 }
 
 const silent = () => {}
+const isCentroids = (kind: EmbeddingKind = 'centroids'): boolean => kind === 'centroids'
 
 /**
  * Writes a teacher's embeddings of the training images. Interrupted samples go on where they stopped.
@@ -65,33 +71,33 @@ const silent = () => {}
 export function embed(options: EmbedOptions): Promise<Embedded> {
   requireOptions(options, 'teacher', 'dataset', 'out')
   checkOptions(options)
-  if (options.kind !== 'samples') refuseFittedCentroids(options.store ?? 'float32')
+  if (isCentroids(options.kind)) refuseFittedCentroids(options.store ?? 'float32')
   return withBackend(options, async (backend) => {
     const output = openOutput(options.out)
     const { tell = silent, report = silent, kind = 'centroids', batch = 32, seed = 0 } = options
     const { perClass = 100, shard } = options
     const dataset = await openDataset(options, tell)
-    if (kind === 'centroids')
-      requireLabels(dataset, 'embed --kind centroids', 'give --kind samples')
+    if (kind !== 'samples') requireLabels(dataset, `embed --kind ${kind}`, 'give --kind samples')
     const teacher = findCheckpoint(options.teacher)
-    const encoder = await openEncoder(teacher, {
+    const opened = await openEncoder(teacher, {
       ...options,
       backend,
       source: dataset,
       batch,
       tell,
     })
-    const common = {
-      encoder,
-      dataset,
-      file: output.file,
-      batch,
-      seed,
-      store: options.store,
-      teacherAccuracy: teacherAccuracy(teacher, dataset.digest),
-      progress: (done: number, total: number) => report({ phase: 'embedding', done, total }),
-    }
     try {
+      const encoder = kind === 'scores' ? scoreEncoder(opened, dataset) : opened
+      const common = {
+        encoder,
+        dataset,
+        file: output.file,
+        batch,
+        seed,
+        store: options.store,
+        teacherAccuracy: teacherAccuracy(teacher, dataset.digest),
+        progress: (done: number, total: number) => report({ phase: 'embedding', done, total }),
+      }
       const made =
         kind === 'centroids'
           ? await makeCentroids({
@@ -103,6 +109,7 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
             })
           : await makeSamples({
               ...common,
+              ...(kind === 'scores' ? { content: kind } : {}),
               augmentation: options.augment ?? noAugmentation,
               views: options.views ?? 1,
               shard: shard?.index ?? 1,
@@ -113,7 +120,7 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
       if (shard && place === made.file) await noteShard(options.out, shard.index, shard.count)
       return { ...made, file: place, width: encoder.width }
     } finally {
-      await encoder.dispose()
+      await opened.dispose()
     }
   })
 }
@@ -121,10 +128,9 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
 /** @throws UserError if an option does not belong to the kind. */
 function checkOptions({ kind = 'centroids', ...options }: EmbedOptions): void {
   const { views = 1, augment, shard, prototypes = 1, normalise, anchors } = options
-  const wrong =
-    kind === 'centroids'
-      ? { '--augment': augment, '--views': views > 1, '--shard': shard }
-      : { '--prototypes': prototypes > 1, '--normalise': normalise, '--anchors': anchors }
+  const wrong = isCentroids(kind)
+    ? { '--augment': augment, '--views': views > 1, '--shard': shard }
+    : { '--prototypes': prototypes > 1, '--normalise': normalise, '--anchors': anchors }
   const given = Object.entries(wrong).find(([, value]) => value)
   if (given)
     throw new UserError(

@@ -5,13 +5,14 @@ import { methodDefinition, methodName, Random, UserError, type TeacherNeed } fro
 import { controlAnchors, type AnchorControl } from '../../embeddings/anchors.js'
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
 import type { TeacherRows } from '../../training/batch.js'
-import type {
-  CentroidTeacher,
-  GraphTeacher,
-  MethodChoice,
-  SampleTeacher,
-  Teacher,
-  TeacherPart,
+import {
+  contentOf,
+  type CentroidTeacher,
+  type GraphTeacher,
+  type MethodChoice,
+  type SampleTeacher,
+  type Teacher,
+  type TeacherPart,
 } from '../../training/teacher.js'
 import type { Batch } from '../data/batches.js'
 import type { Dataset } from '../data/dataset.js'
@@ -25,7 +26,8 @@ import type { SampleStore } from '../embeddings/samples.js'
 import { digestStore } from '../embeddings/shards.js'
 import { SampleStores, type StorePaths } from '../embeddings/stores.js'
 import type { Encoder } from '../teachers/encoder.js'
-import { classOrder, reorderColumns } from '../teachers/classes.js'
+import { reorderColumns } from '../teachers/classes.js'
+import { scoreOrder } from '../teachers/scores.js'
 
 /** A method with its teacher, and what the loading of batches depends on. */
 export interface Signal {
@@ -73,7 +75,10 @@ const flags: Readonly<Record<Exclude<TeacherNeed, 'none'>, { flag: string; remed
     remedy: 'give the directory of a checkpoint, an .onnx file, or namespace/name on the hub',
   },
   centroids: { flag: '--embeddings', remedy: 'make the file with embed-kd embed' },
-  samples: { flag: '--embeddings', remedy: 'make the file with embed-kd embed --kind samples' },
+  samples: {
+    flag: '--embeddings',
+    remedy: 'make the file with embed-kd embed --kind samples (--kind scores for cached-logit-kd)',
+  },
 }
 
 type Opener = (options: SignalOptions, name: string) => Signal | Promise<Signal>
@@ -176,7 +181,10 @@ async function sampleSignal(
       ? embeddings
       : Object.fromEntries(embeddings.map(({ name, file }) => [name, file]))
   const stores = SampleStores.open(paths)
-  for (const store of stores.named.values()) store.requireDataset(dataset)
+  for (const store of stores.named.values()) {
+    store.requireContent(contentOf(method), name)
+    store.requireDataset(dataset)
+  }
   const { augmentation: seen } = stores
   if (augmentation && JSON.stringify(augmentation) !== JSON.stringify(seen))
     throw new UserError(
@@ -227,17 +235,11 @@ function liveSignal(options: SignalOptions, name: string): Signal {
       dispose: async () => {},
     }
   const teacher = required(encoder, name, 'live')
-  const takesScores = methodDefinition(method).takes === 'probabilities'
-  if (takesScores && teacher.classes !== dataset.classes)
-    throw new UserError(
-      `${name} needs a teacher that scores the data set's ${dataset.classes} classes, ${teacher.name} ` +
-        (teacher.classes === undefined ? 'has no classifier' : `scores ${teacher.classes}`),
-      'train one with embed-kd train-teacher, or choose teacher-kd',
-    )
   const { width, classes } = teacher
-  const order = takesScores
-    ? classOrder(teacher.name, teacher.classNames, dataset.classNames)
-    : undefined
+  const order =
+    methodDefinition(method).takes === 'probabilities'
+      ? scoreOrder(name, teacher, dataset)
+      : undefined
   return {
     method,
     teacher: {

@@ -13,16 +13,17 @@ import {
 
 import { checkAnchors, type AnchorControl } from '../../embeddings/anchors.js'
 import { noAugmentation, type Augmentation } from '../../images/augment.js'
-import type { MethodChoice } from '../../training/teacher.js'
+import type { RowContent } from '../../embeddings/embeddings.js'
+import { contentOf, type MethodChoice } from '../../training/teacher.js'
 import { squareImages } from '../data/feed.js'
 import type { Dataset } from '../data/dataset.js'
 import { describeEmbeddings, type EmbeddingFacts } from '../embeddings/describe.js'
 import { describeAugmentation } from '../embeddings/metadata.js'
 import { requireSameOrigin } from '../embeddings/same-origin.js'
 import { digestFiles } from './checkpoint.js'
-import { classOrder } from './classes.js'
 import { describeHfTeacher } from './hf.js'
 import type { NamedTeacher } from './named.js'
+import { scoreOrder } from './scores.js'
 import { shortTeacherName } from './resolve.js'
 import type { TeacherWord } from './teacher-set.js'
 
@@ -96,7 +97,11 @@ export async function describeTeacher(
       teacher: size,
       ...stored
     } = await describeEmbeddings(teacher.file, dataset)
-    return { name, kind, place, ...size, width, digest, identity: { embeddings: digest }, stored }
+    // Rows of which the file does not say that they are embeddings may be scores.
+    const classes =
+      stored.kind === 'samples' && stored.content !== 'embeddings' ? { classes: width } : {}
+    const identity = { embeddings: digest }
+    return { name, kind, place, ...size, width, ...classes, digest, identity, stored }
   }
   const { source } = teacher
   if (source.kind === 'checkpoint') {
@@ -199,7 +204,7 @@ export function checkTeacher(
     return
   }
   if (stored && need !== 'none') {
-    const problem = fileProblems[need](stored, use)
+    const problem = fileProblems[need](stored, { ...use, content: contentOf(method) })
     if (problem)
       throw new UserError(
         `${who} needs ${problem.needs}, but ${name} ${problem.has}`,
@@ -210,13 +215,7 @@ export function checkTeacher(
     const prototypes = stored?.prototypes ?? use.prototypes ?? 1
     checkAnchors({ classes: dataset.classes, prototypes, width }, use.anchors)
   }
-  if (takes !== 'probabilities') return
-  if (classes !== dataset.classes)
-    throw new UserError(
-      `${who} needs a teacher that scores the ${dataset.classes} classes of the data, ${name} scores ${classes ?? 'none'}`,
-      'choose another teacher, or another method',
-    )
-  classOrder(name, classNames, dataset.classNames)
+  if (takes === 'probabilities') scoreOrder(who, { name, classes, classNames }, dataset)
 }
 
 interface Problem {
@@ -228,7 +227,10 @@ type Stored = NonNullable<TeacherFacts['stored']>
 
 /** Returns why a file of embeddings does not suit a method, by the teacher that the method needs; undefined if it does. */
 const fileProblems: Readonly<
-  Record<Exclude<TeacherNeed, 'none'>, (stored: Stored, use: TeacherUse) => Problem | undefined>
+  Record<
+    Exclude<TeacherNeed, 'none'>,
+    (stored: Stored, use: TeacherUse & { readonly content: RowContent }) => Problem | undefined
+  >
 > = {
   live: () => ({
     needs: 'a teacher that sees each batch',
@@ -236,7 +238,17 @@ const fileProblems: Readonly<
     remedy:
       'give the teacher itself, or choose a method that takes embeddings, such as embed-kd or cached-kd',
   }),
-  samples: ({ kind, augmentation: seen, store: found = 'float32' }, { augmentation, store }) => {
+  samples: (
+    { kind, content: rows, augmentation: seen, store: found = 'float32' },
+    { content, augmentation, store },
+  ) => {
+    if (rows !== undefined && rows !== content)
+      return {
+        needs:
+          content === 'scores' ? 'the class scores of each image' : 'an embedding of each image',
+        has: rows === 'scores' ? 'has class scores' : 'has embeddings',
+        remedy: `make the file with embed-kd embed --kind ${content === 'scores' ? 'scores' : 'samples'}`,
+      }
     if (kind === 'centroids')
       return {
         needs: 'an embedding for each image',
