@@ -354,5 +354,6 @@ describe('shards', () => {
       const largest = Math.max(...trials.map(({ work }) => work.flops))
       expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(largest)
     }
+    expect(shardOf(trials, { index: 1e9, count: 1e9 })).toEqual([])
   })
 })

@@ -107,6 +107,7 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
   ['a wrong configuration', ['--config', file('a.json', '{"grids": [{"bach": [1]}]}')], /bach/],
   ['an unknown option', ['--frobnicate'], /unknown option '--frobnicate'/],
   ['a shard that is none', ['--shard', '3/2'], /'3\/2' is invalid. Give part\/parts/],
+  ['too many shards', ['--shard', '1/1000000000'], /at most 99999 parts/],
   ['a size that is none', ['--memory-limit', 'lots'], /Give a size such as 900M or 2G/],
 ]
 

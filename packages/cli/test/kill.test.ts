@@ -1,5 +1,5 @@
 // Kills a sweep at random moments, parent, child or both, again and again: no record may be lost, doubled or torn.
-// EMBED_KD_KILLS is the number of kills (default 3; 200 take about half an hour), and the test prints their victims. Linux only.
+// EMBED_KD_KILLS is the number of kills (default 2; 200 take about half an hour), and the test prints their victims. Linux only.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ import { startCli, temporaryDirectory } from './cli.js'
 import { childrenOf, isAlive, kill, sleep } from './processes.js'
 import { tinyGrid, writeConfig, writeTinyDataset } from '../../distill/test/tiny.js'
 
-const kills = Number(process.env['EMBED_KD_KILLS'] ?? 3)
+const kills = Number(process.env['EMBED_KD_KILLS'] ?? 2)
 const SECONDS_PER_KILL = 60
 /** Longer than a trial takes, so that every moment of one is hit. */
 const LATEST_MS = 4000

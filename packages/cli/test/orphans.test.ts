@@ -1,5 +1,6 @@
 // Kills the parent process of a sweep alone, while its child computes steps that block the child's event loop for seconds:
-// no child may outlive its parent process by 2 s. EMBED_KD_ORPHANS is the number of kills for each backend (default 1).
+// no child may outlive its parent process by 2 s. EMBED_KD_ORPHANS is the number of kills for each backend (default 1), and
+// EMBED_KD_ORPHANS_BACKENDS names other backends with commas between them. The test prints a table.
 import { join } from 'node:path'
 
 import { Random } from '@embed-kd/core'
@@ -11,7 +12,9 @@ import { startCli, temporaryDirectory } from './cli.js'
 import { childrenOf, isAlive, kill, sleep } from './processes.js'
 
 const KILLS = Number(process.env['EMBED_KD_ORPHANS'] ?? 1)
-const BACKENDS = ['reference', 'tfjs:cpu', 'tfjs:wasm', 'ort:cpu']
+const BACKENDS = (
+  process.env['EMBED_KD_ORPHANS_BACKENDS'] ?? 'reference,tfjs:cpu,tfjs:wasm,ort:cpu'
+).split(',')
 const LIMIT_MS = 2000
 /** Longest time from a child's start to the kill: children are hit while they load, compile and compute. */
 const LATEST_MS = 6000

@@ -30,9 +30,11 @@ export function shardOf(
   trials: readonly PlannedTrial[],
   { index, count }: { readonly index: number; readonly count: number },
 ): PlannedTrial[] {
-  const loads = new Array<number>(count).fill(0)
+  const units = unitsOf(trials)
+  // Shards beyond the number of units are empty.
+  const loads = new Array<number>(Math.min(count, units.length)).fill(0)
   const mine = new Set<PlannedTrial>()
-  const largestFirst = unitsOf(trials).toSorted(
+  const largestFirst = units.toSorted(
     (a, b) => b.flops - a.flops || (a.trials[0]!.id < b.trials[0]!.id ? -1 : 1),
   )
   for (const unit of largestFirst) {

@@ -64,6 +64,8 @@ const RETURN_HEAP = {
 const running = new Set<number>()
 
 const HANDSHAKE_SECONDS = 60
+/** Longest time of a timer (25 days): Node ends longer ones at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 const LAST_WORDS = 4000
 
 export function runJob<K extends JobKind>(
@@ -106,7 +108,7 @@ export function runJob<K extends JobKind>(
     const timeout = setTimeout(
       () =>
         kill({ status: 'timeout', reason: `not done after ${limits.timeoutSeconds} s (${phase})` }),
-      limits.timeoutSeconds * 1000,
+      Math.min(limits.timeoutSeconds * 1000, LONGEST_TIMER_MS),
     )
     const { memoryLimitBytes = Infinity, watchDevice = false } = limits
     const watch = new Watch(child.pid!, {

@@ -47,12 +47,15 @@ export function bytes(word: string): number {
   return Math.round(value)
 }
 
+/** Names of shards have five digits. */
+const MOST_SHARDS = 99_999
+
 /** Reads `2/8`, the second of eight shards. */
 export function shard(word: string): { index: number; count: number } {
   const match = /^(\d+)\/(\d+)$/.exec(word)
   const [index, of] = [Number(match?.[1]), Number(match?.[2])]
-  if (!match || index < 1 || index > of)
-    throw new InvalidArgumentError('Give part/parts, such as 2/8.')
+  if (!match || index < 1 || index > of || of > MOST_SHARDS)
+    throw new InvalidArgumentError(`Give part/parts, such as 2/8, of at most ${MOST_SHARDS} parts.`)
   return { index, count: of }
 }
 
