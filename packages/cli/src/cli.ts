@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 
 import { commands, isCommand, loadCommand } from './commands/table.js'
 import { applyConfigFile, preferCommandLine } from './config-file.js'
+import { refuseEmpty, usageMessage } from './usage-error.js'
 
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
@@ -58,6 +59,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const writeError = process.stderr.write.bind(process.stderr)
 program.hook('preAction', (_, command) => {
   preferCommandLine(command)
+  refuseEmpty(command)
   if (asksFor('--quiet')) process.stderr.write = () => true
   if (asksFor('--verbose')) process.env['EMBED_KD_DEBUG'] ??= '1'
 })
@@ -77,7 +79,7 @@ async function complain(error: unknown): Promise<number> {
   if (error instanceof CommanderError) {
     // Help and version, which were printed, end in the same way.
     if (error.exitCode === 0) return 0
-    const message = error.message.replace(/^error: /, '')
+    const message = await usageMessage(error)
     const hint = '(embed-kd COMMAND --help shows the options and examples)'
     if (error.code === 'commander.help') return 2
     print(message, `error: ${message}\n${hint}`)

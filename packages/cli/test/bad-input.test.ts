@@ -106,9 +106,14 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
   ['a missing configuration', ['--config', 'no.json'], /no\.json cannot be read as JSON/],
   ['a wrong configuration', ['--config', file('a.json', '{"grids": [{"bach": [1]}]}')], /bach/],
   ['an unknown option', ['--frobnicate'], /unknown option '--frobnicate'/],
-  ['a shard that is none', ['--shard', '3/2'], /'3\/2' is invalid. Give part\/parts/],
+  ['a shard that is none', ['--shard', '3/2'], /--shard cannot be "3\/2"; give part\/parts/],
+  ['an empty path', ['--out', ''], /--out cannot be ""; give a value/],
   ['too many shards', ['--shard', '1/1000000000'], /at most 99999 parts/],
-  ['a size that is none', ['--memory-limit', 'lots'], /Give a size such as 900M or 2G/],
+  [
+    'a size that is none',
+    ['--memory-limit', 'lots'],
+    /--memory-limit cannot be "lots"; give a size such as 900M or 2G/,
+  ],
 ]
 
 /** The hint that ends every error of a command line that cannot be understood. */

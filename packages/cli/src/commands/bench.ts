@@ -59,7 +59,10 @@ export function benchCommand(): Command {
       '--profile <name>',
       `named sweep to run: ${Object.keys(profiles).join(', ')} (default: ${DEFAULT_PROFILE}, or none with --epochs, --images-seen or --steps)`,
     )
-    .option('--config <file>', 'JSON file that describes the sweep; see --schema (default: none)')
+    .option(
+      '--config <file>',
+      'JSON file that describes the sweep, or - for standard input; see --schema (default: none)',
+    )
     .option(
       '--out <dir>',
       'directory of records and report, or s3://BUCKET/DIR (default: results/PROFILE, or results/custom)',
@@ -243,7 +246,7 @@ async function gridsOf(options: BenchOptions): Promise<Grid[]> {
 function readConfig(file: string): { grids: readonly object[]; source: string } {
   let value: unknown
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'))
+    value = JSON.parse(readFileSync(file === '-' ? 0 : file, 'utf8'))
   } catch (error) {
     throw new UserError(
       `${file} cannot be read as JSON (${messageOf(error)})`,
@@ -256,7 +259,7 @@ function readConfig(file: string): { grids: readonly object[]; source: string } 
       `${file} has no list "grids" of objects`,
       'give a file such as {"grids": [{"method": ["embed-kd"], "steps": 10}]}',
     )
-  return { grids: grids as object[], source: file }
+  return { grids: grids as object[], source: file === '-' ? 'standard input' : file }
 }
 
 /** Ends the sweep and kills the running trial at the first Ctrl-C; a second Ctrl-C ends this process at once. */

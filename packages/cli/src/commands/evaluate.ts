@@ -92,7 +92,7 @@ Examples:
 
 function severity(word: string) {
   const found = severities.find((level) => `${level}` === word)
-  if (found === undefined) throw new InvalidArgumentError('Give levels from 1 to 5, such as 1,3,5.')
+  if (found === undefined) throw new InvalidArgumentError('give levels from 1 to 5, such as 1,3,5')
   return found
 }
 

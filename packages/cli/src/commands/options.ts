@@ -6,28 +6,27 @@ import type { JobLimits } from '@embed-kd/bench'
 /** Reads names with commas between them. */
 export const list = (words: string): string[] => {
   const items = words.split(',').map((word) => word.trim())
-  if (items.includes('')) throw new InvalidArgumentError('Give names with commas between them.')
+  if (items.includes('')) throw new InvalidArgumentError('give names with commas between them')
   return items
 }
 
 export function count(word: string): number {
   const value = Number(word)
   if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('Give a whole number from 1 on.')
+    throw new InvalidArgumentError('give a whole number from 1 on')
   return value
 }
 
 export function whole(word: string): number {
   const value = Number(word)
   if (!Number.isSafeInteger(value) || value < 0 || word.trim() === '')
-    throw new InvalidArgumentError('Give a whole number from 0 on.')
+    throw new InvalidArgumentError('give a whole number from 0 on')
   return value
 }
 
 export function number(word: string): number {
   const value = Number(word)
-  if (!Number.isFinite(value) || word.trim() === '')
-    throw new InvalidArgumentError('Give a number.')
+  if (!Number.isFinite(value) || word.trim() === '') throw new InvalidArgumentError('give a number')
   return value
 }
 
@@ -43,7 +42,7 @@ const UNITS: Readonly<Record<string, number>> = {
 export function bytes(word: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(word)
   const value = match && Number(match[1]) * UNITS[match[2]!.toUpperCase()]!
-  if (!value) throw new InvalidArgumentError('Give a size such as 900M or 2G.')
+  if (!value) throw new InvalidArgumentError('give a size such as 900M or 2G')
   return Math.round(value)
 }
 
@@ -55,7 +54,7 @@ export function shard(word: string): { index: number; count: number } {
   const match = /^(\d+)\/(\d+)$/.exec(word)
   const [index, of] = [Number(match?.[1]), Number(match?.[2])]
   if (!match || index < 1 || index > of || of > MOST_SHARDS)
-    throw new InvalidArgumentError(`Give part/parts, such as 2/8, of at most ${MOST_SHARDS} parts.`)
+    throw new InvalidArgumentError(`give part/parts, such as 2/8, of at most ${MOST_SHARDS} parts`)
   return { index, count: of }
 }
 

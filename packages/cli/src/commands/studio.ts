@@ -15,7 +15,7 @@ const PORT = 5880
 function port(word: string): number {
   const value = Number(word)
   if (!/^\d+$/.test(word) || value > 65_535)
-    throw new InvalidArgumentError('Give a whole number from 0 to 65535; 0 takes any free port.')
+    throw new InvalidArgumentError('give a whole number from 0 to 65535; 0 takes any free port')
   return value
 }
 

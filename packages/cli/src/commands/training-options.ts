@@ -90,6 +90,6 @@ export const addTrainingOptions = (
 /** Reads a share: a number from 0 to below 1. */
 function share(word: string): number {
   const value = number(word)
-  if (value < 0 || value >= 1) throw new InvalidArgumentError('Give a number from 0 to below 1.')
+  if (value < 0 || value >= 1) throw new InvalidArgumentError('give a number from 0 to below 1')
   return value
 }

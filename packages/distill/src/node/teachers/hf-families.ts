@@ -37,6 +37,8 @@ export class Unsupported extends Error {
 }
 
 const count = z.int().positive()
+/** Images have one channel or three; a damaged file may tell any number. */
+const MOST_CHANNELS = 16
 /** One side, or height and width. */
 const size = z.union([
   count.transform((side) => ({ height: side, width: side })),
@@ -63,7 +65,7 @@ const common = (patch: number, epsilon: number, act = 'gelu') =>
     hidden_size: count.default(768),
     num_hidden_layers: count.default(12),
     num_attention_heads: count.default(12),
-    num_channels: count.default(3),
+    num_channels: count.max(MOST_CHANNELS).default(3),
     image_size: side(224),
     patch_size: side(patch),
     intermediate_size: count.default(3072),
