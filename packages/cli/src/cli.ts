@@ -85,10 +85,18 @@ async function complain(error: unknown): Promise<number> {
     print(message, `error: ${message}\n${hint}`)
     return 2
   }
-  const { describeError, messageOf } = await import('@embed-kd/core')
+  const { describeError, messageOf, UserError } = await import('@embed-kd/core')
   const stack = asksFor('--verbose') ? `\n${(error as Error)?.stack ?? ''}` : ''
-  print(messageOf(error), `${describeError(error)}${stack}`)
+  // A file system that refuses is no bug of ours, wherever it does.
+  const shown = isSystemError(error)
+    ? new UserError(messageOf(error), 'check the path, its permissions and the free space')
+    : error
+  print(messageOf(shown), `${describeError(shown)}${stack}`)
   return 1
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'errno' in error
 }
 
 function print(message: string, text: string): void {

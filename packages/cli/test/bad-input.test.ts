@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 import { afterAll, describe, expect, it } from 'vitest'
 
@@ -37,6 +38,14 @@ for (const place of ['train/a', 'train/b', 'test/a', 'test/b']) {
   mkdirSync(join(broken, place), { recursive: true })
   writeFileSync(join(broken, place, 'x.png'), 'no image')
 }
+
+const supervised = [
+  '--method',
+  'supervised',
+  '--dataset',
+  writeTinyDataset(join(directory, 'tiny')),
+]
+const quick = fileURLToPath(new URL('../../../docs/results/quick.jsonl', import.meta.url))
 
 const blocked = file('blocked', 'a file, no directory')
 const notPlugin = file('not-a-plugin.mjs', 'export const something = 1')
@@ -148,6 +157,9 @@ describe('the other commands', () => {
     [['report', directory], /holds no records/],
     [['merge', notPlugin, '--out', out], /holds no records/],
     [['merge', directory], /required option '--out <file>'/],
+    [['merge', quick, '--out', directory], /cannot be written \(EISDIR.*choose another --out/],
+    [['distill', ...supervised, '--out', '/proc/no'], /directory \/proc\/no cannot be made/],
+    [['distill', ...supervised, '--out', out, '--pooling', 'cls'], /no meaning without a live/],
     [['doctor', '--backend', 'abacus'], /unknown backend "abacus"/],
     [['frobnicate'], /unknown command 'frobnicate'/],
   ] as [string[], RegExp][])('complain: %j', async (args, message) => {

@@ -1,4 +1,4 @@
-// A sweep for which no space is left: the records so far stay whole, the summary is printed, and the error says what is full.
+// Runs for which no space is left. A sweep: the records so far stay whole, the summary is printed, and the error says what is full.
 // A limit of the size of files stands in for a full disk, since any user may set one.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -14,6 +14,25 @@ import { runCli, temporaryDirectory } from './cli.js'
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
 const TRIALS = 4
 
+/** Runs the command with a limit of its files' sizes, in kibibytes. */
+function runWithin(kibibytes: number, ...args: string[]) {
+  const limited = `trap '' XFSZ; ulimit -f ${kibibytes}; exec "$@"`
+  const command = ['-c', limited, 'bash', process.execPath, CLI, ...args]
+  return spawnSync('bash', command, { encoding: 'utf8' })
+}
+
+it.runIf(process.platform === 'linux')('is named by a training run without room', () => {
+  const directory = temporaryDirectory()
+  const dataset = writeTinyDataset(join(directory, 'data'))
+  const out = join(directory, 'run')
+  const args = ['--method', 'supervised', '--dataset', dataset, '--student', 'small', '--out', out]
+  const { status, stderr } = runWithin(1, 'distill', ...args)
+  expect(stderr).toMatch(
+    /^error: no space is left to write .*run \(EFBIG.*then run the same command with --resume$/m,
+  )
+  expect(status).toBe(1)
+})
+
 it.runIf(process.platform === 'linux')(
   'keeps what is whole, says what is full, and goes on',
   { timeout: 180_000 },
@@ -27,18 +46,7 @@ it.runIf(process.platform === 'linux')(
     const bytes = readFileSync(join(directory, 'whole/records.jsonl')).length
     // In blocks of a kibibyte: half of the records have room.
     const limit = Math.ceil((0.6 * bytes) / 1024)
-    const full = spawnSync(
-      'bash',
-      [
-        '-c',
-        `trap '' XFSZ; ulimit -f ${limit}; exec "$@"`,
-        'bash',
-        process.execPath,
-        CLI,
-        ...bench,
-      ],
-      { encoding: 'utf8' },
-    )
+    const full = runWithin(limit, ...bench)
     expect(whole.code).toBe(0)
     expect(full.stderr).toMatch(
       /^error: no space is left to write .*records\.jsonl \(EFBIG.*; free some space, then run the same command with --resume$/m,

@@ -2,11 +2,9 @@
 // at any moment: a torn last line is cut off when the file is opened again, and its trial runs again.
 import {
   closeSync,
-  existsSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -16,12 +14,12 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 
 import { formatRecord, parseRecords, type BenchRecord } from '@embed-kd/records'
 
 import { UserError, messageOf } from '@embed-kd/core'
-import { FileLock, writeFailure } from '@embed-kd/distill/node'
+import { FileLock, makeDirectory, writeFailure } from '@embed-kd/distill/node'
 import { redactRecord } from '../measure/redact.js'
 import { endSurvivors } from './survivors.js'
 
@@ -111,16 +109,6 @@ export class RecordStore {
     closeSync(this.#descriptor)
     this.#lock.release()
   }
-}
-
-/**
- * Makes a directory and its parents. Node's own recursive call never returns if a file system refuses new directories, as
- * /proc does.
- */
-function makeDirectory(directory: string): void {
-  if (existsSync(directory)) return
-  makeDirectory(dirname(directory))
-  mkdirSync(directory)
 }
 
 /** File name that stands for standard input. */

@@ -1,5 +1,5 @@
 // Values that commands read from words of the command line, and the limits of trials that several commands share.
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import type { JobLimits } from '@embed-kd/bench'
 
@@ -94,4 +94,6 @@ export const addEncoderOptions = (command: Command, imageSize: string): Command 
       '--output <name>',
       'output of an ONNX teacher to take (default: the one that is an embedding)',
     )
-    .option('--pooling <how>', "pooling of an ONNX teacher's tokens: cls or mean")
+    .addOption(
+      new Option('--pooling <how>', "pooling of an ONNX teacher's tokens").choices(['cls', 'mean']),
+    )

@@ -58,6 +58,7 @@ export {
 export { noteShard, shardFile } from './embeddings/shards.js'
 export { encodeRows } from '../embeddings/store.js'
 export { FileLock, type LockOptions } from './files/lock.js'
+export { makeDirectory } from './files/make-directory.js'
 export { writeFailure, writeJson, writeOutputFile } from './files/output-file.js'
 export { isRunning, type ProcessName } from './files/process-name.js'
 export { SafetensorsReader } from './files/safetensors-file.js'

@@ -5,7 +5,6 @@ import { createHash } from 'node:crypto'
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -41,6 +40,7 @@ import { formatTail, readKept } from './kept.js'
 import { checkClasses, isLabelled } from './labels.js'
 import type { EncodedSplits, Located } from './listing.js'
 import { DECODING, Survey } from './survey.js'
+import { makeDirectory } from '../files/make-directory.js'
 
 /** How far long work on a data set is. */
 export interface DataProgress {
@@ -149,7 +149,7 @@ const describe = ({ format, directory }: Source, { classes, classNames }: Encode
 async function keep(source: Source, encoded: EncodedSplits, path: string): Promise<void> {
   const { cache, options, warn } = source
   const file = orNotKept(() => {
-    mkdirSync(cache, { recursive: true })
+    makeDirectory(cache)
     return openSync(path, 'wx')
   })
   const write = (bytes: Uint8Array) =>

@@ -1,12 +1,13 @@
 // The official archives of CIFAR-10 and CIFAR-100, downloaded once: resumed where it broke off, believed only with the digest that
 // the official page gives, and unpacked by name, so that an archive can write nothing else.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 
 import { DatasetError } from './dataset.js'
 import { download } from './download.js'
+import { makeDirectory } from '../files/make-directory.js'
 
 export interface Archive {
   readonly file: string
@@ -49,7 +50,7 @@ export async function fetchArchive(
 ): Promise<string> {
   const directory = join(cache, file.replace('.tar.gz', ''))
   if (existsSync(directory)) return directory
-  mkdirSync(cache, { recursive: true })
+  makeDirectory(cache)
   const archive = join(cache, file)
   const source = `${url}/${file}`
   tell(`downloading ${source}`)
@@ -58,7 +59,7 @@ export async function fetchArchive(
   const missing = members.find((member) => !found.has(member))
   if (missing !== undefined) throw new DatasetError(source, `there is no ${missing} in it`, remedy)
   const unfinished = `${directory}.tmp`
-  mkdirSync(unfinished, { recursive: true })
+  makeDirectory(unfinished)
   for (const [name, bytes] of found) writeFileSync(join(unfinished, name), bytes)
   renameSync(unfinished, directory)
   rmSync(`${archive}.partial`)

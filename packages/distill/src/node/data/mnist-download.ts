@@ -1,10 +1,11 @@
 // The files of MNIST and Fashion-MNIST, downloaded once into the cache and checked by the digests that torchvision publishes.
 
-import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { DatasetError, type Tell } from './dataset.js'
 import { download } from './download.js'
+import { makeDirectory } from '../files/make-directory.js'
 
 interface Source {
   /** Places that have the files, in the order they are tried. */
@@ -46,7 +47,7 @@ export async function fetchIdxFiles(
   tell: Tell,
 ): Promise<string> {
   const directory = join(cache, name)
-  mkdirSync(directory, { recursive: true })
+  makeDirectory(directory)
   for (const [file, md5] of Object.entries(files)) {
     const path = join(directory, file)
     if (!existsSync(path)) await fetchFile(file, md5, path, { mirrors, remedy, tell })

@@ -4,7 +4,6 @@ import {
   closeSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -25,6 +24,8 @@ import {
 } from '@embed-kd/core'
 
 import { rawBytes, type Column, type Columns, type Constants } from '../../embeddings/store.js'
+import { makeDirectory } from '../files/make-directory.js'
+import { isFull, writeFailure } from '../files/output-file.js'
 
 /** Rows between two notes of how far the file is. */
 const ROWS_PER_NOTE = 4096
@@ -42,7 +43,7 @@ export class RowWriter {
   /**
    * Begins a file of `rows` rows, or goes on with one that was interrupted.
    * @param constants shapes of float32 tensors that are written once, before the first row.
-   * @throws UserError if another file was begun under that name.
+   * @throws UserError if another file was begun under that name, or the file cannot be written.
    */
   constructor(
     path: string,
@@ -57,17 +58,20 @@ export class RowWriter {
     this.#constants = constants
     const header = RowWriter.header(rows, columns, metadata, constants)
     this.#entries = header.entries
-    mkdirSync(dirname(path), { recursive: true })
     const noted = this.#readNote()
+    this.#file = this.#writing(() => {
+      makeDirectory(dirname(path))
+      return openSync(this.#partial, noted === undefined ? 'w+' : 'r+')
+    })
     if (noted === undefined) {
-      this.#file = openSync(this.#partial, 'w+')
-      writeSync(this.#file, header.bytes, 0, header.bytes.length, 0)
-      ftruncateSync(this.#file, header.fileBytes)
+      this.#writing(() => {
+        writeSync(this.#file, header.bytes, 0, header.bytes.length, 0)
+        ftruncateSync(this.#file, header.fileBytes)
+        this.#note()
+      })
       this.#done = this.#noted = 0
-      this.#note()
       return
     }
-    this.#file = openSync(this.#partial, 'r+')
     const begun = Buffer.alloc(header.bytes.length)
     readSync(this.#file, begun, 0, begun.length, 0)
     if (!begun.equals(header.bytes))
@@ -137,17 +141,19 @@ export class RowWriter {
         throw new Error(
           `${this.#path}: ${count} rows of ${name} are ${count * rowBytes} bytes, got ${data?.byteLength ?? 'none'}`,
         )
-      writeSync(this.#file, data, 0, data.byteLength, begin + this.#done * rowBytes)
+      this.#writing(() =>
+        writeSync(this.#file, data, 0, data.byteLength, begin + this.#done * rowBytes),
+      )
     }
     this.#done += count
-    if (this.#done - this.#noted >= ROWS_PER_NOTE) this.#note()
+    if (this.#done - this.#noted >= ROWS_PER_NOTE) this.#writing(() => this.#note())
   }
 
   /** Gives the file its name. */
   finish(): void {
     if (this.#done !== this.#rows)
       throw new Error(`${this.#path}: ${this.#done} of ${this.#rows} rows were written`)
-    fsyncSync(this.#file)
+    this.#writing(() => fsyncSync(this.#file))
     closeSync(this.#file)
     renameSync(this.#partial, this.#path)
     rmSync(this.#progress)
@@ -158,10 +164,24 @@ export class RowWriter {
     for (const file of [`${path}.partial`, `${path}.progress`]) rmSync(file, { force: true })
   }
 
-  /** Leaves the file to be resumed. */
+  /** Leaves the file to be resumed, from an earlier row if no space is left to note the last one. */
   interrupt(): void {
-    this.#note()
-    closeSync(this.#file)
+    try {
+      this.#note()
+    } catch (error) {
+      if (!isFull(error)) throw error
+    } finally {
+      closeSync(this.#file)
+    }
+  }
+
+  /** Calls a function that writes. @throws UserError if the file system refuses. */
+  #writing<T>(write: () => T): T {
+    try {
+      return write()
+    } catch (error) {
+      throw writeFailure(this.#path, error, 'run the same command again, which goes on')
+    }
   }
 
   get #partial(): string {
@@ -184,8 +204,13 @@ export class RowWriter {
   /** Rows first, the note of them after: a note never promises what a crash could lose. */
   #note(): void {
     fsyncSync(this.#file)
-    writeFileSync(`${this.#progress}.tmp`, `${this.#done}\n`)
-    renameSync(`${this.#progress}.tmp`, this.#progress)
+    const unfinished = `${this.#progress}.tmp`
+    try {
+      writeFileSync(unfinished, `${this.#done}\n`)
+      renameSync(unfinished, this.#progress)
+    } finally {
+      rmSync(unfinished, { force: true })
+    }
     this.#noted = this.#done
   }
 }

@@ -21,6 +21,7 @@ import { Worker } from 'node:worker_threads'
 
 import { UserError } from '@embed-kd/core'
 import type { HeartbeatMessage, HeartbeatSettings } from './lock-heartbeat.js'
+import { isFull } from './output-file.js'
 import { currentMachine, processStart, type ProcessName } from './process-name.js'
 
 /** Content of a lock file. */
@@ -68,8 +69,8 @@ export class FileLock {
   static take(path: string, options: LockOptions): FileLock {
     const content: Holder = { ...ownName(), token: randomUUID(), children: [] }
     const prepared = `${path}.new-${content.token}`
-    writeFileSync(prepared, serialize(content))
     try {
+      writeFileSync(prepared, serialize(content))
       for (;;) {
         const chain = extendChain(path, prepared, content, options)
         if (chain) return new FileLock(chain, content, options)
@@ -106,11 +107,16 @@ export class FileLock {
   release(): void {
     tellHeartbeat({ remove: this.#path })
     const prepared = `${this.#path}.new-${this.#content.token}`
-    // Taking its own succession keeps others from taking over what is about to be removed.
-    writeFileSync(prepared, serialize({ ...this.#content, token: randomUUID() }))
-    const mine = createFrom(prepared, this.#successor)
-    rmSync(prepared, { force: true })
-    if (!mine) return
+    try {
+      // Taking its own succession keeps others from taking over what is about to be removed.
+      writeFileSync(prepared, serialize({ ...this.#content, token: randomUUID() }))
+      if (!createFrom(prepared, this.#successor)) return
+    } catch (error) {
+      // Nobody takes over from a living holder, so a full disk does not keep the lock.
+      if (!isFull(error) || !this.#isHeld) throw error
+    } finally {
+      rmSync(prepared, { force: true })
+    }
     for (const path of [...this.#paths, this.#successor]) rmSync(path, { force: true })
   }
 

@@ -1,7 +1,6 @@
 // Copies objects into the cache, so that everything that reads files reads objects. A copy is made once for as long as the object in
 // the store stays the same.
 import {
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -25,6 +24,7 @@ import { hashOf } from '../files/tensors.js'
 import { expandRanges, formatAddress, parseAddress } from './address.js'
 import { endpointOf } from './client.js'
 import { ObjectStore, type StoredObject } from './store.js'
+import { makeDirectory } from '../files/make-directory.js'
 
 export interface MirrorOptions {
   /** Directory in which copies are kept (default: the user's cache directory). */
@@ -120,7 +120,7 @@ async function mirror(
     )
   const endpoint = endpointOf()
   const directory = join(cache, `s3-${hashOf({ endpoint, text: text.replace(/\/+$/, '') })}`)
-  mkdirSync(directory, { recursive: true })
+  makeDirectory(directory)
   removeAbandoned(cache)
   const index = readIndex(directory)
   for (const { relative } of walkFiles(directory, ''))
@@ -149,7 +149,7 @@ async function mirror(
       await store.download(object, unfinished, signal)
       // The time tells a data set that the file is the same one; where it was copied does not matter.
       utimesSync(unfinished, object.modified, object.modified)
-      mkdirSync(dirname(file), { recursive: true })
+      makeDirectory(dirname(file))
       renameSync(unfinished, file)
       index[relative] = object.etag
       progress?.({ phase: 'copying objects', done: ++done, total: missing.length })

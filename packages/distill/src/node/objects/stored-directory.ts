@@ -1,5 +1,5 @@
 // A directory of an object store that a sweep writes to: its files are on this machine, and are copied to the store when they change.
-import { mkdirSync, renameSync, statSync } from 'node:fs'
+import { renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { defaultCacheDirectory, unfinishedName } from '../data/cache-directory.js'
@@ -7,6 +7,7 @@ import { hashOf } from '../files/tensors.js'
 import { formatAddress, parseAddress, type Address } from './address.js'
 import { ObjectStore } from './store.js'
 import { endpointOf } from './client.js'
+import { makeDirectory } from '../files/make-directory.js'
 
 export class StoredDirectory {
   /** Directory on this machine. */
@@ -38,7 +39,7 @@ export class StoredDirectory {
     const file = join(this.directory, name)
     const here = statSync(file, { throwIfNoEntry: false })?.size ?? 0
     if (!object || object.bytes <= here) return
-    mkdirSync(this.directory, { recursive: true })
+    makeDirectory(this.directory)
     const unfinished = join(this.directory, unfinishedName(name))
     await this.#store.download(object, unfinished)
     renameSync(unfinished, file)

@@ -132,6 +132,8 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
         ? await loadMethod(choice)
         : { definition: methodDefinition(choice) }
     const found = findStudent(student)
+    const embeddings = embeddingsOf(options)
+    refuseIdle(options, embeddings)
     const dataset = await openDataset(options, tell)
     const classes = classesOf(options, dataset, method)
     const { channels } = dataset
@@ -139,7 +141,6 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
       init === undefined
         ? { model: studentModel(found, { channels, classes }, dropout) }
         : await loadInitialWeights(init, { dataset, classes, size: initSize, dropout, tell })
-    const embeddings = embeddingsOf(options)
     const encoder =
       embeddings === undefined ? await encoderOf(options, backend, dataset) : undefined
     const signal = await openSignal({
@@ -299,6 +300,25 @@ function filesNamedBy(teacher: string): string | readonly TeacherFile[] | undefi
     `${first} is one of several teachers, but no file of embeddings`,
     'make files of embeddings with embed-kd embed, and give them with --embeddings',
   )
+}
+
+/** Options of a live teacher, by the flag that sets them. */
+const encoderFlags = {
+  imageSize: '--image-size',
+  onnxFile: '--onnx-file',
+  output: '--output',
+  pooling: '--pooling',
+} as const satisfies Partial<Record<keyof DistillOptions, string>>
+
+/** @throws UserError if an option is given that changes nothing, as the one that it belongs to is not. */
+function refuseIdle(options: DistillOptions, embeddings: ReturnType<typeof embeddingsOf>): void {
+  const refuse = (flag: string, owner: string): never => {
+    throw new UserError(`${flag} has no meaning without ${owner}`, `leave out ${flag}`)
+  }
+  if (options.initSize !== undefined && options.init === undefined) refuse('--init-size', '--init')
+  if (options.teacher !== undefined && embeddings === undefined) return
+  for (const [name, flag] of Object.entries(encoderFlags))
+    if (options[name as keyof typeof encoderFlags] !== undefined) refuse(flag, 'a live teacher')
 }
 
 /** Opens the live teacher of a distillation; undefined if there is none. */

@@ -11,6 +11,7 @@ import { requireLabels } from '../data/labels.js'
 import type { EncoderChoice } from '../teachers/encoder.js'
 import { openEncoder } from '../teachers/open.js'
 import { scoreEncoder } from '../teachers/scores.js'
+import { checkOutputFile } from '../files/output-file.js'
 import { openOutput } from '../objects/output.js'
 import {
   openDataset,
@@ -74,6 +75,7 @@ export function embed(options: EmbedOptions): Promise<Embedded> {
   if (isCentroids(options.kind)) refuseFittedCentroids(options.store ?? 'float32')
   return withBackend(options, async (backend) => {
     const output = openOutput(options.out)
+    checkOutputFile(output.file)
     const { tell = silent, report = silent, kind = 'centroids', batch = 32, seed = 0 } = options
     const { perClass = 100, shard } = options
     const dataset = await openDataset(options, tell)

@@ -1,6 +1,6 @@
 // Trains a student into a directory: epoch by epoch, with checkpoints and curves. The best epoch is chosen on images held out of the
 // training split, and the test split is looked at once, at the end. Without labels, the last epoch is kept, and nothing is tested.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import {
@@ -27,12 +27,14 @@ import type { Dataset } from '../data/dataset.js'
 import { Feed, mapBatches } from '../data/feed.js'
 import { wholeSplit } from '../data/subsets.js'
 import { FileLock } from '../files/lock.js'
+import { isFull, writeFailure } from '../files/output-file.js'
 import { writeTensors } from '../files/tensors.js'
 import { readCheckpoint, writeCheckpoint, type EpochNote, type RunProgress } from './checkpoint.js'
 import { judgeOf } from './epoch-judge.js'
 import type { Signal } from './signal.js'
 import { describeSplits, splitRun, type RunSplits } from './splits.js'
 import { EventWriter } from './tensorboard.js'
+import { makeDirectory } from '../files/make-directory.js'
 
 export interface RunConfig extends StepOptions {
   /** Description of what is trained, for the first message. */
@@ -102,15 +104,20 @@ export async function runTraining(
   signal: Signal,
   observer: RunObserver,
 ): Promise<RunResult> {
-  makeDirectory(config.out)
-  const lock = FileLock.take(join(config.out, 'run.lock'), {
-    holder: 'training run',
-    remedy: 'wait for it to end, or give another --out',
-  })
+  makeRunDirectory(config.out)
   try {
-    return await train(backend, config, signal, observer)
-  } finally {
-    lock.release()
+    const lock = FileLock.take(join(config.out, 'run.lock'), {
+      holder: 'training run',
+      remedy: 'wait for it to end, or give another --out',
+    })
+    try {
+      return await train(backend, config, signal, observer)
+    } finally {
+      lock.release()
+    }
+  } catch (error) {
+    if (!isFull(error)) throw error
+    throw writeFailure(config.out, error, 'run the same command with --resume')
   }
 }
 
@@ -284,9 +291,9 @@ const testOf = (
   )
 
 /** @throws UserError if the directory cannot be made. */
-function makeDirectory(out: string): void {
+function makeRunDirectory(out: string): void {
   try {
-    mkdirSync(out, { recursive: true })
+    makeDirectory(out)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new UserError(

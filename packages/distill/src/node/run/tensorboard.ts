@@ -1,8 +1,9 @@
 // Writes TensorBoard's event files: TFRecords of Event messages with scalars (tensorflow/core/util/event.proto,
 // tensorflow/core/framework/summary.proto, lib/io/record_writer.h).
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { Message } from '@embed-kd/backend-ort/protobuf'
+import { makeDirectory } from '../files/make-directory.js'
 
 /** Writes scalars to an event file of its own. A resumed run has several files, which TensorBoard shows as one curve. */
 export class EventWriter {
@@ -10,7 +11,7 @@ export class EventWriter {
 
   /** Creates the file. @param now milliseconds since 1970, part of the file's name. */
   constructor(directory: string, now: number) {
-    mkdirSync(directory, { recursive: true })
+    makeDirectory(directory)
     const name = `events.out.tfevents.${Math.floor(now / 1000)}.embed-kd.${process.pid}`
     this.#file = openSync(join(directory, name), 'a')
     this.#write(event(now, undefined, { version: 'brain.Event:2' }))

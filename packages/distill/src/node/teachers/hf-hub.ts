@@ -5,7 +5,6 @@ import {
   createReadStream,
   createWriteStream,
   existsSync,
-  mkdirSync,
   readFileSync,
   readdirSync,
   renameSync,
@@ -26,6 +25,7 @@ import type { ListFileEntry } from '@huggingface/hub'
 import { readHfJson } from './hf-json.js'
 import { cacheFolder, hubAccess, offlineVariable } from './hub-access.js'
 import { chooseModelFiles, isNeeded } from './model-files.js'
+import { makeDirectory } from '../files/make-directory.js'
 
 /** A repository on the hub. */
 export interface HubModel {
@@ -167,7 +167,7 @@ async function download(
     const blob = join(folder, 'blobs', digest)
     if (!existsSync(blob)) {
       tell(`downloading ${name}/${file.path} (${(file.size / 1e6).toFixed(1)} MB)`)
-      mkdirSync(dirname(blob), { recursive: true })
+      makeDirectory(dirname(blob))
       const content = await downloadFile({ ...at, path: file.path })
       if (!content) throw new Error(`${file.path} is listed but not there`)
       await complete(content, blob, digest, file)
@@ -176,7 +176,7 @@ async function download(
   }
   if (revision !== sha) {
     const ref = join(folder, 'refs', revision)
-    mkdirSync(dirname(ref), { recursive: true })
+    makeDirectory(dirname(ref))
     writeFileSync(ref, sha)
   }
   return snapshot
@@ -194,7 +194,7 @@ function checkDigest(digest: string, what: string): string {
 /** Gives a blob its name in a snapshot: a relative link, as other tools make it, or a copy if the system has no links. */
 function link(blob: string, path: string): void {
   if (existsSync(path)) return
-  mkdirSync(dirname(path), { recursive: true })
+  makeDirectory(dirname(path))
   rmSync(path, { force: true })
   try {
     symlinkSync(relative(dirname(path), blob), path)
