@@ -25,6 +25,11 @@ const values = {
     fc.constant('mnist'),
     path.map((name) => `idx:${name}`),
   ),
+  init: fc.oneof(
+    fc.constant('none'),
+    path.map((name) => `./${name}`),
+  ),
+  initSize: count,
   dataSize: count,
   skipCorrupt: fc.constant(true),
   maxMegapixels: count,

@@ -1,6 +1,7 @@
 // The table of axes: every axis is part of a trial's identity and of its record, and every trial can be run again by its command.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 import { UserError } from '@embed-kd/core'
 import { axes } from '@embed-kd/records'
@@ -34,8 +35,13 @@ for (const place of ['train/a', 'train/b', 'test/a', 'test/b']) {
 
 const images = { dataset: `images:${folder}`, batch: 2 }
 
+const checkpoint = fileURLToPath(
+  new URL('../../distill/test/fixtures/teachers/deit', import.meta.url),
+)
+
 /** What a grid needs besides for an axis to matter. */
 const needs: { readonly [Name in GivenAxis]?: object } = {
+  initSize: { init: checkpoint },
   dataSize: images,
   skipCorrupt: images,
   maxMegapixels: images,
@@ -48,6 +54,8 @@ const others: { readonly [Name in GivenAxis]: object } = {
   method: { method: 'teacher-kd' },
   teacher: { teacher: 'trained-m' },
   student: { student: { ...student, width: 16 } },
+  init: { init: checkpoint },
+  initSize: { initSize: 16 },
   dataset: { dataset: 'mnist' },
   dataSize: { dataSize: 4 },
   skipCorrupt: { skipCorrupt: true },

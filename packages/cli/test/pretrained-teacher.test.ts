@@ -57,38 +57,43 @@ describe('weights for other pixels', () => {
 })
 
 describe('embed-kd bench', () => {
-  it('takes a checkpoint as teacher, for accuracy', { timeout: 120_000 }, async () => {
-    const directory = temporaryDirectory()
-    const dataset = writeTinyDataset(join(directory, 'data'))
-    const teacher = `hf:${golden('hf-vit')}`
-    const config = writeConfig(
-      directory,
-      tinyGrid(dataset, {
-        method: ['embed-kd', 'teacher-kd', 'cached-kd'],
-        teacher: [teacher],
-        epochs: 2,
-      }),
-    )
-    const out = join(directory, 'out')
-    const { code, stderr } = await runCli('bench', '--config', config, '--out', out)
-    expect(stderr).toContain('(centroids)')
-    expect(code).toBe(0)
-    const { records } = parseRecords(readFileSync(join(out, 'records.jsonl'), 'utf8'))
-    for (const record of records)
-      expect(record).toMatchObject({
-        status: 'ok',
-        costOnly: false,
-        accuracy: expect.any(Number),
-        trial: {
-          teacher: {
-            kind: 'pretrained',
-            name: 'hf-vit',
-            digest: expect.stringMatching(/^\w{64}$/),
-          },
-        },
-      })
-    expect(records).toHaveLength(3)
-  })
+  it(
+    'takes a checkpoint as teacher, and as the beginning of a student',
+    { timeout: 120_000 },
+    async () => {
+      const directory = temporaryDirectory()
+      const dataset = writeTinyDataset(join(directory, 'data'))
+      const teacher = `hf:${golden('hf-vit')}`
+      const config = writeConfig(
+        directory,
+        tinyGrid(dataset, {
+          method: ['embed-kd', 'teacher-kd', 'cached-kd'],
+          teacher: [teacher],
+          epochs: 2,
+        }),
+        tinyGrid(dataset, { method: ['supervised'], init: [golden('hf-vit')], epochs: 1 }),
+      )
+      const out = join(directory, 'out')
+      const { code, stderr } = await runCli('bench', '--config', config, '--out', out)
+      expect(stderr).toContain('(centroids)')
+      expect(stderr).toMatch(/loaded \d+ of \d+ parameters from .*hf-vit at \d+ pixels/)
+      expect(code).toBe(0)
+      const { records } = parseRecords(readFileSync(join(out, 'records.jsonl'), 'utf8'))
+      const published = { name: 'hf-vit', digest: expect.stringMatching(/^\w{64}$/) }
+      for (const record of records)
+        expect(record).toMatchObject({
+          status: 'ok',
+          costOnly: false,
+          accuracy: expect.any(Number),
+          trial:
+            record.trial.method === 'supervised'
+              ? { init: published, student: { name: 'hf-vit' } }
+              : { teacher: { kind: 'pretrained', ...published } },
+        })
+      expect(records).toHaveLength(4)
+      expect(records.at(-1)!.rerunCommand).toMatch(/^(?!.*--student).* --init \S*hf-vit /)
+    },
+  )
 
   it('complains of one that is not there, or that does not score the classes', async () => {
     const bench = (teacher: string, method = 'embed-kd') =>

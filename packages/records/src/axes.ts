@@ -18,7 +18,13 @@ import {
   teacherKey,
   text,
 } from './axis.js'
-import { datasetSchema, moduleSchema, studentSchema, teacherSchema } from './trial-parts.js'
+import {
+  datasetSchema,
+  initSchema,
+  moduleSchema,
+  studentSchema,
+  teacherSchema,
+} from './trial-parts.js'
 
 /** The methods of core's table. */
 export const METHODS = methodNames
@@ -67,6 +73,29 @@ export const axes = {
     words: ({ name }) => `${name} student`,
     // The number of parameters counts those that the method trains beside the student's.
     key: ({ student: { parameterCount: _counted, ...student } }) => student,
+  }),
+  init: axis({
+    label: 'initial weights',
+    schema: initSchema
+      .optional()
+      .describe('pretrained model whose weights the student started from; random ones if absent'),
+    role: 'setting',
+    absent: 'none',
+    absentWords: 'random initial weights',
+    // A pretrained student must never pass for one that learnt from nothing.
+    named: 'always',
+    words: ({ name }) => `started from ${name}`,
+  }),
+  initSize: axis({
+    label: 'input of the pretrained student',
+    schema: count
+      .optional()
+      .describe(
+        "side of the pretrained student's input, in pixels, if it was chosen; its own if absent",
+      ),
+    role: 'setting',
+    named: 'if it varies',
+    words: (pixels) => `input of ${pixels} px`,
   }),
   dataset: axis({
     label: 'data set',

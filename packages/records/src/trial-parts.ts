@@ -61,6 +61,11 @@ export const studentSchema = z.strictObject({
   parameterCount: count,
 })
 
+export const initSchema = z.strictObject({
+  name: text.describe('name of a directory without its path, or of a repository on the hub'),
+  digest: text.describe('SHA-256 of the files of weights'),
+})
+
 export const moduleSchema = z.strictObject({
   specifier: text.describe('path from the working directory of the sweep, or name of a package'),
   digest: text.describe('SHA-256 of the module and of the files that it imports by relative paths'),

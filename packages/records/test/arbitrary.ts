@@ -69,6 +69,8 @@ const trial = fc
       weightDecay: amount,
       kdWeight: amount,
       dropout: fc.double({ min: 0, max: 0.99, noNaN: true }).map((value) => value + 0),
+      init: fc.record({ name: text, digest: text }),
+      initSize: count,
       dataSize: count,
       skipCorrupt: fc.constant(true as const),
       maxMegapixels: count,

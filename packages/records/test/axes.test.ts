@@ -45,6 +45,8 @@ const others: { readonly [Name in AxisName]: Partial<Trial> } = {
   teacher: { teacher: { ...trial.teacher!, name: 'trained-s' } },
   student: { student: { ...trial.student, name: 'paper', width: 128 } },
   dataset: { dataset: { ...trial.dataset, name: 'fashion-mnist' } },
+  init: { init: { name: 'dinov2-small', digest: 'a' } },
+  initSize: { initSize: 64 },
   dataSize: { dataSize: 64 },
   skipCorrupt: { skipCorrupt: true },
   maxMegapixels: { maxMegapixels: 200 },

@@ -7,6 +7,7 @@ import { z } from 'zod'
 export const trialConfigSchema = trialSchema.extend({
   teacher: z.string('give a name').min(1, 'give a name').optional(),
   student: studentSchema,
+  init: z.string('give a name').min(1, 'give a name').optional(),
   dataset: z.string('give a name').min(1, 'give a name'),
 } satisfies { [Name in AxisName]?: z.ZodType })
 

@@ -37,6 +37,7 @@ interface Choice {
   readonly method: string
   readonly batch: number
   readonly augment?: string | undefined
+  readonly init?: string | undefined
   readonly steps?: number | undefined
 }
 
@@ -64,6 +65,7 @@ export type GivenAxis = Exclude<AxisName, 'search' | 'purpose'>
 
 const axis = <Value>(entry: AxisOption<Value>): AxisOption<Value> => entry
 
+const isPretrained = ({ init = 'none' }: Choice): boolean => init !== 'none'
 const hasTeacher = ({ method }: Choice): boolean => methodOf(method).teacher !== 'none'
 const hasViews = ({ method, augment = 'none' }: Choice): boolean =>
   methodOf(method).teacher === 'samples' && augment !== 'none'
@@ -163,6 +165,19 @@ export const axisOptions = {
     help: `student to train: ${names(students)}, or a description such as ${STUDENT_EXAMPLE}`,
     default: ['small'],
     item: z.union([z.string('give a name').transform(findStudent), studentSchema]),
+    // The plan takes the sizes from the checkpoint; until then one student stands for all.
+    inTrial: (student, choice) => (isPretrained(choice) ? findStudent('small') : student),
+  }),
+  init: axis<string>({
+    placeholder: 'model',
+    help: 'pretrained vision transformer whose weights the student starts from, instead of --student: directory of a checkpoint or of a run, or namespace/name on the Hugging Face Hub',
+    otherwise: 'none',
+  }),
+  initSize: axis<number>({
+    placeholder: 'pixels',
+    help: "side of the student's input with --init, to which position embeddings are interpolated",
+    otherwise: "the checkpoint's",
+    inTrial: (pixels, choice) => (isPretrained(choice) ? pixels : undefined),
   }),
   preset: axis<string>({
     placeholder: 'name',

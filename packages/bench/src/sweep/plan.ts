@@ -6,7 +6,9 @@ import type { Trial } from '@embed-kd/records'
 
 import {
   checkTeacher,
+  describePretrained,
   describeTeacher,
+  fetchPretrained,
   findTeacher,
   hashOf,
   isLabelled,
@@ -17,6 +19,7 @@ import {
   squareImages,
   teacherWords,
   type Dataset,
+  type PretrainedStudent,
   type ResolvedBackend,
   type SingleTeacher,
   type TeacherFacts,
@@ -87,7 +90,24 @@ export async function planTrials(
   }))
   for (const config of asked) await loadPlannedModules(config)
   const datasets = await openData(asked, options)
-  const configs = asked.map((config) => withLabels(config, datasets.get(dataKey(config))!))
+  const labelled = asked.map((config) => withLabels(config, datasets.get(dataKey(config))!))
+  const pretrained = new Map<string, PretrainedStudent>()
+  for (const config of labelled) {
+    const key = pretrainedKey(config)
+    const { init, initSize: size, dropout } = config
+    if (init === undefined || pretrained.has(key)) continue
+    await fetchPretrained(init, tell)
+    const { channels, classes } = datasets.get(dataKey(config))!
+    const start = { channels, classes: usesLabels(config) ? classes : undefined, size, dropout }
+    const found = await describePretrained(init, start)
+    tell?.(found.loading)
+    pretrained.set(key, found)
+  }
+  // The checkpoint has the sizes of a student that starts from it.
+  const configs = labelled.map((config) => ({
+    ...config,
+    student: pretrained.get(pretrainedKey(config))?.student ?? config.student,
+  }))
   const teachers = new Map<string, TeacherFacts>()
   for (const config of configs) {
     const { method, teacher, augment = 'none', prototypes, anchors, labels, store } = config
@@ -124,8 +144,10 @@ export async function planTrials(
     const work = works.get(key) ?? trialWork(config, data, evaluatedImages(splits, config))
     works.set(key, work)
     const backend = backends.get(config.backend)!.name
-    const description = describe(config, data, dataset, { testImages, poolSize }, backend)
-    return { id: identityOf(config, data, dataset, backend), config, description, data, work }
+    const init = pretrained.get(pretrainedKey(config))
+    const description = describe(config, data, dataset, { testImages, poolSize }, backend, init)
+    const id = identityOf(config, data, dataset, backend, init)
+    return { id, config, description, data, work }
   })
 }
 
@@ -194,6 +216,9 @@ const workKey = ({ kdWeight, search: _search, ...config }: TrialConfig): string 
 
 const dataKey = (config: TrialConfig): string => JSON.stringify(dataOf(config))
 
+const pretrainedKey = (config: TrialConfig): string =>
+  JSON.stringify([config.init, config.initSize, usesLabels(config), dataKey(config)])
+
 const teacherKey = (config: TrialConfig): string =>
   JSON.stringify([config.teacher, dataKey(config)])
 
@@ -215,6 +240,7 @@ function identityOf(
   { teacher }: DataFacts,
   dataset: Dataset,
   backend: string,
+  init: PretrainedStudent | undefined,
 ): string {
   const whereAbsent = Object.fromEntries(
     givenAxes.flatMap((name) => {
@@ -228,6 +254,7 @@ function identityOf(
     ...config,
     ...(config.backendModule ? { backend, backendModule: config.backendModule.digest } : {}),
     methodModule: config.methodModule?.digest,
+    ...(init ? { init: init.digest, student: { ...config.student, name: '' } } : {}),
     dataset: dataset.digest,
     teacher: teacher?.identity,
   })
@@ -272,8 +299,9 @@ function describe(
   dataset: Dataset,
   { testImages, poolSize }: { readonly testImages: number; readonly poolSize?: number | undefined },
   backend: string,
+  init: PretrainedStudent | undefined,
 ): Trial {
-  const { teacher: _name, ...axes } = config
+  const { teacher: _name, init: _path, ...axes } = config
   const trainConfig = trainConfigOf(config, data)
   const { teacher } = data
   const { stored, members } = teacher ?? {}
@@ -282,6 +310,7 @@ function describe(
     ...describeCentroids(members?.map(({ facts }) => facts.stored) ?? [stored]),
     ...storeOf(config, members?.map(({ facts }) => facts.stored) ?? [stored]),
     backend,
+    ...(init ? { init: { name: init.student.name, digest: init.digest } } : {}),
     ...(teacher
       ? {
           teacher: {

@@ -14,7 +14,7 @@ export function formatRerun(config: TrialConfig): string | undefined {
   const { seed } = config
   const words: string[] = []
   for (const name of gridAxes) {
-    if (config[name] === undefined) continue
+    if (config[name] === undefined || (name === 'student' && config.init !== undefined)) continue
     const word = formatAxisValue(config, name)
     if (word === undefined || (name !== 'student' && word.includes(','))) return undefined
     words.push(flagOf(name), ...(isSwitch(name) ? [] : [quote(word)]))

@@ -7,6 +7,7 @@ import {
   firstImages,
   firstOfEachClass,
   holdOut,
+  pretrainedModel,
   loadDataset,
   MOST_TRAINING_IMAGES,
   shareOfEachClass,
@@ -194,11 +195,15 @@ export function trainConfigOf(config: TrialConfig, data: DataFacts): TrainConfig
   return trainingConfig(subject, config, totalStepsOf(config, data.trainImages))
 }
 
-/** Returns the student's model. */
-export const studentOf = (
-  { student, dropout }: TrialConfig,
-  { images, classes }: Pick<DataFacts, 'images' | 'classes'>,
-): StudentConfig => studentModel(student, { channels: images.channels, classes }, dropout)
+/** Returns the student's model: that of the checkpoint if it starts from one. */
+export function studentOf(
+  { student, dropout, init, initSize: size }: TrialConfig,
+  { images: { channels }, classes }: Pick<DataFacts, 'images' | 'classes'>,
+): StudentConfig {
+  return init === undefined
+    ? studentModel(student, { channels, classes }, dropout)
+    : pretrainedModel(init, { channels, classes, size, dropout })
+}
 
 /**
  * Returns the number of steps over which the schedule of a trial runs.

@@ -2,6 +2,7 @@
 import type { Backend } from '@embed-kd/core'
 import { Trainer, type ImageBatch } from '@embed-kd/distill'
 import {
+  initialWeights,
   trainingBatches,
   type Batch,
   type Dataset,
@@ -22,10 +23,18 @@ export function openTrainer(
   trainImages: number,
 ): Promise<Trainer> {
   const classes = usesLabels(config) ? dataset.classes : undefined
+  const { init, initSize } = config
+  const student = studentOf(config, {
+    images: shape,
+    ...(classes === undefined ? {} : { classes }),
+  })
   return Trainer.create({
     ...config,
     backend,
-    student: studentOf(config, { images: shape, ...(classes === undefined ? {} : { classes }) }),
+    student,
+    ...(init === undefined
+      ? {}
+      : { initial: initialWeights(init, student, dataset.statistics, initSize) }),
     classes,
     images: { ...shape, mean: input.mean, std: input.std },
     method,

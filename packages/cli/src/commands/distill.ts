@@ -10,7 +10,7 @@ import { Command } from 'commander'
 
 import { interruptible } from './interrupt.js'
 import { addAxisOptions } from './axis-options.js'
-import { addEncoderOptions, count } from './options.js'
+import { addEncoderOptions } from './options.js'
 import { addDataOptions, addTrainingOptions, openDataset } from './training-options.js'
 import { ProgressDisplay } from '../progress.js'
 
@@ -30,16 +30,7 @@ export function distillCommand(): Command {
       `live teacher, for teacher-kd and logit-kd: ${encoderKinds}; a file of embeddings is taken as --embeddings`,
     )
     .option('--student <name>', optionOf('student').help, 'paper')
-    .option(
-      '--init <model>',
-      'pretrained vision transformer whose weights the student starts from, instead of --student: directory or name on the hub',
-    )
-    .option(
-      '--init-size <pixels>',
-      "side of the student's input with --init; position embeddings are interpolated (default: the checkpoint's)",
-      count,
-    )
-  addAxisOptions(command, ['preset', 'dropout', 'kdWeight'])
+  addAxisOptions(command, ['init', 'initSize', 'preset', 'dropout', 'kdWeight'])
   addEncoderOptions(
     command,
     "side to which images are resized for a live teacher (default: the teacher's own)",

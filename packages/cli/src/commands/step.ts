@@ -36,6 +36,8 @@ const AXES = [
   'method',
   'teacher',
   'student',
+  'init',
+  'initSize',
   'dataset',
   'dataSize',
   'skipCorrupt',

@@ -139,3 +139,10 @@ export {
 export { isMethodWord, loadMethod, type LoadedMethod, methodWords } from './run/method.js'
 export type { DataOptions, Observer, RunOptions } from './run/options.js'
 export { type TeacherSummary, trainTeacher, type TrainTeacherOptions } from './run/train-teacher.js'
+export {
+  describePretrained,
+  fetchPretrained,
+  initialWeights,
+  pretrainedModel,
+  type PretrainedStudent,
+} from './run/initial-weights.js'

@@ -31,7 +31,12 @@ import { openEncoder } from '../teachers/open.js'
 import { resolveLocalTeacher } from '../teachers/resolve.js'
 import { parseTeacherSet } from '../teachers/teacher-set.js'
 import { exportOnnxModel, exportSafetensors, type TrainedModel } from './export.js'
-import { loadInitialWeights } from './initial-weights.js'
+import {
+  describePretrained,
+  fetchPretrained,
+  initialWeights,
+  pretrainedModel,
+} from './initial-weights.js'
 import { loadMethod } from './method.js'
 import { checkOnnx, type OnnxCheck } from './onnx-check.js'
 import {
@@ -137,10 +142,16 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
     const dataset = await openDataset(options, tell)
     const classes = classesOf(options, dataset, method)
     const { channels } = dataset
-    const { model, initial } =
-      init === undefined
-        ? { model: studentModel(found, { channels, classes }, dropout) }
-        : await loadInitialWeights(init, { dataset, classes, size: initSize, dropout, tell })
+    let model: StudentConfig
+    let initial: ReturnType<typeof initialWeights> | undefined
+    if (init === undefined) model = studentModel(found, { channels, classes }, dropout)
+    else {
+      const start = { channels, classes, size: initSize, dropout }
+      await fetchPretrained(init, tell)
+      model = pretrainedModel(init, start)
+      initial = initialWeights(init, model, dataset.statistics, initSize)
+      tell((await describePretrained(init, start)).loading)
+    }
     const encoder =
       embeddings === undefined ? await encoderOf(options, backend, dataset) : undefined
     const signal = await openSignal({
