@@ -211,6 +211,6 @@ export {
 export { MARGIN } from './analysis/support.js'
 export { verdictOf } from './analysis/verdict.js'
 export { distinctRecords, MOST_TEXT, RecordReader, type SkippedLine } from './reader.js'
-export { renderReport, type ReportOptions } from './render.js'
+export { renderReport, reportPieces, type ReportOptions } from './render.js'
 export { summarizeTimes, type StepTimes } from './step-times.js'
 export { isSummary, stepCount, summarize, SUMMARY_NOTICE } from './summary.js'

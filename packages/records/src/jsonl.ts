@@ -36,7 +36,7 @@ export function parseRecords(text: string): ParsedRecords {
       value = JSON.parse(line)
     } catch {
       if (index === lines.length - 1) return { records, tornLine: line }
-      throw new RecordError(index + 1, `is not JSON (${excerpt(line)}); fix or delete the line`)
+      throw new RecordError(index + 1, notJson(line))
     }
     records.push(checkRecord(value, index + 1))
   }
@@ -107,6 +107,8 @@ function withImageCounts(record: OldRecord): OldRecord {
 
 /** Returns a record of an earlier version in the form of today. */
 function upgraded(value: unknown, line: number): unknown {
+  if (Array.isArray(value))
+    throw new RecordError(line, `is a list, not a record; ${ONE_A_LINE}: jq -c '.[]' FILE`)
   if (!hasVersion(value))
     throw new RecordError(line, 'has no schemaVersion, so it is no embed-kd record')
   const { schemaVersion: version } = value
@@ -138,6 +140,14 @@ function validationError(error: {
   return shown.join('; ') + (more > 0 ? `; and ${more} more` : '')
 }
 
-function excerpt(line: string): string {
-  return line.length > 60 ? `${line.slice(0, 60)}…` : line
+const ONE_A_LINE = 'write one record a line'
+
+function notJson(line: string): string {
+  if (/[\0\uFFFD]/.test(line))
+    return 'is not text; decompress the file, or write it as UTF-8 if it is text'
+  if (/^\s*[[{]\s*$/.test(line))
+    return `begins JSON that goes on in the next line; ${ONE_A_LINE}: jq -c . FILE`
+  // Control characters would move the cursor of a terminal.
+  const shown = line.slice(0, 60).replaceAll(/\p{Cc}/gu, ' ')
+  return `is not JSON (${shown}${line.length > 60 ? '…' : ''}); fix or delete the line`
 }

@@ -29,6 +29,7 @@ export class RecordReader {
   #rest: string[] = []
   #restLength = 0
   #length = 0
+  readonly #parts = new Map<string, object>()
   readonly #mostText: number
   readonly #mostLines: number
 
@@ -96,13 +97,36 @@ export class RecordReader {
       )
     }
     try {
-      const { records } = parseRecords(`${line}\n`)
-      this.records.push(...(this.#summarized ? records.map(summarize) : records))
+      for (const record of parseRecords(`${line}\n`).records)
+        this.records.push(this.#share(this.#summarized ? summarize(record) : record))
     } catch (error) {
       if (!(error instanceof RecordError)) throw error
       const reason = error.message.replace(/^record on line \d+: /, '')
       this.skipped.push({ source: this.#source, line: this.#line, reason })
     }
+  }
+
+  /** Returns the record with one object for whatever earlier records said in the same words. */
+  #share({ environment, cost, trial, ...record }: BenchRecord): BenchRecord {
+    const { teacher, student, dataset } = trial
+    return {
+      ...record,
+      trial: {
+        ...trial,
+        student: this.#known(student),
+        dataset: this.#known(dataset),
+        ...(teacher && { teacher: this.#known(teacher) }),
+      },
+      environment: this.#known(environment),
+      ...(cost && { cost: this.#known(cost) }),
+    }
+  }
+
+  #known<T extends object>(part: T): T {
+    const text = JSON.stringify(part)
+    const known = this.#parts.get(text)
+    if (known === undefined) this.#parts.set(text, part)
+    return (known ?? part) as T
   }
 }
 

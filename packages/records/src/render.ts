@@ -1,5 +1,5 @@
 // Records in, the text of one self-contained HTML file out. It only puts records into a built page; the page computes.
-import { pack } from './analysis/payload.js'
+import { detailTexts, payloadText } from './analysis/payload.js'
 import type { BenchRecord } from './schema.js'
 
 export interface ReportOptions {
@@ -18,26 +18,24 @@ const DEFAULT_TITLE = 'Can a student learn from a file of teacher embeddings?'
  * @param page text of the page that `apps/report` builds, with a slot for the records.
  * @throws if `page` has no slot for records.
  */
-export function renderReport(
+export const renderReport = (...args: Parameters<typeof reportPieces>): string =>
+  [...reportPieces(...args)].join('')
+
+/** Yields the text of `renderReport` in pieces, to be written one after another: many records need not fit in one string. */
+export function* reportPieces(
   page: string,
   records: readonly BenchRecord[],
-  { title = DEFAULT_TITLE, before }: ReportOptions = {},
-): string {
+  { title = DEFAULT_TITLE, before = [] }: ReportOptions = {},
+): Generator<string> {
   const slot = SLOT.exec(page)
   if (slot === null) throw new Error('the report page has no slot for records: build it again')
-  const { payload, chunks } = pack({ title, records, ...(before && { before }) })
-  // Joined once: replacing inside the page would copy all of it for each part.
-  return [
-    page.slice(0, slot.index),
-    embeddedJson(payload),
-    ...chunks.map(
-      (chunk) => `</script><script type="application/json" class="details">${embeddedJson(chunk)}`,
-    ),
-    page.slice(slot.index + slot[0].length),
-  ].join('')
+  const content = { title, records, before }
+  yield page.slice(0, slot.index)
+  for (const text of payloadText(content)) yield embedded(text)
+  for (const text of detailTexts(content))
+    yield `</script><script type="application/json" class="details">${embedded(text)}`
+  yield page.slice(slot.index + slot[0].length)
 }
 
-/** Writes JSON that can neither end the script element around it nor open a comment there. */
-function embeddedJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll('<', String.raw`\u003c`)
-}
+/** Returns JSON that can neither end the script element around it nor open a comment there. */
+const embedded = (json: string): string => json.replaceAll('<', String.raw`\u003c`)

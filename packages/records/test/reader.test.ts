@@ -60,6 +60,17 @@ describe('a reader of records', () => {
     expect(skipped[2]!.reason).toMatch(/^trial\.batch/)
   })
 
+  test.each([
+    ['PK\u0003\u0004\0\0', /^is not text/],
+    ['\uFFFD\uFFFD{ \0s \0c', /^is not text/],
+    ['{', /^begins JSON .* jq -c \. FILE/],
+    ['  [', /^begins JSON .* jq -c \. FILE/],
+    [`[${text.split('\n')[0]}]`, /^is a list, not a record; .* jq -c '\.\[\]' FILE/],
+    ['\u001B[31mred', /^is not JSON \( \[31mred\)/],
+  ])('says of %j what it is and what to do', (line, reason) => {
+    expect(read([line]).skipped[0]!.reason).toMatch(reason)
+  })
+
   test('keeps summaries alone of more text than a page can hold, whatever was read before', () => {
     const { records: found, summarized } = read([text, text], { mostText: text.length * 1.5 })
     expect(summarized).toBe(true)

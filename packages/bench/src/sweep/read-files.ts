@@ -40,20 +40,23 @@ export async function readRecordFiles(paths: readonly string[]): Promise<ReadRec
   const { skipped, summarized } = reader
   if (reader.records.length === 0) {
     const [first] = skipped
+    const named = paths.map((path) => (path === '-' ? STANDARD_INPUT : path)).join(', ')
     throw new UserError(
       first === undefined
-        ? `${paths.join(', ')} holds no records`
-        : `${paths.join(', ')} holds no records: line ${first.line} of ${first.source} ${first.reason}`,
+        ? `${named} holds no records`
+        : `${named} holds no records; line ${first.line} of ${first.source}: ${first.reason}`,
       'give the --out directory of a bench that has finished a trial, or a file of records',
     )
   }
   return { records: distinctRecords(reader.records), skipped, summarized }
 }
 
+const STANDARD_INPUT = 'standard input'
+
 async function readInto(reader: RecordReader, file: string): Promise<void> {
   const bytes: Readable = file === '-' ? process.stdin : createReadStream(file)
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-  reader.open(file === '-' ? 'standard input' : file)
+  reader.open(file === '-' ? STANDARD_INPUT : file)
   for await (const chunk of uncompressed(bytes)) {
     reader.push(decoder.decode(chunk, { stream: true }))
   }
@@ -94,7 +97,12 @@ function filesOf(path: string): string[] {
 }
 
 const unreadable = (path: string, error: unknown): UserError =>
-  new UserError(
-    `${path} cannot be read (${messageOf(error)})`,
-    'give the --out directory of a bench, a file of records, or - for standard input',
-  )
+  (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
+    ? new UserError(
+        `${path} ends in the middle of its compressed data`,
+        `copy it again, or read what is there: gzip -dc ${path} | embed-kd report -`,
+      )
+    : new UserError(
+        `${path} cannot be read (${messageOf(error)})`,
+        'give the --out directory of a bench, a file of records, or - for standard input',
+      )

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-import { describeTrial, renderReport, type SearchSpace } from '@embed-kd/records'
+import { describeTrial, reportPieces, type SearchSpace } from '@embed-kd/records'
 import { Command } from 'commander'
 
 import { UserError, messageOf } from '@embed-kd/core'
@@ -330,7 +330,7 @@ async function finish(
 /** Writes the report of all records in the directory, those of other shards and earlier runs included. Returns its name. */
 function writeReport(directory: string): string {
   const name = 'report.html'
-  writeOutputFile(join(directory, name), renderReport(reportPage(), readRecords(directory)))
+  writeOutputFile(join(directory, name), reportPieces(reportPage(), readRecords(directory)))
   return name
 }
 

@@ -1,5 +1,5 @@
 // `embed-kd report`: records to one HTML file.
-import { MOST_TEXT, renderReport, type SkippedLine } from '@embed-kd/records'
+import { MOST_TEXT, reportPieces, type SkippedLine } from '@embed-kd/records'
 import { Command } from 'commander'
 
 import { readRecordFiles } from '@embed-kd/bench'
@@ -38,7 +38,7 @@ Examples:
         readRecordFiles(await Promise.all(places.map(localRecords)))
       const { records, skipped, summarized } = await read(paths)
       const earlier = before === undefined ? undefined : await read([before])
-      const html = renderReport(reportPage(), records, {
+      const html = reportPieces(reportPage(), records, {
         ...(title === undefined ? {} : { title }),
         ...(earlier === undefined ? {} : { before: earlier.records }),
       })

@@ -8,7 +8,10 @@ export const localRecords = (path: string): Promise<string> =>
   isObjectAddress(path) ? mirrorRecords(path) : Promise.resolve(path)
 
 /** Writes a file or an object, and returns its full name. */
-export async function writeResult(out: string, content: string): Promise<string> {
+export async function writeResult(
+  out: string,
+  content: string | Iterable<string>,
+): Promise<string> {
   const output = openOutput(out)
   const file = resolve(output.file)
   writeOutputFile(file, content)

@@ -40,48 +40,29 @@ interface PackedRecord extends Omit<
 export interface Payload {
   readonly title: string
   readonly schemaVersion: BenchRecord['schemaVersion']
+  readonly records: readonly PackedRecord[]
+  readonly before: readonly PackedRecord[]
   readonly trials: readonly Omit<Trial, 'seed'>[]
   readonly environments: readonly Environment[]
   readonly costs: readonly Cost[]
-  readonly records: readonly PackedRecord[]
-  readonly before?: readonly PackedRecord[]
 }
 
-export interface Packed {
-  readonly payload: Payload
-  /** Chunks of details, each an array of one entry a record; the last chunk holds the texts of graphs. */
-  readonly chunks: readonly (readonly unknown[])[]
-}
-
-/** Records to a chunk: a trial's own page parses one chunk. */
+/** Records to a piece of text and to a chunk of details: a trial's own page parses one chunk. */
 const CHUNK = 64
 
-export function pack({ title, records, before = [] }: Content): Packed {
+/**
+ * Yields the JSON text of a payload in pieces, so that the text of many records is never in memory as a whole. The lists
+ * of what records share come last, since they are complete then.
+ */
+export function* payloadText({ title, records, before = [] }: Content): Generator<string> {
   const trials = new Interned<Omit<Trial, 'seed'>>()
   const environments = new Interned<Environment>()
   const costs = new Interned<Cost>()
-  const details: Details[] = []
   const packed = (record: BenchRecord): PackedRecord => {
-    const {
-      schemaVersion: _version,
-      trial,
-      environment,
-      cost,
-      time,
-      curves,
-      graph,
-      testResults,
-      ...rest
-    } = record
+    const { schemaVersion: _version, trial, environment, cost, time, ...others } = record
+    const { curves: _curves, graph: _graph, testResults: _images, ...rest } = others
     const { seed, ...template } = trial
-    const { stepSeconds, ...figures } = time ?? {}
-    const own: Details = {
-      ...(stepSeconds && { stepSeconds }),
-      ...(curves && { curves }),
-      ...(graph && { graph }),
-      ...(testResults && { testResults }),
-    }
-    details.push(own)
+    const { stepSeconds: _steps, ...figures } = time ?? {}
     return {
       ...rest,
       trial: trials.place(template),
@@ -89,24 +70,40 @@ export function pack({ title, records, before = [] }: Content): Packed {
       environment: environments.place(environment),
       ...(cost && { cost: costs.place(cost) }),
       ...(time && { time: figures as Omit<Time, 'stepSeconds'> }),
-      has: Object.keys(own) as (keyof Details)[],
+      has: Object.keys(detailsOf(record)) as (keyof Details)[],
     }
   }
-  const packedRecords = records.map(packed)
-  const packedBefore = before.map(packed)
-  const chunks: (readonly unknown[])[] = []
-  for (let at = 0; at < details.length; at += CHUNK) chunks.push(details.slice(at, at + CHUNK))
+  const schemaVersion = (records[0] ?? before[0])?.schemaVersion
+  yield `{"title":${JSON.stringify(title)},"schemaVersion":${schemaVersion ?? null}`
+  for (const [name, items] of [
+    ['records', records],
+    ['before', before],
+  ] as const) {
+    yield `,"${name}":[`
+    for (let at = 0; at < items.length; at += CHUNK) {
+      const part = JSON.stringify(items.slice(at, at + CHUNK).map(packed)).slice(1, -1)
+      yield at === 0 ? part : `,${part}`
+    }
+    yield ']'
+  }
+  for (const [name, { items }] of Object.entries({ trials, environments, costs }))
+    yield `,"${name}":${JSON.stringify(items)}`
+  yield '}'
+}
+
+/** Yields the JSON text of each chunk of details: those of all records, then those of the earlier ones. */
+export function* detailTexts({ records, before = [] }: Content): Generator<string> {
+  const all = [...records, ...before]
+  for (let at = 0; at < all.length; at += CHUNK)
+    yield JSON.stringify(all.slice(at, at + CHUNK).map(detailsOf))
+}
+
+function detailsOf({ time, curves, graph, testResults }: BenchRecord): Details {
   return {
-    payload: {
-      title,
-      schemaVersion: (records[0] ?? before[0])?.schemaVersion as BenchRecord['schemaVersion'],
-      trials: trials.items,
-      environments: environments.items,
-      costs: costs.items,
-      records: packedRecords,
-      ...(before.length > 0 && { before: packedBefore }),
-    },
-    chunks,
+    ...(time && { stepSeconds: time.stepSeconds }),
+    ...(curves && { curves }),
+    ...(graph && { graph }),
+    ...(testResults && { testResults }),
   }
 }
 
@@ -136,7 +133,7 @@ export function unpack(payload: Payload, chunkAt: (index: number) => string): Co
     if (known === undefined) parsed.set(index, (known = JSON.parse(chunkAt(index)) as unknown[]))
     return known
   }
-  const detailsOf = (position: number) =>
+  const detailsAt = (position: number) =>
     chunk(Math.floor(position / CHUNK))[position % CHUNK] as Details
   const unpacked = (record: PackedRecord, position: number): BenchRecord => {
     const { trial, seed, environment, cost, time, has, ...rest } = record
@@ -150,18 +147,20 @@ export function unpack(payload: Payload, chunkAt: (index: number) => string): Co
     if (time !== undefined) {
       const figures: object = { ...time }
       if (has.includes('stepSeconds'))
-        lazily(figures, 'stepSeconds', () => detailsOf(position).stepSeconds)
+        lazily(figures, 'stepSeconds', () => detailsAt(position).stepSeconds)
       whole['time'] = figures
     }
     for (const name of ['curves', 'graph', 'testResults'] as const) {
-      if (has.includes(name)) lazily(whole, name, () => detailsOf(position)[name])
+      if (has.includes(name)) lazily(whole, name, () => detailsAt(position)[name])
     }
     return whole as unknown as BenchRecord
   }
   return {
     title,
     records: records.map(unpacked),
-    ...(before && { before: before.map((record, at) => unpacked(record, records.length + at)) }),
+    ...(before.length > 0 && {
+      before: before.map((record, at) => unpacked(record, records.length + at)),
+    }),
   }
 }
 

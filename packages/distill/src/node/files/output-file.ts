@@ -36,31 +36,39 @@ export function writeFailure(file: string, error: unknown, next: string): UserEr
     : new UserError(`${file} cannot be written (${reason})`, 'choose another --out')
 }
 
+/** Content of a file, or pieces of text that are made while they are written. */
+type FileContent = string | Uint8Array | Iterable<string>
+
 /** @throws UserError if the file cannot be written; an earlier file of that name then stays. */
-export function writeOutputFile(file: string, content: string | Uint8Array): void {
+export function writeOutputFile(file: string, content: FileContent): void {
   try {
     const target = statSync(file, { throwIfNoEntry: false })
     // A device or a pipe takes what is written to it, and would be lost to a file that takes its name.
     const isStream = target !== undefined && !target.isFile() && !target.isDirectory()
-    if (isStream) writeFileSync(file, content)
+    if (isStream) writeTo(file, content)
     else writeWhole(target ? realpathSync(file) : file, content)
   } catch (error) {
     throw writeFailure(file, error, 'run the command again')
   }
 }
 
-function writeWhole(file: string, content: string | Uint8Array): void {
+function writeTo(file: string, content: FileContent, durably = false): void {
+  const descriptor = openSync(file, 'w')
+  try {
+    const whole = typeof content === 'string' || content instanceof Uint8Array
+    for (const piece of whole ? [content] : content) writeFileSync(descriptor, piece)
+    if (durably) fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function writeWhole(file: string, content: FileContent): void {
   // Two processes may write the same file.
   const unfinished = `${file}.${process.pid}.tmp`
   try {
     makeDirectory(dirname(file))
-    const descriptor = openSync(unfinished, 'w')
-    try {
-      writeFileSync(descriptor, content)
-      fsyncSync(descriptor)
-    } finally {
-      closeSync(descriptor)
-    }
+    writeTo(unfinished, content, true)
     renameSync(unfinished, file)
   } finally {
     rmSync(unfinished, { force: true })
