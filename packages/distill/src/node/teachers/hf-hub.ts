@@ -83,7 +83,11 @@ export async function fetchModel(
     const { statusCode } = error as { readonly statusCode?: number }
     const answered = statusCode !== undefined && statusCode < 500
     const cached = answered ? undefined : cachedSnapshot(folder, model, onnxFile)
-    const reason = [messageOf(error), ...causesOf(error)].join(': ')
+    // A hub may quote what it was sent.
+    const { accessToken = NOTHING } = hubAccess(tell)
+    const reason = [messageOf(error), ...causesOf(error)]
+      .join(': ')
+      .replaceAll(accessToken, '[token]')
     if (cached !== undefined) {
       tell(`the hub cannot be reached (${reason}): ${name} as it is in the cache`)
       return cached
@@ -100,6 +104,9 @@ export async function fetchModel(
 /** The directory of a model in the cache, if all its files are there. */
 export const cachedModel = (model: HubModel): string | undefined =>
   cachedSnapshot(cacheFolder(model.name), model, undefined)
+
+/** A text that no message has. */
+const NOTHING = '\0'
 
 /** fetch says why it failed only in the cause of its error. */
 const causesOf = (error: unknown): string[] => {
@@ -163,7 +170,7 @@ async function download(
     )
   const snapshot = join(folder, 'snapshots', sha)
   for (const file of files.filter(({ path }) => isNeeded(path, chosen))) {
-    const digest = checkDigest(file.lfs?.oid ?? file.oid!, file.path)
+    const digest = checkDigest(file.lfs?.oid ?? file.oid, file.path)
     const blob = join(folder, 'blobs', digest)
     if (!existsSync(blob)) {
       tell(`downloading ${name}/${file.path} (${(file.size / 1e6).toFixed(1)} MB)`)
@@ -183,10 +190,10 @@ async function download(
 }
 
 /** Digests become names of files, so they must be digests. */
-function checkDigest(digest: string, what: string): string {
-  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(digest)) return digest
+function checkDigest(digest: unknown, what: string): string {
+  if (typeof digest === 'string' && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(digest)) return digest
   throw new UserError(
-    `the hub gives ${JSON.stringify(digest.slice(0, 80))} as the digest of ${what}, which is none`,
+    `the hub gives ${JSON.stringify(digest)?.slice(0, 80)} as the digest of ${what}, which is none`,
     'check HF_ENDPOINT',
   )
 }
