@@ -155,8 +155,8 @@ export class RowWriter {
       throw new Error(`${this.#path}: ${this.#done} of ${this.#rows} rows were written`)
     this.#writing(() => fsyncSync(this.#file))
     closeSync(this.#file)
-    renameSync(this.#partial, this.#path)
-    rmSync(this.#progress)
+    this.#writing(() => renameSync(this.#partial, this.#path))
+    rmSync(this.#progress, { force: true })
   }
 
   /** Removes what was begun under that name. */
