@@ -97,6 +97,7 @@ const cases: readonly [what: string, args: string[], message: RegExp][] = [
   ],
   ['a directory in /proc', ['--out', '/proc/no'], /\/proc\/no cannot be written/],
   ['an unknown profile', ['--profile', 'slow'], /unknown profile "slow"; choose one of quick/],
+  ["a profile that is JavaScript's", ['--profile', 'toString'], /unknown profile "toString"/],
   [
     'a learning rate of 0',
     ['--learning-rate', '0'],
@@ -160,6 +161,7 @@ describe('the other commands', () => {
     [['merge', quick, '--out', directory], /cannot be written \(EISDIR.*choose another --out/],
     [['distill', ...supervised, '--out', '/proc/no'], /directory \/proc\/no cannot be made/],
     [['distill', ...supervised, '--out', out, '--pooling', 'cls'], /no meaning without a live/],
+    [['bundle', '--out', 'x.zip'], /x\.zip is no name of an archive; give one that ends in \.tar/],
     [['doctor', '--backend', 'abacus'], /unknown backend "abacus"/],
     [['frobnicate'], /unknown command 'frobnicate'/],
   ] as [string[], RegExp][])('complain: %j', async (args, message) => {

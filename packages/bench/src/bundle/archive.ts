@@ -36,7 +36,13 @@ const UNUSED_DIRECTORIES = new Set(['node_modules', 'test', 'tests', '.tsbuild',
 /** Our own packages are built from these, and others may run from theirs. */
 const OUR_SOURCES = 'src'
 
-/** @param program directory of the package that has the command, @param entry its file. */
+/** Endings from which tar knows how to compress. */
+const ENDINGS = ['.tar.xz', '.tar.gz', '.tgz', '.tar']
+
+/**
+ * @param program directory of the package that has the command, @param entry its file.
+ * @throws UserError if the archive's name has another ending, or it cannot be written.
+ */
 export function makeArchive(
   program: string,
   entry: string,
@@ -44,6 +50,11 @@ export function makeArchive(
   provenance: object,
   out: string,
 ): Archive {
+  if (!ENDINGS.some((ending) => out.endsWith(ending)))
+    throw new UserError(
+      `${out} is no name of an archive`,
+      `give one that ends in ${ENDINGS.join(', ')}`,
+    )
   const packages = packageClosure(program, leaveOut)
   const root = commonDirectory(packages.map(({ directory }) => directory))
   const staging = mkdtempSync(join(tmpdir(), 'embed-kd-bundle-'))
@@ -116,8 +127,11 @@ function compress(staging: string, out: string): void {
     })
   } catch (error) {
     throw new UserError(
-      `${out} cannot be written (${messageOf(error).trim()})`,
+      `${out} cannot be written (${firstLine((error as { stderr?: Buffer }).stderr) ?? messageOf(error)})`,
       'choose another --out; .tar.xz needs tar and xz, .tar.gz needs tar and gzip',
     )
   }
 }
+
+const firstLine = (text: Buffer | undefined): string | undefined =>
+  text?.toString().trim().split('\n')[0] || undefined

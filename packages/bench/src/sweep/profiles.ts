@@ -65,7 +65,7 @@ export const profiles: Readonly<Record<string, Profile>> = {
 
 /** Finds a sweep by its name. @throws UserError if there is no such name. */
 export function findProfile(name: string): Profile {
-  const profile = profiles[name]
+  const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined
   if (!profile)
     throw new UserError(
       `unknown profile "${name}"`,
