@@ -65,33 +65,39 @@ interface Found {
   readonly className: string
 }
 
-const LAYOUT = 'choose a folder that holds train/<class>/ and test/<class>/ with images'
+const LAYOUT =
+  'choose a folder of class folders with images, or one with train/<class>/ and test/<class>/'
+
+/** Of the images of a folder without splits, one in so many is a test image. */
+const TEST_EVERY = 5
 
 /**
- * Reads a folder `train/<class>/…` and `test/<class>/…`, resized to squares, in the order of class and file names.
+ * Reads a folder `train/<class>/…` and `test/<class>/…`, or `<class>/…`, of which every fifth image of a class is a test image. Images
+ * are resized to squares, and come in the order of class and file names.
  * @param report called with the number of images read, and of all.
- * @throws UserError if a split is missing, the splits have different classes, or an image cannot be decoded.
+ * @throws UserError if a split or the classes are missing, the splits have different classes, or an image cannot be decoded.
  */
 export async function readFolder(
   files: readonly File[],
   report: (read: number, all: number) => void = () => undefined,
 ): Promise<Dataset> {
   if (files.length === 0) throw new UserError('the folder is empty', LAYOUT)
-  const found = files.flatMap(imageOf).sort(byName)
+  const found = findImages(files)
   const classesOf = (split: Found['split']) =>
     [...new Set(found.filter((each) => each.split === split).map((each) => each.className))].sort()
   const [classNames, tested] = [classesOf('train'), classesOf('test')]
-  if (classNames.length === 0)
-    throw new UserError(
-      `none of the files in the folder (${files.length}) is a training image`,
-      LAYOUT,
-    )
+  const name = files[0]!.webkitRelativePath.split('/')[0] || 'folder'
+  if (classNames.length === 0) throw withoutClasses(name, files)
   if (classNames.length === 1)
     throw new UserError(
-      `train/ has one class, ${classNames[0]}, but a student learns to tell classes apart`,
+      `${name} has one class to learn, ${classNames[0]}, but a student learns to tell classes apart`,
       'add a folder for a second class',
     )
-  if (tested.length === 0) throw new UserError('the folder has no test images', 'add test/<class>/')
+  if (tested.length === 0)
+    throw new UserError(
+      'the folder has no test images',
+      'add test/<class>/, or five images of each class to a folder without splits',
+    )
   const unknown = tested.filter((name) => !classNames.includes(name))
   if (unknown.length > 0)
     throw new UserError(
@@ -110,18 +116,53 @@ export async function readFolder(
     const labels = Int32Array.from(items, ({ className }) => classNames.indexOf(className))
     return { images, labels }
   }
-  const name = files[0]!.webkitRelativePath.split('/')[0] || 'folder'
   const [train, test] = [await load('train'), await load('test')]
   return { name, channels: 3, size: FOLDER_SIZE, classNames, train, test }
 }
 
-function imageOf(file: File): Found[] {
-  const parts = file.webkitRelativePath.split('/')
-  if (!IMAGE.test(file.name) || parts.some((part) => part.startsWith('.'))) return []
-  const at = parts.findIndex((part) => TRAINING.test(part) || TESTING.test(part))
+/** Finds the images of each split and class, in the order of their names. */
+function findImages(files: readonly File[]): readonly Found[] {
+  const images = files.filter(isImage)
+  const split = images.flatMap(imageOfSplit)
+  if (split.length > 0 || images.some(isInSplit)) return split.sort(byName)
+  const found = images.flatMap((file): Found[] => {
+    const [className, ...rest] = partsOf(file)
+    return rest.length === 1 ? [{ file, split: 'train', className: className! }] : []
+  })
+  const places = new Map<string, number>()
+  return found.sort(byName).map((image) => {
+    const place = (places.get(image.className) ?? 0) + 1
+    places.set(image.className, place)
+    return place % TEST_EVERY === 0 ? { ...image, split: 'test' } : image
+  })
+}
+
+/** Returns the names below the folder that was chosen, whose own name says nothing. */
+const partsOf = ({ webkitRelativePath }: File): string[] => webkitRelativePath.split('/').slice(1)
+
+const isImage = ({ name, webkitRelativePath }: File): boolean =>
+  IMAGE.test(name) && !webkitRelativePath.split('/').some((part) => part.startsWith('.'))
+
+const isSplit = (part: string): boolean => TRAINING.test(part) || TESTING.test(part)
+const isInSplit = (file: File): boolean => partsOf(file).slice(0, -1).some(isSplit)
+
+function imageOfSplit(file: File): Found[] {
+  const parts = partsOf(file)
+  const at = parts.findIndex(isSplit)
   const className = parts[at + 1]
   if (at < 0 || className === undefined || at + 2 !== parts.length - 1) return []
   return [{ file, split: TRAINING.test(parts[at]!) ? 'train' : 'test', className }]
+}
+
+/** Returns the error of a folder without classes: it has images, or none. */
+function withoutClasses(name: string, files: readonly File[]): UserError {
+  const images = files.filter(isImage).length
+  return images === 0
+    ? new UserError(`none of the files in ${name} (${files.length}) is an image`, LAYOUT)
+    : new UserError(
+        `the images in ${name} (${images}) are not in folders of their classes`,
+        'move each image to a folder called as its class; embed-kd distill learns without classes',
+      )
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

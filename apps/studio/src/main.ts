@@ -163,6 +163,7 @@ resume.addEventListener(
   'click',
   attempt(async () => {
     busy()
+    status('Resuming the last run…')
     await loaded
     train()
     send({ type: 'resume' })

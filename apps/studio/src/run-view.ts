@@ -53,8 +53,8 @@ export class RunView {
       this.#figure(
         'map',
         teacher === 'centroids'
-          ? "What the student sees: test images (dots) gather at the teacher's vectors (discs)"
-          : 'What the student sees: test images as dots, coloured by class',
+          ? "What the student sees: test images (dots), teacher's vectors (discs)"
+          : 'What the student sees: test images (dots), coloured by class',
       ),
       this.#figure('loss', 'Loss, step by step'),
       this.#figure('confusion', 'Test images: true class (rows) and answer (columns)'),

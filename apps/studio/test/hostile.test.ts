@@ -109,14 +109,20 @@ const folders: readonly (readonly [
   [
     'without images',
     { 'notes.txt': bytes('hello') },
-    /none of the files in the folder \(1\) is a training image/,
+    /none of the files in without-images \(1\) is an image; choose a folder of class folders/,
   ],
   [
     'images without classes',
     images('train/1.png', 'test/1.png'),
-    /none of the files in the folder \(2\)/,
+    /the images in images-without-classes \(2\) are not in folders of their classes; move/,
   ],
-  ['one class', images('train/cat/1.png', 'test/cat/1.png'), /train\/ has one class, cat, but/],
+  [
+    'one class',
+    images('train/cat/1.png', 'test/cat/1.png'),
+    /one-class has one class to learn, cat, but/,
+  ],
+  ['images alone', images('1.png', '2.png'), /in images-alone \(2\) are not in folders/],
+  ['too few to test', images('cat/1.png', 'dog/1.png'), /no test images; add test\//],
   ['no test', images('train/cat/1.png', 'train/dog/1.png'), /no test images; add test\//],
   [
     'other test classes',
@@ -219,6 +225,19 @@ describe.skipIf(!hasChromium)('the studio says what is wrong', { timeout: 420_00
       'Supervised',
       'Embed-KD',
     ])
+  })
+
+  it('and takes a folder of class folders: every fifth image of a class is a test image', async () => {
+    for (const className of ['cat', 'dog'])
+      for (let i = 1; i <= 5; i++) write(`flat/${className}/${i}.png`, PIXEL)
+    // The file does not suit MNIST. It is kept for the folder that follows.
+    const two = write('two.safetensors', centroids(2, ['cat', 'dog']))
+    await studio.page.setInputFiles('#embeddings', two)
+    await studio.page.waitForSelector('#error:not([hidden])')
+    await studio.page.setInputFiles('#folder', join(directory, 'flat'))
+    await studio.page.waitForFunction(() =>
+      /flat: 8 to learn from, 2 to test/.test(document.querySelector('#fact-images')!.textContent!),
+    )
   })
 
   it('and throws nothing', () => {

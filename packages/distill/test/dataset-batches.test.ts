@@ -30,7 +30,7 @@ it('gives the batches of an epoch, normalised by the statistics of the training 
     const expected = await collect(batches(epoch))
     const found = await collect(train(epoch))
     expect(found.map(({ pixels, labels, indices }) => [pixels, labels, indices])).toEqual(
-      expected.map(({ images, labels, indices }) => [images, labels, indices]),
+      expected.map(({ images, labels, indices }) => [images, Int32Array.from(labels!), indices]),
     )
     for (const { images, pixels } of found)
       images.forEach((value, i) => expect(value).toBeCloseTo((pixels![i]! / 255 - mean) / std, 4))
