@@ -396,6 +396,12 @@ const wrong: Partial<Record<keyof typeof core, Wrong>> = {
     ['half a key', () => new Random(0, 0.5), 'a random seed is a whole number'],
     ['no numbers', () => new Random(0).int(0), 'needs a whole number from 1 to 2^32'],
   ],
+  checkInteger: [
+    ['half a number', () => core.checkInteger('x', 0.5), 'x must be a whole number of at least 1'],
+    ['a text', () => core.checkInteger('x', '2', 0, 3), 'x must be a whole number from 0 to 3'],
+  ],
+  checkNumber: [['no number', () => core.checkNumber('x', NaN), 'x must be a finite number']],
+  checkName: [['a name', () => core.checkName('x', 'gelo', ['gelu']), 'did you mean gelu?']],
   checkHostTensor: [
     [
       'a missing element',
@@ -474,6 +480,7 @@ const exempt: Partial<Record<keyof typeof core, string>> = {
   isClassifier: 'answers for any model',
   methodName: 'answers for any name',
   isTensor: 'answers for anything',
+  describeValue: 'answers for anything',
   isParameterSpec: 'answers for anything',
   isComposite: 'answers for a name that types check',
   hasTrait: 'answers for a name that types check',
