@@ -233,7 +233,9 @@ describe('answers', () => {
     expect(found).toBeUndefined()
     expect(support.verdict).toBe('inconclusive')
     expect(support.reasons[0]).toMatch(/^Cost only/)
-    expect(verdictOf(answersIn(costOnly))).toMatch(/^These records cannot say\. Cost only/)
+    expect(verdictOf(answersIn(costOnly))).toMatch(
+      /^These records cannot answer the question\. Cost only/,
+    )
   })
 
   test('are not supported by one seed in accuracy, and have reservations in time', () => {

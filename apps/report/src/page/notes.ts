@@ -15,11 +15,11 @@ export function notes(): HTMLElement {
   const entries: [string, string][] = [
     [
       'One setting answers',
-      `${MATCHED_RULE} A larger teacher that was measured for its cost alone is told apart.`,
+      `${MATCHED_RULE} A larger teacher that was measured for its cost alone is shown separately.`,
     ],
     [
       'What is compared',
-      'Runs are compared only if every axis of the trial, the machine, the version of the code and the runtime agree. Runs of one seed are divided by each other; a trial that was run several times gives several pairs. The ratio is the geometric mean over the pairs, and the two values beside it are geometric means of the same pairs; figures and the table of trials show arithmetic means over all runs. Memory and time: Teacher-KD divided by Embed-KD. Accuracy: Embed-KD less Teacher-KD, in percentage points.',
+      'Runs are compared only if every axis of the trial, the machine, the version of the code and the runtime agree. Runs of one seed are divided by each other; a trial that was run several times gives several pairs. The ratio is the geometric mean over the pairs, and the two values beside it are geometric means of the same pairs; figures and the table of trials show arithmetic means over all runs. Memory and time: Teacher-KD divided by Embed-KD. Accuracy: Embed-KD minus Teacher-KD, in percentage points.',
     ],
     [
       'Intervals',
@@ -47,7 +47,7 @@ export function notes(): HTMLElement {
     ],
     [
       'Planned and measured',
-      "Planned bytes and FLOPs follow from the graph and are the same on every machine. Measured host memory is the highest resident size of the process less its baseline, which was taken after the runtime was loaded and before anything was built. Measured device memory is the backend's or the driver's figure.",
+      "Planned bytes and FLOPs follow from the graph and are the same on every machine. Measured host memory is the highest resident size of the process minus its baseline, which was taken after the runtime was loaded and before anything was built. Measured device memory is the backend's or the driver's figure.",
     ],
     [
       'Time',

@@ -137,7 +137,7 @@ function intro({ title, records }: Content): HTMLElement {
   const details = element(
     'details',
     { class: 'data' },
-    element('summary', {}, 'The methods, and what was run on what'),
+    element('summary', {}, 'What the methods are, and what was run'),
     element(
       'ul',
       { class: 'definitions' },

@@ -44,7 +44,7 @@ export function createTrials(app: App): Part {
     element(
       'p',
       { class: 'lede' },
-      'One row a configuration, means over its runs. Open one for its samples, curves and the command to run it again; Compare holds every other row against it.',
+      'One row a configuration, means over its runs. Open one for its samples, curves and the command to run it again; Compare shows every other row relative to it.',
     ),
     tools,
     common,
@@ -175,7 +175,7 @@ function comparingText(app: App, baseline: Configuration | undefined, chosen: bo
     return ['The chosen baseline does not pass the filters. ', button('Drop it', clear)]
   }
   return [
-    'Held against ',
+    'Compared with ',
     element(
       'b',
       {},

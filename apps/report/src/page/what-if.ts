@@ -64,7 +64,7 @@ export function createWhatIf(): Part {
     label('Batch ', batch),
     label('Training images ', images),
     label('Epochs ', epochs),
-    label('Device, times as fast ', speed),
+    label('Speed of your device, in multiples of this machine ', speed),
     button('Predict', () => form.requestSubmit(), { class: 'submit' }),
   )
   const node = element(

@@ -123,7 +123,7 @@ function supportOfKnowledge(controls: readonly ControlTest[]): Support {
 export function controlTable(groups: readonly ControlGroup[]): TextTable {
   return {
     title: "The teacher's vectors against controls",
-    columns: ['Setting', 'Vectors', 'n', 'Accuracy', 'Teacher less control', 'p'],
+    columns: ['Setting', 'Vectors', 'n', 'Accuracy', 'Teacher minus control', 'p'],
     rows: groups.flatMap((group) => {
       const { configuration, setting, controls } = group
       const name = [methodName(configuration.method), setting].filter(Boolean).join(', ')

@@ -23,6 +23,7 @@ export function tidyCsv(records: readonly BenchRecord[]): string {
     ...axisColumns(record.trial),
     costOnly: record.costOnly,
     ...Object.fromEntries(MEASURES.map((measure) => [columnName(measure), measure.of(record)])),
+    unexplainedPeakBytes: record.memory?.unexplainedBytes,
     timedSteps: record.time && stepCount(record.time),
     embeddingSeconds: record.embeddings?.seconds,
     embeddingImages: record.embeddings?.images,

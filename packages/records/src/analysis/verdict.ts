@@ -8,7 +8,7 @@ export function verdictOf({ matched, answers, exhaustion }: Answers): string {
   const { difference } = answers.accuracy.found ?? {}
   if (matched === undefined || difference?.interval === undefined) {
     if (exhaustion !== undefined) return exhaustionSentence(exhaustion)
-    return `These records cannot say. ${answers.accuracy.support.reasons[0]}`
+    return `These records cannot answer the question. ${answers.accuracy.support.reasons[0]}`
   }
   const { trial } = matched.embedKd
   return (

@@ -14,7 +14,9 @@ export function amountAxis(
   const low = Math.min(...values)
   const high = Math.max(...values)
   if (isLogarithmic(values)) return logAxis([low, high], label, width)
-  return { label, tickFormat: tickLabel, ticks: 5, domain: [0, high * 1.08 || 1] }
+  // Labels of a narrow axis would touch.
+  const ticks = width === undefined ? 5 : Math.max(2, Math.min(5, Math.floor(width / 70)))
+  return { label, tickFormat: tickLabel, ticks, domain: [0, high * 1.08 || 1] }
 }
 
 /** Returns an axis for sizes that are given, not measured: it need not start at zero. */

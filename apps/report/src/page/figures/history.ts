@@ -33,7 +33,7 @@ interface Spot {
 
 export const history: Figure = {
   id: 'history',
-  title: 'From version to version',
+  title: 'Step time from version to version',
   draw: ({ configurations }) => {
     const all = historiesOf(configurations)
     if (all.length === 0)

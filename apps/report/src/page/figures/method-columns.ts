@@ -63,6 +63,13 @@ export function methodColumns<S extends Spot>(
   return { columns: shown, title: `${methodTableTitle(table)}${others}` }
 }
 
+/** Returns the spots that another one of their method comes before: without a name, nobody could tell them apart. */
+export const furtherVariants = <S extends Spot>(spots: readonly S[]): S[] =>
+  spots.filter((spot, at) => spots.findIndex(({ method }) => method === spot.method) < at)
+
+/** Returns what a row's name says after the method. */
+export const variantOf = ({ name }: Spot): string => name.split(', ').slice(1).join(', ')
+
 function accuracySpot(item: Configuration, name: string): Spot | undefined {
   const found = summaryOf(item, accuracy)
   if (found === undefined) return undefined

@@ -91,7 +91,8 @@ export const pareto: Figure = {
 
 function spotName({ method, trial }: Configuration): string {
   const teacher = trial.teacher === undefined ? '' : `, ${teacherName(trial)}`
-  return `${methodName(method)}${teacher}, batch ${trial.batch}`
+  const prototypes = axisWords(trial, 'prototypes')
+  return `${methodName(method)}${teacher}, batch ${trial.batch}${prototypes === undefined ? '' : `, ${prototypes}`}`
 }
 
 function spotsOf(items: readonly Configuration[], measure: Measure, unit: number): Spot[] {

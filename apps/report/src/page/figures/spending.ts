@@ -16,7 +16,7 @@ import {
 import * as Plot from '@observablehq/plot'
 import { amountAxis, axisNote } from './axes.js'
 import { asIs, type Figure, lookOf, methodDots, methodsIn, MUTED, type Panel } from './figure.js'
-import { methodColumns, type Spot } from './method-columns.js'
+import { methodColumns, furtherVariants, type Spot, variantOf } from './method-columns.js'
 
 interface Spent extends Spot {
   readonly seconds: number
@@ -134,6 +134,17 @@ function panelOf(title: string, spots: readonly Spent[]): Panel {
           clip: true,
         }),
         methodDots(spots, { x: 'seconds', y: 'accuracy', r: 4.5 }),
+        Plot.text(furtherVariants(spots), {
+          x: 'seconds',
+          y: 'accuracy',
+          text: variantOf,
+          textAnchor: 'start',
+          dx: 9,
+          dy: 12,
+          fill: MUTED,
+          stroke: 'var(--paper)',
+          strokeWidth: 3,
+        }),
         Plot.tip(
           spots,
           Plot.pointer({
