@@ -129,7 +129,7 @@ function createProgress(display: ProgressDisplay): (progress: DataProgress) => v
     shown = now
     const seconds = (now - started) / 1000
     const rate = done / seconds
-    const left = now - started > ESTIMATE_MS ? (total - done) / rate : undefined
+    const left = done > 0 && now - started > ESTIMATE_MS ? (total - done) / rate : undefined
     display.update(
       { phase: `${phase} ${done}/${total} (${rate.toFixed(0)} images/s)`, done, total },
       left,

@@ -11,7 +11,7 @@ import { Command } from 'commander'
 import { interruptible } from './interrupt.js'
 import { addAxisOptions } from './axis-options.js'
 import { addEncoderOptions } from './options.js'
-import { addDataOptions, addTrainingOptions, openDataset } from './training-options.js'
+import { addDataOptions, addTrainingOptions, chanceHint, openDataset } from './training-options.js'
 import { ProgressDisplay } from '../progress.js'
 
 export function distillCommand(): Command {
@@ -97,6 +97,7 @@ function describe({ summary, onnxFile, classNames }: Distilled, out: string): st
     ? [
         formatConfusion(test, classNames),
         `accuracy on ${test.images} test images: ${formatShare(test.accuracy)} (epoch ${best_epoch}; chance ${formatShare(summary.chance_accuracy!)}${teacher})`,
+        ...chanceHint(test.accuracy, summary.chance_accuracy!),
         ...several,
         `the exported model in ONNX Runtime: ${formatShare(onnx.accuracy!)} on ${onnx.images} of them`,
       ]

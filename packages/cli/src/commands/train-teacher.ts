@@ -8,7 +8,7 @@ import { Command } from 'commander'
 import { dataWords } from './data-options.js'
 import { interruptible } from './interrupt.js'
 import { count } from './options.js'
-import { addDataOptions, addTrainingOptions, openDataset } from './training-options.js'
+import { addDataOptions, addTrainingOptions, chanceHint, openDataset } from './training-options.js'
 import { ProgressDisplay } from '../progress.js'
 
 export const trainTeacherCommand = (): Command =>
@@ -63,6 +63,7 @@ async function run(
       ? `${JSON.stringify({ teacher, accuracy, epochs })}\n`
       : [
           `accuracy on ${test.images} test images: ${formatShare(accuracy)} (epoch ${best_epoch}; chance ${formatShare(chance_accuracy)})`,
+          ...chanceHint(accuracy, chance_accuracy),
           `teacher: ${teacher}`,
           `curves: tensorboard --logdir ${join(options.out, 'tensorboard')}`,
           `next: embed-kd embed --teacher ${options.out} ${dataWords(options)} --out centroids.safetensors`,

@@ -93,3 +93,9 @@ function share(word: string): number {
   if (value < 0 || value >= 1) throw new InvalidArgumentError('give a number from 0 to below 1')
   return value
 }
+
+/** Returns a line for a model that learnt nothing: no better than guessing the most frequent class. */
+export const chanceHint = (accuracy: number, chance: number): string[] =>
+  accuracy > chance
+    ? []
+    : ['no better than chance: train longer (--epochs), or with another --learning-rate']

@@ -182,6 +182,8 @@ async function keep(source: Source, encoded: EncodedSplits, path: string): Promi
       checksums: Uint32Array.from(survey.checksums[which]),
     }
   }
+  // Whoever waits hears of the work before the first image, which may be large, is decoded.
+  options.progress?.({ phase: 'decoding images', done: 0, total })
   try {
     const [train, test] = [await decode('train'), await decode('test')]
     checkSplits(source, encoded, train, test)
@@ -270,6 +272,7 @@ async function look(source: Source, encoded: EncodedSplits, path: string): Promi
     source.warn(message)
   }
   let begun = 0
+  options.progress?.({ phase, done: 0, total })
   for (const which of ['train', 'test'] as const) {
     const { files } = encoded[which]
     const images =
