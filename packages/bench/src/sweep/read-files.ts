@@ -1,6 +1,6 @@
 // Reads the records of a report from files, compressed files, directories and standard input, piece by piece, so that
 // memory holds the records and never a whole file's text.
-import { createReadStream, readdirSync, statSync } from 'node:fs'
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
@@ -45,11 +45,16 @@ export async function readRecordFiles(paths: readonly string[]): Promise<ReadRec
       first === undefined
         ? `${named} holds no records`
         : `${named} holds no records; line ${first.line} of ${first.source}: ${first.reason}`,
-      'give the --out directory of a bench that has finished a trial, or a file of records',
+      paths.some(isRun)
+        ? 'a run of distill or train-teacher has its result in summary.json and its curves in tensorboard/; reports are of the --out directory of embed-kd bench'
+        : 'give the --out directory of a bench that has finished a trial, or a file of records',
     )
   }
   return { records: distinctRecords(reader.records), skipped, summarized }
 }
+
+/** Whether a path is the directory of a run of distill or train-teacher. */
+const isRun = (path: string): boolean => existsSync(join(path, 'tensorboard'))
 
 const STANDARD_INPUT = 'standard input'
 
