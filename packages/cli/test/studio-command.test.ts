@@ -58,6 +58,6 @@ describe('embed-kd studio', () => {
   it.each(['65536', '-1', '80.5', 'x', ''])('refuses the port "%s"', async (port) => {
     const failed = await runCli('studio', `--port=${port}`)
     expect(failed.code).toBe(2)
-    expect(failed.stderr).toMatch(/Give a whole number from 0 to 65535/)
+    expect(failed.stderr).toMatch(/give a whole number from 0 to 65535/)
   })
 })

@@ -106,6 +106,18 @@ describe('training batches', () => {
       'a batch of 11 needs as many images, there are 10; choose a smaller batch',
     )
   })
+
+  it('need crops that show a part of each image', () => {
+    const { height } = train.shape
+    const crop = (cropPadding: number) => ({
+      ...options,
+      augmentation: { flip: false, cropPadding },
+    })
+    expect(() => trainingBatches(train, crop(height - 1))).not.toThrow()
+    expect(() => trainingBatches(train, crop(height))).toThrow(
+      `crop:${height} can miss an image of ${height}x${train.shape.width} pixels altogether`,
+    )
+  })
 })
 
 describe('evaluation batches', () => {

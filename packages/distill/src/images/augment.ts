@@ -44,6 +44,16 @@ export const formatAugmentation = ({ flip, cropPadding }: Augmentation): string 
   [...(flip ? ['flip'] : []), ...(cropPadding > 0 ? [`crop:${cropPadding}`] : [])].join('+') ||
   'none'
 
+/** @throws UserError if a crop can miss an image altogether. */
+export function checkCrop({ cropPadding }: Augmentation, { height, width }: ImageShape): void {
+  const side = Math.min(height, width)
+  if (cropPadding < side) return
+  throw new UserError(
+    `crop:${cropPadding} can miss an image of ${height}x${width} pixels altogether`,
+    `give fewer than ${side} pixels`,
+  )
+}
+
 const asIs: AugmentationDraw = { flip: false, top: 0, left: 0 }
 
 export function drawAugmentation(

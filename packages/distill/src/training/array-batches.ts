@@ -4,6 +4,7 @@ import { Random, UserError } from '@embed-kd/core'
 import { requirePixels, type Batches, type BatchSource, type ImageBatch } from './batch.js'
 import {
   augmentImage,
+  checkCrop,
   drawAugmentation,
   noAugmentation,
   type Augmentation,
@@ -60,6 +61,7 @@ export function arrayBatches(
     )
   const length = shuffles ? Math.floor(count / batch) : Math.ceil(count / batch)
   const shape = { channels, height: size, width: size }
+  checkCrop(augmentation, shape)
   const bordered = augmentation.flip || augmentation.cropPadding > 0
 
   return (epoch): Batches => {

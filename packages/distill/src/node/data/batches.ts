@@ -3,7 +3,7 @@
 
 import { UserError } from '@embed-kd/core'
 
-import { augmentImage, drawAugmentation, noAugmentation } from '../../images/augment.js'
+import { augmentImage, checkCrop, drawAugmentation, noAugmentation } from '../../images/augment.js'
 import type { Augmentation } from '../../images/augment.js'
 import type { TeacherRows } from '../../training/batch.js'
 import type { ImageShape } from './dataset.js'
@@ -71,12 +71,13 @@ export interface View {
 /**
  * The full batches of a shuffled epoch; the images left over have their turn in other epochs. Order and augmentation follow from
  * seed and epoch.
- * @throws UserError if the subset does not fill one batch.
+ * @throws UserError if the subset does not fill one batch, or a crop can miss an image.
  */
 export function trainingBatches(
   subset: Subset,
   { size, seed, epoch, augmentation = noAugmentation, view = { seed, epoch } }: TrainingOptions,
 ): Batches {
+  checkCrop(augmentation, subset.shape)
   const length = Math.floor(subset.indices.length / size)
   if (length === 0)
     throw new UserError(
@@ -95,6 +96,7 @@ export function evaluationBatches(
   augmentation: Augmentation = noAugmentation,
   view: View = { seed: 0, epoch: 0 },
 ): Batches {
+  checkCrop(augmentation, subset.shape)
   const { indices } = subset
   return sequence(subset, indices, size, Math.ceil(indices.length / size), (index) =>
     drawAugmentation(augmentation, view.seed, view.epoch, index),
