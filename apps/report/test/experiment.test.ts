@@ -130,8 +130,8 @@ describe.skipIf(noBrowser !== undefined)('the report of an experiment', () => {
     await figure.scrollIntoViewIfNeeded()
     await figure.locator('svg[role=img]').first().waitFor()
     expect(await figure.locator('h4').allTextContents()).toEqual([
-      '1 % of the labels',
-      'all labels',
+      'Test accuracy (%): 1 % of the labels',
+      'Test accuracy (%): all labels',
     ])
     await figure.locator('summary').click()
     expect(await figure.locator('tbody tr').first().textContent()).toMatch(/% at \d/)
