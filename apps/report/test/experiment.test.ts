@@ -61,8 +61,8 @@ describe.skipIf(noBrowser !== undefined)('the report of an experiment', () => {
     await table.waitFor()
     expect(await table.locator('thead th').allTextContents()).toEqual([
       'Method',
-      'Test accuracy (%): 1 % of the labels',
-      'Test accuracy (%): all labels',
+      '1 % of the labels',
+      'all labels',
     ])
     expect(await table.locator('tbody th').allTextContents()).toEqual([
       'Supervised',
