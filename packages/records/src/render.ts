@@ -14,14 +14,16 @@ const DEFAULT_TITLE = 'Can a student learn from a file of teacher embeddings?'
 
 /**
  * Returns the report on `records` as the text of an HTML file that needs no other file and no network.
- * Text inside the records is data to the page and is never run or parsed as HTML.
- * @param page text of the page that `apps/report` builds, with a slot for the records.
- * @throws if `page` has no slot for records.
+ * Text inside the records is data to the page and is never run or parsed as HTML. Arguments are those of `reportPieces`.
+ * @throws if the page has no slot for records.
  */
 export const renderReport = (...args: Parameters<typeof reportPieces>): string =>
   [...reportPieces(...args)].join('')
 
-/** Yields the text of `renderReport` in pieces, to be written one after another: many records need not fit in one string. */
+/**
+ * Yields the text of `renderReport` in pieces, to be written one after another: many records need not fit in one string.
+ * @param page text of the page that `apps/report` builds, with a slot for the records.
+ */
 export function* reportPieces(
   page: string,
   records: readonly BenchRecord[],
