@@ -106,7 +106,7 @@ export interface ClassCheck {
  */
 export function checkClasses(check: ClassCheck): void {
   const { classes, train, test, sources } = check
-  const counts = new Uint32Array(classes)
+  const trained = new Set<number>()
   for (const split of ['train', 'test'] as const)
     for (const [i, label] of check[split].entries()) {
       if (label >= classes)
@@ -115,9 +115,13 @@ export function checkClasses(check: ClassCheck): void {
           `the label of image ${i} is ${label}, but there are ${classes} classes, 0 to ${classes - 1}`,
           'check that the file belongs to this data set and is not damaged',
         )
-      if (split === 'train') counts[label]!++
+      if (split === 'train') trained.add(label)
     }
-  const empty = [...counts.keys()].filter((label) => counts[label] === 0)
+  const emptyCount = classes - trained.size
+  // A damaged label may promise any number of classes, so only some of the empty ones are named.
+  const empty: number[] = []
+  for (let label = 0; label < classes && empty.length < SHOWN; label++)
+    if (!trained.has(label)) empty.push(label)
   const name = (label: number): string => {
     const text = check.classNames?.[label]
     return `${text === undefined ? label : JSON.stringify(text)}${check.explain?.(label) ?? ''}`
@@ -130,9 +134,9 @@ export function checkClasses(check: ClassCheck): void {
         : ''
     throw new DatasetError(
       sources.train,
-      `${empty.length} of ${classes} classes ${empty.length === 1 ? 'has' : 'have'} no training images: ` +
-        `${listSome(empty.map(name))}${labels}`,
-      empty[0] === 0 && empty.length === 1 && !check.classNames
+      `${emptyCount} of ${classes} classes ${emptyCount === 1 ? 'has' : 'have'} no training images: ` +
+        `${listSome(empty.map(name), SHOWN, emptyCount)}${labels}`,
+      empty[0] === 0 && emptyCount === 1 && !check.classNames
         ? 'subtract 1 from all labels'
         : 'add images of each class, or remove the class',
     )
@@ -170,10 +174,10 @@ export const countOf = (n: number, thing: string): string => `${n} ${thing}${n =
 const SHOWN = 5
 
 /** Joins the first few of a list, and says how many more there are. */
-export const listSome = (words: readonly string[], shown = SHOWN): string =>
-  words.length <= shown
+export const listSome = (words: readonly string[], shown = SHOWN, total = words.length): string =>
+  total <= shown
     ? words.join(', ')
-    : `${words.slice(0, shown).join(', ')} and ${words.length - shown} more`
+    : `${words.slice(0, shown).join(', ')} and ${total - shown} more`
 
 /** Returns the positions of each label's images, in order. */
 export function groupByLabel(labels: Int32Array): Map<number, number[]> {
