@@ -346,7 +346,7 @@ describe('other teachers of a sweep', () => {
     [
       'an encoder without scores for logit-kd',
       () => ['--teacher', join(fixtures, 'plain.onnx'), '--method', 'logit-kd'],
-      /logit-kd needs a teacher that scores the 3 classes of the data, plain\.onnx scores none/,
+      /logit-kd needs a teacher that scores the 3 classes of the data, plain\.onnx has no classifier/,
     ],
     [
       'a model that is no image encoder',
