@@ -97,7 +97,6 @@ export {
   type TeacherTraining,
   teacherWords,
 } from './teachers/named.js'
-export { classOrder, reorderColumns } from './teachers/classes.js'
 export { probabilitiesIn, scoreEncoder } from './teachers/scores.js'
 export { type Encoder } from './teachers/encoder.js'
 export {
