@@ -68,7 +68,7 @@ interface Found {
 const LAYOUT =
   'choose a folder of class folders with images, or one with train/<class>/ and test/<class>/'
 
-/** Of the images of a folder without splits, one in so many is a test image. */
+/** In a folder without splits, one in this many images of a class is a test image. */
 const TEST_EVERY = 5
 
 /**

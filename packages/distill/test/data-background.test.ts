@@ -91,7 +91,7 @@ describe('BackgroundBatches', () => {
     const shape = { channels: 3, height: 128, width: 128 }
     const imageBytes = 3 * 128 * 128
     const [count, size] = [800, 8]
-    // Of most images the file has a hole; some begin with their number.
+    // The file has a hole for most images; some begin with their number.
     const file = openSync(path, 'w')
     ftruncateSync(file, count * imageBytes)
     for (let i = 0; i < count; i += 10)

@@ -117,7 +117,7 @@ async function list(directory: string, splits: Tables, columns: Columns, tell: T
   return arrangeSplits(found, source, classNamesOf(all))
 }
 
-/** Of several columns that may be the labels, one was chosen. */
+/** Tells which column was chosen if several may be the labels. */
 function tellColumns(
   tables: readonly Table[],
   { labelColumn }: Columns,

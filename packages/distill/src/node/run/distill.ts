@@ -32,7 +32,7 @@ import { resolveLocalTeacher } from '../teachers/resolve.js'
 import { parseTeacherSet } from '../teachers/teacher-set.js'
 import { exportOnnxModel, exportSafetensors, type TrainedModel } from './export.js'
 import {
-  describePretrained,
+  describeLoading,
   fetchPretrained,
   initialWeights,
   pretrainedModel,
@@ -146,11 +146,10 @@ export async function distill(given: DistillOptions): Promise<Distilled> {
     let initial: ReturnType<typeof initialWeights> | undefined
     if (init === undefined) model = studentModel(found, { channels, classes }, dropout)
     else {
-      const start = { channels, classes, size: initSize, dropout }
       await fetchPretrained(init, tell)
-      model = pretrainedModel(init, start)
+      model = pretrainedModel(init, { channels, classes, size: initSize, dropout })
       initial = initialWeights(init, model, dataset.statistics, initSize)
-      tell((await describePretrained(init, start)).loading)
+      tell(describeLoading(init, model))
     }
     const encoder =
       embeddings === undefined ? await encoderOf(options, backend, dataset) : undefined

@@ -52,14 +52,19 @@ export async function describePretrained(
 ): Promise<PretrainedStudent> {
   const { weightFiles } = describeHfTeacher(directoryOf(init))
   const model = pretrainedModel(init, options)
-  const names = [...flattenTree(modelParameters(model), isParameterSpec).keys()]
-  const drawn = names.filter(isDrawn)
   const { imageSize, patchSize: patch, width, layers, heads } = model
   return {
     student: { name: shortTeacherName(init), imageSize, patch, width, layers, heads },
     digest: await digestFiles(weightFiles),
-    loading: `loaded ${names.length - drawn.length} of ${names.length} parameters from ${init} at ${imageSize} pixels; drawn anew: ${drawn.join(', ') || 'none'}`,
+    loading: describeLoading(init, model),
   }
+}
+
+/** Returns one line: which parameters of a student are loaded from a checkpoint, and which are drawn. */
+export function describeLoading(init: string, model: StudentConfig): string {
+  const names = [...flattenTree(modelParameters(model), isParameterSpec).keys()]
+  const drawn = names.filter(isDrawn)
+  return `loaded ${names.length - drawn.length} of ${names.length} parameters from ${init} at ${model.imageSize} pixels; drawn anew: ${drawn.join(', ') || 'none'}`
 }
 
 /** Returns the model of a checkpoint as a student: with a classifier for the data if there are labels. @throws UserError */
