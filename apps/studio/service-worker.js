@@ -33,7 +33,7 @@ async function dropOthers() {
 }
 
 // Answers from the network for the page itself, if there is a network, so that the page is never older than its server's. All other
-// files have names that change with their contents.
+// files have names that change with their contents, except those of MNIST, whose contents do not change.
 async function answer(request) {
   // Hosts name headers in Vary that a page's own files do not depend on.
   const kept = () =>

@@ -32,6 +32,10 @@ const offline: Plugin = {
   },
 }
 
+/** MNIST keeps its names, so that `embed-kd studio` can serve the files of packages/distill instead of a second copy. */
+const assetPath = (name: string) =>
+  name.endsWith('-ubyte.gz') ? `mnist-small/${name}` : 'assets/[name]-[hash][extname]'
+
 export default defineConfig({
   base: './',
   resolve: { conditions: ['@embed-kd/source', 'browser', 'module', 'import', 'default'] },
@@ -42,7 +46,10 @@ export default defineConfig({
     target: 'esnext',
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      checks: { pluginTimings: false },
+      output: { assetFileNames: ({ names }) => assetPath(names[0]!) },
+    },
   },
   worker: { format: 'es' },
   server: { headers },

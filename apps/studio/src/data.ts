@@ -1,13 +1,13 @@
-// The images of the studio: a part of MNIST that comes with it, or a folder of the reader's own. Nothing leaves the page.
+// The images of the studio: the part of MNIST that packages/distill carries, or a folder of the reader's own. Nothing leaves the page.
 import { UserError } from '@embed-kd/core'
 
+import testImagesUrl from '../../../packages/distill/data/mnist-small/t10k-images-idx3-ubyte.gz?url'
+import testLabelsUrl from '../../../packages/distill/data/mnist-small/t10k-labels-idx1-ubyte.gz?url'
+import trainImagesUrl from '../../../packages/distill/data/mnist-small/train-images-idx3-ubyte.gz?url'
+import trainLabelsUrl from '../../../packages/distill/data/mnist-small/train-labels-idx1-ubyte.gz?url'
 import centroidsUrl from './assets/mnist-centroids.safetensors?url'
-import imagesUrl from './assets/mnist.bin.gz?url'
 import type { Dataset, ImageSet } from './messages.js'
 
-/** Numbers of images in the file that make-data.js wrote. */
-const TRAIN = 6000
-const TEST = 1000
 const SIDE = 28
 
 /** Digest of all of MNIST, by which records of other programs know it. */
@@ -15,8 +15,16 @@ const MNIST_DIGEST = '6fa22901747b6dfc02d88591e000551e7d97764def3326321c44eb42a9
 
 /** Loads the images and the centroids that come with the studio. @throws UserError if they are not served. */
 export async function loadMnist(): Promise<{ dataset: Dataset; embeddings: Blob }> {
-  const [images, embeddings] = await Promise.all([fetchFile(imagesUrl), fetchFile(centroidsUrl)])
-  return { dataset: parseMnist(await inflate(images)), embeddings }
+  const load = async (url: string) => inflate(await fetchFile(url))
+  const [trainImages, trainLabels, testImages, testLabels, embeddings] = await Promise.all([
+    load(trainImagesUrl),
+    load(trainLabelsUrl),
+    load(testImagesUrl),
+    load(testLabelsUrl),
+    fetchFile(centroidsUrl),
+  ])
+  const train = parseIdx(trainImages, trainLabels)
+  return { dataset: mnistDataset(train, parseIdx(testImages, testLabels)), embeddings }
 }
 
 async function fetchFile(url: string): Promise<Blob> {
@@ -33,22 +41,26 @@ async function inflate(file: Blob): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer())
 }
 
-/** Reads the file that make-data.js wrote, inflated. */
-export function parseMnist(data: Uint8Array): Dataset {
-  let at = 0
-  const take = (count: number) => data.slice(at, (at += count))
-  const part = (count: number): ImageSet => ({
-    labels: Int32Array.from(take(count)),
-    images: take(count * SIDE * SIDE),
-  })
+/** Bytes before the elements of an IDX file with one axis, and with three. */
+const LABEL_HEADER = 8
+const IMAGE_HEADER = 16
+
+/** Takes the pixels and labels out of two inflated IDX files. */
+export const parseIdx = (images: Uint8Array, labels: Uint8Array): ImageSet => ({
+  images: images.slice(IMAGE_HEADER),
+  labels: Int32Array.from(labels.subarray(LABEL_HEADER)),
+})
+
+/** Names what the images of MNIST have in common. */
+export function mnistDataset(train: ImageSet, test: ImageSet): Dataset {
   return {
     name: 'mnist',
     digest: MNIST_DIGEST,
     channels: 1,
     size: SIDE,
     classNames: Array.from({ length: 10 }, (_, digit) => `${digit}`),
-    train: part(TRAIN),
-    test: part(TEST),
+    train,
+    test,
   }
 }
 

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 
 import { readEmbeddings } from '@embed-kd/distill'
-import { openBackend } from '@embed-kd/distill/node'
+import { mnistSmallDirectory, openBackend } from '@embed-kd/distill/node'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { parseMnist } from '../src/data.js'
+import { mnistDataset, parseIdx } from '../src/data.js'
 import type { RunSettings } from '../src/messages.js'
 import { createTrainer } from '../src/training.js'
 import { hasChromium, launch, serve, SOFTWARE_WEBGPU, stop, Studio } from './page.js'
@@ -28,9 +28,12 @@ const settingsFor = (batch: number, dropout: number): RunSettings => ({
 })
 
 async function lossesInNode(batch: number, dropout: number): Promise<number[]> {
-  const asset = (name: string) => readFileSync(join(import.meta.dirname, '../src/assets', name))
-  const dataset = parseMnist(gunzipSync(asset('mnist.bin.gz')))
-  const centroids = await readEmbeddings(asset('mnist-centroids.safetensors'))
+  const idx = (name: string) => gunzipSync(readFileSync(join(mnistSmallDirectory, `${name}.gz`)))
+  const part = (name: string) =>
+    parseIdx(idx(`${name}-images-idx3-ubyte`), idx(`${name}-labels-idx1-ubyte`))
+  const dataset = mnistDataset(part('train'), part('t10k'))
+  const assets = join(import.meta.dirname, '../src/assets')
+  const centroids = await readEmbeddings(readFileSync(join(assets, 'mnist-centroids.safetensors')))
   const settings = settingsFor(batch, dropout)
   const backend = await openBackend('tfjs:wasm')
   await using trainer = await createTrainer(backend, dataset, centroids, settings)

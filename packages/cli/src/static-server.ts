@@ -1,4 +1,4 @@
-// Serves the files of one directory on this machine's loopback address, with the headers that give a page threads.
+// Serves the files of directories on this machine's loopback address, with the headers that give a page threads.
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { extname, join, relative, sep } from 'node:path'
@@ -21,27 +21,26 @@ const ISOLATION = {
 }
 
 /** Returns the files under a directory by their path in a URL; `index.html` answers for its directory. */
-function filesOf(directory: string): Map<string, string> {
+function filesOf([prefix, directory]: [prefix: string, directory: string]): [string, string][] {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile())
-  return new Map(
-    files.map(({ parentPath, name }) => {
-      const path = relative(directory, join(parentPath, name)).split(sep).join('/')
-      return [`/${path.replace(/(^|\/)index\.html$/, '$1')}`, join(parentPath, name)]
-    }),
-  )
+  return files.map(({ parentPath, name }) => {
+    const path = relative(directory, join(parentPath, name)).split(sep).join('/')
+    return [prefix + path.replace(/(^|\/)index\.html$/, '$1'), join(parentPath, name)]
+  })
 }
 
 /**
- * Serves the files of a directory. No other file can be asked for: the list is read once, at the start.
+ * Serves the files of directories. No other file can be asked for: the list is read once, at the start.
+ * @param directories By the path in a URL under which their files are served; `/` for the page.
  * @param port 0 takes any free port.
  * @throws UserError if the port cannot be opened.
  */
-export async function serveDirectory(
-  directory: string,
+export async function serveDirectories(
+  directories: Readonly<Record<string, string>>,
   port: number,
 ): Promise<{ readonly server: Server; readonly url: string }> {
-  const files = filesOf(directory)
+  const files = new Map(Object.entries(directories).flatMap(filesOf))
   const server = createServer(({ method = '', url = '' }, response) => {
     if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405)
     const [path] = url.replace(/\/index\.html(?=\?|$)/, '/').split('?')

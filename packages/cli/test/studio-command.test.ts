@@ -29,6 +29,8 @@ describe('embed-kd studio', () => {
       const asset = await fetch(new URL(script, url))
       expect(asset.headers.get('content-type')).toMatch('text/javascript')
       expect(await (await fetch(`${url}index.html`)).text()).toBe(html)
+      const digits = await fetch(new URL('mnist-small/train-images-idx3-ubyte.gz', url))
+      expect((await digits.arrayBuffer()).byteLength).toBeGreaterThan(900_000)
       child.kill(signal)
       expect(await result).toMatchObject({ code: 0 })
     },

@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
+import { mnistSmallDirectory } from '@embed-kd/distill/node'
 import { Command, InvalidArgumentError } from 'commander'
 
-import { serveDirectory } from '../static-server.js'
+import { serveDirectories } from '../static-server.js'
 
 /** The studio, as the build copied it from apps/studio next to this package's compiled files. */
 const STUDIO = fileURLToPath(new URL('../../dist/studio', import.meta.url))
@@ -36,7 +37,10 @@ Examples:
     .action(async ({ port }: { port: number }) => {
       if (!existsSync(STUDIO))
         throw new Error(`${STUDIO} is missing; build it with: npx turbo run build`)
-      const { server, url } = await serveDirectory(STUDIO, port)
+      const { server, url } = await serveDirectories(
+        { '/': STUDIO, '/mnist-small/': mnistSmallDirectory },
+        port,
+      )
       process.stdout.write(`studio: ${url}\n`)
       process.stderr.write('Open this address in a browser; Ctrl-C ends the server.\n')
       const ended = new Promise<void>((resolve) => server.once('close', resolve))

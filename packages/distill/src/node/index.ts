@@ -23,7 +23,12 @@ export { describeContents, explainChange, type DatasetContents } from './data/co
 export { UndecodableError } from './data/decode.js'
 export { createInputWriter, type ModelInput } from './data/input.js'
 export { isLabelled, requireLabels } from './data/labels.js'
-export { type DatasetOptions, datasetSpecs, loadDataset } from './data/registry.js'
+export {
+  type DatasetOptions,
+  datasetSpecs,
+  loadDataset,
+  mnistSmallDirectory,
+} from './data/registry.js'
 export {
   firstImages,
   firstOfEachClass,

@@ -24,7 +24,11 @@ const fashionMnistDirectory = '/usr/share/datasets/fashion-mnist'
 
 /** A part of MNIST that this package carries, for machines on which nothing can be downloaded. */
 const mnistSmall = 'mnist-small'
-const mnistSmallDirectory = fileURLToPath(new URL('../../../data/mnist-small', import.meta.url))
+
+/** Directory of the four IDX files, inside this package. */
+export const mnistSmallDirectory = fileURLToPath(
+  new URL('../../../data/mnist-small', import.meta.url),
+)
 
 const digits = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
 const garments = [
