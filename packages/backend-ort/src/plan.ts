@@ -8,7 +8,7 @@ export interface Plan extends FactoredGraph {
   readonly overwritten: ReadonlySet<string>
 }
 
-/** What a plan must know of a device. */
+/** Properties of a device that a plan depends on. */
 export interface Planned {
   /** Returns whether the operator of a matrix product multiplies by a factor too. */
   absorbs(node: Node, graph: Graph): boolean

@@ -29,9 +29,9 @@ import {
 /** The methods of core's table. */
 export const METHODS = methodNames
 export const PRESETS = ['paper', 'corrected'] as const
-/** What gradients may recompute instead of keeping it. */
+/** Parts of a model that gradients may recompute instead of keeping their results. */
 export const REMATERIALISATIONS = ['elementwise', 'blocks'] as const
-/** What can stand in for the teacher's centroids, to see whether the teacher's knowledge matters. */
+/** Vectors in place of the teacher's centroids, which show whether the teacher's knowledge matters. */
 export const ANCHOR_CONTROLS = ['shuffled', 'orthogonal', 'one-hot'] as const
 /** Precisions of the models' matrix products; parameters and optimizer are float32. */
 export const PRECISIONS = ['float32', 'mixed-float16'] as const
@@ -420,7 +420,7 @@ export const axisNames = Object.keys(axes) as AxisName[]
 
 type TrialShape = { readonly [Name in AxisName]: (typeof axes)[Name]['schema'] }
 
-/** What a trial was: the value of each axis. */
+/** A trial: the value of each axis. */
 export const trialSchema = z
   .strictObject({
     ...(Object.fromEntries(axisNames.map((name) => [name, axes[name].schema])) as TrialShape),

@@ -1,4 +1,4 @@
-// What an entry of the table of axes consists of, and the schemas and keys that several entries share. The table is axes.ts.
+// The type of an entry in the table of axes, with the schemas and keys that several entries share. The table is axes.ts.
 import { z } from 'zod'
 
 import type { datasetSchema, moduleSchema, studentSchema, teacherSchema } from './trial-parts.js'
@@ -30,7 +30,7 @@ export interface Axis<Schema extends z.ZodType = z.ZodType> {
   readonly usual?: string
   /** Value in the name of a trial (default: the label and the value). */
   words?(value: NonNullable<z.output<Schema>>): string
-  /** What tells trials apart in this axis (default: the value). */
+  /** Returns the key by which trials differ in this axis (default: the value). */
   key?(trial: Described): unknown
 }
 

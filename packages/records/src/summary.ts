@@ -19,7 +19,7 @@ export function summarize(record: BenchRecord): BenchRecord {
   return { ...rest, time: { ...time, stepSeconds: [], timedSteps: stepCount(time) } }
 }
 
-/** What a page of summaries lacks, for its readers. */
+/** Notice for readers of a page of summaries. */
 export const SUMMARY_NOTICE =
   'These are summaries. Step times, curves, graphs and results of single images are left out, because the records are too large for one page. Means and medians are those of the whole records; intervals of differences in accuracy are wider, since methods cannot be compared image by image.'
 

@@ -6,7 +6,7 @@ const count = z.int().positive()
 
 const kindsOfOne = ['trained', 'random', 'pretrained', 'embeddings'] as const
 
-/** What a record tells of a teacher, whether it is the only one or one of several. */
+/** Fields of a teacher, the same for an only teacher and for one of several. */
 const teacherFacts = {
   name: text.describe('for example vit-base-16, or the name of a file without its path'),
   parameterCount: count.optional().describe('absent if unknown, as of a file of embeddings'),

@@ -14,7 +14,7 @@ interface TeacherShape {
   readonly width: number
   readonly patch: number
   readonly imageSize: number
-  /** Of one forward pass over one image. */
+  /** FLOPs of one forward pass over one image. */
   readonly forwardFlops: number
   readonly accuracy?: number
 }

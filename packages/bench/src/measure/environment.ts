@@ -38,7 +38,7 @@ export function refreshEnvironment(environment: Environment): Environment {
   }
 }
 
-/** Of the fastest core at this moment. */
+/** Reads the clock rate of the fastest core at this moment. */
 function cpuMegahertz(): number | undefined {
   const fastest = Math.max(...os.cpus().map(({ speed }) => speed))
   return fastest > 0 ? fastest : undefined

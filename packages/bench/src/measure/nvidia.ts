@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Of the first device: the others may be somebody else's business. */
+/** Asks nvidia-smi about the first device only: others may be used by somebody else. */
 async function query(what: string): Promise<string[][]> {
   try {
     const { stdout } = await run(

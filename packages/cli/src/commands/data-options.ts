@@ -71,7 +71,7 @@ export function openDataset(
   )
 }
 
-/** What a command shows of the opening of data, and how it is interrupted. */
+/** Callbacks for what a command prints while data is opened, and the signal that interrupts it. */
 export type DataObserver = Pick<DatasetOptions, 'warn' | 'progress' | 'signal'>
 
 /**

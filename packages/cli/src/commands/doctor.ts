@@ -60,7 +60,7 @@ async function tryBackend(spec: string): Promise<ProbeResult> {
   return { available: false, reason, remedy: `embed-kd step --backend ${spec} may tell more` }
 }
 
-/** Of our own backends, as far as their packages are installed; the others are told of at once. */
+/** Lists the devices of our own backends, and tells at once of a backend whose package is not installed. */
 async function allDevices(tell: (finding: Finding) => void): Promise<string[]> {
   const devices: string[] = []
   for (const name of ownBackends)

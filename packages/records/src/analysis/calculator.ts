@@ -1,4 +1,4 @@
-// What another teacher would cost on a machine that was measured: FLOPs and memory come from core's cost model, and the
+// Predicts the cost of another teacher on a machine that was measured: FLOPs and memory come from core's cost model, and the
 // records of one scope calibrate them to seconds and bytes. The error of the calibration is part of every answer.
 import {
   cost,

@@ -38,7 +38,7 @@ export interface Changes {
   readonly differences: readonly (readonly [name: string, before: string, after: string])[]
 }
 
-/** Where one side comes from. */
+/** Origin of one side of the comparison. */
 export interface Side {
   readonly versions: readonly string[]
   readonly machines: readonly string[]

@@ -1,4 +1,4 @@
-// What a teacher's file of embeddings takes, and how far the embeddings in it are from the teacher's.
+// The size of a teacher's file of embeddings, and the distance of its embeddings from the teacher's.
 import type { BenchRecord } from '../schema.js'
 import { formatBytes } from './format.js'
 import type { Measure } from './measures.js'

@@ -68,7 +68,7 @@ export interface Compared {
 export type Verdict = 'supported' | 'refuted' | 'inconclusive'
 
 export interface Support {
-  /** What is claimed, as the end of a sentence. */
+  /** The claim, as the end of a sentence. */
   readonly claim: string
   readonly verdict: Verdict
   /** Why the claim is undecided, or what to keep in mind about the verdict. */

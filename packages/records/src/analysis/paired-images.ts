@@ -9,7 +9,7 @@ export interface PairedResults {
   readonly second: Uint8Array
 }
 
-/** What McNemar's test says about one seed. */
+/** Result of McNemar's test for one seed. */
 export interface SeedTest {
   readonly seed: number
   /** Images that only the first side got right. */

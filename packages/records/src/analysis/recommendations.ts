@@ -1,4 +1,4 @@
-// What to choose, setting by setting: which batch fits with each method, and what Embed-KD saves and costs there.
+// Recommends a choice for each setting: which batch fits with each method, and what Embed-KD saves and costs there.
 import { axes, axisNames } from '../axes.js'
 import { axisKey } from '../trial-names.js'
 import { compare } from './answers.js'

@@ -1,4 +1,4 @@
-// What a student's accuracy costs in seconds: its training, in which a live teacher runs, and the one-time run of the
+// The seconds that a student's accuracy costs: its training, in which a live teacher runs, and the one-time run of the
 // teacher that makes stored embeddings. The training of the teacher itself is not counted.
 import type { BenchRecord } from '../schema.js'
 import { type Measure, stepsPerEpoch } from './measures.js'

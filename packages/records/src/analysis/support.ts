@@ -1,4 +1,4 @@
-// What the records say about a claim: supported, refuted or inconclusive, with the reasons. Each question of the first
+// Judges a claim by the records: supported, refuted or inconclusive, with the reasons. Each question of the first
 // screen has one claim; accuracy has a second one, against training without a teacher.
 import type { BenchRecord } from '../schema.js'
 import type { Finding, Support } from './finding.js'

@@ -10,7 +10,7 @@ import type { Batch } from './batches.js'
 import type { ModelInput } from './input.js'
 import type { Subset } from './subsets.js'
 
-/** What all batches of a run have in common. */
+/** Settings that all batches of a run share. */
 export interface Loading {
   readonly subset: Subset
   readonly size: number
@@ -18,7 +18,7 @@ export interface Loading {
   readonly augmentation: Augmentation
   /** Seed of the augmentation (default: `seed`). */
   readonly augmentationSeed?: number
-  /** What the model sees; each batch has it as `input`. */
+  /** Format of the model's input, which each batch has as `input`. */
   readonly input: ModelInput
   /** Stores of embeddings (embeddings/stores.ts), whose views are trained on; each batch has its own as `embeddings`. */
   readonly store?: StorePaths

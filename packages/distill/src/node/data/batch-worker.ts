@@ -18,7 +18,7 @@ const openStores = (): SampleStores | undefined =>
 
 const viewOf = (epoch: number) => openStores()?.viewOf(epoch) ?? { seed: augmentationSeed, epoch }
 
-/** Of the epoch asked for last: its order is drawn once. */
+/** The batches of the latest epoch: the order of an epoch is drawn once. */
 let current: { readonly epoch: number; readonly batches: Batches } | undefined
 
 function batchesOf(epoch: number): Batches {

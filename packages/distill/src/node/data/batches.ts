@@ -13,7 +13,7 @@ import type { Subset } from './subsets.js'
 
 /** The arrays of one batch of `size` images, the last `size - count` of which are padding. */
 export interface Batch {
-  /** How many images are real; they come first. */
+  /** Number of real images, which come before the padding. */
   count: number
   /** `[size, channels, height, width]`; padding is black. */
   readonly pixels: Uint8Array
@@ -23,9 +23,9 @@ export interface Batch {
   readonly mask: Float32Array
   /** `[size]`: positions in the split; -1 for padding. */
   readonly indices: Int32Array
-  /** What the model sees of the pixels, where that was made ahead (background.ts). */
+  /** The model's input, if it was made ahead from the pixels (background.ts). */
   readonly input?: Float32Array
-  /** Teacher embeddings `[size, width]` of these very pixels, by name if there are several teachers; if they were read ahead. */
+  /** Teacher embeddings `[size, width]` of these very pixels, if they were read ahead; by name if there are several teachers. */
   readonly embeddings?: TeacherRows
 }
 
@@ -41,14 +41,14 @@ export function createBatch({ channels, height, width }: ImageShape, size: numbe
 
 /** The batches of one pass over a subset. */
 export interface Batches extends AsyncIterable<Batch> {
-  /** How many. */
+  /** Number of batches. */
   readonly length: number
   /**
    * Fills `into`, or a new batch, with the batch at `step`, from 0 to length - 1. Any step can be read at any time.
-   * @throws DatasetError at an image that cannot be decoded, where they are decoded as they are read.
+   * @throws DatasetError at an image that cannot be decoded, if images are decoded as they are read.
    */
   read(step: number, into?: Batch): Promise<Batch>
-  /** All in turn, **in the same arrays**: a batch is valid until the next is asked for. */
+  /** Yields all batches in turn, **in the same arrays**: a batch is valid until the next is asked for. */
   [Symbol.asyncIterator](): AsyncIterator<Batch>
 }
 
@@ -58,11 +58,11 @@ export interface TrainingOptions {
   /** From 0. */
   readonly epoch: number
   readonly augmentation?: Augmentation
-  /** Where augmentations were drawn for another run, whose pixels are wanted again: its seed and epoch. */
+  /** Seed and epoch of another run, if the pixels of that run are wanted again (default: this run's). */
   readonly view?: View
 }
 
-/** What, with an image's index, an augmentation is drawn from. */
+/** Seed and epoch from which an image's augmentation is drawn, together with its index. */
 export interface View {
   readonly seed: number
   readonly epoch: number

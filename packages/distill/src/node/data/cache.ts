@@ -42,7 +42,7 @@ import type { EncodedSplits, Located } from './listing.js'
 import { DECODING, Survey } from './survey.js'
 import { makeDirectory } from '../files/make-directory.js'
 
-/** How far long work on a data set is. */
+/** Progress of long work on a data set. */
 export interface DataProgress {
   readonly phase: string
   readonly done: number
@@ -137,7 +137,7 @@ function orNotKept<T>(write: () => T): T {
   }
 }
 
-/** What is the same for every split of a source. */
+/** Returns the fields that all splits of a source share. */
 const describe = ({ format, directory }: Source, { classes, classNames }: EncodedSplits) => ({
   name: `${format}:${directory}`,
   classes,

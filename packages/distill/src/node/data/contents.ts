@@ -1,4 +1,4 @@
-// What a data set contained, in a few bytes an image: kept beside a run, so that a later run can say what changed in the data.
+// The contents of a data set in a few bytes an image: kept beside a run, so that a later run can say what changed in the data.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'

@@ -29,7 +29,7 @@ export interface EncodedImage {
   read(): Promise<Uint8Array>
 }
 
-/** What decoding did to an image beyond reading it, in messages for a number of such images. */
+/** Messages about changes that decoding makes to images, each for a number of such images. */
 export const oddities = {
   turned: (n: number) => `${countImages(n)} turned as the EXIF orientation says`,
   dark: (n: number) =>

@@ -61,7 +61,7 @@ export function requireDirectory(path: string, remedy: string): void {
     )
 }
 
-/** Whether a file is called as one that has other files in it. Tar files that are not compressed are read as they are. */
+/** Returns whether a file has the name of an archive. Plain tar files do not count: they are read as they are. */
 export const isArchive = (name: string): boolean => /\.(zip|7z|rar|tgz|tbz2?|tar\.\w+)$/i.test(name)
 
 /** Says what a directory holds, for errors about what it does not hold: `it has train/, notes.txt and 3 more`. */

@@ -72,7 +72,7 @@ interface ClassFolder {
   /** Normalised, as macOS and Linux write accents differently. */
   readonly name: string
   readonly images: readonly File[]
-  /** What has no extension that is read, by count: `12 .jfif`; empty if there is nothing. */
+  /** Counts of files whose extension is not read, as `12 .jfif`; empty if there are none. */
   readonly ignored: string
 }
 

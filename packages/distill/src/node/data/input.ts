@@ -121,7 +121,7 @@ function planeFit(source: Size, target: ModelInput): PlaneFit {
   }
 }
 
-/** What the whole image becomes before its middle is taken. */
+/** Returns the size of the whole image after resizing, before its middle is taken. */
 export function resizedSize(source: Size, target: ModelInput): Size {
   const { fit, shorterSide, stretchedTo } = target
   if (fit !== 'resize') return source

@@ -1,5 +1,5 @@
-// What every format of encoded images does: find the files of a data set, list their images, and let the shared rules make splits,
-// labels and classes of them. Nothing is decoded here.
+// The steps that every format of encoded images shares: find the files of a data set, list their images, and let the shared rules
+// make splits, labels and classes of them. Nothing is decoded here.
 
 import type { Columns, Tell } from './dataset.js'
 import type { EncodedImage } from './decode.js'

@@ -1,4 +1,4 @@
-// What lies in place of an image that cannot be read, by its first bytes: a download that failed, or a format that is not read.
+// Names the contents of a file that cannot be read as an image, by its first bytes: a failed download, or a format that is not read.
 
 interface Content {
   /** Beginnings of such files, in lower case; white space before them does not matter. */

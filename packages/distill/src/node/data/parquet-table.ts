@@ -15,7 +15,7 @@ import {
 import { compressors as shared } from 'hyparquet-compressors'
 import { z } from 'zod'
 
-/** What a column holds, as far as it matters here. */
+/** Kind of a column's values, as far as images and labels are concerned. */
 export type ColumnKind = 'image' | 'bytes' | 'text' | 'list' | 'other'
 
 export interface TableFacts {

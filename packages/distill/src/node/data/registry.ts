@@ -19,7 +19,7 @@ import { fetchIdxFiles, mnistSources } from './mnist-download.js'
 import { isObjectAddress } from '../objects/address.js'
 import { mirrorDirectory } from '../objects/mirror.js'
 
-/** Where the Debian package dataset-fashion-mnist puts it. */
+/** Directory of the Debian package dataset-fashion-mnist. */
 const fashionMnistDirectory = '/usr/share/datasets/fashion-mnist'
 
 /** A part of MNIST that this package carries, for machines on which nothing can be downloaded. */

@@ -1,5 +1,5 @@
-// What has to be known of all encoded images of a data set: digest, statistics, checksums, one size for all, and oddities to report.
-// It is the same whether the decoded images are kept or not.
+// Facts about all encoded images of a data set: digest, statistics, checksums, one size for all, and oddities to report.
+// The facts do not depend on whether decoded images are kept.
 
 import { createHash } from 'node:crypto'
 

@@ -107,7 +107,7 @@ class ShardImage {
   }
 }
 
-/** What there was beside the images of a split. */
+/** Entries of a split's shards that are not images with labels. */
 interface Beside {
   /** Samples with a label and no image. */
   lone: number

@@ -18,7 +18,7 @@ export interface UserModule extends ModuleReference {
   readonly exports: Readonly<Record<string, unknown>>
 }
 
-/** Whether a word of a user is the path of a module, and no name. */
+/** Returns whether a user's word is the path of a module rather than a name. */
 export const isModulePath = (word: string): boolean =>
   isAbsolute(word) || /^\.{1,2}[/\\]|\.[cm]?[jt]sx?$/.test(word)
 

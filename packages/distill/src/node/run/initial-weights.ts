@@ -15,7 +15,7 @@ import { resolveKnownTeacher, resolveTeacher, shortTeacherName } from '../teache
 import { renormalised } from '../teachers/weights.js'
 import { findCheckpoint } from './teacher-directory.js'
 
-/** What a student needs besides the checkpoint that it starts from. */
+/** Properties of a student that starts from a checkpoint. */
 export interface InitialWeightsOptions {
   /** Channels of the images. */
   readonly channels: number

@@ -14,12 +14,12 @@ import { createInputWriter, type ModelInput } from '../data/input.js'
 import { wholeSplit } from '../data/subsets.js'
 import { runOnnx, type TrainedModel } from './export.js'
 
-/** What the exported ONNX file gives in ONNX Runtime itself. */
+/** Results of the exported file in ONNX Runtime itself. */
 export interface OnnxCheck {
   /** Number of test images, or of training images without labels. */
   readonly images: number
   readonly accuracy?: number
-  /** Without labels: greatest difference of its embeddings from those of the training backend. */
+  /** Greatest difference between embeddings of the file and of the training backend; without labels only. */
   readonly embedding_difference?: number
 }
 
