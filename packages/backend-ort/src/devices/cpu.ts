@@ -1,10 +1,8 @@
 // ONNX Runtime's CPU execution provider, on onnxruntime-node.
 import { availableParallelism, cpus } from 'node:os'
-import { hasTrait } from '@embed-kd/core'
-import { nativeComposites } from '../onnx/emitter.js'
 import { Profile } from '../profile.js'
 import { nodeRuntime } from '../runtime.js'
-import { cpuEmitters } from './cpu-emitters.js'
+import { cpuKernels } from './cpu-kernels.js'
 import { commonOptions, type Device } from './device.js'
 import { hostMemory } from './host-memory.js'
 import { planSession } from '../memory/plan-session.js'
@@ -19,18 +17,7 @@ const threads = allowed < cpus().length ? { intraOpNumThreads: allowed } : {}
 export const cpu: Device = {
   name: 'cpu',
   runtime: nodeRuntime,
-  capabilities: {
-    composites: nativeComposites,
-    dtypes: ['float32', 'float16', 'int32', 'bool'],
-    precision: { arithmetic: 6e-8, transcendental: 3e-7 },
-    deterministic: true,
-    reusesDonated: false,
-    hostMemory: true,
-    denormals: true,
-  },
-  emitters: cpuEmitters,
-  // Gemm and FusedMatMul have their alpha.
-  absorbs: ({ op }) => hasTrait(op, 'product'),
+  ...cpuKernels,
   // Only errors are logged, since the runtime warns of every hidden shape.
   sessionOptions: {
     ...commonOptions,

@@ -1,9 +1,8 @@
 // ONNX Runtime's CPU kernels compiled to WebAssembly, on onnxruntime-web: in browsers, and in Node. Its own memory cannot hold
 // tensors between runs, so each run copies its inputs there and its outputs back.
-import { hasTrait, messageOf, UserError } from '@embed-kd/core'
-import { nativeComposites } from '../onnx/emitter.js'
+import { messageOf, UserError } from '@embed-kd/core'
 import { ModelBuilder } from '../onnx/model.js'
-import { cpuEmitters } from './cpu-emitters.js'
+import { cpuKernels } from './cpu-kernels.js'
 import { commonOptions, type Device, type Ort, type Runtime } from './device.js'
 import { hostMemory } from './host-memory.js'
 
@@ -12,18 +11,7 @@ const sessionOptions = { ...commonOptions, executionProviders: ['wasm'] }
 export const wasmOn = (runtime: Runtime): Device => ({
   name: 'wasm',
   runtime,
-  capabilities: {
-    composites: nativeComposites,
-    dtypes: ['float32', 'float16', 'int32', 'bool'],
-    precision: { arithmetic: 6e-8, transcendental: 3e-7 },
-    deterministic: true,
-    reusesDonated: false,
-    hostMemory: true,
-    denormals: true,
-  },
-  emitters: cpuEmitters,
-  // Gemm and FusedMatMul have their alpha.
-  absorbs: ({ op }) => hasTrait(op, 'product'),
+  ...cpuKernels,
   sessionOptions,
   writesOver: false,
   probe: async () => ({ available: true }),

@@ -1,9 +1,10 @@
-// Emitters for ONNX Runtime's CPU kernels, native (cpu.ts) or in WebAssembly (wasm.ts): matmul, linear and sum are faster there
-// than with the shared emitters in onnx/emitters.ts.
-import { bytesOf, sizeOf } from '@embed-kd/core'
-import type { Emitter } from '../onnx/emitter.js'
+// ONNX Runtime's CPU kernels, native (cpu.ts) or in WebAssembly (wasm.ts): their capabilities and emitters. matmul, linear and sum
+// are faster there than with the shared emitters in onnx/emitters.ts.
+import { bytesOf, hasTrait, sizeOf } from '@embed-kd/core'
+import { type Emitter, nativeComposites } from '../onnx/emitter.js'
 import { asMatrix, emitters, matmulFused, widenedEmitters } from '../onnx/emitters.js'
 import { OnnxFloat } from '../onnx/model.js'
+import type { Device } from './device.js'
 
 /** Adds a large bias in a pass of its own: Gemm copies the bias with one thread, which is slow once the copy leaves the cache. */
 const linear: Emitter<'linear'> = (model, application) => {
@@ -44,5 +45,18 @@ const sum: Emitter<'sum'> = (model, application) => {
 /** Number of elements below which the extra Reshape costs what the product saves. */
 const SHORT_SUM = 2 ** 16
 
-/** In float32 throughout: left alone, the runtime would go from operator to operator in float32, and not round in between. */
-export const cpuEmitters = widenedEmitters({ ...emitters, matmul: matmulFused, linear, sum })
+export const cpuKernels = {
+  capabilities: {
+    composites: nativeComposites,
+    dtypes: ['float32', 'float16', 'int32', 'bool'],
+    precision: { arithmetic: 6e-8, transcendental: 3e-7 },
+    deterministic: true,
+    reusesDonated: false,
+    hostMemory: true,
+    denormals: true,
+  },
+  // Widened, because the runtime would go from operator to operator in float32 by itself, without rounding in between.
+  emitters: widenedEmitters({ ...emitters, matmul: matmulFused, linear, sum }),
+  // Gemm and FusedMatMul have their alpha.
+  absorbs: ({ op }) => hasTrait(op, 'product'),
+} satisfies Pick<Device, 'capabilities' | 'emitters' | 'absorbs'>
