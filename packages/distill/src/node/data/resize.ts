@@ -1,4 +1,4 @@
-// Resizing of images, one plane at a time. Bytes are resized as Pillow and torchvision do it: each of the two passes rounds and
+// Resizing of images, one plane at a time. Bytes are resized as torchvision and Pillow do it: each of the two passes rounds and
 // clips to bytes. Floats are resized as torchvision resizes float tensors. What the numbers mean is the caller's business.
 
 export interface Size {
@@ -70,12 +70,14 @@ export function planeResize(
   }
 }
 
-/** Binary digits after the point of a weight: Pillow's number, so that its rounding is ours. */
+/** Most binary digits after the point of a weight, in Pillow and in PyTorch. */
 const PRECISION = 22
-const HALF = 2 ** (PRECISION - 1)
+/** Filters that PyTorch lacks. */
+const onlyPillow: readonly Interpolation[] = ['box', 'hamming']
 
 /**
- * Returns a function that resizes planes of bytes exactly as Pillow's `Image.resize`; torchvision differs by at most 1.
+ * Returns a function that resizes planes of bytes exactly as torchvision, the default of transformers. Pillow's bytes differ by
+ * at most 1, because its weights have more digits; the filters that only Pillow has are exactly Pillow's.
  * The function has buffers of its own, so build it once and keep it.
  * @param part the part of the resized plane that is computed (default: all of it).
  */
@@ -85,8 +87,8 @@ export function byteResize(
   interpolation: Interpolation = 'bilinear',
   part: Area = whole(to),
 ): PlaneResize<Uint8Array> {
-  const columns = fixedPoint(filterTaps(from.width, to.width, part.left, part.width, interpolation))
-  const rows = fixedPoint(filterTaps(from.height, to.height, part.top, part.height, interpolation))
+  const columns = byteTaps(from.width, to.width, part.left, part.width, interpolation)
+  const rows = byteTaps(from.height, to.height, part.top, part.height, interpolation)
   const { width } = part
   // A clamped array would round by itself, but to even.
   const narrow = new Uint8Array(from.height * width)
@@ -96,22 +98,22 @@ export function byteResize(
     for (let y = 0; y < from.height; y++) {
       const row = inputStart + y * from.width
       for (let x = 0; x < width; x++) {
-        let sum = HALF
+        let sum = columns.half
         let position = row + columns.first[x]!
         for (let tap = columns.taps[x]!; tap < columns.taps[x + 1]!; tap++)
           sum += columns.weights[tap]! * input[position++]!
-        narrow[y * width + x] = toByte(sum >> PRECISION)
+        narrow[y * width + x] = toByte(sum >> columns.precision)
       }
     }
     for (let y = 0; y < part.height; y++) {
-      sums.fill(HALF)
+      sums.fill(rows.half)
       let position = rows.first[y]! * width
       for (let tap = rows.taps[y]!; tap < rows.taps[y + 1]!; tap++) {
         const weight = rows.weights[tap]!
         for (let x = 0; x < width; x++) sums[x]! += weight * narrow[position++]!
       }
       for (let x = 0; x < width; x++)
-        output[outputStart + y * width + x] = toByte(sums[x]! >> PRECISION)
+        output[outputStart + y * width + x] = toByte(sums[x]! >> rows.precision)
     }
   }
 }
@@ -128,14 +130,43 @@ interface FilterTaps<T = Float64Array> {
   readonly weights: T
 }
 
-const fixedPoint = ({ first, taps, weights }: FilterTaps): FilterTaps<Int32Array> => ({
-  first,
-  taps,
+interface ByteTaps extends FilterTaps<Int32Array> {
+  /** Binary digits after the point of a weight. */
+  readonly precision: number
+  /** One half in this precision, to round with. */
+  readonly half: number
+}
+
+/** As `filterTaps`, with weights that are whole numbers. */
+function byteTaps(
+  from: number,
+  to: number,
+  begin: number,
+  count: number,
+  interpolation: Interpolation,
+): ByteTaps {
+  const { first, taps, weights } = filterTaps(from, to, begin, count, interpolation)
+  const precision = onlyPillow.includes(interpolation)
+    ? PRECISION
+    : digitsIn16Bits(filterTaps(from, to, 0, to, interpolation).weights)
   // Rounded half away from zero.
-  weights: Int32Array.from(weights, (weight) =>
-    Math.trunc(weight * 2 ** PRECISION + (weight < 0 ? -0.5 : 0.5)),
-  ),
-})
+  const round = (weight: number) => Math.trunc(weight * 2 ** precision + (weight < 0 ? -0.5 : 0.5))
+  return {
+    first,
+    taps,
+    weights: Int32Array.from(weights, round),
+    precision,
+    half: 2 ** (precision - 1),
+  }
+}
+
+/** Returns the number of binary digits after the point that PyTorch gives to weights: as many as 16 bits hold of the largest. */
+function digitsIn16Bits(weights: Float64Array): number {
+  const largest = weights.reduce((most, weight) => Math.max(most, weight), 0)
+  let digits = 0
+  while (digits < PRECISION && Math.floor(0.5 + largest * 2 ** (digits + 1)) < 2 ** 15) digits++
+  return digits
+}
 
 interface Filter {
   /** Distance beyond which the weight is zero, in outputs or inputs, whichever are larger. */
@@ -177,11 +208,10 @@ function filterTaps(
   const first = new Int32Array(count)
   const taps = new Int32Array(count + 1)
   if (interpolation === 'nearest') {
-    // Pillow adds the step up, so that its rounding errors decide between two inputs at the same distance.
-    let position = step * 0.5
-    for (let i = -begin; i < count; i++, position += step) {
-      if (i < 0) continue
-      first[i] = Math.min(Math.floor(position), from - 1)
+    // PyTorch computes in float32, so that its rounding decides between two inputs at the same distance.
+    const step32 = Math.fround(step)
+    for (let i = 0; i < count; i++) {
+      first[i] = Math.min(Math.floor(Math.fround((begin + i + 0.5) * step32)), from - 1)
       taps[i + 1] = i + 1
     }
     return { first, taps, weights: new Float64Array(count).fill(1) }

@@ -1,11 +1,19 @@
-// The JSON files of Hugging Face. In all of them null means that the value is absent.
+// The JSON files of Hugging Face. In all of them null means that a value is absent, and a switch is off.
 import { readFileSync } from 'node:fs'
 
 import { UserError, messageOf } from '@embed-kd/core'
 import { z } from 'zod'
 
-/** @throws UserError if the file cannot be read or is not a JSON object. */
-export function readHfJson(path: string, remedy: string): Record<string, unknown> {
+/**
+ * Reads a file without the entries that are null.
+ * @param switches keys that are false if they are null.
+ * @throws UserError if the file cannot be read or is not a JSON object.
+ */
+export function readHfJson(
+  path: string,
+  remedy: string,
+  switches?: RegExp,
+): Record<string, unknown> {
   let value: unknown
   try {
     value = JSON.parse(readFileSync(path, 'utf8'))
@@ -14,16 +22,20 @@ export function readHfJson(path: string, remedy: string): Record<string, unknown
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new UserError(`${path} is no JSON object`, remedy)
-  return withoutNulls(value) as Record<string, unknown>
+  return withoutNulls(value, switches) as Record<string, unknown>
 }
 
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls)
+function withoutNulls(value: unknown, switches?: RegExp): unknown {
+  if (Array.isArray(value)) return value.map((entry) => withoutNulls(entry, switches))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, entry]) => entry !== null)
-      .map(([key, entry]) => [key, withoutNulls(entry)]),
+    Object.entries(value).flatMap(([key, entry]) =>
+      entry !== null
+        ? [[key, withoutNulls(entry, switches)]]
+        : switches?.test(key)
+          ? [[key, false]]
+          : [],
+    ),
   )
 }
 

@@ -36,7 +36,7 @@ const schema = z.object({
   resample: z.int().optional(),
   do_center_crop: z.boolean().optional(),
   crop_size: z.union([count, pair, sides]).optional(),
-  crop_pct: z.number().positive().optional(),
+  crop_pct: z.union([z.number().positive(), z.literal(false)]).optional(),
   do_rescale: z.boolean().optional(),
   rescale_factor: z.number().positive().optional(),
   rescale_offset: z.boolean().optional(),
@@ -66,6 +66,9 @@ const harmless = new Set([
   'transformers_version',
   'valid_processor_keys',
 ])
+
+/** Keys that null switches off in transformers, where null otherwise means the default. */
+const switches = /^(do_\w+|rescale_offset|include_top|default_to_square|crop_pct)$/
 
 /** Pillow's numbers of the filters. */
 const filters: readonly Interpolation[] = [
@@ -98,12 +101,12 @@ export function findProcessorFile(directory: string): ProcessorFile | undefined 
   const remedy = 'fix the file, or remove it to use the defaults of the model'
   const processor = join(directory, 'processor_config.json')
   if (existsSync(processor)) {
-    const { image_processor: config } = readHfJson(processor, remedy)
+    const { image_processor: config } = readHfJson(processor, remedy, switches)
     if (typeof config === 'object')
       return { path: processor, config: config as Record<string, unknown> }
   }
   const path = join(directory, 'preprocessor_config.json')
-  return existsSync(path) ? { path, config: readHfJson(path, remedy) } : undefined
+  return existsSync(path) ? { path, config: readHfJson(path, remedy, switches) } : undefined
 }
 
 /** What a model says of its input. */
@@ -151,9 +154,9 @@ export function readPreprocessing(
   const { size, crop, ownSize } = processor.fillsPatches
     ? filledSizes(c, processor.fillsPatches, model.source ?? fail('the size depends on the images'))
     : sizesOf(c, processor, model)
-  const crops = c.do_center_crop ?? processor.crops
+  const crops = processor.crops !== null && (c.do_center_crop ?? processor.crops)
   const resizes = c.do_resize ?? true
-  const share = c.crop_pct ?? processor.cropShare ?? 1
+  const share = c.crop_pct === false ? undefined : (c.crop_pct ?? processor.cropShare)
   const { cropped, ...resizing } = (processor.resize ?? plainResize)(size, share)
   if (
     resizes &&
@@ -167,7 +170,7 @@ export function readPreprocessing(
   const target = crops
     ? crop
     : !resizes
-      ? (model.size ?? fail('images are neither resized nor cropped'))
+      ? (model.size ?? model.source ?? fail('images are neither resized nor cropped'))
       : cropped !== undefined
         ? { height: cropped, width: cropped }
         : (resizing.stretchedTo ?? squareOf(resizing.shorterSide!))
@@ -188,7 +191,9 @@ export function readPreprocessing(
             ? {}
             : { stretchedTo: resizing.stretchedTo }),
           ...(cuts || resizing.stretchedTo ? {} : { uncropped: true as const }),
-          ...(processor.resizesFloats ? { resizesFloats: true as const } : {}),
+          ...(processor.resizesFloats && (c.do_rescale ?? true)
+            ? { resizesFloats: true as const }
+            : {}),
         }
       : {}),
     ...((c.do_flip_channel_order ?? processor.flipsChannels) && processor.flipsChannels

@@ -17,9 +17,9 @@ export interface Processor {
   readonly size: TargetSize
   /** A size given as one number means a square, not the shorter side. */
   readonly square: boolean
-  /** Default of `crop_size`, and whether it is used. */
+  /** Default of `crop_size`, and whether it is used. Null: the class never crops, whatever the file says. */
   readonly crop?: number
-  readonly crops: boolean
+  readonly crops: boolean | null
   /** Pillow's number of the filter. */
   readonly resample: number
   readonly mean: readonly number[]
@@ -35,7 +35,8 @@ export interface Processor {
   readonly resizesFloats?: true
   /** Images are stretched to as many whole patches as are allowed, near their own proportions. */
   readonly fillsPatches?: { readonly patch: number; readonly count: number }
-  resize?(size: TargetSize, cropShare: number): Resizing
+  /** @param cropShare undefined if the file switches `crop_pct` off. */
+  resize?(size: TargetSize, cropShare: number | undefined): Resizing
 }
 
 const standard = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
@@ -45,6 +46,8 @@ const openai = {
   std: [0.26862954, 0.26130258, 0.27577711],
 }
 const [BILINEAR, BICUBIC] = [2, 3]
+/** Share of the image that ConvNeXt sees. */
+const SHARE = 224 / 256
 const square = (side: number): Size => ({ height: side, width: side })
 
 /** Resizes to the size as it is given. */
@@ -78,7 +81,7 @@ const processors: Readonly<Record<string, Processor>> = {
   Siglip: stretched(224, BICUBIC, { square: false }),
   Pvt: stretched(224, BICUBIC, imagenet),
   Blip: stretched(384, BICUBIC, openai),
-  Segformer: stretched(512, BILINEAR, imagenet),
+  Segformer: stretched(512, BILINEAR, { ...imagenet, crops: null }),
   Flava: stretched(224, BICUBIC, { ...openai, crop: 224, crops: true }),
   OwlViT: stretched(768, BICUBIC, { ...openai, crop: 768 }),
   DINOv3ViT: stretched(224, BILINEAR, { ...imagenet, resizesFloats: true }),
@@ -104,6 +107,7 @@ const processors: Readonly<Record<string, Processor>> = {
     cropShare: 0.9,
     keys: ['crop_pct'],
     resize(size, share) {
+      if (share === undefined) return plainResize(size)
       const scaled = (side: number) => Math.trunc(side / share)
       if ('shortestEdge' in size) return { shorterSide: scaled(size.shortestEdge) }
       const { height, width } = size
@@ -118,9 +122,9 @@ const processors: Readonly<Record<string, Processor>> = {
     square: false,
     crops: false,
     resample: BICUBIC,
-    cropShare: 224 / 256,
+    cropShare: SHARE,
     keys: ['crop_pct'],
-    resize(size, share) {
+    resize(size, share = SHARE) {
       // The class knows the shorter side only; both sides alike mean the same square.
       const edge = 'shortestEdge' in size ? size.shortestEdge : size.height
       if (edge >= 384) return { stretchedTo: square(edge) }
@@ -128,6 +132,7 @@ const processors: Readonly<Record<string, Processor>> = {
     },
   },
   Siglip2: stretched(256, BILINEAR, {
+    crops: null,
     fillsPatches: { patch: 16, count: 256 },
     keys: ['patch_size', 'max_num_patches'],
   }),
