@@ -8,6 +8,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { TfjsBackend } from '#tfjs/backend'
 import type { Device } from '#tfjs/devices/device'
 import { openDevice } from '#tfjs/devices/registry'
+import { TensorBytes } from '#tfjs/tensor-bytes'
 import './tape-gradients.js'
 import { tapeStep } from './tape-step.js'
 import { openStep, type Runner } from './schedule-step.js'
@@ -25,59 +26,6 @@ const { values } = parseArgs({
 })
 const student = values.student
 if (!isStudentName(student)) throw new Error(`there is no student "${student}"`)
-
-/** tf's native packages make the outputs of kernels elsewhere than other backends. */
-interface NativeOutputs {
-  createOutputTensor(metadata: object): tf.TensorInfo
-}
-const isNative = (backend: object): backend is NativeOutputs => 'createOutputTensor' in backend
-
-/** Bytes of all tensors of a tf backend, and their greatest sum since `restart`. */
-class TensorBytes {
-  #live = 0
-  #peak = 0
-  readonly #sizes = new WeakMap<object, number>()
-
-  constructor({ tf: backend }: Device) {
-    const write = backend.write.bind(backend)
-    const disposeData = backend.disposeData.bind(backend)
-    backend.write = (data, shape, dtype) => this.#made(write(data, shape, dtype), shape, dtype)
-    if (isNative(backend)) {
-      const createOutputTensor = backend.createOutputTensor.bind(backend)
-      backend.createOutputTensor = (metadata) => {
-        const output = createOutputTensor(metadata)
-        this.#made(output.dataId, output.shape, output.dtype)
-        return output
-      }
-    }
-    backend.disposeData = (id, force) => {
-      const freed = disposeData(id, force)
-      if (freed) {
-        this.#live -= this.#sizes.get(id) ?? 0
-        this.#sizes.delete(id)
-      }
-      return freed
-    }
-  }
-
-  #made(id: object, shape: number[], dtype: tf.DataType): object {
-    const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype)
-    this.#sizes.set(id, bytes)
-    this.#live += bytes
-    this.#peak = Math.max(this.#peak, this.#live)
-    return id
-  }
-
-  /** Forgets the peak. @returns the bytes alive now. */
-  restart(): number {
-    this.#peak = this.#live
-    return this.#live
-  }
-
-  get peak(): number {
-    return this.#peak
-  }
-}
 
 /** Makes tf's engine use the very tf backend that our device uses. */
 async function tape(
@@ -107,7 +55,7 @@ async function tape(
 const work = workload(student, Number(values.batch))
 if (values.threads) setThreadsCount(Number(values.threads))
 const device = await openDevice(values.device)
-const bytes = new TensorBytes(device)
+const bytes = TensorBytes.of(device.tf)
 const backend = new TfjsBackend(`tfjs:${values.device}`, device)
 
 /** The greatest tensor bytes of one step, alone on the device, from the upload of the state on. */

@@ -22,6 +22,7 @@ import { deviceModule, deviceNames, openDevice } from './devices/registry.js'
 import { TfjsExecutable } from './executable.js'
 import { nativeComposites, translate } from './translate.js'
 import { dtypes } from './emitters.js'
+import { TensorBytes } from './tensor-bytes.js'
 import { Workspace, type TfDType, type TfTensor } from './workspace.js'
 
 /** A device of tf, open. */
@@ -32,6 +33,7 @@ export class TfjsBackend implements Backend {
   readonly #device: Device
   readonly #workspace: Workspace
   readonly #ledger: BufferLedger<TfTensor>
+  readonly #bytes: TensorBytes
   readonly #executables = new Set<TfjsExecutable>()
   #disposed = false
 
@@ -44,6 +46,7 @@ export class TfjsBackend implements Backend {
       dtypes,
     }
     this.#device = device
+    this.#bytes = TensorBytes.of(device.tf)
     this.#workspace = new Workspace(device.tf, device.registry)
     this.#ledger = new BufferLedger<TfTensor>(name, {
       free: (tensor) => this.#workspace.free(tensor),
@@ -63,6 +66,7 @@ export class TfjsBackend implements Backend {
       this.#device,
       this.#workspace,
       this.#ledger,
+      this.#bytes,
       (self) => this.#executables.delete(self),
     )
     this.#executables.add(executable)

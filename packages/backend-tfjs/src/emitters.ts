@@ -24,6 +24,10 @@ export interface Application<K extends OpName> {
   readonly outputs: readonly TensorType[]
   /** Puts a tensor on the device for as long as the executable lives. */
   constant(value: HostTensor): TfTensor
+  /** Announces that each run makes a tensor of the type beside the outputs, for the plan of memory. */
+  temporary(type: TensorType): void
+  /** Announces that the output shares the data of an operand. */
+  share(operand: number): void
 }
 
 /** Makes a node's outputs. The workspace makes every returned tensor in this call. */
@@ -57,13 +61,15 @@ export const exactIntegers =
 
 /** Moves one axis to the end, runs `body`, and moves the axis back. */
 export function withAxisLast(
-  { shape }: TensorType,
+  { inputs: [type], temporary }: Application<OpName>,
   axis: number,
   tf: Workspace,
   body: (x: TfTensor) => TfTensor,
 ): Run {
+  const { shape } = type!
   const last = shape.length - 1
   if (axis === last) return ([x]) => body(x!)
+  for (let made = 0; made < 2; made++) temporary(type!)
   const perm = shape.map((_, i) => (i === axis ? last : i === last ? axis : i))
   return ([x]) =>
     tf.run('Transpose', { x: body(tf.run('Transpose', { x: x! }, { perm })) }, { perm })
@@ -86,6 +92,19 @@ export const spread = (
   broadcast: Broadcast,
 ): TfTensor[] => inputs.map((x) => (sameShape(x.shape, shape) ? x : broadcast(x, shape, tf)))
 
+/** Announces the tensors that `spread` makes. */
+export const announceSpread = (
+  inputs: readonly TensorType[],
+  shape: Shape,
+  temporary: Application<OpName>['temporary'],
+): void => {
+  for (const type of inputs) if (!sameShape(type.shape, shape)) temporary({ ...type, shape })
+}
+
+/** Whether tf's kernels transpose an operand before they reduce it: the axes are not its last ones. */
+const needsTransposing = ({ shape }: TensorType, axes: readonly number[]): boolean =>
+  axes.some((axis) => axis < shape.length - axes.length)
+
 /** A product whose operands have batch axes of one shape, or none. */
 export type Product = (
   a: TfTensor,
@@ -96,24 +115,35 @@ export type Product = (
 
 const batchMatMul: Product = (a, b, attrs, tf) => tf.run('BatchMatMul', { a, b }, attrs)
 
+/** Whether a product's right operand is one matrix, so that the left one's batch axes are rows. */
+export const multipliesRows = ({ attrs, inputs: [, b] }: Application<'matmul'>): boolean =>
+  sizeOf(b!.shape.slice(0, -2)) === 1 && !attrs.transposeA
+
 /**
  * tf's kernels take one batch axis. Batch axes that both operands have become it; those only `a` has become rows where
  * `b` has none; any others are broadcast first.
  */
 export const matmulWith =
   (product: Product, broadcast: Broadcast): Emitter<'matmul'> =>
-  ({ attrs, inputs: [aType, bType], outputs: [y] }, tf) => {
+  (application, tf) => {
+    const {
+      attrs,
+      inputs: [aType, bType],
+      outputs: [y],
+      temporary,
+    } = application
     const batch = y!.shape.slice(0, -2)
     const matrices = (type: TensorType): Run => {
       const matrix = type.shape.slice(-2)
       if (batch.length === 0) return ([x]) => x!
       const full = [...batch, ...matrix]
       const flat = [sizeOf(batch), ...matrix]
+      announceSpread([type], full, temporary)
       return sameShape(type.shape, full)
         ? ([x]) => tf.view(x!, flat)
         : ([x]) => tf.view(broadcast(x!, full, tf), flat)
     }
-    if (sizeOf(bType!.shape.slice(0, -2)) === 1 && !attrs.transposeA) {
+    if (multipliesRows(application)) {
       const k = aType!.shape.at(-1)!
       const rows = sizeOf(aType!.shape) / k
       return ([a, b]) =>
@@ -125,6 +155,20 @@ export const matmulWith =
     const [left, right] = [matrices(aType!), matrices(bType!)]
     return ([a, b]) =>
       tf.view(product(left([a!]) as TfTensor, right([b!]) as TfTensor, attrs, tf), y!.shape)
+  }
+
+/** Reduces along axes; along none, the result is the operand. */
+const reduced =
+  <K extends 'sum' | 'max'>(
+    reduce: (x: TfTensor, attrs: AttrsOf<K>, tf: Workspace) => TfTensor,
+  ): Emitter<K> =>
+  ({ attrs, inputs: [type], temporary, share }, tf) => {
+    if (attrs.axes.length === 0) {
+      share(0)
+      return ([x]) => tf.view(x!)
+    }
+    if (needsTransposing(type!, attrs.axes)) temporary(type!)
+    return ([x]) => reduce(x!, attrs, tf)
   }
 
 /**
@@ -191,12 +235,13 @@ export const emitters = {
   and: binary('LogicalAnd'),
   or: binary('LogicalOr'),
   not: unary('LogicalNot'),
-  select:
-    ({ outputs: [y] }, tf) =>
-    (inputs) => {
+  select: ({ inputs: types, outputs: [y], temporary }, tf) => {
+    announceSpread(types, y!.shape, temporary)
+    return (inputs) => {
       const [condition, t, e] = spread(inputs, y!.shape, tf, tile)
       return tf.run('Select', { condition: condition!, t: t!, e: e! })
-    },
+    }
+  },
   cast: ({ attrs: { dtype }, inputs: [type], constant }, tf) => {
     if (dtype !== 'bool' || type!.dtype === 'bool')
       return ([x]) => tf.run('Cast', { x: x! }, { dtype })
@@ -204,10 +249,10 @@ export const emitters = {
     return ([x]) => tf.run('NotEqual', { a: x!, b: zero })
   },
 
-  reshape:
-    ({ attrs: { shape } }, tf) =>
-    ([x]) =>
-      tf.view(x!, shape),
+  reshape: ({ attrs: { shape }, share }, tf) => {
+    share(0)
+    return ([x]) => tf.view(x!, shape)
+  },
   transpose:
     ({ attrs: { permutation } }, tf) =>
     ([x]) =>
@@ -224,36 +269,37 @@ export const emitters = {
     const paddings = low.map((before, axis) => [before, high[axis]!])
     return ([x]) => tf.run('PadV2', { x: x! }, { paddings, constantValue: 0 })
   },
-  concat:
-    ({ attrs: { axis }, inputs: types }, tf) =>
-    (inputs) => {
-      const parts = inputs.filter((_, i) => sizeOf(types[i]!.shape) > 0)
-      return parts.length === 1 ? tf.view(parts[0]!) : tf.run('Concat', parts, { axis })
-    },
+  concat: ({ attrs: { axis }, inputs: types, share }, tf) => {
+    const parts = types.flatMap(({ shape }, i) => (sizeOf(shape) > 0 ? [i] : []))
+    if (parts.length > 1)
+      return (inputs) =>
+        tf.run(
+          'Concat',
+          parts.map((i) => inputs[i]!),
+          { axis },
+        )
+    share(parts[0]!)
+    return (inputs) => tf.view(inputs[parts[0]!]!)
+  },
 
-  sum:
-    ({ attrs: { axes, keepDims } }, tf) =>
-    ([x]) =>
-      axes.length === 0 ? tf.view(x!) : tf.run('Sum', { x: x! }, { axis: axes, keepDims }),
-  max:
-    ({ attrs: { axes, keepDims } }, tf) =>
-    ([x]) =>
-      axes.length === 0
-        ? tf.view(x!)
-        : tf.run('Max', { x: x! }, { reductionIndices: axes, keepDims }),
-  argmax:
-    ({ attrs: { axis }, outputs: [y] }, tf) =>
-    ([x]) =>
-      tf.view(tf.run('ArgMax', { x: x! }, { axis }), y!.shape),
+  sum: reduced((x, { axes, keepDims }, tf) => tf.run('Sum', { x }, { axis: axes, keepDims })),
+  max: reduced((x, { axes, keepDims }, tf) =>
+    tf.run('Max', { x }, { reductionIndices: axes, keepDims }),
+  ),
+  argmax: ({ attrs: { axis }, inputs: [type], outputs: [y], temporary }, tf) => {
+    if (needsTransposing(type!, [axis])) temporary(type!)
+    return ([x]) => tf.view(tf.run('ArgMax', { x: x! }, { axis }), y!.shape)
+  },
   matmul: matmulWith(batchMatMul, tile),
 
-  softmax: ({ attrs: { axis }, inputs: [type] }, tf) =>
-    withAxisLast(type!, axis, tf, (logits) =>
+  softmax: (application, tf) =>
+    withAxisLast(application, application.attrs.axis, tf, (logits) =>
       tf.run('Softmax', { logits }, { dim: logits.shape.length - 1 }),
     ),
 
   // In one piece, so that training keeps x alone for its gradient, and not what lies between.
-  quickGelu: ({ constant }, tf) => {
+  quickGelu: ({ constant, inputs: [type], temporary }, tf) => {
+    for (let made = 0; made < 2; made++) temporary(type!)
     const slope = constant(hostScalar(1.702))
     return ([x]) => {
       const scaled = tf.run('Multiply', { a: x!, b: slope })

@@ -1,7 +1,15 @@
 // A compiled graph on tf: what is owned by whom during a run. The calls of tf's kernels are in the schedule.
-import type { BufferLedger, DeviceBuffer, Executable, Graph } from '@embed-kd/core'
+import {
+  bytesOf,
+  type BufferLedger,
+  type DeviceBuffer,
+  type Executable,
+  type Graph,
+  type RunMemory,
+} from '@embed-kd/core'
 import type { Device } from './devices/device.js'
 import type { Schedule } from './schedule.js'
+import type { TensorBytes } from './tensor-bytes.js'
 import type { TfTensor, Workspace } from './workspace.js'
 
 export class TfjsExecutable implements Executable {
@@ -10,7 +18,11 @@ export class TfjsExecutable implements Executable {
   readonly #device: Device
   readonly #workspace: Workspace
   readonly #ledger: BufferLedger<TfTensor>
+  readonly #bytes: TensorBytes
   readonly #onDispose: (self: TfjsExecutable) => void
+  /** Returns the plan of a run's memory, on devices whose emitters announce all that they make. */
+  readonly planMemory?: () => Promise<RunMemory>
+  #counted: RunMemory | undefined
   #disposed = false
 
   constructor(
@@ -19,6 +31,7 @@ export class TfjsExecutable implements Executable {
     device: Device,
     workspace: Workspace,
     ledger: BufferLedger<TfTensor>,
+    bytes: TensorBytes,
     onDispose: (self: TfjsExecutable) => void,
   ) {
     this.graph = graph
@@ -26,6 +39,8 @@ export class TfjsExecutable implements Executable {
     this.#device = device
     this.#workspace = workspace
     this.#ledger = ledger
+    this.#bytes = bytes
+    if (device.plansMemory) this.planMemory = async () => schedule.planMemory()
     this.#onDispose = onDispose
   }
 
@@ -37,7 +52,9 @@ export class TfjsExecutable implements Executable {
         await this.#device.attempt(() => {
           // The schedule frees donated tensors at their last use.
           const tensors = loans.map((loan) => (loan.donated ? loan.take() : loan.memory))
+          const before = this.#bytes.restart()
           outputs = this.#schedule.run(tensors)
+          this.#counted = this.#runMemory(this.#bytes.peak - before)
         })
         return outputs
       } catch (error) {
@@ -45,6 +62,18 @@ export class TfjsExecutable implements Executable {
         throw error
       }
     })
+  }
+
+  countedMemory(): RunMemory | undefined {
+    return this.#counted
+  }
+
+  /** @param added bytes by which all tensors of the device grew in a run. */
+  #runMemory(added: number): RunMemory {
+    const { inputs, types } = this.graph
+    const inputBytes = inputs.reduce((sum, { value }) => sum + bytesOf(types[value]!), 0)
+    const residentBytes = this.#schedule.constantBytes
+    return { residentBytes, peakBytes: residentBytes + inputBytes + added }
   }
 
   async dispose(): Promise<void> {

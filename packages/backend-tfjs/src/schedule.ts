@@ -1,17 +1,25 @@
 // A translated graph: a flat list of kernel calls in the graph's order, each tensor freed at its last use. It knows nothing of
 // buffers and their owners (executable.ts), nor which kernels an op takes (emitters.ts).
-import { lastUses, type Graph, type Node, type ValueId } from '@embed-kd/core'
+import {
+  bytesOf,
+  lastUses,
+  type Graph,
+  type RunMemory,
+  type TensorType,
+  type ValueId,
+} from '@embed-kd/core'
 import type { Run } from './emitters.js'
+import { planRun, type PlannedStep } from './plan-memory.js'
 import type { TfTensor, Workspace } from './workspace.js'
 
-export interface Step {
-  readonly node: Node
+export interface Step extends PlannedStep {
   readonly run: Run
-  /** Values that no later node reads. */
-  readonly spent: readonly ValueId[]
 }
 
-/** Plans the memory of a run: for each node, the values to free after it. The caller's values are never freed. */
+/** A tensor that an executable keeps between runs. */
+export type Constant = TfTensor & TensorType
+
+/** Plans the frees of a run: for each node, the values to free after it. The caller's values are never freed. */
 export function planFrees(graph: Graph): readonly (readonly ValueId[])[] {
   const last = lastUses(graph)
   const held = new Set([
@@ -29,19 +37,29 @@ export class Schedule {
   readonly #graph: Graph
   readonly #workspace: Workspace
   readonly #steps: readonly Step[]
-  readonly #constants: TfTensor[]
+  readonly #constants: Constant[]
 
   /** @param constants tensors that the steps read; the schedule frees them in the end. */
   constructor(
     graph: Graph,
     workspace: Workspace,
     steps: readonly Step[],
-    constants: readonly TfTensor[],
+    constants: readonly Constant[],
   ) {
     this.#graph = graph
     this.#workspace = workspace
     this.#steps = steps
     this.#constants = [...constants]
+  }
+
+  /** Bytes of the constants. */
+  get constantBytes(): number {
+    return this.#constants.reduce((sum, constant) => sum + bytesOf(constant), 0)
+  }
+
+  /** Plans the memory of a run, with the tensors that emitters announced beside their outputs. */
+  planMemory(): RunMemory {
+    return planRun(this.#graph, this.#steps, this.constantBytes)
   }
 
   /**

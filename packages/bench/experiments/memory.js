@@ -1,5 +1,6 @@
-// Prints what a training step needs beside what was planned: by the graph, and for this runtime. Measured is the peak of a step's
-// process over its baseline, the median of five steps; spread is (largest - smallest) / median of the five.
+// Prints what a training step needs beside what was planned: by the graph, and for this runtime. Counted is the greatest sum of all
+// tensors, if the backend makes them itself (tfjs). Measured is the peak of a step's process over its baseline, the median of five
+// steps; spread is (largest - smallest) / median of the five.
 //   node packages/bench/experiments/memory.js [--batch 16,64,256] [--student small,paper] [--method embed-kd,teacher-kd]
 //     [--rematerialise none,elementwise,blocks] [--teacher vit-base-32] [--backend ort:cpu]
 // A line is printed as soon as a trial has ended. Steps of a live teacher are slow; memory does not depend on the machine's load.
@@ -35,7 +36,7 @@ const grid = {
 }
 const trials = await planTrials(expandGrids(parseGrids({ grids: [grid] }, 'the command line')))
 
-const mebibytes = (bytes) => (bytes / 2 ** 20).toFixed(1)
+const mebibytes = (bytes) => (bytes === undefined ? '-' : (bytes / 2 ** 20).toFixed(1))
 const row = (cells) =>
   console.log(
     cells
@@ -50,11 +51,12 @@ row([
   'batch',
   'planned',
   'for runtime',
+  'counted',
   'measured',
   'spread',
   'verdict',
 ])
-row(['', '', '', '', 'MiB', 'MiB', 'MiB', '%', ''])
+row(['', '', '', '', 'MiB', 'MiB', 'MiB', 'MiB', '%', ''])
 for (const trial of trials) {
   const { config } = trial
   const { method, student, rematerialise = 'none', batch } = config
@@ -72,7 +74,8 @@ for (const trial of trials) {
   row([
     ...name,
     mebibytes(peakBytes),
-    runtimePeakBytes === undefined ? '-' : mebibytes(runtimePeakBytes),
+    mebibytes(runtimePeakBytes),
+    mebibytes(memory.tensorPeakBytes),
     mebibytes(measured),
     (100 * spread).toFixed(1),
     runtimePeakBytes === undefined

@@ -17,6 +17,7 @@ export const backendContract = {
   B13: 'randomUniform draws independent uniforms in [0, 1) from key and stream alone',
   B14: "an executable's graph is well-formed and has the interface of the graph that was compiled",
   B15: 'a graph of many ops gives what its ops mean, one after another',
+  B16: 'a backend that plans the memory of a run and counts its tensors plans the peak that it counts',
 } as const
 
 export type BackendRule = keyof typeof backendContract

@@ -1,5 +1,5 @@
 // Numeric cases: computes expected values and tolerances of a graph, and compares a backend's run with them.
-import type { Backend, DeviceBuffer } from '@embed-kd/core'
+import type { Backend, DeviceBuffer, Executable } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
 import { verify } from '@embed-kd/core'
 import { evaluate } from '@embed-kd/core'
@@ -9,6 +9,7 @@ import { errorBounds } from './bounds.js'
 import type { NumericCase } from './case.js'
 import type { NumericDefinition } from './cases/define.js'
 import { compare, expect, type Expected } from './compare.js'
+import { backendContract } from './contract.js'
 import type { Precision } from './formats.js'
 
 /**
@@ -78,6 +79,7 @@ export async function observe(
     }
     const outputs = await executable.run(feeds)
     held.push(...Object.values(outputs))
+    await checkMemory(executable)
     let worstShare = 0
     for (const [name, wanted] of expected()) {
       const buffer = outputs[name]
@@ -104,4 +106,14 @@ function checkInterface(made: Graph, asked: Graph): void {
       throw new Error(
         `B14: the executable's ${side} are ${names(made[side])}, the graph's ${names(asked[side])}`,
       )
+}
+
+/** @throws Error if the executable plans another peak of memory than it counted in its latest run. */
+async function checkMemory(executable: Executable): Promise<void> {
+  const counted = executable.countedMemory?.()
+  const planned = await executable.planMemory?.()
+  if (counted && planned && counted.peakBytes !== planned.peakBytes)
+    throw new Error(
+      `B16 (${backendContract.B16}): ${planned.peakBytes} bytes planned, ${counted.peakBytes} counted`,
+    )
 }

@@ -57,6 +57,18 @@ const undonated = (graph: Graph): Graph => ({
 })
 
 export const brokenBackends: Record<string, (backend: ReferenceBackend) => Backend> = {
+  'a peak of memory that is not the planned one': (backend) =>
+    wrapped(backend, {
+      compile: async (graph) => {
+        const executable = await backend.compile(graph)
+        return {
+          ...executable,
+          run: (inputs) => executable.run(inputs),
+          planMemory: async () => ({ residentBytes: 0, peakBytes: 8 }),
+          countedMemory: () => ({ residentBytes: 0, peakBytes: 12 }),
+        }
+      },
+    }),
   'a buffer leaked by every run': running((run, _, backend) => async (inputs) => {
     const outputs = await run(inputs)
     const [first] = Object.values(outputs)

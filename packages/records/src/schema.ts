@@ -133,6 +133,11 @@ const memory = z
     baselineRssBytes: bytes.describe('with runtime and data loaded, before the step is compiled'),
     residentRssBytes: bytes.optional().describe('between two steps'),
     peakRssBytes: bytes.describe("median over steps of the process's own high-water mark"),
+    tensorPeakBytes: bytes
+      .optional()
+      .describe(
+        'the greatest sum of all tensors in a step, counted by the backend; absent if the runtime makes tensors of its own',
+      ),
     unexplainedBytes: z
       .int()
       .optional()

@@ -159,6 +159,10 @@ function measured(record: BenchRecord): HTMLElement | undefined {
         ? undefined
         : formatBytes(cost.planned.runtimePeakBytes),
     ],
+    [
+      'Peak of all tensors, counted',
+      memory?.tensorPeakBytes === undefined ? undefined : formatBytes(memory.tensorPeakBytes),
+    ],
     ['Baseline of the process', memory && formatBytes(memory.baselineRssBytes)],
     ['Peak of the process, baseline included', memory && formatBytes(memory.peakRssBytes)],
     [

@@ -1,10 +1,11 @@
 // tfjs:cpu: tf's plain JavaScript kernels. Slow, always available; tensors are typed arrays on the host.
-import { hostTensor } from '@embed-kd/core'
+import { hostTensor, sizeOf, type TensorType } from '@embed-kd/core'
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
 import { exactIntegers, matmulWith, emitters, type Product } from '../emitters.js'
 import type { HostValues, TfDType } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
 import {
+  announceSwaps,
   broadcastOnHost,
   elementwiseOnHost,
   hostMemoryEmitters,
@@ -24,6 +25,7 @@ export function open(): Promise<Device> {
     stored.values ??= hostTensor(dtype as TfDType, shape).data
     return stored.values as HostValues
   }
+  const product = matmulWith(byRows(view), broadcastOnHost(view))
   return Promise.resolve({
     ...onThisThread(tf),
     tf,
@@ -38,7 +40,36 @@ export function open(): Promise<Device> {
         elementwiseOnHost(view, (a, b) => a * b),
         elementwiseOnHost(view, Math.imul),
       ),
-      matmul: matmulWith(byRows(view), broadcastOnHost(view)),
+      cast: (application, tf) => {
+        const [from, to] = [application.inputs[0]!.dtype, application.attrs.dtype]
+        // tf shares data that the new type holds without loss.
+        if (from === to || from === 'bool' || to === 'float32') application.share(0)
+        return emitters.cast(application, tf)
+      },
+      // tf's kernel transposes into an array that is no tensor.
+      max: (application, tf) => emitters.max({ ...application, temporary: () => undefined }, tf),
+      argmax: (application, tf) => {
+        const [{ shape }] = application.inputs as [TensorType]
+        // tf's kernel frees what it transposed before it makes its output.
+        const rest = sizeOf(shape) - sizeOf(application.outputs[0]!.shape)
+        const temporary = () => application.temporary({ dtype: 'float32', shape: [rest] })
+        return emitters.argmax({ ...application, temporary }, tf)
+      },
+      softmax: (application, tf) => {
+        const { attrs, inputs, temporary } = application
+        const { shape } = inputs[0]!
+        const rows = shape.with(attrs.axis, 1)
+        // tf's kernel keeps maxima, differences, exponentials and their sums to its end. If it is given a transposed operand,
+        // what is transposed back takes the place of one of them.
+        const kept =
+          attrs.axis === shape.length - 1 ? [rows, shape, shape, rows] : [rows, shape, rows]
+        for (const each of kept) temporary({ dtype: 'float32', shape: each })
+        return emitters.softmax(application, tf)
+      },
+      matmul: (application, tf) => {
+        announceSwaps(application)
+        return product(application, tf)
+      },
     },
     capabilities: {
       // Each result is rounded to float32 when it is stored; tf's erf is an approximation.
@@ -49,6 +80,7 @@ export function open(): Promise<Device> {
       denormals: true,
       excuses: [],
     },
+    plansMemory: true,
     versions: {},
     dispose: () => undefined,
   })

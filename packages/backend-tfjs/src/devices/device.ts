@@ -12,6 +12,8 @@ export interface Device {
   readonly emitters: Emitters
   readonly capabilities: Omit<Capabilities, 'composites' | 'dtypes'>
   readonly versions: Readonly<Record<string, string>>
+  /** Whether the emitters announce all tensors that they make, so that memory can be planned exactly. */
+  readonly plansMemory?: true
   /** Copies a host tensor to the device. */
   upload(tensor: HostTensor): TensorInfo['dataId']
   /** Copies data to the host, after everything it depends on has run. */

@@ -1,7 +1,16 @@
 // Emitters for devices whose tensors the host sees as typed arrays (cpu, wasm): loops over that memory, for ops whose tf kernels copy
 // too much or are not exact. Plain arithmetic is faster in tf's SIMD kernels.
 import { sizeOf, stridesOf, type OpName, type Shape } from '@embed-kd/core'
-import { emitters, spread, type Broadcast, type Emitter, type Emitters } from '../emitters.js'
+import {
+  announceSpread,
+  emitters,
+  multipliesRows,
+  spread,
+  type Application,
+  type Broadcast,
+  type Emitter,
+  type Emitters,
+} from '../emitters.js'
 import type { HostValues, TfTensor, Workspace } from '../workspace.js'
 import { erf } from './erf.js'
 
@@ -118,12 +127,26 @@ export const swapLastTwo =
   }
 const COLUMNS = 64
 
+/** Announces the operands of a matrix product that are transposed first. */
+export function announceSwaps(application: Application<'matmul'>): void {
+  const {
+    attrs: { transposeA, transposeB },
+    inputs: [a, b],
+    outputs: [y],
+    temporary,
+  } = application
+  const batch = multipliesRows(application) ? [] : y!.shape.slice(0, -2)
+  if (transposeA) temporary({ ...a!, shape: [...batch, ...a!.shape.slice(-2)] })
+  if (transposeB) temporary({ ...b!, shape: [...batch, ...b!.shape.slice(-2)] })
+}
+
 /** Computes element by element with a JavaScript function of up to three operands, for ops whose tf kernel is wrong. */
 export const elementwiseOnHost =
   (view: View, f: (a: number, b: number, c: number) => number): Emitter<OpName> =>
-  ({ outputs: [type] }, tf) => {
+  ({ inputs: types, outputs: [type], temporary }, tf) => {
     const { dtype, shape } = type!
     const broadcast = broadcastOnHost(view)
+    announceSpread(types, shape, temporary)
     return (inputs) => {
       const operands = spread(inputs, shape, tf, broadcast)
       const result = tf.make(dtype, shape)

@@ -1,7 +1,7 @@
 // tfjs:wasm: tf's WebAssembly kernels (XNNPACK), with threads if there can be any. Tensors live in the module's heap, which
 // JavaScript sees too: ops for which tf's kernels are slow or wrong are computed on that heap, or by other kernels.
 import { platform } from '#platform'
-import { sameShape, sizeOf, type OpName } from '@embed-kd/core'
+import { sameShape, sizeOf, type OpName, type TensorType } from '@embed-kd/core'
 import { getThreadsCount, version_wasm, type BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import {
   engine,
@@ -13,8 +13,10 @@ import {
   setBackend,
 } from '@tensorflow/tfjs-core'
 import {
+  announceSpread,
   matmulWith,
   emitters,
+  multipliesRows,
   spread,
   type Broadcast,
   type Product,
@@ -26,6 +28,7 @@ import type { HostValues } from '../workspace.js'
 import { onThisThread, type Device } from './device.js'
 import { Unavailable } from '../unavailable.js'
 import {
+  announceSwaps,
   broadcastOnHost,
   elementwiseOnHost,
   hostMemoryEmitters,
@@ -112,7 +115,16 @@ export async function open(): Promise<Device> {
       ...hostMemoryEmitters(view),
       matmul: (application, workspace) => {
         if (multiplications(application) >= WORTH_THREADS) opened?.start()
+        announceSwaps(application)
+        if (goesByMatrices(application)) application.temporary(SHAPES)
         return product(application, workspace)
+      },
+      transpose: (application, workspace) => {
+        const [{ shape }] = application.inputs as [TensorType]
+        const moved = application.attrs.permutation.filter((axis) => shape[axis] !== 1)
+        // tf's kernel copies nothing if the order of the elements stays.
+        if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)) application.share(0)
+        return emitters.transpose(application, workspace)
       },
       // tf's own takes every element for four bytes, and writes past the end of booleans.
       select: elementwiseOnHost(view, (condition, a, b) => (condition ? a : b)),
@@ -133,6 +145,7 @@ export async function open(): Promise<Device> {
       denormals: true,
       excuses: [],
     },
+    plansMemory: true,
     versions: {
       '@tensorflow/tfjs-backend-wasm': version_wasm,
       threads: `up to ${opened?.threads ?? getThreadsCount()}`,
@@ -146,11 +159,12 @@ export async function open(): Promise<Device> {
 const alignedWith =
   (broadcast: Broadcast) =>
   (kernel: string): Emitter<OpName> =>
-  ({ inputs, outputs }, tf) => {
+  ({ inputs, outputs, temporary }, tf) => {
     const { shape } = outputs[0]!
     const direct = inputs.every(
       (type) => sizeOf(type.shape) === 1 || sameShape(type.shape, shape.slice(-type.shape.length)),
     )
+    if (!direct) announceSpread(inputs, shape, temporary)
     return (operands) => {
       const [a, b] = direct ? operands : spread(operands, shape, tf, broadcast)
       return tf.run(kernel, { a: a!, b: b! })
@@ -168,8 +182,19 @@ const multiplications = ({ attrs, inputs: [a], outputs: [y] }: Application<'matm
 /** Ids under which parts of tensors are known to the module while they are multiplied; tf counts its own from 1. */
 const [LEFT, RIGHT, RESULT] = [2 ** 31, 2 ** 31 + 1, 2 ** 31 + 2]
 
+/** Shapes of the operands of a product, as tf's module reads them. */
+const SHAPES = { dtype: 'int32', shape: [6] } as const
+
 /** Multiplications that take XNNPACK and tf's own loop as long, with what a call costs: below, stacks stay stacks. */
 const WORTH_A_CALL = 16_384
+const goesByMatrices = (application: Application<'matmul'>): boolean => {
+  const batch = application.outputs[0]!.shape.slice(0, -2)
+  return (
+    batch.length > 0 &&
+    !multipliesRows(application) &&
+    multiplications(application) / sizeOf(batch) >= WORTH_A_CALL
+  )
+}
 
 /**
  * Multiplies with XNNPACK, which tf uses for plain matrices only: tf takes 10 to 40 times longer if an operand is to be transposed,
@@ -190,7 +215,7 @@ const byPlainMatrices = (heap: BackendWasm, view: View): Product => {
       return tf.run('BatchMatMul', { a: left, b: right }, attrs)
 
     const result = tf.make('float32', [count, m, n])
-    const shapes = tf.make('int32', [6], Int32Array.of(1, m, k, 1, k, n))
+    const shapes = tf.make(SHAPES.dtype, SHAPES.shape, Int32Array.of(1, m, k, 1, k, n))
     const [p, q, y, shape] = [left, right, result, shapes].map((x) =>
       heap.getMemoryOffset(x.dataId),
     ) as [number, number, number, number]

@@ -136,14 +136,18 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
     }),
     matmul: matmulWith((a, b, attrs, tf) => tf.run('BatchMatMul', { a, b }, attrs), repeat),
 
-    softmax: ({ attrs: { axis }, inputs: [type] }, tf) => {
+    softmax: (application, tf) => {
+      const {
+        attrs: { axis },
+        inputs: [type],
+      } = application
       const columns = type!.shape[axis]!
       const program = {
         key: `softmax ${columns}`,
         ...functions.softmaxRows(columns, workgroup),
         threads: (sizeOf(type!.shape) / columns) * workgroup,
       }
-      return withAxisLast(type!, axis, tf, (x) =>
+      return withAxisLast(application, axis, tf, (x) =>
         tf.adopt(runProgram(gpu, [x], { dtype: 'float32', shape: x.shape }, program)),
       )
     },

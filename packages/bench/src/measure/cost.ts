@@ -8,9 +8,11 @@ import {
   type Capabilities,
   type Cost,
   type Executable,
+  type Graph,
   type OperatorCounts,
   type Part,
   type Phase,
+  type RunMemory,
   type StepPart,
 } from '@embed-kd/core'
 import type { BenchRecord } from '@embed-kd/records'
@@ -66,27 +68,44 @@ export function costOf(
   }
 }
 
-/**
- * Returns the greatest sum of all tensors in a step as the runtime manages its memory; undefined if the backend does not know. While
- * one graph runs, what only the others read stays.
- */
+/** Returns the greatest sum of all tensors in a step as the runtime manages its memory; undefined if the backend does not know. */
 export async function planRuntimePeak(
   executables: readonly Pick<Executable, 'graph' | 'planMemory'>[],
 ): Promise<number | undefined> {
   const plans = await Promise.all(executables.map((executable) => executable.planMemory?.()))
+  return peakOf(
+    executables.map(({ graph }) => graph),
+    plans,
+  )
+}
+
+/** Returns the greatest sum of all tensors in a step as the backend counted them; undefined if it does not count. */
+export const countedPeak = (
+  executables: readonly Pick<Executable, 'graph' | 'countedMemory'>[],
+): number | undefined =>
+  peakOf(
+    executables.map(({ graph }) => graph),
+    executables.map((executable) => executable.countedMemory?.()),
+  )
+
+/** Returns the peak of graphs that run in turn. While one of them runs, what only the others read stays. */
+function peakOf(
+  graphs: readonly Graph[],
+  runs: readonly (RunMemory | undefined)[],
+): number | undefined {
   const kept = new Map<string, number>()
-  for (const { graph } of executables)
-    for (const { name, value, role } of graph.inputs)
-      if (role !== 'batch') kept.set(name, bytesOf(graph.types[value]!))
+  for (const { inputs, types } of graphs)
+    for (const { name, value, role } of inputs)
+      if (role !== 'batch') kept.set(name, bytesOf(types[value]!))
   let resident = 0
-  for (const plan of plans) {
-    if (!plan) return undefined
-    resident += plan.residentBytes
+  for (const run of runs) {
+    if (!run) return undefined
+    resident += run.residentBytes
   }
-  const peaks = executables.map(({ graph: { inputs } }, i) => {
+  const peaks = graphs.map(({ inputs }, i) => {
     const own = new Set(inputs.map(({ name }) => name))
     const others = [...kept].reduce((sum, [name, bytes]) => sum + (own.has(name) ? 0 : bytes), 0)
-    const { peakBytes, residentBytes } = plans[i]!
+    const { peakBytes, residentBytes } = runs[i]!
     return peakBytes - residentBytes + others
   })
   return resident + Math.max(...peaks)

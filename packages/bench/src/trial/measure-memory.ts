@@ -5,6 +5,7 @@ import type { Report } from '@embed-kd/distill'
 import { Feed, openBackend } from '@embed-kd/distill/node'
 import { median } from '@embed-kd/records'
 
+import { countedPeak } from '../measure/cost.js'
 import { collectGarbage, ownMemory, resetPeak, settleMemory } from '../measure/memory.js'
 import { loadTrialData, runsBeside, splitsOf } from './config.js'
 import { firstBatches, imageBatches, openTrainer } from './open-trainer.js'
@@ -54,6 +55,7 @@ export async function measureMemory(
     await backend.synchronize()
     if (step >= WARMUP_STEPS) peaks.push(ownMemory().peakRssBytes)
   }
+  const tensorPeakBytes = countedPeak(trainer.parts.map(({ executable }) => executable))
   const deviceBytes = backend.capabilities.hostMemory ? undefined : backend.memory().bytes
   await trainer.dispose()
   await signal.dispose()
@@ -64,6 +66,7 @@ export async function measureMemory(
     residentRssBytes,
     peakRssBytes: median(peaks),
     peakSamplesRssBytes: peaks,
+    ...(tensorPeakBytes === undefined ? {} : { tensorPeakBytes }),
     ...(deviceBytes === undefined ? {} : { deviceResidentBytes: deviceBytes }),
   }
 }

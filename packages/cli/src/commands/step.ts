@@ -188,6 +188,9 @@ function describe({ time, roofline, cost, memory, lossScale }: BenchRecord): str
     ...(planned!.runtimePeakBytes === undefined
       ? []
       : [['peak, planned for this runtime', formatBytes(planned!.runtimePeakBytes)]]),
+    ...(memory!.tensorPeakBytes === undefined
+      ? []
+      : [['peak of all tensors, counted', formatBytes(memory!.tensorPeakBytes)]]),
     ['peak, measured', formatBytes(memory!.peakRssBytes - memory!.baselineRssBytes)],
     ...(memory!.unexplainedBytes === undefined
       ? []

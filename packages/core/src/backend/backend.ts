@@ -37,6 +37,8 @@ export interface Executable {
    * temporaries. Absent if the backend does not know; undefined if a part of this graph is unknown.
    */
   planMemory?(): Promise<RunMemory | undefined>
+  /** Returns the memory of the latest run, counted tensor by tensor. Absent if the backend does not make the tensors itself. */
+  countedMemory?(): RunMemory | undefined
   /** Frees the memory of compilation. Buffers from earlier runs stay alive. */
   dispose(): Promise<void>
 }
