@@ -4,15 +4,12 @@
 import { parseArgs } from 'node:util'
 import { planMemory, trainGraph } from '@embed-kd/core'
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm'
-import * as tf from '@tensorflow/tfjs-core'
 import { TfjsBackend } from '#tfjs/backend'
-import type { Device } from '#tfjs/devices/device'
 import { openDevice } from '#tfjs/devices/registry'
 import { TensorBytes } from '#tfjs/tensor-bytes'
-import './tape-gradients.js'
-import { tapeStep } from './tape-step.js'
+import { openTape } from './tape-runner.js'
 import { openStep, type Runner } from './schedule-step.js'
-import { isStudentName, workload, type Workload } from './workload.js'
+import { isStudentName, workload } from './workload.js'
 
 const { values } = parseArgs({
   options: {
@@ -26,31 +23,6 @@ const { values } = parseArgs({
 })
 const student = values.student
 if (!isStudentName(student)) throw new Error(`there is no student "${student}"`)
-
-/** Makes tf's engine use the very tf backend that our device uses. */
-async function tape(
-  { tf: backend, registry, synchronize }: Device,
-  work: Workload,
-): Promise<Runner> {
-  if (tf.findBackend(registry) !== backend) {
-    if (tf.findBackendFactory(registry)) tf.removeBackend(registry)
-    tf.registerBackend(registry, () => backend)
-  }
-  await tf.setBackend(registry)
-  const { step, dispose } = tapeStep(work)
-  return {
-    async step() {
-      const loss = step()
-      const [value] = await loss.data()
-      await synchronize()
-      loss.dispose()
-      return value!
-    },
-    async dispose() {
-      dispose()
-    },
-  }
-}
 
 const work = workload(student, Number(values.batch))
 if (values.threads) setThreadsCount(Number(values.threads))
@@ -69,7 +41,7 @@ async function peakBytes(open: () => Promise<Runner>): Promise<number> {
 }
 
 const names = ['schedule', 'tape'] as const
-const open = { schedule: () => openStep(backend, work), tape: () => tape(device, work) }
+const open = { schedule: () => openStep(backend, work), tape: () => openTape(device, work) }
 const peaks = { schedule: await peakBytes(open.schedule), tape: 0 }
 // The tape may need more than the device has: then the schedule stands alone.
 const failure = await peakBytes(open.tape).then(

@@ -1,7 +1,8 @@
 // Times the step of `embed-kd step --student paper` in jax-js on WebAssembly: the same shapes, Embed-KD's loss without dropout, AdamW.
 //   npm install --no-save @jax-js/jax@0.1.25
 //   node packages/bench/experiments/jax-js.mjs [--batch 8] [--samples 5]
-//   npx embed-kd step --backend tfjs:wasm --student paper --batch 8 --dropout 0 --samples 5
+//   npm run bench:beside -w packages/backend-tfjs -- --student paper --batch 8 --steps 5
+// The last command times it on tfjs:wasm, on ort:wasm and with TensorFlow.js' gradient tape, by turns.
 // jax-js uses several threads if it finds the browser's Worker, which Node lacks: as it is shipped, it uses one here.
 import { parseArgs } from 'node:util'
 
