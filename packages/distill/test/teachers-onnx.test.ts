@@ -61,22 +61,39 @@ describe('ONNX encoders', () => {
     expect(told.length).toBe(name === 'batch-inside' ? 2 : 1)
   })
 
-  it('averages a map over its places, wherever its channels are', () => {
-    const pool = (dims: number[], data: number[], channelsLast = false) => {
-      const tensor = { type: 'float32', dims, data: Float32Array.from(data) }
-      const output = { name: 'map', description: '', pooling: 'mean' as const }
-      return [...poolResult(tensor as never, output, channelsLast).embeddings]
-    }
-    const [first, last] = [
-      [1, 2, 3, 4, 10, 20, 30, 40, 5, 5, 5, 5],
-      [1, 10, 5, 2, 20, 5, 3, 30, 5, 4, 40, 5],
-    ]
-    for (const channelsLast of [false, true]) {
-      expect(pool([1, 3, 2, 2], first, channelsLast)).toEqual([2.5, 25, 5])
-      expect(pool([1, 2, 2, 3], last, channelsLast)).toEqual([2.5, 25, 5])
-    }
-    expect(pool([1, 2, 1, 3], [1, 2, 3, 4, 5, 6])).toEqual([2, 5])
-    expect(pool([1, 2, 1, 3], [1, 2, 3, 4, 5, 6], true)).toEqual([2.5, 3.5, 4.5])
+  it.each([
+    // Axes of the map, axis of the vectors, image, channels last.
+    [[3, 2, 2], 0, [8, 8], false],
+    [[3, 2, 2], 0, [8, 8], true],
+    [[2, 2, 3], 2, [8, 8], false],
+    [[2, 2, 3], 2, [8, 8], true],
+    [[4, 2, 3], 0, [8, 12], true],
+    [[2, 3, 2], 2, [8, 12], false],
+    [[2, 3, 2], 0, [12, 8], true],
+    [[3, 3, 2], 0, [12, 8], false],
+    [[2, 3, 3], 2, [8, 12], false],
+    [[2, 1, 1], 0, [8, 8], true],
+    // Both could be: as the input has them.
+    [[2, 2, 2], 0, [8, 8], false],
+    [[2, 2, 2], 2, [8, 8], true],
+  ] as const)('averages a map %j over its places', (axes, axis, [height, width], last) => {
+    const vectors = axes[axis]
+    const step = axis === 0 ? axes[1] * axes[2] : 1
+    const data = Float32Array.from({ length: axes[0] * axes[1] * axes[2] }, (_, i) => {
+      return Math.floor(i / step) % vectors
+    })
+    const tensor = { type: 'float32', dims: [1, ...axes], data } as never
+    const output = { name: 'map', description: '', pooling: 'mean' as const }
+    const { embeddings } = poolResult('m.onnx', tensor, output, { height, width }, last)
+    expect([...embeddings]).toEqual(Array.from({ length: vectors }, (_, i) => i))
+  })
+
+  it('refuses a map whose axes cannot be told apart', () => {
+    const tensor = { type: 'float32', dims: [1, 2, 3, 4], data: new Float32Array(24) } as never
+    const output = { name: 'map', description: '', pooling: 'mean' as const }
+    expect(() => poolResult('m.onnx', tensor, output, { height: 8, width: 8 }, false)).toThrow(
+      'm.onnx: which axis of the output map [1, 2, 3, 4] is the width of the embedding cannot be told for images of 8x8',
+    )
   })
 
   it('has rectangles if its preprocessing makes them', async () => {
@@ -160,7 +177,7 @@ describe('ONNX encoders', () => {
     [
       'pointer',
       {},
-      'is a Git LFS pointer of 68 bytes, not the model it stands for; run "git lfs pull"',
+      'is a Git LFS pointer of 68 bytes, not the file it stands for; run "git lfs pull"',
     ],
     [
       'rectangle',

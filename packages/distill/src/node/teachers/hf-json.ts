@@ -18,7 +18,8 @@ export function readHfJson(
   try {
     value = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    throw new UserError(`${path} cannot be read as JSON (${messageOf(error)})`, remedy)
+    const reason = messageOf(error).replace(/\s+/g, ' ')
+    throw new UserError(`${path} cannot be read as JSON (${reason})`, remedy)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new UserError(`${path} is no JSON object`, remedy)

@@ -175,23 +175,23 @@ export class OnnxEncoder implements Encoder {
     const { height, width } = this.input
     const count = images.length / this.#imageSize
     const feed = imageTensor(ort, image, images, [count, height, width])
-    try {
-      const wanted = new Set([output.name, ...(scores === undefined ? [] : [scores])])
-      const results = await session.run({ [image.name]: feed }, [...wanted])
-      const result = results[output.name]!
-      const { dims } = result
-      const pooled = poolResult(result, output, image.channelsLast)
-      const scored = scores === undefined ? undefined : results[scores]!
-      const read = { ...pooled, rows: dims[0] ?? 0, dims }
-      const ofClasses = scored && { scores: floatsOf(scored), scoreDims: scored.dims }
-      for (const name of wanted) results[name]!.dispose()
-      return { ...read, ...ofClasses }
-    } catch (error) {
-      throw new UserError(
-        `${this.name} fails on ${count === 1 ? 'an image' : `${count} images`} of ${height}x${width} (${oneLine(error)})`,
-        'check the model in another runtime, or give another image size',
-      )
-    }
+    const wanted = new Set([output.name, ...(scores === undefined ? [] : [scores])])
+    const results = await session
+      .run({ [image.name]: feed }, [...wanted])
+      .catch((error: unknown) => {
+        throw new UserError(
+          `${this.name} fails on ${count === 1 ? 'an image' : `${count} images`} of ${height}x${width} (${oneLine(error)})`,
+          'check the model in another runtime, or give another image size',
+        )
+      })
+    const result = results[output.name]!
+    const { dims } = result
+    const pooled = poolResult(this.name, result, output, this.input, image.channelsLast)
+    const scored = scores === undefined ? undefined : results[scores]!
+    const read = { ...pooled, rows: dims[0] ?? 0, dims }
+    const ofClasses = scored && { scores: floatsOf(scored), scoreDims: scored.dims }
+    for (const name of wanted) results[name]!.dispose()
+    return { ...read, ...ofClasses }
   }
 
   /** Runs two different images, alone and together: their embeddings must differ and stay with their images. */

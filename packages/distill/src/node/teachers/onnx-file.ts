@@ -38,11 +38,7 @@ export interface OnnxContents {
  */
 export function readOnnxFile(file: string): OnnxContents {
   const bytes = readFileSync(file)
-  if (bytes.toString('latin1', 0, 40).startsWith('version https://git-lfs'))
-    throw new UserError(
-      `${file} is a Git LFS pointer of ${bytes.length} bytes, not the model it stands for`,
-      'run "git lfs pull", or download the file from the hub',
-    )
+  checkPointer(file, bytes)
   const found: Found = { locations: new Set(), parameters: 0 }
   try {
     collect(bytes, 'model', found)
@@ -59,7 +55,21 @@ export function readOnnxFile(file: string): OnnxContents {
       `${file} has its weights in ${missing}, which is not there`,
       'put the file of external data beside the model, under its own name',
     )
+  for (const path of data)
+    if (statSync(path).size < LARGEST_POINTER) checkPointer(path, readFileSync(path))
   return { files: [file, ...data], parameterCount: found.parameters }
+}
+
+/** Bytes that no pointer of Git LFS reaches. */
+const LARGEST_POINTER = 1024
+
+/** @throws UserError if Git LFS left a pointer in place of a file. */
+function checkPointer(file: string, bytes: Buffer): void {
+  if (bytes.toString('latin1', 0, 40).startsWith('version https://git-lfs'))
+    throw new UserError(
+      `${file} is a Git LFS pointer of ${bytes.length} bytes, not the file it stands for`,
+      'run "git lfs pull", or download the file from the hub',
+    )
 }
 
 interface Found {

@@ -106,7 +106,9 @@ export function chooseOutput(
   if (!output) throw outputError(file, outputs, usable, wanted)
   const kind = kindOf(output)
   if (kind === 'vector') {
-    if (!known) return { name: output.name, description: output.name }
+    // The mean of a map of one place is its vector.
+    if (!known || (known === 'mean' && output.shape.length === 4))
+      return { name: output.name, description: output.name }
     throw new UserError(
       `${file}: the output ${describe(output)} is an embedding already, there is nothing to pool`,
       'leave out --pooling',
@@ -218,19 +220,38 @@ export function floatsOf({ data, type }: Tensor): Float32Array {
   return Float32Array.from(new Uint16Array(buffer, byteOffset, length), fromFloat16)
 }
 
-/**
- * Whether a map has its vectors across the first axis [width, height, breadth], not along the last. Two equal sides of three are those
- * of the image, whatever the layout of the input: some encoders take channels first and give them last.
- */
-const isAcross = (
-  [first, second, last]: [number, number, number],
-  channelsLast: boolean,
-): boolean => ((first === second) === (second === last) ? !channelsLast : second === last)
+/** Sizes of the image that a map was made of. */
+interface Sides {
+  readonly height: number
+  readonly width: number
+}
 
-/** Embeddings [count, width] of a result whose first axis is the batch. */
+/**
+ * Whether a map has its vectors along the first axis [width, height, breadth], or along the last [height, breadth, width]; undefined if
+ * neither can be. The two axes of places have the proportions of the image, rounded. Only if both layouts could be, the layout of the
+ * input decides, because some encoders take channels first and give them last.
+ */
+function isAcross(
+  [first, second, last]: readonly [number, number, number],
+  image: Sides,
+  channelsLast: boolean,
+): boolean | undefined {
+  const arePlaces = (rows: number, columns: number) =>
+    Math.abs(rows - (image.height * columns) / image.width) < 1 &&
+    Math.abs(columns - (image.width * rows) / image.height) < 1
+  const [across, along] = [arePlaces(second, last), arePlaces(first, second)]
+  return across && along ? !channelsLast : across || along ? across : undefined
+}
+
+/**
+ * Returns embeddings [count, width] of a result whose first axis is the batch.
+ * @throws UserError if the axes of a map cannot be told apart.
+ */
 export function poolResult(
+  file: string,
   tensor: Tensor,
-  { pooling }: ChosenOutput,
+  { name, pooling }: ChosenOutput,
+  image: Sides,
   channelsLast: boolean,
 ): { embeddings: Float32Array; width: number } {
   const { dims } = tensor
@@ -238,7 +259,13 @@ export function poolResult(
   const [count = 0, ...axes] = dims
   const rest = axes.reduce((product, axis) => product * axis, 1)
   if (pooling === undefined) return { embeddings: values, width: rest }
-  const across = axes.length === 3 && isAcross(axes as [number, number, number], channelsLast)
+  const across =
+    axes.length === 3 && isAcross(axes as [number, number, number], image, channelsLast)
+  if (across === undefined)
+    throw new UserError(
+      `${file}: which axis of the output ${name} [${dims.join(', ')}] is the width of the embedding cannot be told for images of ${image.height}x${image.width}`,
+      'choose another output with --output, or export the model with one vector for each image',
+    )
   const width = across ? axes[0]! : axes.at(-1)!
   const vectors = rest / width
   const embeddings = new Float32Array(count * width)
