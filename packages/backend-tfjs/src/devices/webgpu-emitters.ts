@@ -19,6 +19,7 @@ import {
   mapped,
   padded,
   perElement,
+  runForSeveral,
   runProgram,
   sliced,
   transposed,
@@ -154,38 +155,46 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
 
     quickGelu: elementwise('a * logistic(1.702 * a)', functions.logistic),
 
-    layerNorm: ({ attrs: { epsilon }, outputs: [type, statistics] }, tf) => {
+    layerNorm: ({ attrs: { epsilon }, outputs }, tf) => {
+      const [type, statistics] = outputs
       const columns = type!.shape.at(-1)!
-      const statistic = (which: 'mean' | 'invStd') => ({
-        key: `${which} ${columns} ${epsilon}`,
-        ...functions.rowStatistic(which, columns, epsilon, workgroup),
+      const program = {
+        key: `layerNorm ${columns} ${epsilon}`,
+        ...functions.normalisedRows(columns, epsilon, workgroup),
         threads: sizeOf(statistics!.shape) * workgroup,
-      })
-      const [meanRows, invStdRows] = [statistic('mean'), statistic('invStd')]
-      const normalise = {
-        key: `normalise ${columns}`,
-        main: perElement(functions.normalisedRows(columns)),
       }
-      return ([x, scale, bias]) => {
-        const mean = tf.adopt(runProgram(gpu, [x!], statistics!, meanRows))
-        const invStd = tf.adopt(runProgram(gpu, [x!, mean], statistics!, invStdRows))
-        const operands = [x!, mean, invStd, scale!, bias!]
-        return [tf.adopt(runProgram(gpu, operands, type!, normalise)), mean, invStd]
-      }
+      return (inputs) => runForSeveral(gpu, inputs, outputs, program).map((y) => tf.adopt(y))
     },
 
-    adamw: ({ attrs: { beta1, beta2, epsilon, weightDecay }, outputs: [output] }, tf) => {
-      const step = (inputs: readonly TfTensor[], expression: string) =>
-        tf.adopt(mapped(gpu, inputs, output!, expression))
+    // In one launch if the device binds its ten buffers, else in one for each output.
+    adamw: ({ attrs: { beta1, beta2, epsilon, weightDecay }, outputs }, tf) => {
       const [b1, b2, eps, decay] = [beta1, beta2, epsilon, weightDecay].map(literal)
-      return ([parameter, gradient, m, v, learningRate, correction1, correction2]) => {
-        const nextM = step([m!, gradient!], `${b1} * a + ${literal(1 - beta1)} * b`)
-        const nextV = step([v!, gradient!], `${b2} * a + ${literal(1 - beta2)} * b * b`)
-        const next = step(
-          [parameter!, nextM, nextV, learningRate!, correction1!, correction2!],
-          `a * (1 - d * ${decay}) - d / e * b / (sqrt(c) / sqrt(f) + ${eps})`,
-        )
-        return [next, nextM, nextV]
+      const nextM = (m: string, g: string) => `${b1} * ${m} + ${literal(1 - beta1)} * ${g}`
+      const nextV = (v: string, g: string) => `${b2} * ${v} + ${literal(1 - beta2)} * ${g} * ${g}`
+      const next = (p: string, m: string, v: string, [rate, c1, c2]: readonly string[]) =>
+        `${p} * (1 - ${rate} * ${decay}) - ${rate} / ${c1} * ${m} / (sqrt(${v}) / sqrt(${c2}) + ${eps})`
+      if (gpu.device.limits.maxStorageBuffersPerShaderStage >= 10) {
+        const program = {
+          key: `adamw ${b1} ${b2} ${eps} ${decay}`,
+          main: perElement(`
+            let g = B[index];
+            let m = ${nextM('C[index]', 'g')};
+            let v = ${nextV('D[index]', 'g')};
+            H[index] = m;
+            I[index] = v;
+            result[index] = ${next('A[index]', 'm', 'v', ['E[0]', 'F[0]', 'G[0]'])};`),
+        }
+        return (inputs) => runForSeveral(gpu, inputs, outputs, program).map((y) => tf.adopt(y))
+      }
+      const step = (inputs: readonly TfTensor[], expression: string) =>
+        tf.adopt(mapped(gpu, inputs, outputs[0]!, expression))
+      return ([parameter, gradient, m, v, ...scalars]) => {
+        const [newM, newV] = [
+          step([m!, gradient!], nextM('a', 'b')),
+          step([v!, gradient!], nextV('a', 'b')),
+        ]
+        const operands = [parameter!, newM, newV, ...scalars]
+        return [step(operands, next('a', 'b', 'c', ['d', 'e', 'f'])), newM, newV]
       }
     },
   } satisfies Partial<Emitters>

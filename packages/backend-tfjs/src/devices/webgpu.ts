@@ -7,6 +7,7 @@ import type { HostValues, TfDType } from '../workspace.js'
 import type { Device } from './device.js'
 import { Unavailable } from '../unavailable.js'
 import { webgpuEmitters } from './webgpu-emitters.js'
+import { withWritable } from './wgsl.js'
 
 export const probe = async (): Promise<string> => describe((await findAdapter()).info)
 
@@ -53,6 +54,9 @@ export async function open(): Promise<Device> {
   const gpu = await adapter.requestDevice({
     requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
   })
+  const createShaderModule = gpu.createShaderModule.bind(gpu)
+  gpu.createShaderModule = (descriptor) =>
+    createShaderModule({ ...descriptor, code: withWritable(descriptor.code) })
   const tf = new WebGPUBackend(gpu, adapter.info)
 
   // What no error scope below has caught, and the loss of the device, fail whatever is asked next.

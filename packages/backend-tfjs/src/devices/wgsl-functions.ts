@@ -147,30 +147,24 @@ export const softmaxRows = (columns: number, threads: number) => ({
     }`,
 })
 
-/** Means of rows, or with the means as second input their 1/√(variance + epsilon). */
-export const rowStatistic = (
-  which: 'mean' | 'invStd',
-  columns: number,
-  epsilon: number,
-  threads: number,
-) => {
-  const term = which === 'mean' ? 'f32(A[i])' : '(f32(A[i]) - B[row]) * (f32(A[i]) - B[row])'
-  const mean = `sum / ${columns}`
-  return {
-    functions: together(threads),
-    main: `
-      let thread = i32(localId.x);
-      let row = min(index / ${threads}, uniforms.size - 1);
-      let start = row * ${columns};
-      ${summed('sum', term, columns, threads)}
-      if (thread == 0 && index / ${threads} == row) {
-        result[row] = ${which === 'mean' ? mean : `inverseSqrt(${mean} + f32(${epsilon}))`};
-      }`,
-  }
-}
-
-/** Rows of A, less their means B, times their inverse deviations C, scaled by D and shifted by E. */
-export const normalisedRows = (columns: number): string => `
-  let row = index / ${columns};
-  let column = index - row * ${columns};
-  result[index] = (f32(A[index]) - B[row]) * C[row] * f32(D[column]) + f32(E[column]);`
+/**
+ * Rows of A, less their mean, over their deviation, times B, plus C; means go to D and inverse deviations to E. As many workgroups of
+ * `threads` as rows.
+ */
+export const normalisedRows = (columns: number, epsilon: number, threads: number) => ({
+  functions: together(threads),
+  main: `
+    let thread = i32(localId.x);
+    let row = min(index / ${threads}, uniforms.size / ${columns} - 1);
+    let start = row * ${columns};
+    ${summed('sum', 'f32(A[i])', columns, threads)}
+    let mean = sum / ${columns};
+    ${summed('squares', '(f32(A[i]) - mean) * (f32(A[i]) - mean)', columns, threads)}
+    let inverse = inverseSqrt(squares / ${columns} + f32(${epsilon}));
+    if (index / ${threads} == row) {
+      for (var i = start + thread; i < start + ${columns}; i += ${threads}) {
+        result[i] = (f32(A[i]) - mean) * inverse * f32(B[i - start]) + f32(C[i - start]);
+      }
+      if (thread == 0) { D[row] = mean; E[row] = inverse; }
+    }`,
+})

@@ -53,6 +53,41 @@ export function runProgram(
   return { dataId, dtype, shape: output.shape as number[] }
 }
 
+interface Output {
+  readonly dtype: DType
+  readonly shape: Shape
+}
+
+/**
+ * Runs a program that writes several outputs: the first as `result`, the others as the arrays named after those of the inputs. tf's
+ * programs have one output, so that the others go in as inputs, and `withWritable` changes how they are declared.
+ */
+export function runForSeveral(
+  tf: WebGPUBackend,
+  inputs: readonly TfTensor[],
+  [first, ...others]: readonly Output[],
+  program: Program,
+): TfTensor[] {
+  const made = others.map(({ dtype, shape }): TfTensor => {
+    const dataId = tf.write(null!, shape as number[], dtype as TfDType)
+    return { dataId, shape: shape as number[], dtype: dtype as TfDType }
+  })
+  const names = made.map((_, i) => String.fromCodePoint(65 + inputs.length + i))
+  const functions = `${WRITABLE}${names.join('')}\n${program.functions ?? ''}`
+  return [runProgram(tf, [...inputs, ...made], first!, { ...program, functions }), ...made]
+}
+const WRITABLE = '// writable: '
+
+/** Makes those inputs of a program's code writable that a comment names. */
+export function withWritable(code: string): string {
+  const names = new RegExp(`${WRITABLE}([A-Z]+)`).exec(code)?.[1]
+  if (names === undefined) return code
+  return code.replaceAll(
+    new RegExp(`var<storage, read> ([${names}])\\b`, 'g'),
+    'var<storage, read_write> $1',
+  )
+}
+
 /** `main` that runs `body` for each element of the output. */
 export const perElement = (body: string): string => `if (index < uniforms.size) { ${body} }`
 
