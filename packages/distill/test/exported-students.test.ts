@@ -24,10 +24,13 @@ import { temporaryDirectory } from './temporary.js'
 const side = 16
 const classNames = ['a', 'b', 'c']
 
-/** A student with random weights, exported both ways; its decisions depend on the image. */
-function exportStudent(channels: number) {
+/**
+ * A student with random weights, exported both ways; its decisions depend on the image.
+ * @param own side of the images that the student resizes its input to.
+ */
+function exportStudent(channels: number, own = side) {
   const model: ClassifierConfig = {
-    imageSize: side,
+    imageSize: own,
     patchSize: 4,
     channels,
     width: 24,
@@ -67,11 +70,12 @@ const pixelsOf = (channels: number, seed: number): Uint8Array => {
 }
 
 describe.each([
-  ['grey', 1],
-  ['colour', 3],
-] as const)('a student of %s images', (_, channels) => {
+  ['grey', 1, side],
+  ['colour', 3, side],
+  ['larger colour', 3, 12],
+] as const)('a student of %s images', (_, channels, own) => {
   let backend: Backend
-  const { out, source } = exportStudent(channels)
+  const { out, source } = exportStudent(channels, own)
   const images = [1, 2, 3].map((seed) => pixelsOf(channels, seed))
 
   beforeAll(async () => {

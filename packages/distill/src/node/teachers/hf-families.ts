@@ -22,6 +22,8 @@ export interface Family {
   complete?(model: ViTConfig, shape: (name: string) => readonly number[] | undefined): ViTConfig
   /** Class scores are a linear layer of the embedding. */
   readonly scoresEmbedding?: true
+  /** The model itself resizes the images that its preprocessing makes. */
+  readonly resizesImages?: true
   /** A preprocessor_config.json for directories that have none. */
   preprocessing(size: Size, model: ViTConfig): object
 }
@@ -302,6 +304,7 @@ const student: Family = {
     return { model: { ...shared(common(16, 1e-5).parse(config)), preNorm: pre_norm } }
   },
   scoresEmbedding: true,
+  resizesImages: true,
   preprocessing: processor('ViT'),
 }
 

@@ -102,7 +102,8 @@ function withEncoder<T>(
         : undefined
     }
     const complete = family.complete?.(trained, shape) ?? trained
-    const model = withSize(complete, input, file)
+    const resizes = family.resizesImages && imageSize === undefined
+    const model = resizes ? complete : withSize(complete, input, file)
     const encoder: PublishedEncoder = {
       checkpoint,
       names,
