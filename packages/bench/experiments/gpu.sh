@@ -70,7 +70,7 @@ parts=$((devices * $(count $PRECISIONS)))
 for precision in $PRECISIONS; do
   for device in $DEVICES; do
     grid=steps-$(echo "$device" | tr : -)-$precision
-    part "$grid" $((($(remaining) - 10) / parts)) "$embed_kd" bench --backend "$device" --precision "$precision" --method "$METHODS" \
+    part "$grid" $((($(remaining) - 30) / parts)) "$embed_kd" bench --backend "$device" --precision "$precision" --method "$METHODS" \
       --teacher "$TEACHER" --student "$STUDENT" --batch "$BATCHES" --steps "$STEPS" --out "$out/$grid"
     parts=$((parts - 1))
   done
