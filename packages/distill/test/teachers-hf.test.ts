@@ -24,6 +24,7 @@ import {
 import { openBackend } from '../src/node/index.js'
 import { loadHfTeacher } from '../src/node/teachers/hf.js'
 import { forward } from './hf-forward.js'
+import { refusal } from './refusal.js'
 
 interface TeacherEntry extends GoldenEntry {
   readonly checkpoint: string
@@ -260,6 +261,16 @@ describe('loading a checkpoint', () => {
       (at) => edit(at, (c) => (c.hidden_size = 'wide')),
       'is not the configuration of a vit',
     ],
+    [
+      "timm's configuration",
+      (at) => writeFileSync(join(at, 'config.json'), '{"architecture":"vit_tiny_patch16_224"}'),
+      'is that of a timm model (vit_tiny_patch16_224), which is not computed here',
+    ],
+    [
+      'a configuration of several lines that is not JSON',
+      (at) => writeFileSync(join(at, 'config.json'), '<html>\n<body>\n'),
+      'cannot be read as JSON',
+    ],
     ['no configuration', (at) => rmSync(join(at, 'config.json')), 'cannot be read as JSON'],
     [
       'no weights',
@@ -287,10 +298,10 @@ describe('loading a checkpoint', () => {
       },
       'it is truncated',
     ],
-  ])('refuses %s', (_, spoil, message) => {
+  ])('refuses %s', async (_, spoil, message) => {
     const at = copy('hf-vit')
     spoil(at)
-    expect(() => loadHfTeacher(at)).toThrow(message)
+    expect(await refusal(() => loadHfTeacher(at))).toContain(message)
   })
 
   it('refuses an empty directory', () => {

@@ -12,6 +12,7 @@ import { openBackend } from '../src/node/index.js'
 import type { EncoderOptions } from '../src/node/teachers/encoder.js'
 import { poolResult } from '../src/node/teachers/onnx-values.js'
 import { openEncoder } from '../src/node/teachers/open.js'
+import { refusal } from './refusal.js'
 import { temporaryDirectory } from './temporary.js'
 
 const folder = fileURLToPath(new URL('./fixtures/onnx', import.meta.url))
@@ -203,7 +204,7 @@ describe('ONNX encoders', () => {
       'images of 4 channels cannot be given to a model of 3',
     ],
   ])('refuses %s with %j', async (name, options, message) => {
-    await expect(open(join(folder, `${name}.onnx`), options)).rejects.toThrow(message)
+    expect(await refusal(() => open(join(folder, `${name}.onnx`), options))).toContain(message)
   })
 
   it('refuses files that are cut, and external data that is not there', async () => {
@@ -213,9 +214,11 @@ describe('ONNX encoders', () => {
       join(directory, 'cut.onnx'),
       readFileSync(join(folder, 'plain.onnx')).subarray(0, 300),
     )
-    await expect(open(join(directory, 'cut.onnx'))).rejects.toThrow('it ends in the middle')
+    expect(await refusal(() => open(join(directory, 'cut.onnx')))).toContain(
+      'it ends in the middle',
+    )
     const lonely = join(temporaryDirectory(), 'external.onnx')
     copyFileSync(join(directory, 'external.onnx'), lonely)
-    await expect(open(lonely)).rejects.toThrow('other name.bin, which is not there')
+    expect(await refusal(() => open(lonely))).toContain('other name.bin, which is not there')
   })
 })
