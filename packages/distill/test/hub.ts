@@ -59,7 +59,7 @@ function serve(hub: Hub): Server {
       response.writeHead(503, { 'retry-after': '0' })
       return response.end()
     }
-    const url = request.url!
+    const url = decodeURI(request.url!)
     const json = (value: unknown) => {
       response.setHeader('content-type', 'application/json')
       response.end(JSON.stringify(value))

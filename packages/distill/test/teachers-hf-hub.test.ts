@@ -134,16 +134,20 @@ describe('fetchModel', () => {
 
   it('takes the image encoder of repositories that have ONNX only', async () => {
     hub.files.delete('model.safetensors')
-    for (const name of ['model', 'vision_model', 'vision_model_fp16', 'text_model'])
-      hub.files.set(`onnx/${name}.onnx`, Buffer.from(name))
-    hub.files.set('onnx/vision_model.onnx_data', Buffer.from('weights'))
+    const fixture = (name: string) => readFileSync(join(import.meta.dirname, 'fixtures/onnx', name))
+    for (const name of ['model', 'vision_model_fp16', 'text_model'])
+      hub.files.set(`onnx/${name}.onnx`, fixture('plain.onnx'))
+    hub.files.set('onnx/vision_model.onnx', fixture('external.onnx'))
+    hub.files.set('onnx/other name.bin', fixture('other name.bin'))
+    hub.files.set('onnx/unused.bin', Buffer.from('not needed'))
     const resolve = (options: FetchOptions = {}) => resolveTeacher('hf:us/tiny', options)
     const directory = join(cache, 'models--us--tiny', 'snapshots', commit)
     const file = (name: string) => ({ kind: 'onnx', file: join(directory, 'onnx', name) })
     expect(await resolve()).toEqual(file('vision_model.onnx'))
-    expect(readdirSync(join(directory, 'onnx'))).toEqual([
+    // The model names the file of its weights.
+    expect(readdirSync(join(directory, 'onnx')).sort()).toEqual([
+      'other name.bin',
       'vision_model.onnx',
-      'vision_model.onnx_data',
     ])
     expect(await resolve({ onnxFile: 'fp16' })).toEqual(file('vision_model_fp16.onnx'))
     expect(await resolve({ onnxFile: 'text_model.onnx' })).toEqual(file('text_model.onnx'))

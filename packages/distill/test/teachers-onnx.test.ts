@@ -63,21 +63,16 @@ describe('ONNX encoders', () => {
   })
 
   it.each([
-    // Axes of the map, axis of the vectors, image, channels last.
-    [[3, 2, 2], 0, [8, 8], false],
-    [[3, 2, 2], 0, [8, 8], true],
-    [[2, 2, 3], 2, [8, 8], false],
-    [[2, 2, 3], 2, [8, 8], true],
-    [[4, 2, 3], 0, [8, 12], true],
-    [[2, 3, 2], 2, [8, 12], false],
-    [[2, 3, 2], 0, [12, 8], true],
-    [[3, 3, 2], 0, [12, 8], false],
-    [[2, 3, 3], 2, [8, 12], false],
-    [[2, 1, 1], 0, [8, 8], true],
-    // Both could be: as the input has them.
-    [[2, 2, 2], 0, [8, 8], false],
-    [[2, 2, 2], 2, [8, 8], true],
-  ] as const)('averages a map %j over its places', (axes, axis, [height, width], last) => {
+    // Axes of the map, axis of the vectors, image.
+    [[3, 2, 2], 0, [8, 8]],
+    [[2, 2, 3], 2, [8, 8]],
+    [[4, 2, 3], 0, [8, 12]],
+    [[2, 3, 2], 2, [8, 12]],
+    [[2, 3, 2], 0, [12, 8]],
+    [[3, 3, 2], 0, [12, 8]],
+    [[2, 3, 3], 2, [8, 12]],
+    [[2, 1, 1], 0, [8, 8]],
+  ] as const)('averages a map %j over its places', (axes, axis, [height, width]) => {
     const vectors = axes[axis]
     const step = axis === 0 ? axes[1] * axes[2] : 1
     const data = Float32Array.from({ length: axes[0] * axes[1] * axes[2] }, (_, i) => {
@@ -85,15 +80,18 @@ describe('ONNX encoders', () => {
     })
     const tensor = { type: 'float32', dims: [1, ...axes], data } as never
     const output = { name: 'map', description: '', pooling: 'mean' as const }
-    const { embeddings } = poolResult('m.onnx', tensor, output, { height, width }, last)
+    const { embeddings } = poolResult('m.onnx', tensor, output, { height, width })
     expect([...embeddings]).toEqual(Array.from({ length: vectors }, (_, i) => i))
   })
 
-  it('refuses a map whose axes cannot be told apart', () => {
-    const tensor = { type: 'float32', dims: [1, 2, 3, 4], data: new Float32Array(24) } as never
+  it.each([
+    ['both', [1, 2, 2, 2]],
+    ['neither', [1, 2, 3, 4]],
+  ] as const)('refuses a map of which %s outer axes could be the width', (_, dims) => {
+    const tensor = { type: 'float32', dims, data: new Float32Array(24) } as never
     const output = { name: 'map', description: '', pooling: 'mean' as const }
-    expect(() => poolResult('m.onnx', tensor, output, { height: 8, width: 8 }, false)).toThrow(
-      'm.onnx: which axis of the output map [1, 2, 3, 4] is the width of the embedding cannot be told for images of 8x8',
+    expect(() => poolResult('m.onnx', tensor, output, { height: 8, width: 8 })).toThrow(
+      `m.onnx: which axis of the output map [${dims.join(', ')}] is the width of the embedding cannot be told for images of 8x8`,
     )
   })
 

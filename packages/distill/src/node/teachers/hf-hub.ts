@@ -14,7 +14,7 @@ import {
   copyFileSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join, posix, relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
@@ -25,6 +25,7 @@ import type { ListFileEntry } from '@huggingface/hub'
 import { readHfJson } from './hf-json.js'
 import { cacheFolder, hubAccess, offlineVariable } from './hub-access.js'
 import { chooseModelFiles, isNeeded } from './model-files.js'
+import { externalData } from './onnx-file.js'
 import { makeDirectory } from '../files/make-directory.js'
 
 /** A repository on the hub. */
@@ -169,7 +170,7 @@ async function download(
       'take a repository with safetensors, or convert it',
     )
   const snapshot = join(folder, 'snapshots', sha)
-  for (const file of files.filter(({ path }) => isNeeded(path, chosen))) {
+  const fetchFile = async (file: ListFileEntry) => {
     const digest = checkDigest(file.lfs?.oid ?? file.oid, file.path)
     const blob = join(folder, 'blobs', digest)
     if (!existsSync(blob)) {
@@ -180,6 +181,12 @@ async function download(
       await complete(content, blob, digest, file)
     }
     link(blob, join(snapshot, file.path))
+  }
+  for (const file of files) if (isNeeded(file.path, chosen)) await fetchFile(file)
+  if (chosen.kind === 'onnx') {
+    const names = [...externalData(join(snapshot, chosen.file))]
+    const paths = names.map((name) => posix.join(posix.dirname(chosen.file), name))
+    for (const file of files) if (paths.includes(file.path)) await fetchFile(file)
   }
   if (revision !== sha) {
     const ref = join(folder, 'refs', revision)

@@ -68,13 +68,8 @@ export function chooseModelFiles(
   )
 }
 
-/** Whether a file of a repository is needed for the model that was chosen. */
+/** Returns whether a file of a repository is needed for the model that was chosen. An ONNX model names its external data itself. */
 export function isNeeded(path: string, chosen: ModelFiles): boolean {
   if (chosen.kind === 'checkpoint') return WEIGHTS.test(path) || CONFIGURATIONS.includes(path)
-  if (CONFIGURATIONS.slice(0, 3).includes(path)) return true
-  // External data lies beside the model, named after it.
-  const { file } = chosen
-  return (
-    path === file || (path.startsWith(file) && /^[._]data(_\d+)?$/.test(path.slice(file.length)))
-  )
+  return path === chosen.file || CONFIGURATIONS.slice(0, 3).includes(path)
 }

@@ -186,7 +186,7 @@ export class OnnxEncoder implements Encoder {
       })
     const result = results[output.name]!
     const { dims } = result
-    const pooled = poolResult(this.name, result, output, this.input, image.channelsLast)
+    const pooled = poolResult(this.name, result, output, this.input)
     const scored = scores === undefined ? undefined : results[scores]!
     const read = { ...pooled, rows: dims[0] ?? 0, dims }
     const ofClasses = scored && { scores: floatsOf(scored), scoreDims: scored.dims }

@@ -37,6 +37,26 @@ export interface OnnxContents {
  * @throws UserError if the file is not a whole ONNX model.
  */
 export function readOnnxFile(file: string): OnnxContents {
+  const found = search(file)
+  const data = [...found.locations].sort().map((location) => join(dirname(file), location))
+  const missing = data.find((path) => !statSync(path, { throwIfNoEntry: false })?.isFile())
+  if (missing !== undefined)
+    throw new UserError(
+      `${file} has its weights in ${missing}, which is not there`,
+      'put the file of external data beside the model, under its own name',
+    )
+  for (const path of data)
+    if (statSync(path).size < LARGEST_POINTER) checkPointer(path, readFileSync(path))
+  return { files: [file, ...data], parameterCount: found.parameters }
+}
+
+/**
+ * Returns the names of the files with a model's external data, relative to its directory.
+ * @throws UserError if the file is not an ONNX model.
+ */
+export const externalData = (file: string): ReadonlySet<string> => search(file).locations
+
+function search(file: string): Found {
   const bytes = readFileSync(file)
   checkPointer(file, bytes)
   const found: Found = { locations: new Set(), parameters: 0 }
@@ -48,16 +68,7 @@ export function readOnnxFile(file: string): OnnxContents {
       'check that the file was downloaded to its end',
     )
   }
-  const data = [...found.locations].sort().map((location) => join(dirname(file), location))
-  const missing = data.find((path) => !statSync(path, { throwIfNoEntry: false })?.isFile())
-  if (missing !== undefined)
-    throw new UserError(
-      `${file} has its weights in ${missing}, which is not there`,
-      'put the file of external data beside the model, under its own name',
-    )
-  for (const path of data)
-    if (statSync(path).size < LARGEST_POINTER) checkPointer(path, readFileSync(path))
-  return { files: [file, ...data], parameterCount: found.parameters }
+  return found
 }
 
 /** Bytes that no pointer of Git LFS reaches. */

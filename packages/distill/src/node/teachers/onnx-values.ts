@@ -227,20 +227,19 @@ interface Sides {
 }
 
 /**
- * Whether a map has its vectors along the first axis [width, height, breadth], or along the last [height, breadth, width]; undefined if
- * neither can be. The two axes of places have the proportions of the image, rounded. Only if both layouts could be, the layout of the
- * input decides, because some encoders take channels first and give them last.
+ * Returns whether a map has its vectors along the first axis [width, height, breadth], not along the last [height, breadth, width];
+ * undefined if both or neither can be. The two axes of places have the proportions of the image, rounded. The layout of the input tells
+ * nothing: some encoders take channels first and give them last.
  */
 function isAcross(
   [first, second, last]: readonly [number, number, number],
   image: Sides,
-  channelsLast: boolean,
 ): boolean | undefined {
   const arePlaces = (rows: number, columns: number) =>
     Math.abs(rows - (image.height * columns) / image.width) < 1 &&
     Math.abs(columns - (image.width * rows) / image.height) < 1
   const [across, along] = [arePlaces(second, last), arePlaces(first, second)]
-  return across && along ? !channelsLast : across || along ? across : undefined
+  return across === along ? undefined : across
 }
 
 /**
@@ -252,15 +251,13 @@ export function poolResult(
   tensor: Tensor,
   { name, pooling }: ChosenOutput,
   image: Sides,
-  channelsLast: boolean,
 ): { embeddings: Float32Array; width: number } {
   const { dims } = tensor
   const values = floatsOf(tensor)
   const [count = 0, ...axes] = dims
   const rest = axes.reduce((product, axis) => product * axis, 1)
   if (pooling === undefined) return { embeddings: values, width: rest }
-  const across =
-    axes.length === 3 && isAcross(axes as [number, number, number], image, channelsLast)
+  const across = axes.length === 3 && isAcross(axes as [number, number, number], image)
   if (across === undefined)
     throw new UserError(
       `${file}: which axis of the output ${name} [${dims.join(', ')}] is the width of the embedding cannot be told for images of ${image.height}x${image.width}`,
