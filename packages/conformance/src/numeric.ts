@@ -111,8 +111,9 @@ function checkInterface(made: Graph, asked: Graph): void {
 /** @throws Error if the executable plans another peak of memory than it counted in its latest run. */
 async function checkMemory(executable: Executable): Promise<void> {
   const counted = executable.countedMemory?.()
+  if (!counted) return
   const planned = await executable.planMemory?.()
-  if (counted && planned && counted.peakBytes !== planned.peakBytes)
+  if (planned && counted.peakBytes !== planned.peakBytes)
     throw new Error(
       `B16 (${backendContract.B16}): ${planned.peakBytes} bytes planned, ${counted.peakBytes} counted`,
     )

@@ -82,6 +82,8 @@ async function typesOf(
   { nodes, inputs, initializers }: ReadModel,
 ): Promise<ReadonlyMap<string, KnownType> | undefined> {
   const made = nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== ''))
+  // Constants have known types, and the runtime makes no session of them alone.
+  if (made.length === 0) return new Map()
   const infer = async (keepsInput: (name: string) => boolean) => {
     const session = await ort.InferenceSession.create(withOutputs(model, made, keepsInput), {
       graphOptimizationLevel: 'disabled',
