@@ -47,7 +47,7 @@ describe.each(
     const result = new Uint8Array(pillow.length)
     byteResize(source, size, interpolation)(Uint8Array.from(fixture.image), 0, result, 0)
     expect(difference(result, torch ?? pillow)).toBe(0)
-    // Of two inputs at one distance Pillow can take the other as the nearest.
+    // If two inputs are at one distance, Pillow can take the other one as the nearest.
     if (interpolation !== 'nearest') expect(difference(result, pillow)).toBeLessThanOrEqual(1)
   })
 

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-import { mnistSmallDirectory } from '@embed-kd/distill/node'
 import { Command, InvalidArgumentError } from 'commander'
 
 import { serveDirectories } from '../static-server.js'
@@ -37,6 +36,8 @@ Examples:
     .action(async ({ port }: { port: number }) => {
       if (!existsSync(STUDIO))
         throw new Error(`${STUDIO} is missing; build it with: npx turbo run build`)
+      // Loaded here, because help needs no data sets.
+      const { mnistSmallDirectory } = await import('@embed-kd/distill/node')
       const { server, url } = await serveDirectories(
         { '/': STUDIO, '/mnist-small/': mnistSmallDirectory },
         port,
