@@ -92,6 +92,8 @@ const steps: Record<string, Step> = {
     }),
   softmax: (x) => op.softmax(x),
   softmaxFirst: (x) => op.softmax(x, 0),
+  softmaxGradient: (x) =>
+    x.tracer.emit('softmaxGradient', [op.softmax(x, 0), op.sin(x)], { axis: 0 })[0]!,
   logSoftmax: (x) => op.logSoftmax(x),
   layerNorm: (x) => {
     const d = x.shape.at(-1)!
@@ -125,6 +127,7 @@ const withoutGradient = [
   'or',
   'not',
   'argmax',
+  'standardizeGradient',
   'adamw',
 ]
 

@@ -44,16 +44,13 @@ describe('trace', () => {
         # model/grad
         %6: f32[1,1] = reshape %5 {shape=[1,1]}
         %7: f32[4,2] = broadcastTo %6 {shape=[4,2]}
-        %8: f32[4,2] = mul %7 %3
-        %9: f32[4,1] = sum %8 {axes=[1], keepDims}
-        %10: f32[4,2] = mul %3 %9
-        %11: f32[4,2] = sub %8 %10
-        %12: f32[2,3] = matmul %11 %1 {transposeA}
+        %8: f32[4,2] = softmaxGradient %3 %7 {axis=1}
+        %9: f32[2,3] = matmul %8 %1 {transposeA}
         # top
-        %13: f32[] = constant {0.1}
-        %14: f32[2,3] = mul %12 %13
-        %15: f32[2,3] = sub %0 %14
-        output w = %15
+        %10: f32[] = constant {0.1}
+        %11: f32[2,3] = mul %9 %10
+        %12: f32[2,3] = sub %0 %11
+        output w = %12
         output loss = %4"
     `)
     expect(print(lower(descent()))).toMatchInlineSnapshot(`

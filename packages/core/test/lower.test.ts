@@ -76,9 +76,15 @@ const composites: Record<CompositeName, (x: readonly Tensor[]) => Tensor[]> = {
   split: ([x]) => op.split(x!, 1, [1, 2]),
   mean: ([x]) => [op.mean(x!), op.mean(x!, { axes: [1], keepDims: true })],
   softmax: ([x]) => [op.softmax(x!, 0)],
+  softmaxGradient: ([x]) =>
+    x!.tracer.emit('softmaxGradient', [op.softmax(x!, 0), op.sin(x!)], { axis: 0 }),
   logSoftmax: ([x]) => [op.logSoftmax(x!)],
   layerNorm: ([x, row, other]) =>
     x!.tracer.emit('layerNorm', [x!, row!, other!], { epsilon: 1e-5 }),
+  standardizeGradient: ([x]) => {
+    const spread = op.sum(op.mul(x!, x!), { axes: [1], keepDims: true })
+    return x!.tracer.emit('standardizeGradient', [x!, spread, op.sin(x!)], {})
+  },
   gelu: ([x]) => [op.gelu(x!), op.gelu(x!, 'tanh')],
   quickGelu: ([x]) => [op.quickGelu(x!)],
   linear: ([x, row, , weight]) => [op.linear(x!, weight!, row!), op.linear(x!, weight!)],

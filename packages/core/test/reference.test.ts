@@ -109,6 +109,7 @@ const table: readonly [OpName, HostTensor[], object, ...number[][]][] = [
     [3, -1, 7, -1],
   ],
   ['softmax', [f32([2, 2], [0, 1000, 0, 1000])], { axis: 0 }, [0.5, 0.5, 0.5, 0.5]],
+  ['softmaxGradient', [vector(0.25, 0.75), vector(2, 6)], { axis: 0 }, [-0.75, 0.75]],
   ['logSoftmax', [vector(0, 0)], { axis: 0 }, [-Math.LN2, -Math.LN2]],
   [
     'layerNorm',
@@ -118,6 +119,8 @@ const table: readonly [OpName, HostTensor[], object, ...number[][]][] = [
     [2],
     [1],
   ],
+  // mean(g) = 4, mean(y · g) = 6
+  ['standardizeGradient', [vector(-2, 2), vector(0.5), vector(1, 7)], {}, [4.5, -4.5]],
   ['gelu', [vector(0, 1)], { approximate: 'none' }, [0, 0.8413447460685429]],
   ['gelu', [vector(0, 1)], { approximate: 'tanh' }, [0, 0.8411919906082768]],
   ['quickGelu', [vector(0, 1)], {}, [0, 1 / (1 + Math.exp(-1.702))]],

@@ -1,15 +1,15 @@
 // Emitters for tfjs:webgpu where tf's kernels will not do: they compute integers as float32, give up beyond rank 4, read
 // casts by the wrong type, lose NaN, or take a pass for each operation. The programs are in wgsl.ts.
-import { sizeOf, type OpName, type Shape } from '@embed-kd/core'
+import { sizeOf, type OpName, type Shape, type TensorType } from '@embed-kd/core'
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
 import {
   matmulWith,
   emitters as shared,
   spread,
-  withAxisLast,
   type Broadcast,
   type Emitter,
   type Emitters,
+  type Run,
 } from '../emitters.js'
 import type { TfTensor, Workspace } from '../workspace.js'
 import { erfSeries } from './erf.js'
@@ -24,6 +24,7 @@ import {
   sliced,
   transposed,
   workgroup,
+  type Program,
 } from './wgsl.js'
 
 /** What tf's programs index a shape with has four components; beyond, some of them do not compile. */
@@ -40,6 +41,26 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
     ({ outputs: [output] }, tf) =>
     (inputs) =>
       tf.adopt(mapped(gpu, fitting(inputs, output!.shape, tf), output!, expression, declarations))
+
+  /** Runs a program on the vectors along an axis of the first output, which has the shape of the rows that it reads. */
+  const onRows = (
+    key: string,
+    axis: number,
+    outputs: readonly TensorType[],
+    tf: Workspace,
+    program: (rows: functions.Rows) => Pick<Program, 'functions' | 'main'>,
+  ): Run => {
+    const { shape } = outputs[0]!
+    const columns = shape[axis]!
+    const stride = sizeOf(shape.slice(axis + 1))
+    const rows = { columns, stride, threads: workgroup }
+    const whole = {
+      key: `${key} ${columns} ${stride}`,
+      ...program(rows),
+      threads: (sizeOf(shape) / columns) * workgroup,
+    }
+    return (inputs) => runForSeveral(gpu, inputs, outputs, whole).map((y) => tf.adopt(y))
+  }
 
   /** tf's emitter for floats of few axes, ours for everything else. */
   const ours =
@@ -137,34 +158,25 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
     }),
     matmul: matmulWith((a, b, attrs, tf) => tf.run('BatchMatMul', { a, b }, attrs), repeat),
 
-    softmax: (application, tf) => {
-      const {
-        attrs: { axis },
-        inputs: [type],
-      } = application
-      const columns = type!.shape[axis]!
-      const program = {
-        key: `softmax ${columns}`,
-        ...functions.softmaxRows(columns, workgroup),
-        threads: (sizeOf(type!.shape) / columns) * workgroup,
-      }
-      return withAxisLast(application, axis, tf, (x) =>
-        tf.adopt(runProgram(gpu, [x], { dtype: 'float32', shape: x.shape }, program)),
-      )
-    },
+    softmax: ({ attrs: { axis }, outputs }, tf) =>
+      onRows('softmax', axis, outputs, tf, functions.softmaxRows),
+    softmaxGradient: ({ attrs: { axis }, outputs }, tf) =>
+      onRows('softmax gradient', axis, outputs, tf, functions.softmaxGradientRows),
 
     quickGelu: elementwise('a * logistic(1.702 * a)', functions.logistic),
 
-    layerNorm: ({ attrs: { epsilon }, outputs }, tf) => {
-      const [type, statistics] = outputs
-      const columns = type!.shape.at(-1)!
-      const program = {
-        key: `layerNorm ${columns} ${epsilon}`,
-        ...functions.normalisedRows(columns, epsilon, workgroup),
-        threads: sizeOf(statistics!.shape) * workgroup,
-      }
-      return (inputs) => runForSeveral(gpu, inputs, outputs, program).map((y) => tf.adopt(y))
-    },
+    layerNorm: ({ attrs: { epsilon }, outputs }, tf) =>
+      onRows(`layer norm ${epsilon}`, lastAxis(outputs), outputs, tf, (rows) =>
+        functions.normalisedRows(rows, epsilon),
+      ),
+    standardizeGradient: ({ outputs }, tf) =>
+      onRows(
+        'standardize gradient',
+        lastAxis(outputs),
+        outputs,
+        tf,
+        functions.standardizeGradientRows,
+      ),
 
     // In one launch if the device binds its ten buffers, else in one for each output.
     adamw: ({ attrs: { beta1, beta2, epsilon, weightDecay }, outputs }, tf) => {
@@ -199,6 +211,8 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
     },
   } satisfies Partial<Emitters>
 }
+
+const lastAxis = ([type]: readonly TensorType[]) => type!.shape.length - 1
 
 /** A number as a WGSL float. */
 const literal = (x: number) => `f32(${x})`

@@ -102,9 +102,17 @@ export const threefry = `
     return x;
   }`
 
+/** Rows that a program works on: vectors of `columns` elements that lie `stride` elements apart. */
+export interface Rows {
+  readonly columns: number
+  readonly stride: number
+  /** Threads of the workgroup that shares a row. */
+  readonly threads: number
+}
+
 /**
- * For programs in which a workgroup of `threads` shares a row: `total` gives each thread the sum (or the greatest) of
- * what all of them bring. Threads meet at barriers there, so those beyond the last row must work along.
+ * `total` gives each thread of a workgroup the sum (or the greatest) of what all of them bring. Threads meet at barriers there, so
+ * that workgroups beyond the last row must work along.
  */
 const together = (threads: number) => `
   var<workgroup> parts : array<f32, ${threads}>;
@@ -123,48 +131,70 @@ const together = (threads: number) => `
     return result;
   }`
 
-/** Statements that sum `term`, in terms of the element's place i, over the row into `name`. */
-const summed = (name: string, term: string, columns: number, threads: number) => `
+/** A loop over the elements of a row that are this thread's; `i` is an element's place. */
+const each = ({ columns, stride, threads }: Rows, body: string) =>
+  `for (var i = start + thread * ${stride}; i < start + ${columns * stride}; i += ${threads * stride}) { ${body} }`
+
+/** Statements that sum `term` over the row into `name`. */
+const summed = (name: string, term: string, rows: Rows) => `
   var ${name} = 0.0;
-  for (var i = start + thread; i < start + ${columns}; i += ${threads}) { ${name} += ${term}; }
+  ${each(rows, `${name} += ${term};`)}
   ${name} = total(${name}, thread, false);`
 
-/** Softmax of rows of `columns` elements; as many workgroups of `threads` as rows. */
-export const softmaxRows = (columns: number, threads: number) => ({
-  functions: `${exponential} ${together(threads)}`,
+/** A program of one workgroup for each row: `reductions` over the row, then `write`, by which threads write what is theirs. */
+const onRows = (
+  { columns, stride, threads }: Rows,
+  { functions = '', reductions, write }: { functions?: string; reductions: string; write: string },
+) => ({
+  functions: `${functions} ${together(threads)}`,
   main: `
     let thread = i32(localId.x);
     let row = min(index / ${threads}, uniforms.size / ${columns} - 1);
-    let start = row * ${columns};
-    var greatest = -3.4028234e38;
-    for (var i = start + thread; i < start + ${columns}; i += ${threads}) { greatest = max(greatest, f32(A[i])); }
-    greatest = total(greatest, thread, true);
-    ${summed('sum', 'exponential(f32(A[i]) - greatest)', columns, threads)}
-    if (index / ${threads} == row) {
-      for (var i = start + thread; i < start + ${columns}; i += ${threads}) {
-        result[i] = exponential(f32(A[i]) - greatest) / sum;
-      }
-    }`,
+    let start = row / ${stride} * ${stride * columns} + row % ${stride};
+    ${reductions}
+    if (index / ${threads} == row) { ${write} }`,
 })
 
-/**
- * Rows of A, less their mean, over their deviation, times B, plus C; means go to D and inverse deviations to E. As many workgroups of
- * `threads` as rows.
- */
-export const normalisedRows = (columns: number, epsilon: number, threads: number) => ({
-  functions: together(threads),
-  main: `
-    let thread = i32(localId.x);
-    let row = min(index / ${threads}, uniforms.size / ${columns} - 1);
-    let start = row * ${columns};
-    ${summed('sum', 'f32(A[i])', columns, threads)}
-    let mean = sum / ${columns};
-    ${summed('squares', '(f32(A[i]) - mean) * (f32(A[i]) - mean)', columns, threads)}
-    let inverse = inverseSqrt(squares / ${columns} + f32(${epsilon}));
-    if (index / ${threads} == row) {
-      for (var i = start + thread; i < start + ${columns}; i += ${threads}) {
-        result[i] = (f32(A[i]) - mean) * inverse * f32(B[i - start]) + f32(C[i - start]);
-      }
-      if (thread == 0) { D[row] = mean; E[row] = inverse; }
-    }`,
-})
+/** Softmax of the rows of A. */
+export const softmaxRows = (rows: Rows) =>
+  onRows(rows, {
+    functions: exponential,
+    reductions: `
+      var greatest = -3.4028234e38;
+      ${each(rows, 'greatest = max(greatest, f32(A[i]));')}
+      greatest = total(greatest, thread, true);
+      ${summed('sum', 'exponential(f32(A[i]) - greatest)', rows)}`,
+    write: each(rows, 'result[i] = exponential(f32(A[i]) - greatest) / sum;'),
+  })
+
+/** The gradient of softmax's input: the rows A of its output times the rows B of the output's gradient less their expectation. */
+export const softmaxGradientRows = (rows: Rows) =>
+  onRows(rows, {
+    reductions: summed('expected', 'f32(A[i]) * f32(B[i])', rows),
+    write: each(rows, 'result[i] = f32(A[i]) * (f32(B[i]) - expected);'),
+  })
+
+/** Rows of A, less their mean, over their deviation, times B, plus C; means go to D and inverse deviations to E. */
+export const normalisedRows = (rows: Rows, epsilon: number) =>
+  onRows(rows, {
+    reductions: `
+      ${summed('sum', 'f32(A[i])', rows)}
+      let mean = sum / ${rows.columns};
+      ${summed('squares', '(f32(A[i]) - mean) * (f32(A[i]) - mean)', rows)}
+      let inverse = inverseSqrt(squares / ${rows.columns} + f32(${epsilon}));`,
+    write: `
+      ${each(rows, 'result[i] = (f32(A[i]) - mean) * inverse * f32(B[i - start]) + f32(C[i - start]);')}
+      if (thread == 0) { D[row] = mean; E[row] = inverse; }`,
+  })
+
+/** The gradient of rows that were standardized to A, from their inverse deviations B and the gradient C of A. */
+export const standardizeGradientRows = (rows: Rows) =>
+  onRows(rows, {
+    reductions: `
+      ${summed('sum', 'f32(C[i])', rows)}
+      ${summed('projection', 'f32(A[i]) * f32(C[i])', rows)}`,
+    write: each(
+      rows,
+      `result[i] = (f32(C[i]) - sum / ${rows.columns} - f32(A[i]) * (projection / ${rows.columns})) * f32(B[row]);`,
+    ),
+  })

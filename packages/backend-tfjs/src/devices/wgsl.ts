@@ -7,7 +7,7 @@ import type { TfDType, TfTensor } from '../workspace.js'
 /** A value of a dtype in WGSL; a bool is an i32, 0 or 1. */
 export const wgslType: Record<TfDType, string> = { float32: 'f32', int32: 'i32', bool: 'i32' }
 
-interface Program {
+export interface Program {
   /** Tells programs of different code apart. */
   readonly key: string
   /** Statements that each thread runs, with its number in `index`. */

@@ -41,27 +41,43 @@ const brokenRows = rows(
   [-Infinity, -Infinity, -Infinity],
 )
 
+/** Shapes with each of their axes that has elements. */
+const alongAxes = (
+  [[1], [5], [3, 4], [2, 3, 4], [2, 1, 3, 5], [2, 3, 1, 2, 4], [0, 3]] as Shape[]
+).flatMap((shape) =>
+  shape.flatMap((size, axis) =>
+    size === 0 ? [] : [{ shape, axis, variant: `${label(shape)} along ${axis}` }],
+  ),
+)
+
 const softmaxes = (['softmax', 'logSoftmax'] as const).flatMap((name) => [
-  ...([[1], [5], [3, 4], [2, 3, 4], [2, 1, 3, 5], [2, 3, 1, 2, 4], [0, 3]] as Shape[]).flatMap(
-    (shape) =>
-      shape.flatMap((size, axis) =>
-        size === 0
-          ? []
-          : [
-              emit(
-                name,
-                `${label(shape)} along ${axis}`,
-                { x: floats(shape, -3, 3) },
-                { axis },
-                `${name} C2`,
-              ),
-            ],
-      ),
+  ...alongAxes.map(({ shape, axis, variant }) =>
+    emit(name, variant, { x: floats(shape, -3, 3) }, { axis }, `${name} C2`),
   ),
   emit(name, '1,000 classes', { x: floats([7, 1000], -9, 9) }, { axis: 1 }),
   emit(name, 'extreme rows', { x: hardRows }, { axis: 1 }),
   emit(name, 'broken rows', { x: brokenRows }, { axis: 1 }),
 ])
+
+const softmaxGradients = [
+  ...[
+    ...alongAxes,
+    { shape: [3, 65], axis: 1, variant: '65 classes' },
+    { shape: [2, 1025], axis: 1, variant: '1,025 classes' },
+    { shape: [1025, 2], axis: 0, variant: '1,025 classes along 0' },
+  ].map(({ shape, axis, variant }) =>
+    emit('softmaxGradient', variant, { y: floats(shape, 0, 1), g: floats(shape) }, { axis }),
+  ),
+  emit(
+    'softmaxGradient',
+    'certain, even and broken rows',
+    {
+      y: rows([1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [NaN, NaN, NaN], [0.5, 0.25, 0.25]),
+      g: rows([5, -1e6, 3], [2, 2, 2], [1, 2, 3], [1, NaN, 2]),
+    },
+    { axis: 1 },
+  ),
+]
 
 const norm = (variant: string, shape: Shape, x: HostTensor | Draw, epsilon = 1e-5) => {
   const d = shape.at(-1)!
@@ -69,20 +85,20 @@ const norm = (variant: string, shape: Shape, x: HostTensor | Draw, epsilon = 1e-
   return emit('layerNorm', variant, inputs, { epsilon }, 'layerNorm C1')
 }
 
+const normShapes: readonly Shape[] = [
+  [4],
+  [3, 5],
+  [1, 7],
+  [2, 3, 6],
+  [2, 1, 3, 4],
+  [2, 3, 1, 2, 8],
+  [6, 384],
+  [0, 3],
+  [2, 0, 3],
+]
+
 const norms = [
-  ...(
-    [
-      [4],
-      [3, 5],
-      [1, 7],
-      [2, 3, 6],
-      [2, 1, 3, 4],
-      [2, 3, 1, 2, 8],
-      [6, 384],
-      [0, 3],
-      [2, 0, 3],
-    ] as Shape[]
-  ).map((shape) => norm(label(shape), shape, floats(shape))),
+  ...normShapes.map((shape) => norm(label(shape), shape, floats(shape))),
   norm('one element a row', [3, 1], floats([3, 1])),
   norm('constant rows', [2, 4], rows([5, 5, 5, 5], [0, 0, 0, 0])),
   norm('a mean far from zero', [3, 64], floats([3, 64], 99, 101)),
@@ -90,6 +106,22 @@ const norms = [
   norm('large epsilon', [3, 8], floats([3, 8]), 1e-1),
   norm('large values', [3, 8], floats([3, 8], -1e6, 1e6)),
   norm('broken rows', [2, 3], rows([1, NaN, 2], [3, 4, 5])),
+]
+
+const normGradient = (variant: string, y: HostTensor | Draw, shape: Shape) =>
+  emit(
+    'standardizeGradient',
+    variant,
+    { y, invStd: floats([...shape.slice(0, -1), 1], 0.5, 2), g: floats(shape) },
+    {},
+    'standardizeGradient C3',
+  )
+
+const normGradients = [
+  ...[...normShapes, [3, 1], [3, 65], [2, 1025]].map((shape) =>
+    normGradient(label(shape), floats(shape), shape),
+  ),
+  normGradient('constant and broken rows', rows([0, 0, 0], [1, NaN, 2]), [2, 3]),
 ]
 
 const activationShapes: readonly Shape[] = [[], [0], [5], [3, 4], [2, 3, 1, 5]]
@@ -207,7 +239,9 @@ const means = (
 export const compositeCases = (): NumericDefinition[] => [
   ...means,
   ...softmaxes,
+  ...softmaxGradients,
   ...norms,
+  ...normGradients,
   ...activations,
   ...linear,
   ...optimizer,

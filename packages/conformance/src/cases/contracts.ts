@@ -208,6 +208,14 @@ export const breaches: Breaches = {
     [3, [f(2, 3, 4), f(3, 4, 5)], plain],
   ],
   softmax: alongAxis,
+  softmaxGradient: [
+    [0, [f(2)], { axis: 0 }],
+    [1, [i(2), i(2)], { axis: 0 }],
+    [1, [f(2), f(3)], { axis: 0 }],
+    [2, [f(2), f(2)], { axis: 1 }],
+    [2, [f(2), f(2)], { axis: -1 }],
+    [3, [f(2, 0), f(2, 0)], { axis: 1 }],
+  ],
   logSoftmax: alongAxis,
   layerNorm: [
     [0, [f(2, 3), f(3)], { epsilon: 1e-5 }],
@@ -216,6 +224,15 @@ export const breaches: Breaches = {
     [3, [f(2, 3), f(2), f(3)], { epsilon: 1e-5 }],
     [3, [f(2, 3), f(3), f(1, 3)], { epsilon: 1e-5 }],
     [4, [f(2, 3), f(3), f(3)], { epsilon: -1 }],
+  ],
+  standardizeGradient: [
+    [0, [f(2, 3), f(2, 1)], {}],
+    [1, [f(), f(1), f()], {}],
+    [1, [i(2, 3), f(2, 1), i(2, 3)], {}],
+    [2, [f(2, 0), f(2, 1), f(2, 0)], {}],
+    [3, [f(2, 3), f(2), f(2, 3)], {}],
+    [3, [f(2, 3), f(1, 1), f(2, 3)], {}],
+    [4, [f(2, 3), f(2, 1), f(3)], {}],
   ],
   gelu: [
     [0, [], { approximate: 'none' }],

@@ -12,6 +12,7 @@ import { procedure } from './session.js'
 /** Ops that have no float16. */
 const float32Only: ReadonlySet<OpName> = new Set([
   'layerNorm',
+  'standardizeGradient',
   'adamw',
   'randomUniform',
   'bernoulli',

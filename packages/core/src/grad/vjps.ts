@@ -136,9 +136,14 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
     const share = op.mul(restored(x!, g, axes), sizeOf(y!.shape) / sizeOf(x!.shape))
     return [op.broadcastTo(share, x!.shape)]
   },
-  softmax: ({ outputs: [y], attrs: { axis }, g }) => {
-    const weighted = op.mul(g, y!)
-    return [op.sub(weighted, op.mul(y!, op.sum(weighted, { axes: [axis], keepDims: true })))]
+  softmax: ({ outputs: [y], attrs, g }) => y!.tracer.emit('softmaxGradient', [y!, g], attrs),
+  softmaxGradient: ({ inputs, attrs, g: h }) => {
+    const [y, g] = inputs as [Tensor, Tensor]
+    const along = (x: Tensor) => op.sum(op.mul(x, y), { axes: [attrs.axis], keepDims: true })
+    return [
+      op.sub(op.mul(h, op.sub(g, along(g))), op.mul(g, along(h))),
+      ...y.tracer.emit('softmaxGradient', [y, h], attrs),
+    ]
   },
   logSoftmax: ({ outputs: [y], attrs: { axis }, g }) => [
     op.sub(g, op.mul(op.exp(y!), op.sum(g, { axes: [axis], keepDims: true }))),
@@ -152,17 +157,16 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
         'layerNorm: its mean and invStd are for its own gradient; do not differentiate them',
       )
     if (!g) return []
-    const over = { axes: [x.rank - 1], keepDims: true }
-    const normalised = op.mul(op.sub(x, mean), invStd)
-    const scaled = op.mul(g, scale)
-    const projection = op.mul(normalised, op.mean(op.mul(scaled, normalised), over))
-    const centred = op.sub(op.sub(scaled, op.mean(scaled, over)), projection)
+    const standardized = op.mul(op.sub(x, mean), invStd)
     const rows = x.shape.slice(0, -1).map((_, axis) => axis)
     return [
-      op.mul(centred, invStd),
-      op.sum(op.mul(g, normalised), { axes: rows }),
+      ...x.tracer.emit('standardizeGradient', [standardized, invStd, op.mul(g, scale)], {}),
+      op.sum(op.mul(g, standardized), { axes: rows }),
       op.sum(g, { axes: rows }),
     ]
+  },
+  standardizeGradient: () => {
+    throw new Error('layerNorm: its gradient is not differentiable here')
   },
   gelu: ({ inputs, attrs: { approximate }, g }) => {
     const x = inputs[0]!

@@ -67,8 +67,10 @@ const flops: { [K in OpName]: Flops<K> } = {
     2 * sizeOf(outputs[0]!.shape) * inputs[0]!.shape.at(attrs.transposeA ? -2 : -1)!,
   mean: perInput(1),
   softmax: perInput(5),
+  softmaxGradient: perInput(4),
   logSoftmax: perInput(5),
   layerNorm: perInput(8),
+  standardizeGradient: perInput(7),
   gelu: perInput(8),
   quickGelu: perInput(3),
   linear: ({ inputs, outputs }) =>

@@ -24,6 +24,7 @@ import {
   formatType,
   isFloat,
   sameShape,
+  sameType,
   sizeOf,
   type DType,
   type HostTensor,
@@ -292,6 +293,22 @@ export const ops = {
   }),
   mean: composite(reduction('mean', false)),
   softmax: alongAxis('exp(x - max) / Σ exp(x - max)'),
+  /** The gradient of softmax's x, from softmax's output y and the gradient g of y. */
+  softmaxGradient: composite<{ readonly axis: number }>({
+    signature: 'y, g: float[…] -> y · (g - Σ y · g) along axis',
+    constraints: [
+      'y and g are floats of one dtype and shape',
+      'axis is between 0 and rank - 1',
+      'that axis is not empty',
+    ],
+    arity: 2,
+    infer: ([y, g], { axis }, check) => {
+      check(isFloat(y!.dtype) && sameType(y!, g!), 1)
+      check(isAxis(axis, y!.shape.length), 2)
+      check(y!.shape[axis]! > 0, 3)
+      return [y!]
+    },
+  }),
   logSoftmax: alongAxis('x - max - ln Σ exp(x - max)'),
   /** As torch.nn.LayerNorm over the last axis; mean and 1/√(variance + epsilon) are kept for the gradient. */
   layerNorm: composite<{ readonly epsilon: number }>({
@@ -315,6 +332,29 @@ export const ops = {
       check(epsilon >= 0, 4)
       const statistics: TensorType = { dtype: 'float32', shape: [...x!.shape.slice(0, -1), 1] }
       return [x!, statistics, statistics]
+    },
+  }),
+  /**
+   * The gradient of the rows x that layerNorm standardizes to y = (x - mean) · invStd, before it scales and shifts them. g is the
+   * gradient of y.
+   */
+  standardizeGradient: composite({
+    signature:
+      'y: float32[…,d], invStd: float32[…,1], g: float32[…,d] -> (g - mean(g) - y · mean(y · g)) · invStd',
+    constraints: [
+      'y is float32 of rank 1 or more',
+      'd > 0',
+      'invStd is float32[…,1]',
+      'g has the type of y',
+    ],
+    arity: 3,
+    infer: ([y, invStd, g], _, check) => {
+      check(y!.dtype === 'float32' && y!.shape.length >= 1, 1)
+      check(y!.shape.at(-1)! > 0, 2)
+      const statistics: TensorType = { dtype: 'float32', shape: [...y!.shape.slice(0, -1), 1] }
+      check(sameType(invStd!, statistics), 3)
+      check(sameType(g!, y!), 4)
+      return [y!]
     },
   }),
   /** As torch.nn.functional.gelu; `tanh` is its approximation. */

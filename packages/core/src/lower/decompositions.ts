@@ -14,11 +14,10 @@ const shifted = (x: Tensor, axis: number) => op.sub(x, op.max(x, { axes: [axis],
 /** [..., n] as [rows, n]. */
 const asMatrix = (x: Tensor) => op.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
 
-const meanOf = (x: Tensor, attrs: AttrsOf<'mean'>) =>
-  op.mul(op.sum(x, attrs), 1 / sizeOf(attrs.axes.map((axis) => x.shape[axis]!)))
-
 export const decompositions: Decompositions = {
-  mean: ([x], attrs) => [meanOf(x!, attrs)],
+  mean: ([x], attrs) => [
+    op.mul(op.sum(x!, attrs), 1 / sizeOf(attrs.axes.map((axis) => x!.shape[axis]!))),
+  ],
   bernoulli: ([key], { shape, stream, probability }) => [
     op.cast(op.less(op.randomUniform(key!, shape, stream), probability), 'float32'),
   ],
@@ -30,16 +29,25 @@ export const decompositions: Decompositions = {
     const e = op.exp(shifted(x!, axis))
     return [op.div(e, op.sum(e, { axes: [axis], keepDims: true }))]
   },
+  softmaxGradient: ([y, g], { axis }) => {
+    const weighted = op.mul(g!, y!)
+    return [op.sub(weighted, op.mul(y!, op.sum(weighted, { axes: [axis], keepDims: true })))]
+  },
   logSoftmax: ([x], { axis }) => {
     const s = shifted(x!, axis)
     return [op.sub(s, op.log(op.sum(op.exp(s), { axes: [axis], keepDims: true })))]
   },
   layerNorm: ([x, scale, bias], { epsilon }) => {
     const over = { axes: [x!.rank - 1], keepDims: true }
-    const mean = meanOf(x!, over)
+    const mean = op.mean(x!, over)
     const centred = op.sub(x!, mean)
-    const invStd = op.rsqrt(op.add(meanOf(op.mul(centred, centred), over), epsilon))
+    const invStd = op.rsqrt(op.add(op.mean(op.mul(centred, centred), over), epsilon))
     return [op.add(op.mul(op.mul(centred, invStd), scale!), bias!), mean, invStd]
+  },
+  standardizeGradient: ([y, invStd, g]) => {
+    const over = { axes: [y!.rank - 1], keepDims: true }
+    const projection = op.mul(y!, op.mean(op.mul(g!, y!), over))
+    return [op.mul(op.sub(op.sub(g!, op.mean(g!, over)), projection), invStd!)]
   },
   gelu: ([x], { approximate }) => {
     if (approximate === 'none')

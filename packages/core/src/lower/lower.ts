@@ -19,17 +19,18 @@ export interface LowerOptions {
  */
 export function lower(graph: Graph, { composites = [] }: LowerOptions = {}): Graph {
   for (const name of composites) checkName('lower: a composite', name, opNames.filter(isComposite))
-  const tracer = new Tracer(simplify)
+  // Decompositions may be made of composites that the backend runs.
+  const tracer = new Tracer((tracer, name, inputs, attrs) =>
+    isComposite(name) && !composites.includes(name)
+      ? decompose(name, inputs, attrs as AttrsOf<CompositeName>)
+      : simplify(tracer, name, inputs, attrs),
+  )
   const values = new Map<ValueId, Tensor>()
   for (const { name, value, role, donated } of graph.inputs)
     values.set(value, tracer.input(name, { ...graph.types[value]!, role, donated }))
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((value) => values.get(value)!)
-    const outputs = tracer.at(node.place, () =>
-      isComposite(node.op) && !composites.includes(node.op)
-        ? decompose(node.op, inputs, node.attrs as AttrsOf<CompositeName>)
-        : tracer.emit(node.op, inputs, node.attrs),
-    )
+    const outputs = tracer.at(node.place, () => tracer.emit(node.op, inputs, node.attrs))
     node.outputs.forEach((value, i) => values.set(value, outputs[i]!))
   }
   const lowered = tracer.finish(

@@ -65,6 +65,15 @@ export const composites: Kernels<CompositeName> = {
     })
     return [y]
   },
+  softmaxGradient: ([y, g], { axis }) => {
+    const gradient = allocate('float32', y!.data.length)
+    alongAxis(y!.shape, axis, (start, end, step) => {
+      let expected = 0
+      for (let i = start; i < end; i += step) expected += y!.data[i]! * g!.data[i]!
+      for (let i = start; i < end; i += step) gradient[i] = y!.data[i]! * (g!.data[i]! - expected)
+    })
+    return [gradient]
+  },
   logSoftmax: ([x], { axis }) => {
     const y = allocate('float32', x!.data.length)
     alongAxis(x!.shape, axis, (start, end, step) => {
@@ -92,6 +101,20 @@ export const composites: Kernels<CompositeName> = {
       invStds[row] = invStd
     }
     return [y, means, invStds]
+  },
+  standardizeGradient: ([y, invStd, g]) => {
+    const d = y!.shape.at(-1)!
+    const gradient = allocate('float32', y!.data.length)
+    alongAxis(y!.shape, y!.shape.length - 1, (start, end) => {
+      let [mean, projection] = [0, 0]
+      for (let i = start; i < end; i++) {
+        mean += g!.data[i]! / d
+        projection += (y!.data[i]! * g!.data[i]!) / d
+      }
+      for (let i = start; i < end; i++)
+        gradient[i] = (g!.data[i]! - mean - y!.data[i]! * projection) * invStd!.data[start / d]!
+    })
+    return [gradient]
   },
   gelu: ([x], { approximate }) =>
     map(
