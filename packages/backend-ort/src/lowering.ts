@@ -7,15 +7,7 @@ import { lower, verify, type CompositeName, type Graph } from '@embed-kd/core'
  */
 export function lowerForRuntime(graph: Graph, composites: readonly CompositeName[]): Graph {
   // The gradient of QuickGELU shares the parts of its decomposition, which saves more than one operator does.
-  const isTrained = isDifferentiated(graph, 'quickGelu')
+  const isTrained = graph.nodes.some(({ op }) => op === 'quickGeluGradient')
   const native = composites.filter((name) => !(name === 'quickGelu' && isTrained))
   return verify(lower(graph, { composites: native }))
-}
-
-/** Returns whether another node reads the input of a composite, as its gradient does. */
-function isDifferentiated(graph: Graph, name: CompositeName): boolean {
-  const inputs = new Set(graph.nodes.flatMap((node) => (node.op === name ? [node.inputs[0]] : [])))
-  return graph.nodes.some(
-    (node) => node.op !== name && node.inputs.some((value) => inputs.has(value)),
-  )
 }

@@ -36,6 +36,7 @@ it('every list of numbers is a valid graph', () => {
     'adamw',
     'softmaxGradient',
     'standardizeGradient',
+    'quickGeluGradient',
   ])
   expect(opNames.filter((name) => !used.has(name) && !left.has(name))).toEqual([])
 })

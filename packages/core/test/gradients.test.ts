@@ -108,6 +108,7 @@ const steps: Record<string, Step> = {
   gelu: (x) => op.gelu(x),
   geluTanh: (x) => op.gelu(x, 'tanh'),
   quickGelu: (x) => op.quickGelu(x),
+  quickGeluGradient: (x) => x.tracer.emit('quickGeluGradient', [x, op.sin(x)], {})[0]!,
   linear: (x) => {
     const square = op.reshape(x, [sizeOf(x.shape) / x.shape.at(-1)!, x.shape.at(-1)!])
     return op.linear(x, square, op.sum(square, { axes: [1] }))

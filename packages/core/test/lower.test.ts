@@ -87,6 +87,7 @@ const composites: Record<CompositeName, (x: readonly Tensor[]) => Tensor[]> = {
   },
   gelu: ([x]) => [op.gelu(x!), op.gelu(x!, 'tanh')],
   quickGelu: ([x]) => [op.quickGelu(x!)],
+  quickGeluGradient: ([x]) => x!.tracer.emit('quickGeluGradient', [x!, op.sin(x!)], {}),
   linear: ([x, row, , weight]) => [op.linear(x!, weight!, row!), op.linear(x!, weight!)],
   adamw: ([x, row, other]) => {
     const square = op.mul(x!, x!)

@@ -124,6 +124,7 @@ const table: readonly [OpName, HostTensor[], object, ...number[][]][] = [
   ['gelu', [vector(0, 1)], { approximate: 'none' }, [0, 0.8413447460685429]],
   ['gelu', [vector(0, 1)], { approximate: 'tanh' }, [0, 0.8411919906082768]],
   ['quickGelu', [vector(0, 1)], {}, [0, 1 / (1 + Math.exp(-1.702))]],
+  ['quickGeluGradient', [vector(0), vector(3)], {}, [1.5]],
   ['linear', [f32([1, 2], [1, 2]), f32([2, 2], [1, 0, 1, 1]), vector(10, 20)], {}, [11, 23]],
   [
     'adamw',

@@ -164,6 +164,7 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
       onRows('softmax gradient', axis, outputs, tf, functions.softmaxGradientRows),
 
     quickGelu: elementwise('a * logistic(1.702 * a)', functions.logistic),
+    quickGeluGradient: elementwise('b * quickGeluSlope(a)', functions.quickGeluSlope),
 
     layerNorm: ({ attrs: { epsilon }, outputs }, tf) =>
       onRows(`layer norm ${epsilon}`, lastAxis(outputs), outputs, tf, (rows) =>

@@ -31,6 +31,12 @@ export const reciprocalRoot = `${magnitude}
 export const logistic = `
   fn logistic(x : f32) -> f32 { if (isnan(x)) { return x; } return 1 / (1 + exp(-x)); }`
 
+export const quickGeluSlope = `${logistic}
+  fn quickGeluSlope(x : f32) -> f32 {
+    let s = logistic(1.702 * x);
+    return s + 1.702 * x * s * (1 - s);
+  }`
+
 /** a / b; also a denormal by zero. */
 export const quotient = `${magnitude}
   fn quotient(a : f32, b : f32) -> f32 {

@@ -140,6 +140,11 @@ const activations = [
   ),
   emit('quickGelu', 'range', { x: range(-20, 20, 1001) }, {}),
   emit('quickGelu', 'edges', { x: edges }, {}),
+  ...activationShapes.map((shape) =>
+    emit('quickGeluGradient', label(shape), { x: floats(shape, -4, 4), g: floats(shape) }, {}),
+  ),
+  emit('quickGeluGradient', 'range', { x: range(-20, 20, 1001), g: exactly(-3) }, {}),
+  emit('quickGeluGradient', 'broken values', { x: exactly(0, NaN, 1), g: exactly(2, 1, NaN) }, {}),
 ]
 
 /** Input [...rows, in] and the number of outputs. */

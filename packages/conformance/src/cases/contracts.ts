@@ -240,6 +240,7 @@ export const breaches: Breaches = {
     [2, [f(2)], { approximate: 'fast' as 'tanh' }],
   ],
   quickGelu: unary,
+  quickGeluGradient: binary(i, f),
   linear: [
     [0, [f(2, 3)], {}],
     [1, [f(), f(1, 1)], {}],

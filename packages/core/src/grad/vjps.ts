@@ -180,10 +180,19 @@ export const vjps: { [K in OpName]: Vjp<K> } = {
     const slope = op.mul(op.sub(1, op.mul(t, t)), op.add(op.mul(square, 3 * 0.044715 * c), c))
     return [op.mul(g, op.mul(op.add(op.add(t, 1), op.mul(x, slope)), 0.5))]
   },
-  quickGelu: ({ inputs, g }) => {
-    const scaled = op.mul(inputs[0]!, 1.702)
+  quickGelu: ({ inputs: [x], g }) => x!.tracer.emit('quickGeluGradient', [x!, g], {}),
+  quickGeluGradient: ({ inputs, g: h }) => {
+    const [x, g] = inputs as [Tensor, Tensor]
+    const scaled = op.mul(x, 1.702)
     const s = op.sigmoid(scaled)
-    return [op.mul(g, op.add(s, op.mul(op.mul(scaled, s), op.sub(1, s))))]
+    const curvature = op.mul(
+      op.mul(s, op.sub(1, s)),
+      op.add(op.mul(scaled, op.sub(1, op.mul(s, 2))), 2),
+    )
+    return [
+      op.mul(op.mul(h, g), op.mul(curvature, 1.702)),
+      ...x.tracer.emit('quickGeluGradient', [x, h], {}),
+    ]
   },
   linear: ({ inputs: [x, weight, bias], g }) => {
     if (x!.rank === 1) {

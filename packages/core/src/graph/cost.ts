@@ -73,6 +73,7 @@ const flops: { [K in OpName]: Flops<K> } = {
   standardizeGradient: perInput(7),
   gelu: perInput(8),
   quickGelu: perInput(3),
+  quickGeluGradient: perOutput(7),
   linear: ({ inputs, outputs }) =>
     sizeOf(outputs[0]!.shape) * (2 * inputs[1]!.shape[1]! + (inputs.length === 3 ? 1 : 0)),
   adamw: perInput(14),

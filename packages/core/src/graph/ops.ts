@@ -370,6 +370,10 @@ export const ops = {
   }),
   /** x · sigmoid(1.702 x), as in OpenAI's CLIP. */
   quickGelu: composite(unary('x · sigmoid(1.702 x)')),
+  /** The gradient b of quickGelu's output times the slope at its input a. */
+  quickGeluGradient: composite(
+    binary('b · (s + 1.702 a · s · (1 - s)), s = sigmoid(1.702 a)', floats),
+  ),
   /** As torch.nn.Linear, weight in its layout [out, in]. */
   linear: composite({
     signature: 'x: float[…,in], weight: float[out,in], bias?: float[out] -> y = x · weightᵀ + bias',

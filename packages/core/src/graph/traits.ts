@@ -80,6 +80,7 @@ const traits: Readonly<Record<OpName, readonly Trait[]>> = {
   standardizeGradient: ['inPlace'],
   gelu: activation,
   quickGelu: activation,
+  quickGeluGradient: ['inPlace', 'followsFloat16'],
   linear: ['product'],
   adamw: ['inPlace'],
 }

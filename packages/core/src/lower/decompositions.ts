@@ -60,6 +60,11 @@ export const decompositions: Decompositions = {
     const scaled = op.mul(x!, 1.702)
     return [op.div(op.mul(scaled, op.sigmoid(scaled)), 1.702)]
   },
+  quickGeluGradient: ([x, g]) => {
+    const scaled = op.mul(x!, 1.702)
+    const s = op.sigmoid(scaled)
+    return [op.mul(g!, op.add(s, op.mul(op.mul(scaled, s), op.sub(1, s))))]
+  },
   linear: ([x, weight, bias]) => {
     const y = op.matmul(asMatrix(x!), weight!, { transposeB: true })
     return [op.reshape(bias ? op.add(y, bias) : y, [...x!.shape.slice(0, -1), weight!.shape[0]!])]

@@ -2,7 +2,7 @@
 // the two can find a mistake in either.
 import type { CompositeName } from '../graph/ops.js'
 import { sizeOf, stridesOf, type Shape } from '../tensor/tensor.js'
-import { sigmoid } from './elementwise.js'
+import { binary, sigmoid } from './elementwise.js'
 import { erf } from './erf.js'
 import type { Kernels } from './kernel.js'
 import { reductions } from './reductions.js'
@@ -124,6 +124,10 @@ export const composites: Kernels<CompositeName> = {
       x!,
     ),
   quickGelu: ([x]) => map((x) => x * sigmoid(1.702 * x), x!),
+  quickGeluGradient: binary((x, g) => {
+    const s = sigmoid(1.702 * x)
+    return g * s * (1 + 1.702 * x * (1 - s))
+  }),
   linear: ([x, weight, bias]) => {
     const [features, inner] = weight!.shape as [number, number]
     const rows = sizeOf(x!.shape.slice(0, -1))
