@@ -66,15 +66,17 @@ describe('trace', () => {
         %7: f32[4,2] = div %5 %6
         %8: f32[] = sum %7 {axes=[0,1]}
         # model/grad
-        %9: f32[4,1] = sum %7 {axes=[1], keepDims}
-        %10: f32[4,2] = mul %7 %9
-        %11: f32[4,2] = sub %7 %10
-        %12: f32[2,3] = matmul %11 %1 {transposeA}
+        %9: f32[1,1] = constant {1}
+        %10: f32[4,2] = broadcastTo %9 {shape=[4,2]}
+        %11: f32[4,1] = sum %7 {axes=[1], keepDims}
+        %12: f32[4,2] = sub %10 %11
+        %13: f32[4,2] = mul %7 %12
+        %14: f32[2,3] = matmul %13 %1 {transposeA}
         # top
-        %13: f32[] = constant {0.1}
-        %14: f32[2,3] = mul %12 %13
-        %15: f32[2,3] = sub %0 %14
-        output w = %15
+        %15: f32[] = constant {0.1}
+        %16: f32[2,3] = mul %14 %15
+        %17: f32[2,3] = sub %0 %16
+        output w = %17
         output loss = %8"
     `)
   })

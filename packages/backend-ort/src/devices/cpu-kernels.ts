@@ -6,16 +6,20 @@ import { asMatrix, emitters, matmulFused, widenedEmitters } from '../onnx/emitte
 import { OnnxFloat } from '../onnx/model.js'
 import type { Device } from './device.js'
 
-/** Adds a large bias in a pass of its own: Gemm copies the bias with one thread, which is slow once the copy leaves the cache. */
+/**
+ * Adds the bias in an operator of its own where that is cheaper: Gemm would copy a large bias with one thread, which is slow once
+ * the copy leaves the cache, and needs a single row reshaped to a matrix and back.
+ */
 const linear: Emitter<'linear'> = (model, application) => {
-  const { inputs, outputs, outputTypes, factors } = application
+  const { inputs, inputTypes, outputs, outputTypes, factors } = application
   const [x, weight, bias] = inputs as [string, string, string | undefined]
-  if (bias === undefined || bytesOf(outputTypes[0]!) < LARGE_BYTES) {
+  const isRow = inputTypes[0]!.shape.length === 1
+  if (bias === undefined || !(isRow || bytesOf(outputTypes[0]!) >= LARGE_BYTES)) {
     emitters.linear(model, application)
     return
   }
-  const product = model.add('com.microsoft.FusedMatMul', [x, weight], {
-    transB: 1,
+  const product = model.add('com.microsoft.FusedMatMul', isRow ? [weight, x] : [x, weight], {
+    transB: Number(!isRow),
     alpha: new OnnxFloat(factors.product),
   })
   const scaled =
@@ -37,12 +41,15 @@ const sum: Emitter<'sum'> = (model, application) => {
     emitters.sum(model, application)
     return
   }
-  const ones = model.small('float32', [1, rows], new Array<number>(rows).fill(1))
-  const total = model.add('Gemm', [ones, asMatrix(model, inputs[0]!, inputTypes[0]!)])
-  model.add('Reshape', [total, model.shape(outputTypes[0]!.shape)], { allowzero: 1 }, outputs)
+  const ones = model.small('float32', [rows], new Array<number>(rows).fill(1))
+  const operands = [ones, asMatrix(model, inputs[0]!, inputTypes[0]!)]
+  if (attrs.keepDims) {
+    const shape = model.shape(outputTypes[0]!.shape)
+    model.add('Reshape', [model.add('MatMul', operands), shape], { allowzero: 1 }, outputs)
+  } else model.add('MatMul', operands, {}, outputs)
 }
 
-/** Number of elements below which the extra Reshape costs what the product saves. */
+/** Number of elements below which ReduceSum is as fast. */
 const SHORT_SUM = 2 ** 16
 
 export const cpuKernels = {

@@ -198,9 +198,10 @@ export const standardizeGradientRows = (rows: Rows) =>
   onRows(rows, {
     reductions: `
       ${summed('sum', 'f32(C[i])', rows)}
-      ${summed('projection', 'f32(A[i]) * f32(C[i])', rows)}`,
+      let mean = sum / ${rows.columns};
+      ${summed('projection', 'f32(A[i]) * (f32(C[i]) - mean)', rows)}`,
     write: each(
       rows,
-      `result[i] = (f32(C[i]) - sum / ${rows.columns} - f32(A[i]) * (projection / ${rows.columns})) * f32(B[row]);`,
+      `result[i] = (f32(C[i]) - mean - f32(A[i]) * (projection / ${rows.columns})) * f32(B[row]);`,
     ),
   })

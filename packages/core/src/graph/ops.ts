@@ -336,11 +336,11 @@ export const ops = {
   }),
   /**
    * The gradient of the rows x that layerNorm standardizes to y = (x - mean) · invStd, before it scales and shifts them. g is the
-   * gradient of y.
+   * gradient of y; c is g less its mean.
    */
   standardizeGradient: composite({
     signature:
-      'y: float32[…,d], invStd: float32[…,1], g: float32[…,d] -> (g - mean(g) - y · mean(y · g)) · invStd',
+      'y: float32[…,d], invStd: float32[…,1], g: float32[…,d] -> (c - y · mean(y · c)) · invStd',
     constraints: [
       'y is float32 of rank 1 or more',
       'd > 0',

@@ -3,6 +3,7 @@ import * as op from '../graph/api.js'
 import type { AttrsOf, CompositeName } from '../graph/ops.js'
 import type { Tensor } from '../graph/trace.js'
 import { sizeOf } from '../tensor/tensor.js'
+import { centredRows } from './centred.js'
 
 type Decompositions = {
   [K in CompositeName]: (inputs: readonly Tensor[], attrs: AttrsOf<K>) => Tensor[]
@@ -30,8 +31,8 @@ export const decompositions: Decompositions = {
     return [op.div(e, op.sum(e, { axes: [axis], keepDims: true }))]
   },
   softmaxGradient: ([y, g], { axis }) => {
-    const weighted = op.mul(g!, y!)
-    return [op.sub(weighted, op.mul(y!, op.sum(weighted, { axes: [axis], keepDims: true })))]
+    const sums = op.sum(op.mul(g!, y!), { axes: [axis], keepDims: true })
+    return [op.mul(y!, op.sub(g!, sums))]
   },
   logSoftmax: ([x], { axis }) => {
     const s = shifted(x!, axis)
@@ -45,9 +46,9 @@ export const decompositions: Decompositions = {
     return [op.add(op.mul(op.mul(centred, invStd), scale!), bias!), mean, invStd]
   },
   standardizeGradient: ([y, invStd, g]) => {
-    const over = { axes: [y!.rank - 1], keepDims: true }
-    const projection = op.mul(y!, op.mean(op.mul(g!, y!), over))
-    return [op.mul(op.sub(op.sub(g!, op.mean(g!, over)), projection), invStd!)]
+    const centred = centredRows(g!)
+    const share = op.mean(op.mul(centred, y!), { axes: [y!.rank - 1], keepDims: true })
+    return [op.mul(op.sub(centred, op.mul(y!, share)), invStd!)]
   },
   gelu: ([x], { approximate }) => {
     if (approximate === 'none')

@@ -1,34 +1,19 @@
 // Local rewrites that never change a result's meaning: a node is replaced as it is made, by looking at its inputs.
 // Common subexpressions and dead nodes need no rule: the tracer makes equal nodes once and drops unused ones.
 import * as op from '../graph/api.js'
-import type { Node, ValueId } from '../graph/graph.js'
+import type { ValueId } from '../graph/graph.js'
 import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { Simplifier, Tensor, Tracer } from '../graph/trace.js'
 import { opsWith } from '../graph/traits.js'
-import { broadcastShapes, hostScalar, sameShape, valuesOf, type Shape } from '../tensor/tensor.js'
+import { broadcastShapes, hostScalar, sameShape, type Shape } from '../tensor/tensor.js'
+import { madeBy, sourceOf, uniform } from './producers.js'
+import { sumOfRows } from './attended-sums.js'
 
 type Rule<K extends OpName> = (
   inputs: readonly Tensor[],
   attrs: AttrsOf<K>,
   tracer: Tracer,
 ) => Tensor | undefined
-
-/** Returns the node that made `x` if it applies the op `name`. */
-function madeBy<K extends OpName>(x: Tensor, name: K): Node<K> | undefined {
-  const node = x.tracer.producer(x)
-  return node?.op === name ? (node as Node<K>) : undefined
-}
-
-/** The input that made `x` through `name`. */
-const sourceOf = (x: Tensor, node: Node): Tensor => x.tracer.tensor(node.inputs[0]!)
-
-/** Returns the number that all elements of a tensor are, if that is known. */
-function uniform(x: Tensor): number | undefined {
-  const broadcast = madeBy(x, 'broadcastTo')
-  if (broadcast) return uniform(sourceOf(x, broadcast))
-  const value = madeBy(x, 'constant')?.attrs.value
-  return value?.data.length === 1 ? valuesOf(value)[0] : undefined
-}
 
 const resultShape = (inputs: readonly Tensor[]): Shape | undefined =>
   inputs.reduce<Shape | undefined>(
@@ -85,10 +70,10 @@ function standardized([centred, invStd]: readonly Tensor[]): Tensor | undefined 
   const norm = madeBy(invStd!, 'layerNorm')
   const difference = madeBy(centred!, 'sub')
   if (!norm || !difference) return undefined
-  const [x, scale, bias] = norm.inputs.map((id) => invStd!.tracer.tensor(id))
+  const [, scale, bias] = norm.inputs.map((id) => invStd!.tracer.tensor(id))
   const [y, mean, right] = norm.outputs
   const isIts =
-    right === invStd!.id && difference.inputs[0] === x!.id && difference.inputs[1] === mean
+    right === invStd!.id && difference.inputs[0] === norm.inputs[0] && difference.inputs[1] === mean
   const isPlain = uniform(scale!) === 1 && uniform(bias!) === 0
   return isIts && isPlain ? invStd!.tracer.tensor(y!) : undefined
 }
@@ -128,8 +113,13 @@ const swapsLastTwo = (permutation: readonly number[]) => {
 /** A reduction over axes of size 1 is the tensor itself. */
 const ofOne: Rule<'sum' | 'mean'> = ([x], { axes, keepDims }) =>
   axes.every((axis) => x!.shape[axis] === 1)
-    ? op.reshape(x!, keepDims ? x!.shape : x!.shape.filter((_, axis) => !axes.includes(axis)))
+    ? op.reshape(x!, reducedShape(x!, axes, keepDims))
     : undefined
+
+const reducedShape = ({ shape }: Tensor, axes: readonly number[], keepDims: boolean): Shape =>
+  keepDims
+    ? shape.map((n, axis) => (axes.includes(axis) ? 1 : n))
+    : shape.filter((_, axis) => !axes.includes(axis))
 
 const rules: { [K in OpName]?: Rule<K> } = {
   ...Object.fromEntries(opsWith('elementwise').map((name) => [name, unbroadcast(name)])),
@@ -184,7 +174,12 @@ const rules: { [K in OpName]?: Rule<K> } = {
     const whole = tracer.tensor(source!)
     return next === whole.shape[axis] ? whole : undefined
   },
-  sum: ofOne,
+  sum: (inputs, attrs, tracer) => {
+    const [x] = inputs as [Tensor]
+    const { axes, keepDims } = attrs
+    const sums = axes.length === 1 && axes[0] === x.rank - 1 ? sumOfRows(x) : undefined
+    return sums ? op.reshape(sums, reducedShape(x, axes, keepDims)) : ofOne(inputs, attrs, tracer)
+  },
   mean: ofOne,
   matmul: ([a, b], { transposeA, transposeB }) => {
     const untransposed = (x: Tensor) => {

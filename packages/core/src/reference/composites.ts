@@ -107,10 +107,8 @@ export const composites: Kernels<CompositeName> = {
     const gradient = allocate('float32', y!.data.length)
     alongAxis(y!.shape, y!.shape.length - 1, (start, end) => {
       let [mean, projection] = [0, 0]
-      for (let i = start; i < end; i++) {
-        mean += g!.data[i]! / d
-        projection += (y!.data[i]! * g!.data[i]!) / d
-      }
+      for (let i = start; i < end; i++) mean += g!.data[i]! / d
+      for (let i = start; i < end; i++) projection += (y!.data[i]! * (g!.data[i]! - mean)) / d
       for (let i = start; i < end; i++)
         gradient[i] = (g!.data[i]! - mean - y!.data[i]! * projection) * invStd!.data[start / d]!
     })
