@@ -97,8 +97,12 @@ function operatorOf(
 const products: ReadonlySet<string> = new Set(['Gemm', 'MatMul', 'FusedMatMul', 'FusedGemm'])
 
 /**
- * Returns 2·M·N·K for each matrix. K follows from the sizes, since the trace does not say which operands are transposed. One
- * operand may be shared by all matrices; the trace omits a constant second operand.
+ * Returns 2·M·N·K for each matrix; a vector is a row before the matrix, or a column after it. K follows from the sizes, since the trace
+ * does not say which operands are transposed. One operand may be shared by all matrices; the trace omits a constant second operand.
  */
-const productFlops = ([a, b = []]: readonly Shape[], output: Shape): number =>
-  2 * Math.max(sizeOf(a!) * output.at(-1)!, sizeOf(b) * output.at(-2)!)
+const productFlops = ([a, b = []]: readonly Shape[], output: Shape): number => {
+  const isColumn = b.length === 1
+  const columns = isColumn ? 1 : output.at(-1)!
+  const rows = a!.length === 1 ? 1 : output.at(isColumn ? -1 : -2)!
+  return 2 * Math.max(sizeOf(a!) * columns, sizeOf(b) * rows)
+}

@@ -14,14 +14,24 @@ afterAll(async () => {
   rmSync(directory, { recursive: true })
 })
 
-const shapes = { x: [3, 4, 5], weight: [6, 5], stack: [3, 6, 7], row: [1, 7] }
+const shapes = {
+  x: [3, 4, 5],
+  weight: [6, 5],
+  stack: [3, 6, 7],
+  row: [1, 7],
+  vector: [5],
+  bias: [6],
+  large: [400, 200],
+}
 const graph = trace(
   'products',
   Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, spec(shape)])),
-  ({ x, weight, stack, row }, tracer) => {
+  ({ x, weight, stack, row, vector, bias, large }, tracer) => {
     const mixed = tracer.layer('first', () => op.matmul(op.linear(x!, weight!), stack!))
     const shared = tracer.layer('second', () => op.matmul(mixed, row!, { transposeB: true }))
-    return { y: op.exp(shared) }
+    const column = tracer.layer('third', () => op.linear(vector!, weight!, bias!))
+    const sums = tracer.layer('fourth', () => op.sum(large!, { axes: [0] }))
+    return { column, sums, y: op.exp(shared) }
   },
 )
 const run = async (executable: Executable) => {
@@ -33,8 +43,8 @@ const run = async (executable: Executable) => {
       ]),
     ),
   )
-  const { y } = await executable.run(inputs)
-  for (const buffer of [y!, ...Object.values(inputs)]) buffer.dispose()
+  const outputs = await executable.run(inputs)
+  for (const buffer of Object.values({ ...outputs, ...inputs })) buffer.dispose()
 }
 
 test('tells the operators of each run, their places, and the work of products', async () => {
@@ -45,13 +55,17 @@ test('tells the operators of each run, their places, and the work of products', 
   expect(runs).toHaveLength(2)
   for (const operators of runs) {
     const products = operators.filter(({ flops }) => flops !== undefined)
-    expect(products.map(({ place, flops }) => [place?.layer, flops])).toEqual([
-      ['first', 2 * 12 * 5 * 6],
-      ['first', 2 * 3 * 4 * 6 * 7],
-      ['second', 2 * 12 * 7],
-    ])
-    expect(operators.at(-1)).toMatchObject({
-      operator: 'Exp',
+    expect(products.map(({ place, flops }) => [place?.layer, flops])).toEqual(
+      expect.arrayContaining([
+        ['first', 2 * 12 * 5 * 6],
+        ['first', 2 * 3 * 4 * 6 * 7],
+        ['second', 2 * 12 * 7],
+        ['third', 2 * 5 * 6],
+        ['fourth', 2 * 400 * 200],
+      ]),
+    )
+    expect(products).toHaveLength(5)
+    expect(operators.find(({ operator }) => operator === 'Exp')).toMatchObject({
       place: { part: 'other', phase: 'forward' },
     })
     for (const { seconds } of operators) expect(seconds).toBeLessThan(1)
