@@ -40,10 +40,12 @@ describe('embed-kd verify', () => {
     const file = join(out, 'records.jsonl')
     const [record] = parseRecords(readFileSync(file, 'utf8')).records as [BenchRecord]
     record.curves!.loss[0]![1] *= 1.01
+    record.environment.commit = 'abc'
     const other = join(directory, 'other.jsonl')
     writeFileSync(other, `${JSON.stringify(record)}\n`)
     const bad = await runCli('verify', other, '--id', record.id.slice(0, 6))
     expect(bad.stdout).toMatch(/loss at step 1 .* DIFFERS\n/)
+    expect(bad.stdout).toMatch(/\nnot reproduced: commit abc made the record, .*\n$/)
     expect(bad.code).toBe(1)
 
     const none = await runCli('verify', out, '--id', 'zzz')

@@ -48,6 +48,7 @@ export const verifyCommand = (): Command =>
       'after',
       `
 Data, graph and the first losses must agree, and the accuracy within 1 percentage point. Time and memory are shown, not judged.
+Versions of the code may compute different graphs: a record is verified by the commit that made it, which the record names.
 The exit code is 1 if something does not agree.
 
 Examples:
@@ -130,6 +131,14 @@ function choose(
   return found.find(({ status }) => status === 'ok') ?? found[0]!
 }
 
+/** Tells which version of the code made a record, if this is another one. */
+function otherVersion(before: BenchRecord, after: BenchRecord): string {
+  const [made, now] = [before, after].map(({ environment }) => environment.commit)
+  return made === undefined || made === now
+    ? ''
+    : `: commit ${made} made the record, and another version may compute another graph; verify it there`
+}
+
 function show(before: BenchRecord, after: BenchRecord, json: boolean): void {
   const rows = compareRecords(before, after)
   const agrees = rows.every((row) => row.agrees !== false)
@@ -144,7 +153,7 @@ function show(before: BenchRecord, after: BenchRecord, json: boolean): void {
           row.after,
           row.agrees === undefined ? '' : row.agrees ? 'agrees' : 'DIFFERS',
         ]),
-      )}\n${agrees ? 'reproduced' : 'not reproduced'}\n`,
+      )}\n${agrees ? 'reproduced' : `not reproduced${otherVersion(before, after)}`}\n`,
     )
   if (!agrees) process.exitCode = 1
 }
