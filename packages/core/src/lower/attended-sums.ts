@@ -3,6 +3,9 @@ import * as op from '../graph/api.js'
 import type { Tensor } from '../graph/trace.js'
 import { findNode, madeBy, sourceOf } from './producers.js'
 
+/** How much smaller the other sum must be, since it may have to be transposed. */
+const WORTH_AN_OPERATOR = 4
+
 /**
  * Returns the sums of the rows of `x` as [..., 1] if they cost less than a sum over all of `x`.
  *
@@ -18,7 +21,7 @@ export function sumOfRows(x: Tensor): Tensor | undefined {
   if (!product || factors.length < 2 || product.attrs.transposeA || !product.attrs.transposeB)
     return undefined
   const [a, b] = product.inputs.map((id) => tracer.tensor(id)) as [Tensor, Tensor]
-  if (a.shape.at(-1)! >= x.shape.at(-1)!) return undefined
+  if (a.shape.at(-1)! > x.shape.at(-1)! / WORTH_AN_OPERATOR) return undefined
   const others = idsOf(factors.filter(({ id }) => id !== product.outputs[0]))
   const twin = findNode(
     x,
