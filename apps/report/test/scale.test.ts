@@ -89,8 +89,8 @@ describe.skipIf(noBrowser !== undefined)('with 10,000 records', () => {
       }
       const say = (times: readonly number[]) => times.map((ms) => ms.toFixed(0)).join(', ')
       console.log(`${place}: ${say(computing)} ms of computing, ${say(clock)} ms by the clock`)
-      // Other work on the machine slows any answer down, by sharing caches, so the least disturbed one counts.
-      expect(Math.min(...computing)).toBeLessThan(FILTER_MS)
+      const typical = computing.toSorted((a, b) => a - b)[Math.floor(boxes / 2)]
+      expect(typical).toBeLessThan(FILTER_MS)
       await page.close()
     },
   )

@@ -7,7 +7,7 @@ import { OnnxFloat } from '../onnx/model.js'
 import type { Device } from './device.js'
 
 /**
- * Adds the bias in an operator of its own where that is cheaper: Gemm would copy a large bias with one thread, which is slow once
+ * Adds the bias in an operator of its own if that is cheaper: Gemm would copy a large bias with one thread, which is slow once
  * the copy leaves the cache, and needs a single row reshaped to a matrix and back.
  */
 const linear: Emitter<'linear'> = (model, application) => {

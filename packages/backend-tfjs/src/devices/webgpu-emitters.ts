@@ -43,7 +43,7 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
       tf.adopt(mapped(gpu, fitting(inputs, output!.shape, tf), output!, expression, declarations))
 
   /** Runs a program on the vectors along an axis of the first output, which has the shape of the rows that it reads. */
-  const onRows = (
+  const runOnRows = (
     key: string,
     axis: number,
     outputs: readonly TensorType[],
@@ -159,19 +159,19 @@ export function webgpuEmitters(gpu: WebGPUBackend) {
     matmul: matmulWith((a, b, attrs, tf) => tf.run('BatchMatMul', { a, b }, attrs), repeat),
 
     softmax: ({ attrs: { axis }, outputs }, tf) =>
-      onRows('softmax', axis, outputs, tf, functions.softmaxRows),
+      runOnRows('softmax', axis, outputs, tf, functions.softmaxRows),
     softmaxGradient: ({ attrs: { axis }, outputs }, tf) =>
-      onRows('softmax gradient', axis, outputs, tf, functions.softmaxGradientRows),
+      runOnRows('softmax gradient', axis, outputs, tf, functions.softmaxGradientRows),
 
     quickGelu: elementwise('a * logistic(1.702 * a)', functions.logistic),
     quickGeluGradient: elementwise('b * quickGeluSlope(a)', functions.quickGeluSlope),
 
     layerNorm: ({ attrs: { epsilon }, outputs }, tf) =>
-      onRows(`layer norm ${epsilon}`, lastAxis(outputs), outputs, tf, (rows) =>
+      runOnRows(`layer norm ${epsilon}`, lastAxis(outputs), outputs, tf, (rows) =>
         functions.normalisedRows(rows, epsilon),
       ),
     standardizeGradient: ({ outputs }, tf) =>
-      onRows(
+      runOnRows(
         'standardize gradient',
         lastAxis(outputs),
         outputs,

@@ -1,5 +1,5 @@
 // PyTorch's student steps (kind student-step) on any backend: embeddings, losses, every gradient, and five AdamW steps, of
-// the whole batch and of its halves.
+// the whole batch and of micro-batches.
 import {
   batchInputs,
   hostTensor,
@@ -133,7 +133,8 @@ export async function measureStudentCase(
   for (const [name, tensor] of initialState(parameters)) tensors.set(name, tensor)
   const measured = await measureGradients(backend, golden, config, tensors)
   const { relational = false } = methodDefinition(config.method)
-  for (const times of relational || config.batch % 2 !== 0 ? [1] : [1, 2]) {
+  const counts = relational ? [1] : [1, 2, 3, 4].filter((n) => config.batch % n === 0)
+  for (const times of counts) {
     const inParts = { ...config, microBatch: config.batch / times }
     const errors = await measureTraining(backend, golden, inParts, tensors)
     measured.push(...errors.map(({ what, error }) => ({ what: `${what}, by ${times}`, error })))
