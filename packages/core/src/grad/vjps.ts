@@ -1,6 +1,7 @@
 // The gradient rule of every op: gradients of its outputs become gradients of its inputs (vector-Jacobian products).
 // Rules may return gradients of the broadcast shape; `gradients` sums them back to the input's shape in one place.
 import * as op from '../graph/api.js'
+import { asMatrix } from '../graph/as-matrix.js'
 import type { AttrsOf, OpName } from '../graph/ops.js'
 import type { Tensor } from '../graph/trace.js'
 import { hostTensor, isFloat, sizeOf } from '../tensor/tensor.js'
@@ -41,8 +42,6 @@ const restored = (x: Tensor, reduced: Tensor, axes: readonly number[]) =>
     reduced,
     x.shape.map((n, axis) => (axes.includes(axis) ? 1 : n)),
   )
-
-const asMatrix = (x: Tensor) => op.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
 
 const gaussian = (x: Tensor) =>
   op.mul(op.exp(op.mul(op.mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))

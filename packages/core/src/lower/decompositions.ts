@@ -1,5 +1,6 @@
 // Composites as primitives. A backend that runs a composite natively must give the same numbers as these.
 import * as op from '../graph/api.js'
+import { asMatrix } from '../graph/as-matrix.js'
 import type { AttrsOf, CompositeName } from '../graph/ops.js'
 import type { Tensor } from '../graph/trace.js'
 import { sizeOf } from '../tensor/tensor.js'
@@ -11,9 +12,6 @@ type Decompositions = {
 
 /** x - max(x) along one axis: what keeps exp from overflowing. */
 const shifted = (x: Tensor, axis: number) => op.sub(x, op.max(x, { axes: [axis], keepDims: true }))
-
-/** [..., n] as [rows, n]. */
-const asMatrix = (x: Tensor) => op.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
 
 export const decompositions: Decompositions = {
   mean: ([x], attrs) => [
