@@ -14,8 +14,7 @@ import { Ema } from '../src/training/ema.js'
 import { exportOnnxModel, exportSafetensors, runOnnx } from '../src/node/run/export.js'
 import { runTraining, type RunConfig } from '../src/node/run/run.js'
 import { openSignal, type SignalOptions } from '../src/node/run/signal.js'
-import { classification, formatConfusion } from '../src/training/classification.js'
-import { crc32c, EventWriter } from '../src/node/run/tensorboard.js'
+import { classification } from '../src/training/classification.js'
 import { makeCentroids, makeSamples } from '../src/node/embeddings/make.js'
 import { studentModel } from '../src/models/students.js'
 import type { Encoder } from '../src/node/teachers/encoder.js'
@@ -367,42 +366,5 @@ describe('an exported student', () => {
       hidden_size: 16,
     })
     expect(existsSync(join(at, 'preprocessor_config.json'))).toBe(true)
-  })
-})
-
-describe('classification', () => {
-  it('counts which classes are taken for which', () => {
-    const got = classification([0, 0, 1, 2], [0, 1, 1, 0], 4)
-    expect(got.confusion).toEqual([
-      [1, 1, 0, 0],
-      [0, 1, 0, 0],
-      [1, 0, 0, 0],
-      [0, 0, 0, 0],
-    ])
-    expect([got.accuracy, got.classAccuracy]).toEqual([0.5, [0.5, 1, 0, null]])
-    expect(formatConfusion(got, ['a', 'b', 'c', 'd']).split('\n')[1]).toBe('a    1    1    0    0')
-  })
-})
-
-describe('EventWriter', () => {
-  it("has TFRecord's checksum (RFC 3720, B.4)", () => {
-    expect(crc32c(new Uint8Array(32))).toBe(0x8a9136aa)
-    expect(crc32c(Uint8Array.from({ length: 32 }, (_, i) => i))).toBe(0x46dd794e)
-  })
-
-  it('writes records of known bytes', () => {
-    const at = newPath('events')
-    const writer = new EventWriter(at, 0)
-    writer.scalars(300, { a: 0.5 }, 2000)
-    writer.close()
-    const bytes = readFileSync(join(at, readdirSync(at)[0]!))
-    const first = Number(bytes.readBigUInt64LE(0))
-    expect(bytes.subarray(12 + 11, 12 + first).toString()).toBe('brain.Event:2')
-    const second = 16 + first
-    const length = Number(bytes.readBigUInt64LE(second))
-    const data = bytes.subarray(second + 12, second + 12 + length)
-    // wall_time 2.0, step 300, summary { value { tag "a", simple_value 0.5 } }
-    expect(data.toString('hex')).toBe('09000000000000004010ac022a0a0a080a0161150000003f')
-    expect(bytes.length).toBe(second + 16 + length)
   })
 })

@@ -12,14 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import {
-  classCentroids,
-  formatSafetensors,
-  hostTensor,
-  parseSafetensors,
-  Random,
-} from '@embed-kd/core'
-import fc from 'fast-check'
+import { classCentroids, formatSafetensors, hostTensor, parseSafetensors } from '@embed-kd/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { ErrorMeter } from '../src/embeddings/store-error.js'
@@ -29,9 +22,7 @@ import { createDataset } from '../src/node/data/in-memory.js'
 import { wholeSplit } from '../src/node/data/subsets.js'
 import { describeEmbeddings } from '../src/node/embeddings/describe.js'
 import { loadCentroids } from '../src/node/embeddings/load-centroids.js'
-import { encodeFloat16 } from '../src/embeddings/float16.js'
 import { makeCentroids, makeSamples, type SampleOptions } from '../src/node/embeddings/make.js'
-import { placesInRanges, placesInTable } from '../src/node/embeddings/row-places.js'
 import { SampleStore } from '../src/node/embeddings/samples.js'
 import { digestStore, noteShard, readManifest, shardFile } from '../src/node/embeddings/shards.js'
 import { digestFiles } from '../src/node/teachers/checkpoint.js'
@@ -361,89 +352,5 @@ describe('centroids', () => {
     )
     expect(() => loadCentroids(write({ a: [1, NaN, 3] }, [3, 1]), dataset)).toThrow('finite floats')
     expect(() => loadCentroids(write({ a: [1] }, [1, 1, 1]), dataset)).toThrow('has 0 matrices')
-  })
-})
-
-describe('encodeFloat16', () => {
-  /** The bytes as core reads them back. */
-  const decode = (halves: Uint16Array): Float32Array => {
-    const header = JSON.stringify({
-      x: { dtype: 'F16', shape: [halves.length], data_offsets: [0, halves.byteLength] },
-    }).padEnd(96)
-    const length = new Uint8Array(8)
-    new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true)
-    const bytes = Buffer.concat([length, Buffer.from(header), Buffer.from(halves.buffer)])
-    return parseSafetensors(bytes).tensors.get('x')!.data as Float32Array
-  }
-
-  it('keeps every half-precision number', () => {
-    const all = Uint16Array.from({ length: 0x10000 }, (_, i) => i).filter(
-      (h) => (h & 0x7c00) !== 0x7c00,
-    )
-    expect(encodeFloat16(decode(all))).toEqual(all)
-  })
-
-  it('gives the nearest, ties to even', () => {
-    fc.assert(
-      fc.property(fc.float({ min: -60000, max: 60000, noNaN: true }), (value) => {
-        const [half] = encodeFloat16(Float32Array.of(value))
-        const at = decode(Uint16Array.of(half!))[0]!
-        for (const neighbour of [half! - 1, half! + 1]) {
-          if (
-            neighbour < 0 ||
-            (neighbour & 0x7c00) === 0x7c00 ||
-            (neighbour & 0x8000) !== (half! & 0x8000)
-          )
-            continue
-          const other = decode(Uint16Array.of(neighbour))[0]!
-          const [near, far] = [Math.abs(value - at), Math.abs(value - other)]
-          expect(near < far || (near === far && half! % 2 === 0)).toBe(true)
-        }
-      }),
-    )
-  })
-
-  it('refuses what is out of range', () => {
-    expect(() => encodeFloat16(Float32Array.of(65520))).toThrow('is out of the range of float16')
-    expect(encodeFloat16(Float32Array.of(65519))[0]).toBe(0x7bff)
-  })
-})
-
-describe('places of rows', () => {
-  it('are found by arithmetic as by a table, in any order of the files', () => {
-    const parts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 6 })
-    fc.assert(
-      fc.property(parts, fc.integer({ min: 1, max: 3 }), fc.nat(), (sizes, views, seed) => {
-        const total = sizes.reduce((sum, size) => sum + size, 0)
-        const firsts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0))
-        const order = new Random(seed, 1).shuffle(Int32Array.from(sizes.keys()))
-        const ranges = Array.from(order, (i) => ({
-          path: `${i}`,
-          first: firsts[i]!,
-          images: sizes[i]!,
-        }))
-        const listed = ranges.map(({ path, first, images: size }) => ({
-          path,
-          indices: Int32Array.from({ length: 2 * size * views }, (_, i) =>
-            i % 2 === 0 ? first + ((i / 2) % size) : Math.floor(i / 2 / size),
-          ),
-        }))
-        const [one, other] = [
-          placesInRanges(ranges),
-          placesInTable(listed, { images: total, views }),
-        ]
-        for (let image = -1; image <= total; image++)
-          for (let view = 0; view < views; view++)
-            expect(one.find(image, view)).toEqual(other.find(image, view))
-        for (const count of [1, 3, 100]) expect(one.spread(count)).toEqual(other.spread(count))
-      }),
-    )
-  })
-
-  it('are refused if two files have the same image', () => {
-    const range = { path: 'a', first: 0, images: 3 }
-    expect(() => placesInRanges([{ ...range, path: 'b', first: 2 }, range])).toThrow(
-      'a and b both have image 2',
-    )
   })
 })

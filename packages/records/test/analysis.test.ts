@@ -5,7 +5,6 @@ import {
   answersOf,
   type BenchRecord,
   breakEven,
-  calculatorOf,
   changesBetween,
   comparisonsOf,
   configurationsOf,
@@ -16,7 +15,6 @@ import {
   exhaustionSentence,
   extrapolatedEpochSeconds,
   failuresOf,
-  historiesOf,
   hostPeakBytes,
   MEASURES,
   ratioOf,
@@ -356,62 +354,6 @@ test('recommendations name the largest batch that fits with each method', () => 
   expect(first!.common!.memory!.value).toBeGreaterThan(1)
 })
 
-test('a history steps at the version that changed the time, and at no other', () => {
-  const version = (commit: string, noise: number, slowdown: number) =>
-    syntheticRecords({ teachers: ['vit-mini'], batches: [16], commit, noise, slowdown })
-  const versions = [
-    ...version('aaaaaaaa', 0, 1),
-    ...version('bbbbbbbb', 100_000, 1),
-    ...version('cccccccc', 200_000, 1.5),
-  ]
-  const histories = historiesOf(configurationsOf(versions))
-  expect(histories).toHaveLength(4)
-  for (const { points } of histories) {
-    expect(points.map(({ configuration }) => configuration.scope.version)).toEqual([
-      'commit aaaaaaa',
-      'commit bbbbbbb',
-      'commit ccccccc',
-    ])
-    expect(points.map(({ step }) => step).at(-1)).toBe(true)
-  }
-  expect(historiesOf(configurationsOf(records))).toEqual([])
-})
-
-describe('the calculator', () => {
-  test('predicts measured configurations it was not calibrated by', () => {
-    const calculator = calculatorOf(configurationsOf(records))
-    if (typeof calculator === 'string') throw new Error(calculator)
-    // Synthetic times follow from FLOPs up to noise and a rate that depends on the teacher's share.
-    expect(calculator.timeError.median).toBeLessThan(1.3)
-    expect(calculator.memoryError!.median).toBeLessThan(1.2)
-    const question = { batch: 64, epochs: 3, images: 1000 }
-    const own = (flopsPerImage: number) =>
-      calculator.predict({ ...question, teacher: { parameters: 5e6, flopsPerImage } })
-    const [light, heavy] = [own(1e9), own(4e9)]
-    expect(heavy.methods['teacher-kd'].stepSeconds).toBeGreaterThan(
-      light.methods['teacher-kd'].stepSeconds,
-    )
-    expect(heavy.embeddingSeconds).toBeCloseTo(4 * light.embeddingSeconds, 9)
-    const twice = calculator.predict({ ...question, teacher: 'vit-tiny-32', speed: 2 })
-    const small = calculator.predict({ ...question, teacher: 'vit-tiny-32' })
-    expect(small.methods['teacher-kd'].stepSeconds).toBeCloseTo(
-      2 * twice.methods['teacher-kd'].stepSeconds,
-      12,
-    )
-    const large = calculator.predict({ ...question, teacher: 'vit-base-32' })
-    const live = (predicted: typeof small) => predicted.methods['teacher-kd']
-    expect(live(large).stepSeconds).toBeGreaterThan(live(small).stepSeconds)
-    expect(live(large).peakBytes).toBeGreaterThan(live(small).peakBytes)
-    expect(large.methods['embed-kd'].stepSeconds).toBeLessThan(live(large).stepSeconds)
-    const { epochSeconds, totalSeconds } = large.methods['embed-kd']
-    expect(totalSeconds).toBeCloseTo(3 * epochSeconds + large.embeddingSeconds)
-  })
-
-  test('says so if too little was measured', () => {
-    expect(calculatorOf(configurationsOf(records.slice(0, 3)))).toMatch(/^A prediction needs/)
-  })
-})
-
 describe('measures', () => {
   test('take nothing from runs that did not finish, and are absent if nothing was measured', () => {
     const [record] = records
@@ -431,61 +373,5 @@ describe('measures', () => {
     expect(hostPeakBytes.of(record!)).toBe(
       record!.memory!.peakRssBytes - record!.memory!.baselineRssBytes,
     )
-  })
-})
-
-describe('changes', () => {
-  test('put regressions first, worst first, and count what stayed the same', () => {
-    const { worse, better, unchanged } = changesBetween(records, records)
-    expect({ worse, better, unchanged }).toEqual({ worse: [], better: [], unchanged: 38 })
-    const slower = syntheticRecords({ slowdown: 1.2 })
-    const found = changesBetween(records, slower)
-    expect(found.better).toEqual([])
-    expect(found.worse).toHaveLength(38)
-    expect(found.worse.every(({ figure }) => figure!.measure === stepSeconds)).toBe(true)
-    const sizes = found.worse.map(({ figure }) => figure!.ratio.value)
-    expect(sizes).toEqual(sizes.toSorted((a, b) => b - a))
-    expect(changesBetween(slower, records).better).toHaveLength(38)
-  })
-
-  test('compare versions of the code, the latest of each side, and name what differs', () => {
-    const later = syntheticRecords({ commit: 'fedcba9876', slowdown: 1.2, noise: 9 })
-    const { worse, from, to, sameMachine, differences } = changesBetween(records, later)
-    expect(worse.length).toBeGreaterThan(30)
-    expect([from.versions, to.versions]).toEqual([['commit 0000000'], ['commit fedcba9']])
-    expect({ sameMachine, differences }).toEqual({ sameMachine: true, differences: [] })
-  })
-
-  test('compare only what does not depend on the machine if no machine ran both', () => {
-    const elsewhere = syntheticRecords({ machine: 'other', slowdown: 3 })
-    const { worse, better, sameMachine, unchanged } = changesBetween(records, elsewhere)
-    expect({ worse, better, sameMachine, unchanged }).toEqual({
-      worse: [],
-      better: [],
-      sameMachine: false,
-      unchanged: 38,
-    })
-  })
-
-  test('count a configuration that no longer finishes as the worst', () => {
-    const limited = syntheticRecords({ memoryLimitBytes: 1.2e9, slowdown: 1.2 })
-    const [first] = changesBetween(records, limited).worse
-    expect(first).toMatchObject({ verdict: 'worse' })
-    expect(first!.figure).toBeUndefined()
-  })
-
-  test('name what only one side has', () => {
-    const part = records.filter(({ trial }) => trial.batch === 16)
-    expect(changesBetween(records, part).onlyBefore).toHaveLength(19)
-    expect(changesBetween(part, records).onlyAfter).toHaveLength(19)
-  })
-
-  test('do not take a small difference between single runs for a change', () => {
-    const once = syntheticRecords({ seeds: 1 })
-    const heavier = once.map((record) => ({
-      ...record,
-      memory: { ...record.memory!, peakRssBytes: Math.round(record.memory!.peakRssBytes * 1.01) },
-    }))
-    expect(changesBetween(once, heavier).worse).toEqual([])
   })
 })
