@@ -34,3 +34,31 @@ test.skipIf(!found.available)(
     await backend.dispose()
   },
 )
+
+test.skipIf(!found.available)(
+  'comparisons of transposes are not transposes of booleans',
+  async () => {
+    const backend = await OrtBackend.open(webgpu)
+    const compared = trace('t', { x: spec([2, 3]), z: spec([2, 3]) }, ({ x, z }) => {
+      const [a, b] = [op.transpose(x, [1, 0]), op.transpose(z, [1, 0])]
+      return {
+        less: op.less(a, b),
+        lessEqual: op.lessEqual(a, b),
+        equal: op.equal(a, b),
+        max: op.max(a, { axes: [0] }),
+        argmax: op.argmax(a, 0),
+      }
+    })
+    const executable = await backend.compile(compared)
+    const x = await backend.upload(hostTensor('float32', [2, 3], [1, 5, 2, 7, -1, 8]))
+    const z = await backend.upload(hostTensor('float32', [2, 3], [1, 6, 2, 7, -2, 9]))
+    const outputs = await executable.run({ x, z })
+    const read = async (name: string) => [...(await backend.read(outputs[name]!)).data]
+    expect(await read('less')).toEqual([0, 0, 1, 0, 0, 1])
+    expect(await read('lessEqual')).toEqual([1, 1, 1, 0, 1, 1])
+    expect(await read('equal')).toEqual([1, 1, 0, 0, 1, 0])
+    expect(await read('max')).toEqual([5, 8])
+    expect(await read('argmax')).toEqual([1, 2])
+    await backend.dispose()
+  },
+)

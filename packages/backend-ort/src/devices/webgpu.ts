@@ -30,6 +30,10 @@ const sessionOptions: InferenceSession.SessionOptions = {
   extra: {
     ...commonOptions.extra,
     session: { ...commonOptions.extra.session, disable_cpu_ep_fallback: '1' },
+    optimization: {
+      // The transpose optimizer moves transposes behind comparisons, but the provider cannot transpose booleans.
+      disable_specified_optimizers: `${commonOptions.extra.optimization.disable_specified_optimizers};TransposeOptimizer`,
+    },
   },
 }
 
