@@ -4,7 +4,14 @@ import { op } from '@embed-kd/core'
 import type { Graph } from '@embed-kd/core'
 import { spec, trace, type Tensor, type Tracer } from '@embed-kd/core'
 import { Random } from '@embed-kd/core'
-import { broadcastShapes, sizeOf, type HostTensor, type Shape } from '@embed-kd/core'
+import {
+  broadcastShapes,
+  hostScalar,
+  sameShape,
+  sizeOf,
+  type HostTensor,
+  type Shape,
+} from '@embed-kd/core'
 import { bools, floats, ints } from './cases/define.js'
 
 export interface RandomGraph {
@@ -81,6 +88,15 @@ const onPair =
     return b && f(a, b)
   }
 
+/** Picks two tensors of one shape: an argument, and the gradient of a result that has this shape. */
+const onAlike =
+  (f: (x: Tensor, g: Tensor, choices: Choices) => Tensor | undefined): Step =>
+  (pool, choices) => {
+    const x = pick(typed(pool, 'float32'), choices)
+    const g = x && pick(typed(pool, 'float32'), choices, ({ shape }) => sameShape(shape, x.shape))
+    return g && f(x, g, choices)
+  }
+
 const axesOf = (x: Tensor, choices: Choices) =>
   x.shape.flatMap((_, axis) => (choices.below(2) ? [axis] : []))
 
@@ -97,6 +113,7 @@ const steps: readonly Step[] = [
   onPair('int32', op.less),
   onPair('float32', op.lessEqual),
   onPair('int32', op.equal),
+  onPair('float32', (a, b) => a.tracer.emit('quickGeluGradient', [a, b], {})[0]!),
   onPair('bool', op.and),
   onPair('bool', op.or),
   onFloat(op.neg),
@@ -114,6 +131,12 @@ const steps: readonly Step[] = [
   onFloat((x, choices) => {
     const axis = pickAxis(x, choices)
     return axis === undefined ? undefined : op.softmax(x, axis)
+  }),
+  onAlike((x, g, choices) => {
+    const axis = pickAxis(x, choices)
+    return axis === undefined
+      ? undefined
+      : x.tracer.emit('softmaxGradient', [op.softmax(x, axis), g], { axis })[0]
   }),
   onFloat((x, choices) => {
     const axis = pickAxis(x, choices)
@@ -142,6 +165,14 @@ const steps: readonly Step[] = [
     const vector = op.sliceAxis(op.reshape(source, [sizeOf(source.shape)]), 0, 0, width)
     return op.layerNorm(x, vector, vector, 0.1)
   },
+  onAlike((x, g) => {
+    const width = x.shape.at(-1) ?? 0
+    if (width < 2) return undefined
+    const vector = (value: number) => op.broadcastTo(x.tracer.constant(hostScalar(value)), [width])
+    const norm = [x, vector(1), vector(0)]
+    const [y, , invStd] = x.tracer.emit('layerNorm', norm, { epsilon: 0.1 })
+    return x.tracer.emit('standardizeGradient', [y!, invStd!, g], {})[0]
+  }),
   (pool, choices) => {
     const matrices = typed(pool, 'float32').filter(({ rank }) => rank >= 2)
     const a = pick(matrices, choices)
