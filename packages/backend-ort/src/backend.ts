@@ -7,6 +7,7 @@ import {
   type Backend,
   type Capabilities,
   type DeviceBuffer,
+  type DeviceOptions,
   type Executable,
   type Graph,
   type HostTensor,
@@ -47,9 +48,13 @@ export class OrtBackend implements Backend {
     if (device.profile) this.compileProfiled = (graph) => this.#load(graph, true)
   }
 
-  static async open(device: Device): Promise<OrtBackend> {
+  static async open(
+    device: Device,
+    { keepsMemory = true }: DeviceOptions = {},
+  ): Promise<OrtBackend> {
     const ort = await device.runtime.load()
-    return new OrtBackend(ort, device, await device.open(ort))
+    const sessionOptions = { ...device.sessionOptions, enableCpuMemArena: keepsMemory }
+    return new OrtBackend(ort, { ...device, sessionOptions }, await device.open(ort))
   }
 
   compile(graph: Graph): Promise<Executable> {

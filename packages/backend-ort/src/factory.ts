@@ -26,14 +26,17 @@ export function ortFactory(devices: readonly Device[]): BackendFactory {
     name: 'ort',
     devices: names,
     probe,
-    async create(name) {
+    async create(name, options) {
       const availability = await probe(name)
       if (!availability.available)
         throw new UserError(
           `ort:${name} cannot be used: ${availability.reason}`,
           availability.remedy,
         )
-      return OrtBackend.open(devices.find((device) => device.name === name)!)
+      return OrtBackend.open(
+        devices.find((device) => device.name === name)!,
+        options,
+      )
     },
   }
 }

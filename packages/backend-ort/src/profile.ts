@@ -47,8 +47,6 @@ export class Profile {
     return {
       enableProfiling: true,
       profileFilePrefix: join(this.#directory, 'session'),
-      // The profiler's notes would settle in the gaps that tensors leave, and each tensor ask for new memory.
-      enableCpuMemArena: true,
     }
   }
 

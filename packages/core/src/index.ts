@@ -179,6 +179,7 @@ export type {
   BackendFactory,
   Capabilities,
   DeviceBuffer,
+  DeviceOptions,
   Excuse,
   Executable,
   MemoryUse,

@@ -26,7 +26,7 @@ export async function measureMemory(
   const total = WARMUP_STEPS + SAMPLES
   const progress = (done: number) => report({ phase: 'measuring memory', done, total })
   progress(0)
-  const backend = await openBackend(config.backend, config.precision)
+  const backend = await openBackend(config.backend, config.precision, { keepsMemory: false })
   opened(backend.capabilities)
   const dataset = await loadTrialData(config)
   const { train } = splitsOf(dataset, config)

@@ -38,19 +38,6 @@ export type Outcome<T> =
 const CHILD = fileURLToPath(new URL('../../dist/trial/child.js', import.meta.url))
 
 /**
- * glibc gives the top of its heap back to the kernel as soon as a step has freed it, and the next step faults every page in
- * again: up to half of a step's time. So a job keeps what it is planned to hold, twice over, and no more: what was freed
- * before a small trial must not count as memory of its steps. Neither variable means anything elsewhere.
- */
-const keepHeap = (plannedBytes: number) => ({
-  MALLOC_TRIM_THRESHOLD_: `${Math.max(2 * plannedBytes, LEAST_HEAP_BYTES)}`,
-  MALLOC_MMAP_THRESHOLD_: `${Math.min(Math.max(plannedBytes, LEAST_HEAP_BYTES), MOST_IN_HEAP_BYTES)}`,
-})
-const LEAST_HEAP_BYTES = 2 ** 20
-/** glibc accepts no more. */
-const MOST_IN_HEAP_BYTES = 32 * 2 ** 20
-
-/**
  * A process whose memory is measured returns what it frees: each larger tensor is mapped by itself, threads share one arena, and
  * JavaScript's young generation stays small. What the allocator would keep for later is then no part of the peak.
  */
@@ -77,10 +64,7 @@ export function runJob<K extends JobKind>(
   const killsBefore = kernelOomKills()
   const child = fork(CHILD, [`${process.pid}`], {
     execArgv: ['--expose-gc', ...(kind === 'memory' ? ['--max-semi-space-size=1'] : [])],
-    env: {
-      ...process.env,
-      ...(kind === 'memory' ? RETURN_HEAP : keepHeap(limits.plannedBytes ?? 2 ** 40)),
-    },
+    env: { ...process.env, ...(kind === 'memory' ? RETURN_HEAP : {}) },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
   })

@@ -131,6 +131,15 @@ export type Availability =
   | { readonly available: true; readonly detail?: string }
   | { readonly available: false; readonly reason: string; readonly remedy: string }
 
+/** How a device is opened. */
+export interface DeviceOptions {
+  /**
+   * Whether the runtime may keep memory that a run has freed for the next run (default: true), which makes runs faster. Set to false
+   * where memory is measured, so that the peak of a process is what its runs need.
+   */
+  readonly keepsMemory?: boolean
+}
+
 /** The object that a backend package exports as `backend`: it finds out about devices and opens them. */
 export interface BackendFactory {
   /** Name of the backend without a device, such as `ort`. */
@@ -140,5 +149,5 @@ export interface BackendFactory {
   /** Finds out whether a device can be used. Never throws; loads as little as possible. */
   probe(device: string): Promise<Availability>
   /** Opens a device. @throws with cause and remedy if the device cannot be used. */
-  create(device: string): Promise<Backend>
+  create(device: string, options?: DeviceOptions): Promise<Backend>
 }

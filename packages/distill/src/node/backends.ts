@@ -10,6 +10,7 @@ import {
   UserError,
   type Backend,
   type BackendFactory,
+  type DeviceOptions,
   type DType,
   type Precision,
 } from '@embed-kd/core'
@@ -77,6 +78,7 @@ function partsOf(spec: string): { readonly prefix: string; readonly device?: str
 export async function openBackend(
   spec: string,
   precision: Precision = 'float32',
+  options?: DeviceOptions,
 ): Promise<Backend & AsyncDisposable> {
   if (typeof spec !== 'string')
     throw new UserError(
@@ -87,7 +89,7 @@ export async function openBackend(
   const availability = await factory.probe(device)
   if (!availability.available)
     throw new UserError(`${name} cannot be used here: ${availability.reason}`, availability.remedy)
-  const backend = await factory.create(device)
+  const backend = await factory.create(device, options)
   const complaint = complaintOf(name, backend.capabilities.dtypes, precision)
   if (!complaint) return Object.assign(backend, { [Symbol.asyncDispose]: () => backend.dispose() })
   await backend.dispose()

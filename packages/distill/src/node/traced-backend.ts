@@ -20,7 +20,9 @@ const say = (text: string) => process.stderr.write(`[embed-kd] ${text}\n`)
 export const traceFactory = (factory: BackendFactory): BackendFactory =>
   level() === 0
     ? factory
-    : override(factory, { create: async (device) => traceBackend(await factory.create(device)) })
+    : override(factory, {
+        create: async (device, options) => traceBackend(await factory.create(device, options)),
+      })
 
 const traceBackend = (backend: Backend): Backend =>
   override(backend, {
