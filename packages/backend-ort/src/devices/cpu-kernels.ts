@@ -1,6 +1,6 @@
 // ONNX Runtime's CPU kernels, native (cpu.ts) or in WebAssembly (wasm.ts): their capabilities and emitters. matmul, linear and sum
 // are faster there than with the shared emitters in onnx/emitters.ts.
-import { bytesOf, hasTrait, sizeOf } from '@embed-kd/core'
+import { bytesOf, hasTrait, sizeOf, type Shape } from '@embed-kd/core'
 import { type Emitter, nativeComposites } from '../onnx/emitter.js'
 import { asMatrix, emitters, matmulFused, widenedEmitters } from '../onnx/emitters.js'
 import { OnnxFloat } from '../onnx/model.js'
@@ -29,6 +29,32 @@ const linear: Emitter<'linear'> = (model, application) => {
 
 /** About the second-level caches of two cores. */
 const LARGE_BYTES = 8 * 2 ** 20
+
+/**
+ * Transposes the narrower operand of a product over many rows first, as gradients of weights are: the kernels transpose the left
+ * operand again for each block of columns.
+ */
+const matmul: Emitter<'matmul'> = (model, application) => {
+  const { inputs, inputTypes, outputs, attrs, factors } = application
+  const [a, b] = inputTypes.map(({ shape }) => shape) as [Shape, Shape]
+  const isMatrix = a.length === 2 && b.length === 2
+  if (!isMatrix || !attrs.transposeA || attrs.transposeB || a[0]! < MANY_ROWS) {
+    matmulFused(model, application)
+    return
+  }
+  const transpose = (x: string, outputs?: readonly string[]) =>
+    model.add('Transpose', [x], { perm: [1, 0] }, outputs)
+  const multiply = (left: string, right: string, outputs?: readonly string[]) => {
+    const alpha = new OnnxFloat(factors.product)
+    return model.add('com.microsoft.FusedMatMul', [transpose(left), right], { alpha }, outputs)
+  }
+  const [x, y] = inputs as [string, string]
+  if (a[1]! > b[1]!) transpose(multiply(y, x), outputs)
+  else multiply(x, y, outputs)
+}
+
+/** Rows from which this was faster. */
+const MANY_ROWS = 1024
 
 /** Emits sums over all axes but the last as products with a row of ones, at twice the speed of ReduceSum. */
 const sum: Emitter<'sum'> = (model, application) => {
@@ -63,7 +89,7 @@ export const cpuKernels = {
     denormals: true,
   },
   // Widened, because the runtime would go from operator to operator in float32 by itself, without rounding in between.
-  emitters: widenedEmitters({ ...emitters, matmul: matmulFused, linear, sum }),
+  emitters: widenedEmitters({ ...emitters, matmul, linear, sum }),
   // Gemm and FusedMatMul have their alpha.
   absorbs: ({ op }) => hasTrait(op, 'product'),
 } satisfies Pick<Device, 'capabilities' | 'emitters' | 'absorbs'>

@@ -46,12 +46,14 @@ export interface Device extends Planned {
   open(ort: Ort): Promise<Memory>
 }
 
-/** Graph optimizers of the runtime that need more memory than they save time. */
+/** Graph optimizers of the runtime that cost more memory or time than they save. */
 const harmfulOptimizers = [
   // Undoes the recomputation of activations; core has removed all other duplicates.
   'CommonSubexpressionElimination',
   // Copies the parts of all of a teacher's weights before the first operator that needs one.
   'GatherSliceToSplitFusion',
+  // Undoes the transposes that cpu-kernels.ts puts before long products; products that transpose themselves are emitted as such.
+  'MatmulTransposeFusion',
 ]
 
 /** Session options of every device. */
