@@ -1,5 +1,5 @@
 // The plan of a run's memory: the runtime's reuse of buffers, and the shapes that are hidden from it so that it frees them.
-import { hostScalar, op, spec, trace, type Tensor } from '@embed-kd/core'
+import { hostScalar, hostTensor, op, spec, trace, type Tensor } from '@embed-kd/core'
 import { expect, test } from 'vitest'
 import { cpu } from '../src/devices/cpu.js'
 import { readModel } from '../src/onnx/read.js'
@@ -120,4 +120,23 @@ test('an executable plans its memory', async () => {
   // The input, its exponentials and their sum.
   expect(peakBytes - residentBytes).toBe(2 * KIB * 1024 + 4)
   await backend.dispose()
+})
+
+/** Mebibytes that a process holds after a run with tensors of 64 MiB, beyond those before it. */
+async function heldAfterRun(keepsMemory: boolean): Promise<number> {
+  const backend = await ortBackend.create('cpu', { keepsMemory })
+  const executable = await backend.compile(
+    graphOf((x) => ({ y: sum(op.exp(op.sin(op.broadcastTo(x, [256, ...N])))) }), [1, ...N]),
+  )
+  const x = await backend.upload(hostTensor('float32', [1, ...N]))
+  const before = process.memoryUsage.rss()
+  await executable.run({ x })
+  const held = process.memoryUsage.rss() - before
+  await backend.dispose()
+  return held / 2 ** 20
+}
+
+test('memory of a run is kept for the next one, unless the backend is opened not to', async () => {
+  expect(await heldAfterRun(false)).toBeLessThan(8)
+  expect(await heldAfterRun(true)).toBeGreaterThan(64)
 })

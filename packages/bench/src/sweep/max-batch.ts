@@ -97,7 +97,6 @@ export async function findMaxBatches(
       Math.floor(one.data.trainImages / unit),
       async (units) => {
         const batch = units * unit
-        const plannedBytes = one.work.peakBytes + (units - 1) * perUnit
         onStart(`batch ${batch}: ${describeTrial({ ...one.description, batch })}`)
         const job = {
           config: { ...config, batch },
@@ -105,7 +104,7 @@ export async function findMaxBatches(
           ...(embeddingsFile === undefined ? {} : { embeddingsFile }),
           ...widthOf(one),
         }
-        const outcome = await measureTrial(job, { ...limits, plannedBytes }, report)
+        const outcome = await measureTrial(job, limits, report)
         if (outcome.status === 'ok') measured = outcome.output
         else if (outcome.status !== 'oom')
           throw failed(one, 'reason' in outcome ? outcome.reason : outcome.status)

@@ -70,11 +70,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
         ...(embeddingsFile === undefined ? {} : { embeddingsFile }),
         ...widthOf(trial),
       },
-      {
-        ...limits,
-        plannedBytes: trial.work.peakBytes,
-        watchDevice: true,
-      },
+      { ...limits, watchDevice: true },
       report,
     )
     return outcome.status === 'interrupted' ? undefined : outcome

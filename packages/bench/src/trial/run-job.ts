@@ -12,8 +12,6 @@ export interface JobLimits {
   readonly timeoutSeconds: number
   /** The child is killed once its resident set is larger (Linux). */
   readonly memoryLimitBytes?: number
-  /** What the job is planned to hold at once; default: any amount. */
-  readonly plannedBytes?: number
   /** Ask the driver for the child's device memory and power (NVIDIA), unless its backend computes in host memory. */
   readonly watchDevice?: boolean
   /** Aborting it kills the child; the outcome is then `interrupted`. */
