@@ -31,8 +31,8 @@ const linear: Emitter<'linear'> = (model, application) => {
 const LARGE_BYTES = 8 * 2 ** 20
 
 /**
- * Transposes the narrower operand of a product over many rows first, as gradients of weights are: the kernels transpose the left
- * operand again for each block of columns.
+ * Transposes the narrower operand of a product over many rows first, such as the gradient of a weight. The kernels would transpose
+ * the left operand again for each block of columns.
  */
 const matmul: Emitter<'matmul'> = (model, application) => {
   const { inputs, inputTypes, outputs, attrs, factors } = application
@@ -53,7 +53,7 @@ const matmul: Emitter<'matmul'> = (model, application) => {
   else multiply(x, y, outputs)
 }
 
-/** Rows from which this was faster. */
+/** Number of rows from which the transpose of its own pays. */
 const MANY_ROWS = 1024
 
 /** Emits sums over all axes but the last as products with a row of ones, at twice the speed of ReduceSum. */

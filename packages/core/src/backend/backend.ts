@@ -134,8 +134,8 @@ export type Availability =
 /** How a device is opened. */
 export interface DeviceOptions {
   /**
-   * Whether the runtime may keep memory that a run has freed for the next run (default: true), which makes runs faster. Set to false
-   * where memory is measured, so that the peak of a process is what its runs need.
+   * Whether the runtime may keep memory that a run has freed for the next run (default: true), which makes runs faster. A process
+   * whose memory is measured sets it to false, so that its peak is what its runs need.
    */
   readonly keepsMemory?: boolean
 }
