@@ -1,4 +1,4 @@
-// Where the embedding of an image and view lies: in which file, and in which of its rows.
+// The file and the row that hold the embedding of an image and view.
 import { Random } from '@embed-kd/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

@@ -4,7 +4,7 @@ import { bytesOf, hasTrait, sizeOf, type Shape } from '@embed-kd/core'
 import { type Emitter, nativeComposites } from '../onnx/emitter.js'
 import { asMatrix, emitters, matmulFused, widenedEmitters } from '../onnx/emitters.js'
 import { OnnxFloat } from '../onnx/model.js'
-import type { Device } from './device.js'
+import { withoutOptimizers, type Device } from './device.js'
 
 /**
  * Adds the bias in an operator of its own if that is cheaper: Gemm would copy a large bias with one thread, which is slow once
@@ -77,6 +77,9 @@ const sum: Emitter<'sum'> = (model, application) => {
 
 /** Number of elements below which ReduceSum is as fast. */
 const SHORT_SUM = 2 ** 16
+
+/** Session options of these kernels: the optimizer that is off would undo the transposes before long products. */
+export const cpuOptions = withoutOptimizers('MatmulTransposeFusion')
 
 export const cpuKernels = {
   capabilities: {

@@ -2,8 +2,8 @@
 import { availableParallelism, cpus } from 'node:os'
 import { Profile } from '../profile.js'
 import { nodeRuntime } from '../runtime.js'
-import { cpuKernels } from './cpu-kernels.js'
-import { commonOptions, type Device } from './device.js'
+import { cpuKernels, cpuOptions } from './cpu-kernels.js'
+import type { Device } from './device.js'
 import { hostMemory } from './host-memory.js'
 import { planSession } from '../memory/plan-session.js'
 
@@ -20,7 +20,7 @@ export const cpu: Device = {
   ...cpuKernels,
   // Only errors are logged, since the runtime warns of every hidden shape.
   sessionOptions: {
-    ...commonOptions,
+    ...cpuOptions,
     ...threads,
     executionProviders: ['cpu'],
     logSeverityLevel: 3,

@@ -52,8 +52,6 @@ const harmfulOptimizers = [
   'CommonSubexpressionElimination',
   // Copies the parts of all of a teacher's weights before the first operator that needs one.
   'GatherSliceToSplitFusion',
-  // Undoes the transposes that cpu-kernels.ts puts before long products; products that transpose themselves are emitted as such.
-  'MatmulTransposeFusion',
 ]
 
 /** Session options of every device. */
@@ -67,6 +65,15 @@ export const commonOptions = {
     optimization: { disable_specified_optimizers: harmfulOptimizers.join(';') },
   },
 } as const satisfies InferenceSession.SessionOptions
+
+/** Returns the session options of every device, with further graph optimizers of the runtime switched off. */
+export const withoutOptimizers = (...names: string[]) => ({
+  ...commonOptions,
+  extra: {
+    ...commonOptions.extra,
+    optimization: { disable_specified_optimizers: [...harmfulOptimizers, ...names].join(';') },
+  },
+})
 
 /** The tensors of a device: inputs and outputs of its sessions. */
 export interface Memory {

@@ -2,11 +2,11 @@
 // tensors between runs, so each run copies its inputs there and its outputs back.
 import { messageOf, UserError } from '@embed-kd/core'
 import { ModelBuilder } from '../onnx/model.js'
-import { cpuKernels } from './cpu-kernels.js'
-import { commonOptions, type Device, type Ort, type Runtime } from './device.js'
+import { cpuKernels, cpuOptions } from './cpu-kernels.js'
+import type { Device, Ort, Runtime } from './device.js'
 import { hostMemory } from './host-memory.js'
 
-const sessionOptions = { ...commonOptions, executionProviders: ['wasm'] }
+const sessionOptions = { ...cpuOptions, executionProviders: ['wasm'] }
 
 export const wasmOn = (runtime: Runtime): Device => ({
   name: 'wasm',

@@ -12,7 +12,14 @@ import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import { nativeComposites, type Application, type Emitter, type Emitters } from '../onnx/emitter.js'
 import { emitters, isMatrixProduct, widened } from '../onnx/emitters.js'
 import { ModelBuilder } from '../onnx/model.js'
-import { commonOptions, type Device, type Memory, type Ort, type Runtime } from './device.js'
+import {
+  commonOptions,
+  withoutOptimizers,
+  type Device,
+  type Memory,
+  type Ort,
+  type Runtime,
+} from './device.js'
 import { cos, sin } from './sine.js'
 
 const sessionOptions: InferenceSession.SessionOptions = {
@@ -28,12 +35,9 @@ const sessionOptions: InferenceSession.SessionOptions = {
   ],
   preferredOutputLocation: 'gpu-buffer',
   extra: {
-    ...commonOptions.extra,
+    // The transpose optimizer moves transposes behind comparisons, but the provider cannot transpose booleans.
+    ...withoutOptimizers('TransposeOptimizer').extra,
     session: { ...commonOptions.extra.session, disable_cpu_ep_fallback: '1' },
-    optimization: {
-      // The transpose optimizer moves transposes behind comparisons, but the provider cannot transpose booleans.
-      disable_specified_optimizers: `${commonOptions.extra.optimization.disable_specified_optimizers};TransposeOptimizer`,
-    },
   },
 }
 
