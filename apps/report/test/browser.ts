@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll } from 'vitest'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { type BenchRecord, renderReport, type ReportOptions } from '@embed-kd/records'
 
 const template = readFileSync(new URL('../dist/index.html', import.meta.url), 'utf8')
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
-/** Why the tests cannot run here; undefined where they can. */
-export const noBrowser = existsSync(CHROMIUM)
+/** Why the tests cannot run here; undefined if they can. */
+const noBrowser = existsSync(CHROMIUM)
   ? undefined
   : `no Chromium at ${CHROMIUM}: install it, or name one in CHROMIUM_PATH`
 
@@ -26,8 +26,19 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+/** The browser of a test file, launched while the tests of `describeInBrowser` run. */
+export let browser: Browser
+
+/** Describes tests that use `browser`; skips them, with the reason printed, if there is no Chromium. */
+export function describeInBrowser(name: string, tests: () => void): void {
+  if (noBrowser !== undefined) console.warn(`skipping "${name}": ${noBrowser}`)
+  describe.skipIf(noBrowser !== undefined)(name, () => {
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+    })
+    afterAll(() => browser?.close())
+    tests()
+  })
 }
 
 export interface Opened {

@@ -4,12 +4,9 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type AxeCore from 'axe-core'
 import type { BenchRecord } from '@embed-kd/records'
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { drawEverything, launch, noBrowser, openReport } from './browser.js'
+import { expect, test } from 'vitest'
+import { browser, describeInBrowser, drawEverything, openReport } from './browser.js'
 import { syntheticRecords } from '../../../packages/records/test/synthetic.js'
-
-if (noBrowser !== undefined) console.warn(`skipping the tests of an experiment: ${noBrowser}`)
 
 const methods = ['supervised', 'teacher-kd', 'embed-kd'] as const
 const plain = syntheticRecords({
@@ -47,13 +44,7 @@ const searches = searched.trials.map(({ id, values }): BenchRecord => {
 })
 const records = [...results, ...controls, ...searches]
 
-describe.skipIf(noBrowser !== undefined)('the report of an experiment', () => {
-  let browser: Browser
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser?.close())
-
+describeInBrowser('the report of an experiment', () => {
   test('tells the methods apart, and says what the tests say', async () => {
     const { page, complaints } = await openReport(browser, records)
     await page.locator('#methods').scrollIntoViewIfNeeded()

@@ -2,22 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type AxeCore from 'axe-core'
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { drawEverything, launch, noBrowser, openReport, type View } from './browser.js'
+import { expect, test } from 'vitest'
+import { browser, describeInBrowser, drawEverything, openReport, type View } from './browser.js'
 import { syntheticRecords } from '../../../packages/records/test/synthetic.js'
-
-if (noBrowser !== undefined) console.warn(`skipping the browser tests: ${noBrowser}`)
 
 const records = syntheticRecords({ memoryLimitBytes: 1.2e9 })
 
-describe.skipIf(noBrowser !== undefined)('the page', () => {
-  let browser: Browser
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser?.close())
-
+describeInBrowser('the page', () => {
   test('gives every control at least 24 px', async () => {
     const { page } = await openReport(browser, records, { width: 390 })
     await drawEverything(page)

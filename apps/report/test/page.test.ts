@@ -1,22 +1,14 @@
 // The page in a real browser: what readers do with it, and that nothing inside a record can do anything.
 import { readFileSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { type BenchRecord, parseRecords, summarize } from '@embed-kd/records'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { drawEverything, launch, noBrowser, openReport } from './browser.js'
+import { expect, test } from 'vitest'
+import { browser, describeInBrowser, drawEverything, openReport } from './browser.js'
 import { syntheticRecords } from '../../../packages/records/test/synthetic.js'
-
-if (noBrowser !== undefined) console.warn(`skipping the browser tests: ${noBrowser}`)
 
 const records = syntheticRecords({ memoryLimitBytes: 1.2e9 })
 
-describe.skipIf(noBrowser !== undefined)('the page', () => {
-  let browser: Browser
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser?.close())
-
+describeInBrowser('the page', () => {
   const tableRows = (page: Page) => page.locator('#trials tbody tr')
   const check = async (page: Page, menu: string, value: string) => {
     await page.locator('.menu summary', { hasText: menu }).click()

@@ -1,10 +1,8 @@
 // Ten thousand records: the page shows all of them, and draws no more than what is in sight. `npm run bench:scale` takes the times.
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { drawEverything, launch, noBrowser, openReport } from './browser.js'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { browser, describeInBrowser, drawEverything, openReport } from './browser.js'
 import { syntheticRecords } from '../../../packages/records/test/synthetic.js'
-
-if (noBrowser !== undefined) console.warn(`skipping the tests of scale: ${noBrowser}`)
 
 // 4 backends x 2 data sets x 2 presets x 5 batches x (supervised + 3 methods x 6 teachers) x 7 seeds.
 const records = syntheticRecords({
@@ -16,13 +14,7 @@ const records = syntheticRecords({
 }).slice(0, 10_000)
 const ROWS_AT_FIRST = 40
 
-describe.skipIf(noBrowser !== undefined)('with 10,000 records', () => {
-  let browser: Browser
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser?.close())
-
+describeInBrowser('with 10,000 records', () => {
   const shown = (page: Page) => page.locator('.filters .count').textContent()
   const rows = (page: Page) => page.locator('#trials tbody tr').count()
 
